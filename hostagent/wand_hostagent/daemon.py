@@ -1,0 +1,1 @@
+"""Builds every part, opens the socket, stops in order."""

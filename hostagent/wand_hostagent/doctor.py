@@ -1,0 +1,1 @@
+"""`wand-hostagent doctor`: what is missing here, and how to get it."""

@@ -1,0 +1,1 @@
+"""Which jobs run now, how many may, how one is stopped, where its output is."""

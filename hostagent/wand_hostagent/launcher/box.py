@@ -1,0 +1,1 @@
+"""What is prepared once a profile."""

@@ -1,0 +1,1 @@
+"""The ledger: durable before the act."""

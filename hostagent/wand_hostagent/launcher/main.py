@@ -1,0 +1,1 @@
+"""The loop: receive, check, record, start, reap, report."""

@@ -1,0 +1,1 @@
+"""Profiles: who, where, what, how much."""

@@ -1,0 +1,172 @@
+"""The closed table of what may be said on the launcher's socket; both ends read it here.
+
+The socket is SOCK_SEQPACKET: one message a datagram, a JSON object in UTF-8, descriptors beside it
+(SCM_RIGHTS, unix(7)). The launcher knows its peer by SO_PEERCRED and trusts no field: what is unknown,
+missing, too long or of another type is refused by name, and a peer that sends no JSON at all is dropped.
+
+Requests, host agent to launcher; each has `do`, and `re`, a number that its answer repeats:
+
+    run       job profile argv directory environment limits why     descriptors: stdin stdout stderr
+                                                                     and, to be kept for a later host agent,
+                                                                     the read ends of stdout and stderr
+    worker    job profile why                                        descriptors: one end of a stream socket
+    kill      job signal reason
+    record    event fields                                           a line for the ledger, and nothing else
+    jobs
+    adopt     job                                                    the answer brings the kept read ends
+    forget    job                                                    an ended job's report has been taken
+    profiles
+
+Answers and events, launcher to host agent; each has `say`:
+
+    started   re job pid limits directory program
+    done      re                                                     of kill, record (durable), forget
+    jobs      re jobs
+    adopted   re job                                                 descriptors: stdout and stderr, read ends
+    profiles  re profiles guarantees default
+    failed    re kind message hint field                             kind is a class of wand_proto.errors
+    exited    job reason exit_code signal wall_seconds cpu_seconds peak_memory_bytes
+              sent once to whoever is connected, and again to whoever connects, until `forget`
+"""
+
+import json
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+MESSAGE_BYTES = 160 * 1024  # below the kernel's default ceiling for one datagram (net.core.wmem_default)
+MAX_DESCRIPTORS = 5
+MAX_WORDS = 1024
+MAX_TEXT = 64 * 1024
+MAX_NAME = 128
+LIMIT_NAMES = frozenset(
+    {
+        "wall_seconds",
+        "memory_bytes",
+        "cpu_seconds",
+        "processes",
+        "open_files",
+        "file_size_bytes",
+        "output_bytes",
+    }
+)
+KILL_REASONS = frozenset({"cancelled", "output_limit", "signal"})
+
+
+class Unreadable(Exception):
+    """A message that cannot be read; `field` names the part that is wrong."""
+
+    def __init__(self, field: str, wrong: str) -> None:
+        super().__init__(f"{field}: {wrong}")
+        self.field = field
+        self.wrong = wrong
+
+
+def _text(most: int) -> Callable[[Any], bool]:
+    return lambda value: isinstance(value, str) and len(value) <= most and "\0" not in value
+
+
+def _words(value: Any) -> bool:
+    return isinstance(value, list) and 1 <= len(value) <= MAX_WORDS and all(map(_text(MAX_TEXT), value))
+
+
+def _environment(value: Any) -> bool:
+    fits = _text(MAX_TEXT)
+    return (
+        isinstance(value, dict)
+        and len(value) <= MAX_WORDS
+        and all(fits(name) and name and "=" not in name and fits(text) for name, text in value.items())
+    )
+
+
+def _limits(value: Any) -> bool:
+    return isinstance(value, dict) and all(
+        name in LIMIT_NAMES and _number(amount) and amount > 0 for name, amount in value.items()
+    )
+
+
+def _number(value: Any) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool) and abs(value) < 2**63
+
+
+def _count(value: Any) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool) and 0 <= value < 2**63
+
+
+def _facts(value: Any) -> bool:
+    """A flat object for the ledger: text, numbers, lists of text."""
+    return isinstance(value, dict) and len(value) <= 64 and all(map(_fact, value.values()))
+
+
+def _fact(value: Any) -> bool:
+    return value is None or _number(value) or isinstance(value, bool) or _text(MAX_TEXT)(value) or (
+        isinstance(value, list) and len(value) <= MAX_WORDS and all(map(_text(MAX_TEXT), value))
+    )  # fmt: skip
+
+
+_NAME = _text(MAX_NAME)
+REQUESTS: Mapping[str, Mapping[str, Callable[[Any], bool]]] = {
+    "run": {
+        "job": _NAME, "profile": _NAME, "argv": _words, "directory": _text(4096),
+        "environment": _environment, "limits": _limits, "why": _facts,
+    },
+    "worker": {"job": _NAME, "profile": _NAME, "why": _facts},
+    "kill": {"job": _NAME, "signal": _count, "reason": lambda value: value in KILL_REASONS},
+    "record": {"event": _NAME, "fields": _facts},
+    "jobs": {},
+    "adopt": {"job": _NAME},
+    "forget": {"job": _NAME},
+    "profiles": {},
+}  # fmt: skip
+DESCRIPTORS: Mapping[str, tuple[int, ...]] = {"run": (3, 5), "worker": (1,)}  # how many may come; else none
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """One request, every field checked for type and size; what it means is checked by who serves it."""
+
+    do: str
+    re: int
+    fields: Mapping[str, Any]
+
+
+def encode(message: Mapping[str, Any]) -> bytes:
+    """A message as one datagram; raises Unreadable where it is larger than the socket carries."""
+    packed = json.dumps(message, separators=(",", ":"), ensure_ascii=False).encode("utf-8", "surrogatepass")
+    if len(packed) > MESSAGE_BYTES:
+        raise Unreadable("message", f"has {len(packed)} bytes; the most is {MESSAGE_BYTES}")
+    return packed
+
+
+def decode(untrusted: bytes) -> dict[str, Any]:
+    """A datagram as an object, its fields not yet looked at."""
+    try:
+        message = json.loads(untrusted)
+    except (ValueError, RecursionError) as error:
+        raise Unreadable("message", "is not JSON") from error
+    if not isinstance(message, dict):
+        raise Unreadable("message", "is not an object")
+    return message
+
+
+def read_request(untrusted: Mapping[str, Any], descriptors: int) -> Request:
+    """Read a request whole, or raise Unreadable naming the field that is wrong."""
+    do, re = untrusted.get("do"), untrusted.get("re")
+    if not isinstance(re, int) or isinstance(re, bool) or re < 0:
+        raise Unreadable("re", "must be a number that the answer repeats")
+    if not isinstance(do, str) or do not in REQUESTS:
+        raise Unreadable("do", f"must be one of {', '.join(REQUESTS)}")
+    table = REQUESTS[do]
+    for name in untrusted.keys() - table.keys() - {"do", "re"}:
+        raise Unreadable(name[:MAX_NAME], f"is not a field of {do}")
+    if descriptors not in DESCRIPTORS.get(do, (0,)):
+        raise Unreadable("descriptors", f"{descriptors} came with {do}")
+    return Request(do, re, {name: _checked(untrusted, name, fits) for name, fits in table.items()})
+
+
+def _checked(untrusted: Mapping[str, Any], name: str, fits: Callable[[Any], bool]) -> Any:
+    if name not in untrusted:
+        raise Unreadable(name, "is missing")
+    if not fits(untrusted[name]):
+        raise Unreadable(name, "is not of the right type or size")
+    return untrusted[name]

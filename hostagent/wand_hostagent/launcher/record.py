@@ -1,0 +1,1 @@
+"""One line a record, each sealed by the one before."""

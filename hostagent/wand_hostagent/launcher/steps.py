@@ -1,0 +1,1 @@
+"""The order of the child's system calls, as a table."""

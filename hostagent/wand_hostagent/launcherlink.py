@@ -1,0 +1,1 @@
+"""The host agent's end of the launcher's socket."""

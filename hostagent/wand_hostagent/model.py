@@ -1,0 +1,110 @@
+"""The values that walk through the host agent: a Job comes in, Events and an Exited come out.
+
+A Permit or a Refusal stands between them; those belong to `policy.model`, which alone makes them.
+"""
+
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import Literal
+
+
+class Reason(StrEnum):
+    """Why a job ended."""
+
+    EXITED = "exited"
+    SIGNALED = "signaled"
+    TIMED_OUT = "timed_out"
+    CANCELLED = "cancelled"
+    OUTPUT_LIMIT = "output_limit"
+    LOST = "lost"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Limits:
+    """The most that a job may use; None is the profile's own ceiling."""
+
+    wall_seconds: float | None = None
+    memory_bytes: int | None = None
+    cpu_seconds: float | None = None
+    processes: int | None = None
+    open_files: int | None = None
+    file_size_bytes: int | None = None
+    output_bytes: int | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Job:
+    """One command as it was asked for, read whole and not yet permitted."""
+
+    id: str
+    argv: tuple[str, ...]  # with `shell`, the text is its only word
+    shell: bool = False
+    directory: str = ""  # empty: the workspace of the profile
+    environment: dict[str, str] = field(default_factory=dict)
+    stdin: bytes = b""
+    limits: Limits = field(default_factory=Limits)
+    profile: str = ""  # empty: the one that the rule names
+    backend: str = ""  # empty: the default one
+    detached: bool = False
+
+
+class FileVerb(StrEnum):
+    """What a file tool does to a path."""
+
+    READ = "read"
+    WRITE = "write"
+    EDIT = "edit"
+    LIST = "list"
+    SEARCH = "search"
+
+
+CHANGES = frozenset({FileVerb.WRITE, FileVerb.EDIT})
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FileAct:
+    """One use of a file tool as it was asked for."""
+
+    id: str
+    verb: FileVerb
+    path: str
+    profile: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Started:
+    """The job runs, within these limits."""
+
+    job: str
+    backend: str
+    profile: str
+    rule: str
+    limits: Limits
+    directory: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Output:
+    """Bytes that the job wrote; `offset` is the first one's place in its stream."""
+
+    stream: Literal["stdout", "stderr"]
+    data: bytes
+    offset: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Exited:
+    """How the job ended and what it used, its whole process tree counted."""
+
+    job: str
+    reason: Reason
+    exit_code: int = 0
+    signal: int = 0
+    wall_seconds: float = 0.0
+    cpu_seconds: float = 0.0
+    peak_memory_bytes: int = 0
+    stdout_bytes: int = 0
+    stderr_bytes: int = 0
+
+
+Event = Started | Output | Exited

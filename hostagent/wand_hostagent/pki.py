@@ -1,0 +1,1 @@
+"""`wand-hostagent pki`: a certificate authority and its leaves."""

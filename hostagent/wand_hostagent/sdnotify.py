@@ -1,0 +1,1 @@
+"""Tell systemd how we are."""

@@ -1,0 +1,69 @@
+"""Who asks, and under which request: carried beside every call as metadata, and into every log line."""
+
+import secrets
+from collections.abc import Iterable
+from contextvars import ContextVar
+from dataclasses import dataclass
+
+from wand_proto.errors import Invalid
+
+REQUEST_ID: ContextVar[str] = ContextVar("wand_request_id", default="")
+
+_KEYS = {
+    "principal": "wand-principal-bin",
+    "client": "wand-client-bin",
+    "on_behalf_of": "wand-on-behalf-of-bin",
+    "request_id": "wand-request-id",
+    "traceparent": "traceparent",
+}
+_CEILING = 256
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Caller:
+    """Who asks: the principal that signed in, and what is known of the program and person behind it."""
+
+    principal: str
+    request_id: str
+    client: str = ""  # the MCP client's own name and version; a claim, never a proof
+    on_behalf_of: str = ""
+    traceparent: str = ""  # W3C Trace Context
+    peer: str = ""  # the URI in the server's certificate; set by the host agent, never by metadata
+
+
+def new_request_id() -> str:
+    """An id that no other request has: 16 hexadecimal digits."""
+    return secrets.token_hex(8)
+
+
+def to_metadata(caller: Caller) -> tuple[tuple[str, str | bytes], ...]:
+    """The caller as metadata of a gRPC call; free text travels as UTF-8 bytes."""
+    pairs = ((key, getattr(caller, name)) for name, key in _KEYS.items())
+    return tuple((key, text.encode() if key.endswith("-bin") else text) for key, text in pairs if text)
+
+
+def from_metadata(untrusted: Iterable[tuple[str, str | bytes]], *, peer: str) -> Caller:
+    """Read the caller from a call's metadata, or raise Invalid naming what is missing or wrong."""
+    found: dict[str, str] = {}
+    wanted = {key: name for name, key in _KEYS.items()}
+    for key, value in untrusted:
+        name = wanted.get(key)
+        if name is None:
+            continue
+        if name in found:
+            raise Invalid("appears twice", field=key)
+        found[name] = _text(key, value)
+    for name in ("principal", "request_id"):
+        if not found.get(name):
+            raise Invalid("is missing from the call's metadata", field=_KEYS[name])
+    return Caller(peer=peer, **found)
+
+
+def _text(key: str, value: str | bytes) -> str:
+    try:
+        text = value if isinstance(value, str) else value.decode()
+    except UnicodeDecodeError as error:
+        raise Invalid("is not UTF-8", field=key) from error
+    if len(text) > _CEILING or not text.isprintable():
+        raise Invalid(f"must be at most {_CEILING} printable characters", field=key)
+    return text

@@ -1,0 +1,1 @@
+"""Builds every part, starts and stops them in order."""

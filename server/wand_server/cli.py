@@ -1,0 +1,1 @@
+"""The `wand-server` command."""

@@ -1,0 +1,53 @@
+"""The values that walk through the server: who calls, what a call may know, and what comes back."""
+
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Principal:
+    """Who signed in, by which means, and what they may call."""
+
+    name: str
+    means: Literal["api_key", "unix_peer", "anonymous"]
+    scopes: frozenset[str] = frozenset()
+
+
+Progress = Callable[[float, float | None, str], Awaitable[None]]
+"""Tell the client how far a call is: progress (only ever rising), the total where known, a message."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Call:
+    """What one tools/call knows beside its arguments."""
+
+    principal: Principal
+    request_id: str
+    client: str = ""  # the client's own name and version; a claim
+    traceparent: str = ""
+    progress: Progress | None = None  # None where the client did not ask
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ToolDescription:
+    """A tool as a client sees it; the schemas are JSON Schema 2020-12."""
+
+    name: str
+    title: str
+    description: str
+    input_schema: dict[str, Any]
+    output_schema: dict[str, Any]
+    read_only: bool
+    destructive: bool
+    idempotent: bool
+    open_world: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ToolResult:
+    """What a tool answers: text for a model, the same as an object, and whether it failed."""
+
+    text: str
+    structured: dict[str, Any] = field(default_factory=dict)
+    is_error: bool = False

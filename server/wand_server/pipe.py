@@ -1,0 +1,1 @@
+"""`wand-server stdio`: a pipe to the running server."""

@@ -1,0 +1,288 @@
+"""The waist: what a tool may ask for. `hostlink` offers Host; `app` alone brings the two together."""
+
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Literal, Protocol
+
+from wand_server.model import Call, ToolDescription, ToolResult
+
+StreamName = Literal["stdout", "stderr"]
+OnOutput = Callable[[StreamName, bytes], Awaitable[None]]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Command:
+    """A command to run: either words for one program, or text for a shell."""
+
+    argv: tuple[str, ...] = ()
+    shell: str = ""
+    directory: str = ""
+    environment: dict[str, str] = field(default_factory=dict)
+    stdin: bytes = b""
+    wall_seconds: float | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CommandOutcome:
+    """How a command ended; each stream as head and tail, the middle left out where it was too much."""
+
+    job: str
+    reason: Literal["exited", "signaled", "timed_out", "cancelled", "output_limit", "lost"]
+    exit_code: int | None
+    signal: int | None
+    stdout: bytes
+    stderr: bytes
+    stdout_bytes: int  # written in all
+    stderr_bytes: int
+    stdout_omitted: tuple[int, int] | None  # offsets [from, to) that `stdout` leaves out
+    stderr_omitted: tuple[int, int] | None
+    wall_seconds: float
+    cpu_seconds: float
+    peak_memory_bytes: int
+    directory: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OutputPart:
+    """A part of what a job wrote."""
+
+    data: bytes
+    offset: int
+    total_bytes: int
+    running: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FileRead:
+    """A part of a file; `next_line` is 0 at its end."""
+
+    path: str
+    data: bytes
+    offset: int
+    total_bytes: int
+    binary: bool
+    sha256: str
+    modified_unix_seconds: float
+    first_line: int
+    next_line: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FileWritten:
+    """A file as it is after a change; `diff` is unified and bounded, and empty but for edits."""
+
+    path: str
+    total_bytes: int
+    sha256: str
+    created: bool
+    diff: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Replacement:
+    """One edit: `old_text` must occur exactly once, or `every` be set."""
+
+    old_text: str
+    new_text: str
+    every: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FileEntry:
+    """One name in a folder, its path relative to the listed one."""
+
+    path: str
+    kind: Literal["file", "directory", "link", "other"]
+    bytes: int
+    modified_unix_seconds: float
+    mode: int
+    target: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Listing:
+    """A folder's names in order of path."""
+
+    path: str
+    entries: tuple[FileEntry, ...]
+    truncated: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Match:
+    """One line that matches, or one name (line 0)."""
+
+    path: str
+    line: int
+    text: str
+    before: tuple[str, ...] = ()
+    after: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Found:
+    """What a search found."""
+
+    path: str
+    matches: tuple[Match, ...]
+    truncated: bool
+    files_searched: int
+    files_skipped: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HostInfo:
+    """What the host is; it rarely changes."""
+
+    hostname: str
+    os_name: str
+    kernel: str
+    architecture: str
+    cpus: int
+    memory_bytes: int
+    boot_unix_seconds: float
+    timezone: str
+    workspace: str
+    run_as: str
+    version: str
+    shells: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Disk:
+    """One file system."""
+
+    path: str
+    total_bytes: int
+    free_bytes: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Guarantee:
+    """One thing that bounds a command here, or does not."""
+
+    name: str
+    enforced: bool
+    detail: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HostStatus:
+    """How the host fares now."""
+
+    load: tuple[float, float, float]
+    cpu_percent: float
+    memory_total_bytes: int
+    memory_available_bytes: int
+    swap_total_bytes: int
+    swap_free_bytes: int
+    disks: tuple[Disk, ...]
+    uptime_seconds: float
+    jobs_running: int
+    jobs_ceiling: int
+    launcher_up: bool
+    policy_digest: str
+    guarantees: tuple[Guarantee, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FoundCommand:
+    """Where a program is (empty: nowhere), and whether the caller may run it bare."""
+
+    name: str
+    path: str
+    permitted: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Reading:
+    """Which part of which file to read: by lines where `first_line` is given, else by bytes."""
+
+    path: str
+    first_line: int = 0
+    max_lines: int = 0
+    offset: int = 0
+    max_bytes: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Writing:
+    """What to write where; with `expected_sha256`, only over the file that the caller has seen."""
+
+    path: str
+    content: bytes
+    mode: Literal["create", "replace", "append"]
+    expected_sha256: str = ""
+    create_directories: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Search:
+    """What to look for: a pattern in lines, or (without one) names."""
+
+    path: str = ""
+    pattern: str = ""
+    literal: bool = False
+    ignore_case: bool = False
+    name_glob: str = ""
+    max_matches: int = 0
+    context_lines: int = 0
+    hidden: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class List:
+    """Which folder to list, and how much of what lies below it."""
+
+    path: str = ""
+    depth: int = 1
+    max_entries: int = 0
+    hidden: bool = False
+
+
+class Host(Protocol):
+    """The host, as a tool sees it. Every method raises the family of `wand_proto.errors`."""
+
+    async def run(
+        self, call: Call, command: Command, on_output: OnOutput | None = None
+    ) -> CommandOutcome: ...
+
+    async def read_output(
+        self, call: Call, job: str, stream: StreamName, part: tuple[int, int]
+    ) -> OutputPart:
+        """What the job wrote to `stream`; `part` is (offset, most bytes), 0 for the host's own most."""
+        ...
+
+    async def info(self, call: Call) -> HostInfo: ...
+
+    async def status(self, call: Call) -> HostStatus: ...
+
+    async def find_commands(self, call: Call, names: Sequence[str]) -> tuple[FoundCommand, ...]: ...
+
+    async def read_file(self, call: Call, reading: Reading) -> FileRead: ...
+
+    async def write_file(self, call: Call, writing: Writing) -> FileWritten: ...
+
+    async def edit_file(
+        self, call: Call, path: str, replacements: Sequence[Replacement], *, expected_sha256: str = ""
+    ) -> FileWritten: ...
+
+    async def list_directory(self, call: Call, wanted: List) -> Listing: ...
+
+    async def search_files(self, call: Call, search: Search) -> Found: ...
+
+
+class Tools(Protocol):
+    """The tools, as the protocol sees them; `tools.registry` offers it."""
+
+    def describe(self) -> tuple[ToolDescription, ...]:
+        """Every tool, always in the same order."""
+        ...
+
+    async def call(self, name: str, arguments: dict[str, Any], call: Call) -> ToolResult:
+        """Run a tool. Arguments that do not fit, and failures of the family, come back as `is_error` results.
+
+        Raises:
+            NotFound: there is no such tool.
+        """
+        ...
