@@ -1,0 +1,49 @@
+"""The plan as tests: who may import whom, and how big a thing may grow (docs/explanation/house.md)."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from support import tree
+
+MOST_LINES_OF_A_MODULE = 400
+MOST_LINES_OF_A_FUNCTION = 60
+MOST_LINES_OF_WAND_PROTO = 600
+
+
+def test_every_import_runs_downhill() -> None:
+    linter = Path(sys.executable).parent / "lint-imports"
+    done = subprocess.run([linter, "--no-cache"], cwd=tree.ROOT, check=False, capture_output=True, text=True)
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+def test_no_top_level_folder_is_a_package() -> None:
+    """`systemd/`, `packaging/` and `proto/` are names of real libraries."""
+    assert not list(tree.ROOT.glob("*/__init__.py"))
+
+
+def test_no_module_is_longer_than_the_house_allows() -> None:
+    lengths = {tree.name(path): len(path.read_text().splitlines()) for path in tree.modules()}
+    assert not {name: lines for name, lines in lengths.items() if lines > MOST_LINES_OF_A_MODULE}
+
+
+def test_no_function_is_longer_than_sixty_lines() -> None:
+    found = [place for path in tree.modules() for place in tree.functions(path)]
+    assert not [(place, lines) for place, lines in found if lines > MOST_LINES_OF_A_FUNCTION]
+
+
+def test_what_both_halves_share_stays_small() -> None:
+    written = tree.modules_of("proto/wand_proto")
+    assert sum(len(path.read_text().splitlines()) for path in written) < MOST_LINES_OF_WAND_PROTO
+
+
+@pytest.mark.parametrize("package", tree.PACKAGES)
+def test_every_module_says_its_subject_in_its_first_line(package: str) -> None:
+    silent = [
+        tree.name(path)
+        for path in tree.modules_of(package)
+        if path.read_text() and not path.read_text().startswith(('"""', 'r"""'))
+    ]
+    assert not silent
