@@ -1,0 +1,180 @@
+"""A job's three pipes: what it writes, held up to a bound, and what it is given to read."""
+
+import asyncio
+import fcntl
+import os
+from collections.abc import Callable
+from contextlib import suppress
+from typing import Literal, Self
+
+from wand_proto.errors import Exhausted
+
+READ_BYTES = 64 * 1024  # the kernel's own size of a pipe (pipe(7))
+WIDE_BYTES = 256 * 1024
+PIPE_BYTES = 1024 * 1024
+
+
+class Tap:
+    """The read end of a pipe that a job writes to.
+
+    At most `WIDE_BYTES` are held for whoever takes them. While nobody does the pipe fills and the job waits:
+    that is all the backpressure there is, and the clock runs on elsewhere.
+    """
+
+    def __init__(
+        self, descriptor: int, stream: Literal["stdout", "stderr"], offset: int, news: Callable[[], None]
+    ) -> None:
+        self.stream = stream
+        self.offset = offset  # of the first byte that nobody has taken yet
+        self.ended = False
+        self._descriptor = descriptor
+        self._news = news
+        self._held: list[bytes] = []
+        self._held_bytes = 0
+        self._read_bytes = READ_BYTES
+        self._reading = False
+        self._loop = asyncio.get_running_loop()
+        os.set_blocking(descriptor, False)
+        self._resume()
+
+    def _resume(self) -> None:
+        if not self._reading and not self.ended:
+            self._reading = True
+            self._loop.add_reader(self._descriptor, self._readable)
+
+    def _pause(self) -> None:
+        if self._reading:
+            self._reading = False
+            self._loop.remove_reader(self._descriptor)
+
+    def _readable(self) -> None:
+        while self._held_bytes < WIDE_BYTES and self._read():
+            pass
+        if self._held_bytes >= WIDE_BYTES:
+            self._pause()
+        self._news()
+
+    def _read(self) -> bool:
+        """Read once; whether there may be more at once."""
+        asked = min(self._read_bytes, WIDE_BYTES - self._held_bytes)
+        try:
+            part = os.read(self._descriptor, asked)
+        except BlockingIOError:
+            return False
+        except OSError:
+            part = b""
+        if not part:
+            self.close()
+            return False
+        self._held.append(part)
+        self._held_bytes += len(part)
+        if len(part) == self._read_bytes == READ_BYTES:
+            self._widen()
+        return len(part) == asked
+
+    def _widen(self) -> None:
+        """A job that fills its pipe gets a larger one, as far as pipe-user-pages-soft lets us."""
+        self._read_bytes = WIDE_BYTES
+        with suppress(OSError):
+            fcntl.fcntl(self._descriptor, fcntl.F_SETPIPE_SZ, PIPE_BYTES)
+
+    def take(self) -> bytes:
+        """All that is held; and read on."""
+        if not self._held:
+            return b""
+        data = self._held[0] if len(self._held) == 1 else b"".join(self._held)
+        self._held.clear()
+        self._held_bytes = 0
+        self._resume()
+        return data
+
+    def drain(self) -> None:
+        """Read what is there now, up to the bound, and wait for nothing."""
+        while not self.ended and self._held_bytes < WIDE_BYTES and self._read():
+            pass
+
+    def close(self) -> None:
+        """Stop reading; what is held can still be taken."""
+        if not self.ended:
+            self._pause()
+            self.ended = True
+            os.close(self._descriptor)
+
+
+class Feed:
+    """The write end of a job's standard input: written as the job reads, then closed."""
+
+    def __init__(self, descriptor: int, stdin: bytes) -> None:
+        self._descriptor = descriptor
+        self._left = memoryview(stdin)
+        self._open = True
+        self._loop = asyncio.get_running_loop()
+        os.set_blocking(descriptor, False)
+        self._write()
+        if self._open:
+            self._loop.add_writer(descriptor, self._write)
+
+    def _write(self) -> None:
+        try:
+            self._left = self._left[os.write(self._descriptor, self._left) :]
+        except BlockingIOError:
+            return
+        except OSError:  # the job does not read it, which is its right
+            self._left = self._left[:0]
+        if not self._left:
+            self.close()
+
+    def close(self) -> None:
+        """Give up what the job has not read."""
+        if self._open:
+            self._open = False
+            self._loop.remove_writer(self._descriptor)
+            os.close(self._descriptor)
+
+
+class Pipes:
+    """The descriptors of a new job: its own ends, to be handed over, and ours; what nobody took is closed."""
+
+    def __init__(self, *, with_stdin: bool) -> None:
+        self._open: set[int] = set()
+        try:
+            self._stdin = self._pipe() if with_stdin else (self._null(), -1)
+            self._stdout, self._stderr = self._pipe(), self._pipe()
+        except OSError as error:
+            self.close()
+            raise Exhausted("the host agent has no descriptor left for a job's pipes") from error
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def _pipe(self) -> tuple[int, int]:
+        ends = os.pipe2(os.O_CLOEXEC)
+        self._open.update(ends)
+        return ends
+
+    def _null(self) -> int:
+        null = os.open("/dev/null", os.O_RDONLY | os.O_CLOEXEC)
+        self._open.add(null)
+        return null
+
+    def to_hand_over(self) -> tuple[int, int, int, int, int]:
+        """The descriptors of a `run` request: the job's three, and the two read ends to be kept."""
+        return self._stdin[0], self._stdout[1], self._stderr[1], self._stdout[0], self._stderr[0]
+
+    def take_outputs(self) -> tuple[int, int]:
+        """Our ends of stdout and stderr, for the caller to close."""
+        self._open -= {self._stdout[0], self._stderr[0]}
+        return self._stdout[0], self._stderr[0]
+
+    def take_stdin(self) -> int:
+        """Our end of stdin, for the caller to close."""
+        self._open.discard(self._stdin[1])
+        return self._stdin[1]
+
+    def close(self) -> None:
+        """Close what nobody took."""
+        while self._open:
+            os.close(self._open.pop())
