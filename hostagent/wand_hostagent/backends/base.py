@@ -1,7 +1,7 @@
 """What every backend is: a Permit goes in, Events come out. Public: others may bring their own."""
 
 from abc import ABC, abstractmethod
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator
 from dataclasses import dataclass
 
 from wand_hostagent.model import Event, Exited
@@ -23,7 +23,7 @@ class ExecutionBackend(ABC):
     name: str
 
     @abstractmethod
-    def run(self, permit: Permit) -> AsyncIterator[Event]:
+    def run(self, permit: Permit) -> AsyncGenerator[Event, None]:
         """Start the permitted job and follow it: one Started, any Outputs, one Exited.
 
         Closing the iterator early ends the job and its whole process tree, unless it was detached.

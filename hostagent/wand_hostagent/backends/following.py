@@ -1,0 +1,155 @@
+"""A job that the launcher has started, followed to its end: its output as it comes, then how it ended."""
+
+import asyncio
+import contextlib
+import signal
+import time
+from collections.abc import AsyncGenerator, Iterator
+from contextlib import aclosing
+from dataclasses import replace
+
+from wand_hostagent.backends.streams import PIPE_BYTES, Feed, Tap
+from wand_hostagent.launcherlink import LauncherLink
+from wand_hostagent.model import Event, Exited, Output, Reason, Started
+from wand_proto.errors import Broken, WandError
+
+SURVIVOR_SECONDS = 0.2  # how long output is awaited after the end, where something still holds a pipe
+OVERDUE_SECONDS = 30.0  # how long after its time limit, or our kill, a job's end is awaited
+
+
+class Following:
+    """One started job and our ends of its pipes, which it closes."""
+
+    def __init__(
+        self,
+        link: LauncherLink,
+        started: Started,
+        outputs: tuple[int, int],
+        offsets: tuple[int, int] = (0, 0),
+    ) -> None:
+        self.detached = False
+        self._link = link
+        self._started = started
+        self._ending = link.ending(started.job)
+        self._news = asyncio.Event()
+        self._loop = asyncio.get_running_loop()
+        self._began = time.monotonic()
+        self._overdue = False
+        self._expired = False
+        self._timers: list[asyncio.TimerHandle] = []
+        self._feed: Feed | None = None
+        self._left = started.limits.output_bytes
+        self._taps = (
+            Tap(outputs[0], "stdout", offsets[0], self._news.set),
+            Tap(outputs[1], "stderr", offsets[1], self._news.set),
+        )
+
+    def feed(self, descriptor: int, stdin: bytes) -> None:
+        """Write `stdin` as the job reads it, then close the descriptor."""
+        self._feed = Feed(descriptor, stdin)
+
+    async def events(self) -> AsyncGenerator[Event, None]:
+        """One Started, any Outputs, one Exited; closed earlier, it kills the job unless that is detached."""
+        self._ending.add_done_callback(self._has_ended)
+        if self._started.limits.wall_seconds is not None:
+            self._await_end(self._started.limits.wall_seconds + OVERDUE_SECONDS)
+        try:
+            yield self._started
+            async with aclosing(self._outputs()) as outputs:
+                async for output in outputs:
+                    yield output
+            exited = self._exited()
+            self._close()
+            self._link.release(self._started.job)
+            yield exited
+        finally:
+            self._close()
+            if not self._ending.done() and not self.detached:
+                await asyncio.shield(self._link.abandon(self._started.job))
+
+    async def _outputs(self) -> AsyncGenerator[Output, None]:
+        while True:
+            self._news.clear()
+            for tap in self._taps:
+                if data := tap.take():
+                    yield self._output(tap, data)
+            if self._left is not None and self._left < 0:
+                await self._stop()
+            if self._is_over():
+                break
+            if not self._news.is_set():
+                await self._news.wait()
+        for rest in self._rest():
+            yield rest
+
+    def _is_over(self) -> bool:
+        if self._ending.done():
+            return self._expired or all(tap.ended for tap in self._taps)
+        if self._overdue:
+            raise Broken(f"the launcher did not report the end of {self._started.job}")
+        return False
+
+    def _output(self, tap: Tap, data: bytes) -> Output:
+        """What was taken, counted and cut at the ceiling."""
+        if self._left is not None:
+            data, self._left = data[: max(self._left, 0)], self._left - len(data)
+        output = Output(stream=tap.stream, data=data, offset=tap.offset)
+        tap.offset += len(data)
+        return output
+
+    async def _stop(self) -> None:
+        """The job has written too much: kill it, and read no more."""
+        self._left = None
+        for tap in self._taps:
+            tap.close()
+            tap.take()
+        with contextlib.suppress(WandError):
+            await self._link.kill(self._started.job, signal.SIGKILL, "output_limit")
+        self._await_end(OVERDUE_SECONDS)
+
+    def _rest(self) -> Iterator[Output]:
+        """What a pipe still holds that something else than the job keeps open, up to one pipe of it."""
+        for tap in self._taps:
+            most = tap.offset + PIPE_BYTES
+            while tap.offset < most:
+                tap.drain()
+                data = tap.take()
+                if not data:
+                    break
+                yield self._output(tap, data)
+
+    def _exited(self) -> Exited:
+        ended = self._ending.result()
+        lost = ended.reason is Reason.LOST
+        return replace(
+            ended,
+            wall_seconds=time.monotonic() - self._began if lost else ended.wall_seconds,
+            stdout_bytes=self._taps[0].offset,
+            stderr_bytes=self._taps[1].offset,
+        )
+
+    # -- what rings ---------------------------------------------------------------------------------------
+
+    def _has_ended(self, _: "asyncio.Future[Exited]") -> None:
+        self._timers.append(self._loop.call_later(SURVIVOR_SECONDS, self._expire))
+        self._news.set()
+
+    def _expire(self) -> None:
+        self._expired = True
+        self._news.set()
+
+    def _await_end(self, seconds: float) -> None:
+        self._timers.append(self._loop.call_later(seconds, self._be_overdue))
+
+    def _be_overdue(self) -> None:
+        self._overdue = True
+        self._news.set()
+
+    def _close(self) -> None:
+        self._ending.remove_done_callback(self._has_ended)
+        for timer in self._timers:
+            timer.cancel()
+        for tap in self._taps:
+            tap.close()
+        if self._feed is not None:
+            self._feed.close()

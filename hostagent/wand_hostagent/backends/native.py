@@ -1,0 +1,133 @@
+"""The native backend: a command on this host, started by the launcher, its output read from pipes."""
+
+import asyncio
+import hashlib
+import os
+from collections.abc import AsyncGenerator
+from contextlib import aclosing
+from typing import Any
+
+from wand_hostagent.backends.base import ExecutionBackend
+from wand_hostagent.backends.following import Following
+from wand_hostagent.backends.streams import Pipes
+from wand_hostagent.launcherlink import LauncherLink
+from wand_hostagent.model import Event, Job, Started
+from wand_hostagent.policy.model import Permit
+from wand_hostagent.reports import FoundJob, RunRequest, StartedReport, who
+from wand_proto.errors import NotFound, TimedOut
+
+SHELLS = ("/bin/bash", "/bin/sh")
+
+
+class NativeBackend(ExecutionBackend):
+    """Jobs on this host, in the launcher's box."""
+
+    name = "native"
+
+    def __init__(self, link: LauncherLink) -> None:
+        self._link = link
+
+    async def run(self, permit: Permit) -> AsyncGenerator[Event, None]:
+        """Start the permitted job and follow it; see `ExecutionBackend`."""
+        async with aclosing((await self._start(permit)).events()) as events:
+            async for event in events:
+                yield event
+
+    async def _start(self, permit: Permit) -> Following:
+        job = permit.act
+        assert isinstance(job, Job)
+        profile = permit.profile or (await self._link.profiles()).default
+        with Pipes(with_stdin=bool(job.stdin)) as pipes:
+            report = await self._launch(request(permit, job, profile), pipes)
+            following = Following(self._link, started(permit, report, profile), pipes.take_outputs())
+            following.detached = job.detached
+            if job.stdin:
+                following.feed(pipes.take_stdin(), job.stdin)
+            return following
+
+    async def _launch(self, asked: RunRequest, pipes: Pipes) -> StartedReport:
+        try:
+            return await self._link.run(asked, pipes.to_hand_over())
+        except (asyncio.CancelledError, TimedOut):  # it may have started
+            self._link.abandon(asked.job)
+            raise
+
+    async def adopt(self, found: FoundJob, offsets: tuple[int, int]) -> AsyncGenerator[Event, None]:
+        """Follow a job that an earlier host agent started, from where its output was left; it is detached.
+
+        Raises:
+            NotFound: the launcher no longer has it.
+        """
+        outputs = await self._link.adopt(found.job)
+        following = Following(self._link, _adopted(found), outputs, offsets)
+        following.detached = True
+        async with aclosing(following.events()) as events:
+            async for event in events:
+                yield event
+
+    async def signal(self, job: str, signum: int) -> bool:
+        """Send a signal to the job's processes; False where it has ended."""
+        try:
+            await self._link.kill(job, signum, "signal")
+        except NotFound:
+            return False
+        return True
+
+
+def request(permit: Permit, job: Job, profile: str) -> RunRequest:
+    """What the launcher is asked for a permitted job."""
+    return RunRequest(
+        job=job.id,
+        profile=profile,
+        argv=argv_of(job),
+        directory=job.directory,
+        environment=job.environment,
+        limits=permit.limits,
+        why=why(permit, job),
+    )
+
+
+def argv_of(job: Job) -> tuple[str, ...]:
+    """The words to execute; shell text goes to bash, or to sh where there is no bash."""
+    if not job.shell:
+        return job.argv
+    shell = next((path for path in SHELLS if os.access(path, os.X_OK)), SHELLS[-1])
+    return shell, "-c", job.argv[0]
+
+
+def why(permit: Permit, job: Job) -> dict[str, Any]:
+    """What the ledger is told beside what is run."""
+    facts: dict[str, Any] = {
+        **who(permit.caller),
+        "rule": permit.rule,
+        "policy": permit.policy_digest,
+        "form": "shell" if job.shell else "argv",
+    }
+    if job.stdin:
+        facts |= {"stdin_bytes": len(job.stdin), "stdin_sha256": hashlib.sha256(job.stdin).hexdigest()}
+    if job.detached:
+        facts["detached"] = True
+    return facts
+
+
+def started(permit: Permit, report: StartedReport, profile: str) -> Started:
+    """The event that tells what runs, within which limits."""
+    return Started(
+        job=report.job,
+        backend=NativeBackend.name,
+        profile=profile,
+        rule=permit.rule,
+        limits=report.limits,
+        directory=report.directory,
+    )
+
+
+def _adopted(found: FoundJob) -> Started:
+    return Started(
+        job=found.job,
+        backend=NativeBackend.name,
+        profile=found.profile,
+        rule=str(found.why.get("rule", "")),
+        limits=found.limits,
+        directory=found.directory,
+    )
