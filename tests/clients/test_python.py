@@ -1,0 +1,55 @@
+"""The official Python client, in both eras, over HTTP and stdio; and an agent's day with this repository."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any
+
+import httpx2
+import pytest
+from mcp import Client, StdioServerParameters
+from mcp.client.streamable_http import streamable_http_client
+
+from support.running import COMMAND, Running
+
+ERAS = [("legacy", "2025-11-25"), ("auto", "2026-07-28"), ("2026-07-28", "2026-07-28")]
+
+
+@asynccontextmanager
+async def over_http(wand: Running, mode: Any) -> AsyncIterator[Client]:
+    async with (
+        httpx2.AsyncClient(headers=wand.headers, timeout=60) as http,
+        Client(streamable_http_client(wand.url, http_client=http), mode=mode) as client,
+    ):
+        yield client
+
+
+async def check(client: Client, version: str) -> None:
+    assert client.protocol_version == version
+    listed = {tool.name for tool in (await client.list_tools()).tools}
+    assert {"execute_command", "read_file", "write_file", "search_files"} <= listed
+    told: list[str] = []
+
+    async def on_progress(progress: float, total: float | None, message: str | None) -> None:
+        told.append(message or "")
+
+    asked = {"command": "echo one; sleep 1.5; echo two"}
+    ran = await client.call_tool("execute_command", asked, progress_callback=on_progress)
+    assert ran.structured_content is not None
+    assert ran.structured_content["stdout"] == "one\ntwo\n"
+    assert any("one" in message for message in told)
+    refused = await client.call_tool("read_file", {"path": "/etc/shadow"})
+    assert refused.is_error
+
+
+@pytest.mark.parametrize(("mode", "version"), ERAS)
+async def test_the_python_client_works_over_http(mode: str, version: str, wand: Running) -> None:
+    async with over_http(wand, mode) as client:
+        await check(client, version)
+
+
+@pytest.mark.parametrize(("mode", "version"), ERAS)
+async def test_the_python_client_works_over_stdio(mode: str, version: str, workspace: Path) -> None:
+    pipe = StdioServerParameters(command=str(COMMAND), args=["stdio", "--embedded", str(workspace)])
+    async with Client(pipe, mode=mode) as client:
+        await check(client, version)

@@ -1,0 +1,54 @@
+"""The clients that `./dev clients` installed, as programs."""
+
+import os
+import subprocess
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from support.tree import ROOT
+
+HOME = ROOT / ".dev" / "clients"
+MODULES = HOME / "node_modules"
+_SECONDS = 50
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Clients:
+    """The installed clients, each run with a home folder of its own and no telemetry."""
+
+    node: Path
+    home: Path
+
+    def run(self, *argv: str | Path, more: Mapping[str, str] | None = None) -> str:
+        """What the program prints; it must end well, and in time."""
+        environment = {
+            "PATH": f"{self.node.parent}:{os.environ['PATH']}",
+            "HOME": str(self.home),
+            "CLIENTS": str(HOME),
+            "DISABLE_TELEMETRY": "1",
+            "DISABLE_AUTOUPDATER": "1",
+            "CLAUDE_CODE_DISABLE_NONESSENTIAL_TRAFFIC": "1",
+            **(more or {}),
+        }
+        done = subprocess.run(
+            argv, env=environment, cwd=self.home, check=False, capture_output=True, text=True,
+            timeout=_SECONDS, stdin=subprocess.DEVNULL,
+        )  # fmt: skip
+        assert done.returncode == 0, f"{argv}: {done.returncode}\n{done.stdout}\n{done.stderr}"
+        return done.stdout
+
+    def inspect(self, *words: str) -> str:
+        """What the command line of the MCP Inspector prints."""
+        return self.run(self.node, MODULES / ".bin" / "mcp-inspector", "--cli", *words, "--format", "json")
+
+
+def find_node() -> Path | None:
+    """The Node that came with the clients; they need a newer one than systems have."""
+    found = sorted(MODULES.glob("node-linux-*/bin/node"))
+    return found[0] if found and (MODULES / "@modelcontextprotocol" / "client").exists() else None
+
+
+def find_claude() -> Path | None:
+    """Claude Code's program."""
+    return next(iter(sorted(MODULES.glob("@anthropic-ai/claude-code-linux-*/claude"))), None)

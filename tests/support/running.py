@@ -1,0 +1,99 @@
+"""Wand as a person starts it: `wand-server embedded` as a real process."""
+
+import contextlib
+import os
+import re
+import select
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+COMMAND = Path(sys.executable).parent / "wand-server"
+_START_SECONDS = 40
+_STOP_SECONDS = 20
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Running:
+    """A Wand that answers: where, with which key, for which folder, and all that it printed."""
+
+    url: str
+    key: str
+    workspace: Path
+    state: Path
+    printed: str
+    pid: int
+
+    @property
+    def headers(self) -> dict[str, str]:
+        return {"Authorization": f"Bearer {self.key}"}
+
+
+@contextlib.contextmanager
+def embedded(workspace: Path, state: Path) -> Iterator[Running]:
+    """Start Wand for a folder; when the block is left, end it and check that nothing of it is left."""
+    argv: list[str | Path] = [COMMAND, "embedded", workspace, "--state", state, "--port", "0"]
+    with (state.parent / "embedded.log").open("wb") as log:
+        child = subprocess.Popen(argv, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=log)
+    try:
+        printed = _read_until_ready(child, state.parent / "embedded.log")
+        url = re.search(r"http://127\.0\.0\.1:\d+/mcp", printed)
+        key = re.search(r"wand_[A-Za-z0-9_-]{16,}", printed)
+        assert url, printed
+        assert key, printed
+        yield Running(
+            url=url[0], key=key[0], workspace=workspace, state=state, printed=printed, pid=child.pid
+        )
+    finally:
+        family = descendants(child.pid)
+        child.send_signal(signal.SIGTERM)
+        try:
+            child.wait(_STOP_SECONDS)
+        finally:
+            child.kill()
+            child.wait()
+            assert child.stdout is not None
+            child.stdout.close()
+    assert not still_alive(family)
+
+
+def _read_until_ready(child: subprocess.Popen[bytes], log: Path) -> str:
+    """What is printed up to the working `curl`, which is printed last."""
+    assert child.stdout is not None
+    printed, deadline = b"", time.monotonic() + _START_SECONDS
+    while b"curl" not in printed or not printed.endswith(b"\n"):
+        left = deadline - time.monotonic()
+        ready, _, _ = select.select([child.stdout], [], [], max(left, 0))
+        part = os.read(child.stdout.fileno(), 65536) if ready else b""
+        if not part:
+            raise AssertionError(f"did not start: {printed.decode()}\n{log.read_text()[-4000:]}")
+        printed += part
+    return printed.decode()
+
+
+def descendants(pid: int) -> list[int]:
+    """Every process below `pid`."""
+    found: list[int] = []
+    for task in Path(f"/proc/{pid}/task").glob("*/children"):
+        with contextlib.suppress(OSError):
+            found += [int(word) for word in task.read_text().split()]
+    return [*found, *(deeper for child in found for deeper in descendants(child))]
+
+
+def still_alive(pids: list[int]) -> list[int]:
+    """Those of the processes that are there after a moment in which they may end."""
+    deadline = time.monotonic() + 5
+    while (left := [pid for pid in pids if _is_alive(pid)]) and time.monotonic() < deadline:
+        time.sleep(0.05)
+    return left
+
+
+def _is_alive(pid: int) -> bool:
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
+    except OSError:
+        return False
