@@ -1,1 +1,128 @@
-"""What this host is and how it fares."""
+"""What this host is and how it fares: plain values, read from the kernel."""
+
+import os
+import platform
+import socket
+import stat
+import time
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+
+import psutil
+
+_SHELLS = ("bash", "zsh", "fish", "dash", "sh")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Info:
+    """What the host is; it rarely changes."""
+
+    hostname: str
+    os_name: str
+    kernel: str
+    architecture: str
+    cpus: int
+    memory_bytes: int
+    boot_unix_seconds: float
+    timezone: str
+    shells: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Disk:
+    """One file system and the room on it."""
+
+    path: str
+    total_bytes: int
+    free_bytes: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Status:
+    """How the host fares now."""
+
+    load: tuple[float, float, float]
+    cpu_percent: float  # since the last time anybody asked
+    memory_total_bytes: int
+    memory_available_bytes: int
+    swap_total_bytes: int
+    swap_free_bytes: int
+    disks: tuple[Disk, ...]
+    uptime_seconds: float
+
+
+def info(path: str) -> Info:
+    """What the host is; `path` is where shells are looked for."""
+    return Info(
+        hostname=socket.gethostname(),
+        os_name=_os_name(),
+        kernel=platform.release(),
+        architecture=platform.machine(),
+        cpus=len(os.sched_getaffinity(0)),
+        memory_bytes=psutil.virtual_memory().total,
+        boot_unix_seconds=psutil.boot_time(),
+        timezone=_timezone(),
+        shells=tuple(found for found in (find_command(name, path) for name in _SHELLS) if found),
+    )
+
+
+def status(folders: Iterable[str]) -> Status:
+    """How the host fares; the disks are those that hold `/` and `folders`."""
+    memory, swap = psutil.virtual_memory(), psutil.swap_memory()
+    return Status(
+        load=os.getloadavg(),
+        cpu_percent=psutil.cpu_percent(interval=None),
+        memory_total_bytes=memory.total,
+        memory_available_bytes=memory.available,
+        swap_total_bytes=swap.total,
+        swap_free_bytes=swap.free,
+        disks=_disks(("/", *folders)),
+        uptime_seconds=max(0.0, time.time() - psutil.boot_time()),
+    )
+
+
+def find_command(name: str, path: str) -> str:
+    """Where the program is that a job would find under `name` along `path`; empty: nowhere."""
+    if "/" in name:
+        return name if name.startswith("/") and _is_program(name) else ""
+    candidates = (f"{folder}/{name}" for folder in path.split(":") if folder.startswith("/"))
+    return next(filter(_is_program, candidates), "")
+
+
+def _is_program(path: str) -> bool:
+    """Whether somebody may execute the file; who exactly is known when the job starts."""
+    try:
+        about = os.stat(path)  # noqa: PTH116 - thrice as fast as Path, for 64 names along ten folders
+    except (OSError, ValueError):
+        return False
+    return stat.S_ISREG(about.st_mode) and about.st_mode & 0o111 != 0
+
+
+def _os_name() -> str:
+    try:
+        return platform.freedesktop_os_release()["PRETTY_NAME"]
+    except (OSError, KeyError):
+        return platform.system()
+
+
+def _timezone() -> str:
+    """The zone's name where /etc/localtime tells it, else its abbreviation."""
+    try:
+        _, found, zone = str(Path("/etc/localtime").readlink()).partition("/zoneinfo/")
+    except OSError:
+        found = zone = ""
+    return zone if found else time.tzname[time.localtime().tm_isdst > 0]
+
+
+def _disks(folders: Iterable[str]) -> tuple[Disk, ...]:
+    """One Disk for each file system that holds one of the folders; a folder that is not there is left out."""
+    disks: dict[int, Disk] = {}
+    for folder in folders:
+        try:
+            device, room = Path(folder).stat().st_dev, os.statvfs(folder)
+        except (OSError, ValueError):
+            continue
+        total, free = room.f_blocks * room.f_frsize, room.f_bavail * room.f_frsize
+        disks.setdefault(device, Disk(path=folder, total_bytes=total, free_bytes=free))
+    return tuple(disks.values())

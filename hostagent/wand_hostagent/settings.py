@@ -1,1 +1,110 @@
-"""The settings of the host agent."""
+"""The settings of the host agent: one frozen value, read from a TOML file; an empty file is a good file."""
+
+import os
+import socket
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Literal
+
+from wand_proto import tomlfile
+
+DEFAULT_PATH = Path("/etc/wand/hostagent.toml")
+_URI_START = "spiffe://"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Tls:
+    """PEM files: the authority that is trusted, our certificate and its key."""
+
+    ca: Path = Path("/etc/wand/pki/ca.crt")
+    certificate: Path = Path("/etc/wand/pki/hostagent.crt")
+    key: Path = Path("/etc/wand/pki/hostagent.key")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Jobs:
+    """How many jobs may run at once, and how much of ended ones is kept for reading on."""
+
+    running: int = 64
+    kept: int = 256
+    kept_seconds: float = 3600.0
+    kept_bytes: int = 4 * 1024**3
+
+    def __post_init__(self) -> None:
+        for name in ("running", "kept", "kept_seconds", "kept_bytes"):
+            if not 0 < getattr(self, name) < 2**53:
+                raise ValueError(f"{name} must be above 0")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Settings:
+    """Where the host agent listens, whom it admits, and where its files lie."""
+
+    listen: tuple[str, ...] = ("unix:/run/wand-hostagent/hostagent.sock", "127.0.0.1:7443")
+    tls: Tls = field(default_factory=Tls)
+    peers: tuple[str, ...] = field(
+        default_factory=lambda: (f"{_URI_START}wand.internal/server/{socket.gethostname()}",)
+    )  # the URIs in the certificates of the servers that may call, each whole: no patterns
+    launcher_socket: Path = Path("/run/wand-launcher/launcher.sock")
+    policy_directory: Path = Path("/etc/wand/policy.d")
+    spool_directory: Path = Path("/var/lib/wand-hostagent/spool")
+    jobs: Jobs = field(default_factory=Jobs)
+    stop_seconds: float = 5.0  # how long calls that are being served may go on after SIGTERM
+    log_level: Literal["debug", "info", "warning", "error"] = "info"
+    development: bool = False  # files may belong to our own user instead of root
+
+    def __post_init__(self) -> None:
+        if not self.listen:
+            raise ValueError("listen must name at least one address")
+        for address in self.listen:
+            _check_address(address)
+        for peer in self.peers:
+            if not peer.startswith(_URI_START) or any(letter in peer for letter in "*? \t"):
+                raise ValueError(
+                    f"peers holds {peer!r}; each must be a whole URI, as {_URI_START}wand.internal/server/x"
+                )
+        if not 0 <= self.stop_seconds <= 600:
+            raise ValueError("stop_seconds must be from 0 to 600")
+
+
+def load(path: Path) -> Settings:
+    """The settings that a file holds, its relative paths taken from the file's folder.
+
+    Raises:
+        NotFound, Denied: the file is not there, or somebody else could have written it.
+        Invalid: it cannot be read; the message names the file, the key and what would be right.
+    """
+    settings = tomlfile.load(path, Settings, owners={0, os.geteuid()})
+    return _anchored(settings, path.absolute().parent)
+
+
+def _anchored(settings: Settings, folder: Path) -> Settings:
+    tls = settings.tls
+    return replace(
+        settings,
+        listen=tuple(_anchored_address(address, folder) for address in settings.listen),
+        tls=Tls(ca=folder / tls.ca, certificate=folder / tls.certificate, key=folder / tls.key),
+        launcher_socket=folder / settings.launcher_socket,
+        policy_directory=folder / settings.policy_directory,
+        spool_directory=folder / settings.spool_directory,
+    )
+
+
+def _anchored_address(address: str, folder: Path) -> str:
+    path = socket_path(address)
+    return address if path is None else f"unix:{folder / path}"
+
+
+def socket_path(address: str) -> Path | None:
+    """The path of a Unix socket's address; None where the address is one of TCP."""
+    return Path(address.removeprefix("unix:")) if address.startswith("unix:") else None
+
+
+def _check_address(address: str) -> None:
+    if address.startswith("unix:"):
+        if not 1 <= len(os.fsencode(address.removeprefix("unix:"))) <= 107:  # unix(7): sun_path, with its NUL
+            raise ValueError(f"listen holds {address!r}; the path of a Unix socket has from 1 to 107 bytes")
+        return
+    host, colon, port = address.rpartition(":")
+    if not (host and colon and port.isascii() and port.isdigit() and int(port) < 65536):
+        raise ValueError(f"listen holds {address!r}; an address is unix:/PATH or HOST:PORT")

@@ -21,13 +21,13 @@ Answers and events, launcher to host agent; each has `say`:
 
     started   re job pid limits directory program
     done      re                                                     of kill, record (durable), forget
-    jobs      re jobs                                                each, until forgotten, has job profile
-                                                                     argv directory limits why running
-                                                                     started_unix_seconds; no workers
+    jobs      re jobs                                                commands, running or not forgotten; each
+                                                                     has job profile argv directory limits why
+                                                                     started_unix_seconds running
     adopted   re job                                                 descriptors: stdout and stderr, read ends
-    profiles  re profiles guarantees default                         a profile has name workspace directories
-                                                                     read_only run_as path limits; a guarantee
-                                                                     has name enforced detail
+    profiles  re profiles guarantees default                         each profile has name workspace path
+                                                                     directories read_only run_as limits;
+                                                                     each guarantee has name enforced detail
     failed    re kind message hint field                             kind is a class of wand_proto.errors
     exited    job reason exit_code signal wall_seconds cpu_seconds peak_memory_bytes
               sent once to whoever is connected, and again to whoever connects, until `forget`

@@ -1,0 +1,78 @@
+"""Run one stage of .ci/run, `stage.py SECONDS COMMAND…`: a deadline, no input, and nothing left running.
+
+Whatever the command starts, and whatever that starts in turn, stays below this process (it is their
+"subreaper"): what is still there when the command has ended is named, ended by its id, and fails the stage.
+"""
+
+import contextlib
+import ctypes
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+PR_SET_CHILD_SUBREAPER = 36  # man 2 prctl
+GRACE_SECONDS = 5
+
+
+def below(pid: int) -> list[int]:
+    """Every process below `pid`, the nearest first."""
+    found = []
+    for task in Path(f"/proc/{pid}/task").glob("*/children"):
+        with contextlib.suppress(OSError):
+            found += [int(word) for word in task.read_text().split()]
+    return [*found, *(deeper for child in found for deeper in below(child))]
+
+
+def reap() -> None:
+    with contextlib.suppress(ChildProcessError):
+        while os.waitpid(-1, os.WNOHANG)[0]:
+            pass
+
+
+def alive() -> list[int]:
+    reap()
+    return below(os.getpid())
+
+
+def describe(pid: int) -> str:
+    with contextlib.suppress(OSError):
+        words = Path(f"/proc/{pid}/cmdline").read_text(errors="replace").split("\0")
+        return f"{pid} {' '.join(words)[:200]}"
+    return str(pid)
+
+
+def end_all() -> list[str]:
+    """End every process below this one; what had to be ended, after a moment of grace."""
+    deadline = time.monotonic() + GRACE_SECONDS
+    while alive() and time.monotonic() < deadline:
+        time.sleep(0.05)
+    stubborn = [describe(pid) for pid in alive()]
+    while found := alive():
+        for pid in found:
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGKILL)
+        time.sleep(0.02)
+    return stubborn
+
+
+def main() -> int:
+    ctypes.CDLL(None, use_errno=True).prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
+    seconds, argv = float(sys.argv[1]), sys.argv[2:]
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
+    status = 1
+    try:
+        status = subprocess.run(argv, stdin=subprocess.DEVNULL, timeout=seconds, check=False).returncode
+    except subprocess.TimeoutExpired:
+        print(f"stage: stopped after {seconds:.0f} s")
+        status = 124
+    finally:
+        left = end_all()
+        print(*(f"stage: left running: {line}" for line in left), sep="\n", end="\n" if left else "")
+    return status or (99 if left else 0)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

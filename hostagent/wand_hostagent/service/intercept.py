@@ -1,0 +1,133 @@
+"""Who is at the counter: every call passes here first, and every failure leaves through here.
+
+Only a peer whose certificate bears an accepted name gets to a handler. Which caller it speaks for comes as
+metadata beside the call; handlers find it with `caller()`.
+"""
+
+import asyncio
+import logging
+from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Iterable
+from contextlib import aclosing
+from contextvars import ContextVar
+from typing import Any, Never, cast
+
+import grpc
+from grpc import aio
+
+from wand_proto import context as metadata
+from wand_proto import errors, tls
+
+_log = logging.getLogger("wand.hostagent.service")
+_CALLER: ContextVar[metadata.Caller] = ContextVar("wand_caller")
+_DETAILS_CHARACTERS = 200  # of the status line, for people with other clients; ours reads the metadata
+
+Context = aio.ServicerContext[Any, Any]
+_Unary = Callable[[Any, Context], Awaitable[Any]]
+_Streaming = Callable[[Any, Context], AsyncIterator[Any]]
+
+
+def caller() -> metadata.Caller:
+    """Who asks, in the call that is being served."""
+    return _CALLER.get()
+
+
+class Doorkeeper(aio.ServerInterceptor):
+    """Admits the peers whose URI is in `peers` and no other, and knows whether anybody is inside."""
+
+    def __init__(self, peers: Collection[str]) -> None:
+        self._peers = frozenset(peers)
+        self._inside: set[asyncio.Task[Any]] = set()
+
+    async def intercept_service(
+        self,
+        continuation: Callable[[grpc.HandlerCallDetails], Awaitable[Any]],
+        handler_call_details: grpc.HandlerCallDetails,
+    ) -> Any:
+        handler = await continuation(handler_call_details)
+        if handler is None:  # no such method: gRPC says so itself
+            return None
+        codec = (handler.request_deserializer, handler.response_serializer)
+        method = handler_call_details.method
+        if handler.unary_stream is not None:
+            return grpc.unary_stream_rpc_method_handler(self._streaming(handler.unary_stream, method), *codec)
+        if handler.unary_unary is not None:
+            return grpc.unary_unary_rpc_method_handler(self._unary(handler.unary_unary, method), *codec)
+        raise NotImplementedError(f"{method} streams its request; no such method is served")
+
+    async def everybody_out(self, within_seconds: float) -> bool:
+        """Wait until every admitted call has ended, its job killed and all; False where time ran out."""
+        if not self._inside:
+            return True
+        _, left = await asyncio.wait(self._inside, timeout=within_seconds)
+        return not left
+
+    def _unary(self, behaviour: _Unary, method: str) -> _Unary:
+        async def serve(request: Any, context: Context) -> Any:
+            try:
+                self._admit(context)
+                return await behaviour(request, context)
+            except Exception as error:  # noqa: BLE001 - the interceptor
+                await _fail(context, error, method)
+
+        return serve
+
+    def _streaming(self, behaviour: _Streaming, method: str) -> Callable[[Any, Context], Awaitable[None]]:
+        async def serve(request: Any, context: Context) -> None:
+            try:
+                self._admit(context)
+                # Closed by us, not by the garbage collector, wherever a cancellation strikes; and `write`
+                # returns only when the peer's window has room: one message is in flight, never more.
+                async with aclosing(cast("Any", behaviour(request, context))) as replies:
+                    async for reply in replies:
+                        await context.write(reply)
+            except Exception as error:  # noqa: BLE001 - the interceptor
+                await _fail(context, error, method)
+
+        return serve
+
+    def _admit(self, context: Context) -> None:
+        """Set the caller of this call, or raise what the peer is to be told."""
+        peer = self._accepted(context)
+        asking = metadata.from_metadata(
+            cast("Iterable[tuple[str, str | bytes]]", context.invocation_metadata() or ()), peer=peer
+        )
+        metadata.REQUEST_ID.set(asking.request_id)
+        _CALLER.set(asking)
+        task = asyncio.current_task()
+        assert task is not None  # gRPC gives every call a task of its own
+        self._inside.add(task)
+        task.add_done_callback(self._inside.discard)
+
+    def _accepted(self, context: Context) -> str:
+        """The peer's URI, if it is one that may come in."""
+        seen = context.auth_context()
+        uri = ""
+        try:
+            version = tls.tls_version(seen)
+            if version != "TLSv1.3":
+                raise errors.Unauthenticated(f"the link uses {version or 'no TLS'}; it must be TLS 1.3")
+            uri = tls.peer_uri(seen)
+            if uri not in self._peers:
+                raise errors.Denied(
+                    f"{uri} is not a peer of this host agent", hint="add it to `peers` in its settings"
+                )
+        except errors.WandError as error:
+            _log.warning("peer refused", extra={"uri": uri, "address": context.peer(), "why": error.message})
+            raise
+        return uri
+
+
+async def _fail(context: Context, error: Exception, method: str) -> Never:
+    """End the call with what the caller may know of the error, and log the rest."""
+    if isinstance(error, aio.BaseError):  # gRPC's own: the peer is gone, or the call was ended already
+        raise error
+    if not isinstance(error, errors.WandError):
+        _log.error("call broke", extra={"method": method}, exc_info=error)
+        error = errors.Broken("the host agent failed", hint="its log tells more, under the same request id")
+    else:
+        _log.info("call failed", extra={"method": method, "kind": type(error).__name__, "field": error.field})
+    await context.abort(
+        grpc.StatusCode[error.code],
+        str(error)[:_DETAILS_CHARACTERS],
+        trailing_metadata=errors.to_metadata(error),
+    )

@@ -1,0 +1,184 @@
+"""Messages of the wire read into values, and values made into messages: jobs and what becomes of them."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict
+from typing import Any, Literal
+
+from wand_hostagent.model import Event, Exited, Job, Limits, Output, Reason, Started
+from wand_hostagent.service import fields
+from wand_proto.errors import Invalid
+from wand_proto.v1 import execution_pb2 as wire
+from wand_proto.v1 import types_pb2 as words
+
+MOST_WORDS = 1024
+MOST_WORD_BYTES = 64 * 1024
+MOST_VARIABLES = 1024
+MOST_ARGUMENT_BYTES = 128 * 1024  # argv and environment together: they travel to the launcher in one datagram
+MOST_STDIN_BYTES = 1024 * 1024
+MOST_READ_BYTES = 1024 * 1024
+DEFAULT_READ_BYTES = 64 * 1024
+MOST_SECONDS = 1e9
+MOST_SIGNAL = 64  # SIGRTMAX, signal(7)
+
+StreamName = Literal["stdout", "stderr"]
+STREAMS: Mapping[int, StreamName] = {wire.STREAM_STDOUT: "stdout", wire.STREAM_STDERR: "stderr"}
+_STREAM_NUMBERS = {"stdout": wire.STREAM_STDOUT, "stderr": wire.STREAM_STDERR}
+_REASONS = {reason: wire.Reason.Value(f"REASON_{reason.name}") for reason in Reason}
+
+
+# -- from the wire ---------------------------------------------------------------------------------------
+
+
+def job_from_wire(untrusted: wire.RunRequest, job: str) -> Job:
+    """Read a request into a Job of that id, or raise Invalid naming the field that is wrong."""
+    argv, shell = _form(untrusted)
+    environment = _environment(untrusted.environment)
+    size = sum(len(word.encode()) + 1 for pair in environment.items() for word in pair)
+    size += sum(len(word.encode()) + 1 for word in argv)
+    if size > MOST_ARGUMENT_BYTES:
+        raise Invalid(
+            f"and the environment have {size} bytes together; the most is {MOST_ARGUMENT_BYTES}",
+            field="shell" if shell else "argv",
+            hint="pass long input as stdin, or write it to a file first",
+        )
+    return Job(
+        id=job,
+        argv=argv,
+        shell=shell,
+        directory=fields.path(untrusted.directory, "directory", empty=True),
+        environment=environment,
+        stdin=fields.blob(untrusted.stdin, "stdin", most_bytes=MOST_STDIN_BYTES),
+        limits=limits_from_wire(untrusted.limits),
+        profile=fields.name(untrusted.profile, "profile", empty=True),
+        backend=fields.name(untrusted.backend, "backend", empty=True),
+        detached=untrusted.detached,
+    )
+
+
+def _form(untrusted: wire.RunRequest) -> tuple[tuple[str, ...], bool]:
+    form = untrusted.WhichOneof("form")
+    if form is None:
+        raise Invalid("is missing: give argv.words, or shell", field="argv")
+    if form == "shell":
+        return shell_from_wire(untrusted.shell), True
+    return words_from_wire(untrusted.argv.words, "argv.words"), False
+
+
+def shell_from_wire(untrusted: str) -> tuple[str, ...]:
+    """Read shell text as the only word of a job."""
+    if not untrusted.strip():
+        raise Invalid("must hold a command", field="shell")
+    return (fields.text(untrusted, "shell", most_bytes=MOST_WORD_BYTES),)
+
+
+def words_from_wire(untrusted: Sequence[str], field: str) -> tuple[str, ...]:
+    """Read the words of one program's call."""
+    if not 1 <= len(untrusted) <= MOST_WORDS:
+        raise Invalid(f"has {len(untrusted)} words; it must have from 1 to {MOST_WORDS}", field=field)
+    return tuple(
+        fields.text(word, f"{field}[{place}]", most_bytes=MOST_WORD_BYTES, empty=place > 0)
+        for place, word in enumerate(untrusted)
+    )
+
+
+def _environment(untrusted: Mapping[str, str]) -> dict[str, str]:
+    if len(untrusted) > MOST_VARIABLES:
+        raise Invalid(f"has {len(untrusted)} variables; the most is {MOST_VARIABLES}", field="environment")
+    return {_variable(name): _value(name, value) for name, value in sorted(untrusted.items())}
+
+
+def _variable(untrusted: str) -> str:
+    if not untrusted or "=" in untrusted:
+        raise Invalid(f"has the name {untrusted[:64]!r}: empty, or with a =", field="environment")
+    return fields.text(untrusted, "environment", most_bytes=256)
+
+
+def _value(name: str, untrusted: str) -> str:
+    return fields.text(untrusted, f"environment[{name}]", most_bytes=MOST_WORD_BYTES)
+
+
+def limits_from_wire(untrusted: words.Limits) -> Limits:
+    """Read the limits that a caller wishes; an absent one stays None."""
+    return Limits(**{field.name: _limit(field.name, value) for field, value in untrusted.ListFields()})
+
+
+def _limit(name: str, untrusted: float) -> Any:
+    field = f"limits.{name}"
+    if name.endswith("_seconds"):
+        return fields.seconds(untrusted, field, most=MOST_SECONDS)
+    return fields.whole(int(untrusted), field, least=1)
+
+
+def attach_from_wire(untrusted: wire.AttachRequest) -> tuple[str, int, int]:
+    """Read which job to follow, and from which offsets of stdout and stderr."""
+    return (
+        fields.name(untrusted.job, "job"),
+        fields.whole(untrusted.stdout_offset, "stdout_offset"),
+        fields.whole(untrusted.stderr_offset, "stderr_offset"),
+    )
+
+
+def wait_from_wire(untrusted: wire.WaitRequest) -> str:
+    """Read which job is waited for."""
+    return fields.name(untrusted.job, "job")
+
+
+def signal_from_wire(untrusted: wire.SignalRequest) -> tuple[str, int]:
+    """Read which job is to get which signal."""
+    return fields.name(untrusted.job, "job"), fields.whole(
+        untrusted.signal, "signal", least=1, most=MOST_SIGNAL
+    )
+
+
+def reading_from_wire(untrusted: wire.ReadOutputRequest) -> tuple[str, StreamName, int, int]:
+    """Read which job's stream is wanted, from which offset, and how much of it."""
+    most = fields.whole(untrusted.max_bytes, "max_bytes", most=MOST_READ_BYTES)
+    return (
+        fields.name(untrusted.job, "job"),
+        fields.chosen(untrusted.stream, "stream", STREAMS),
+        fields.whole(untrusted.offset, "offset"),
+        most or DEFAULT_READ_BYTES,
+    )
+
+
+# -- to the wire -----------------------------------------------------------------------------------------
+
+
+def event_to_wire(event: Event) -> wire.Event:
+    match event:
+        case Started():
+            return wire.Event(started=started_to_wire(event))
+        case Output():
+            stream = _STREAM_NUMBERS[event.stream]
+            return wire.Event(output=wire.Output(stream=stream, data=event.data, offset=event.offset))
+        case Exited():
+            return wire.Event(exited=exited_to_wire(event))
+
+
+def started_to_wire(started: Started) -> wire.Started:
+    return wire.Started(
+        job=started.job,
+        backend=started.backend,
+        profile=started.profile,
+        rule=started.rule,
+        limits=limits_to_wire(started.limits),
+        directory=started.directory,
+    )
+
+
+def exited_to_wire(exited: Exited) -> wire.Exited:
+    return wire.Exited(
+        job=exited.job,
+        reason=_REASONS[exited.reason],
+        exit_code=exited.exit_code,
+        signal=exited.signal,
+        wall_seconds=exited.wall_seconds,
+        cpu_seconds=exited.cpu_seconds,
+        peak_memory_bytes=exited.peak_memory_bytes,
+        stdout_bytes=exited.stdout_bytes,
+        stderr_bytes=exited.stderr_bytes,
+    )
+
+
+def limits_to_wire(limits: Limits) -> words.Limits:
+    return words.Limits(**asdict(limits))  # None leaves a field absent

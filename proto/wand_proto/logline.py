@@ -1,0 +1,107 @@
+"""One JSON line on stderr for each event, secrets struck out."""
+
+import json
+import logging
+import re
+import sys
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from typing import Any
+
+from wand_proto.context import REQUEST_ID
+from wand_proto.errors import Invalid
+
+LEVELS = ("debug", "info", "warning", "error")
+_STRUCK = "[struck out]"
+_MOST_TEXT, _MOST_LINE, _MOST_ITEMS, _MOST_DEPTH = 4096, 32 * 1024, 64, 6
+_SECRET_NAME = re.compile(
+    r"token|passw|passphrase|secret|authorization|cookie|credential|(^|[_.-]|api|private|access)key$",
+    re.IGNORECASE,
+)
+_SECRET_TEXT = re.compile(
+    r"-----BEGIN [A-Z ]*PRIVATE KEY-----.*?(-----END [A-Z ]*-----|\Z)"
+    r"|\b(Bearer|Basic)\s+[A-Za-z0-9._~+/=-]{8,}"
+    r"|\bwand_[A-Za-z0-9_-]{20,}"  # our API keys
+    r"|\b(AKIA|ASIA)[A-Z0-9]{16}\b"  # AWS
+    r"|\beyJ[A-Za-z0-9_-]{8,}\.[A-Za-z0-9_-]{4,}\.[A-Za-z0-9_-]*"  # JSON Web Tokens
+    r"|\b(gh[pousr]_|github_pat_|glpat-|xox[abprs]-|sk-)[A-Za-z0-9_-]{16,}"
+    r"|(?<=://)[^/\s:@]*:[^/\s@]+(?=@)|(?<=password=)[^\s&]+|(?<=token=)[^\s&]+|(?<=secret=)[^\s&]+|(?<=api_key=)[^\s&]+",
+    re.DOTALL | re.IGNORECASE,
+)
+_OURS = frozenset(logging.makeLogRecord({}).__dict__) | {"message", "asctime", "taskName"}
+
+
+def configure(component: str, level: str) -> None:
+    """Send every log of this process to stderr, from `level` on ("debug", "info", "warning", "error")."""
+    if level not in LEVELS:
+        raise Invalid(f"must be one of {', '.join(LEVELS)}, not {level!r:.40}", field="log_level")
+    handler = logging.StreamHandler(sys.stderr)
+    handler.setFormatter(Formatter(component))
+    logging.basicConfig(handlers=[handler], level=level.upper(), force=True)
+    logging.captureWarnings(True)
+
+
+class Formatter(logging.Formatter):
+    """Makes the line; it never raises and never makes two."""
+
+    def __init__(self, component: str) -> None:
+        super().__init__()
+        self._component = component
+
+    def format(self, record: logging.LogRecord) -> str:
+        base = {
+            "ts": datetime.fromtimestamp(record.created, UTC).isoformat(timespec="milliseconds")[:-6] + "Z",
+            "level": record.levelname.lower(),
+            "component": self._component,
+            "event": _event(record),
+            "request_id": REQUEST_ID.get(),
+        }
+        extra = {
+            name if name not in base else f"{name}_": _clean(value, name)
+            for name, value in record.__dict__.items()
+            if name not in _OURS
+        }
+        if record.exc_info and record.exc_info[0]:
+            extra["exception"] = strike(self.formatException(record.exc_info), keep_end=True)
+        line = json.dumps({name: value for name, value in base.items() if value} | extra)
+        return line if len(line) <= _MOST_LINE else json.dumps({**base, "cut": sorted(extra)[:_MOST_ITEMS]})
+
+
+def strike(text: str, *, keep_end: bool = False) -> str:
+    """The text without what looks like a secret, and of bounded length."""
+    most = 4 * _MOST_TEXT  # a secret across this cut falls to the next one
+    clean = _SECRET_TEXT.sub(_STRUCK, text[-most:] if keep_end else text[:most])
+    if len(clean) <= _MOST_TEXT and len(text) <= most:
+        return clean
+    return f"…{clean[-_MOST_TEXT:]}" if keep_end else f"{clean[:_MOST_TEXT]}…"
+
+
+def _event(record: logging.LogRecord) -> str:
+    try:
+        return strike(record.getMessage())
+    except (TypeError, ValueError, KeyError):
+        return strike(str(record.msg))
+
+
+def _clean(value: Any, name: str = "", depth: int = 0) -> Any:
+    if value is None or isinstance(value, bool):
+        return value
+    if _SECRET_NAME.search(name):
+        return _STRUCK
+    if isinstance(value, int | float):
+        return value if abs(value) < 2**63 else str(value)[:_MOST_TEXT]
+    if isinstance(value, Mapping) and depth < _MOST_DEPTH:
+        pairs = list(value.items())[:_MOST_ITEMS]
+        return {strike(str(key)): _clean(each, str(key), depth + 1) for key, each in pairs}
+    if isinstance(value, list | tuple | set | frozenset) and depth < _MOST_DEPTH:
+        return [_clean(each, name, depth + 1) for each in list(value)[:_MOST_ITEMS]]
+    return strike(_text(value))
+
+
+def _text(value: Any) -> str:
+    if isinstance(value, bytes):
+        return value[: 5 * _MOST_TEXT].decode("utf-8", "backslashreplace")
+    try:
+        return str(value)
+    except Exception:  # noqa: BLE001 - a foreign __str__ may raise anything, and a log line must not
+        return f"<{type(value).__name__}>"

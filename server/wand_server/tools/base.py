@@ -1,0 +1,63 @@
+"""What a tool is: a frozen model of its arguments that, called with the host, gives an Answer."""
+
+from abc import ABC, abstractmethod
+from typing import Any, ClassVar
+
+from pydantic import BaseModel, ConfigDict
+
+from wand_server.model import Call
+from wand_server.ports import Host
+
+
+class ToolInterface(ABC):
+    """The plain form of a tool, for those who extend Wand: `@tool_registry.register("name")` takes it."""
+
+    @abstractmethod
+    async def execute(self, parameters: dict[str, Any]) -> dict[str, Any]:
+        """Run with parameters that have been checked against `get_schema`."""
+
+    @abstractmethod
+    def get_schema(self) -> dict[str, Any]:
+        """The JSON Schema (2020-12) of the parameters."""
+
+
+class Part(BaseModel):
+    """A value inside an answer."""
+
+    model_config = ConfigDict(frozen=True)
+
+
+class Answer(BaseModel, ABC):
+    """What a tool gives back: an object for programs, and the same as text for a model."""
+
+    model_config = ConfigDict(frozen=True)
+
+    @abstractmethod
+    def text(self) -> str:
+        """What a model reads."""
+
+    def is_failure(self) -> bool:
+        """Whether the tool did not do what was asked, so that the result is marked as an error."""
+        return False
+
+
+class Tool(BaseModel, ABC):
+    """A tool: fields are its arguments, its docstring is what a model reads before it chooses it."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    name: ClassVar[str]
+    title: ClassVar[str]
+    answer: ClassVar[type[Answer]]
+    read_only: ClassVar[bool] = False
+    destructive: ClassVar[bool] = False
+    idempotent: ClassVar[bool] = False
+    open_world: ClassVar[bool] = False
+
+    @abstractmethod
+    async def call(self, host: Host, call: Call) -> Answer:
+        """Do it.
+
+        Raises:
+            WandError: what went wrong, in words for whoever asked.
+        """

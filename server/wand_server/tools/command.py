@@ -1,0 +1,164 @@
+"""execute_command: one command on the host, to its end."""
+
+import signal
+from typing import Annotated, ClassVar, Literal, Self
+
+from pydantic import Field, model_validator
+
+from wand_server.model import Call
+from wand_server.ports import Command, CommandOutcome, Host
+from wand_server.tools import render
+from wand_server.tools.base import Answer, Tool
+from wand_server.tools.live import Live
+
+_STDIN_CEILING = 1024 * 1024
+
+Reason = Literal["exited", "signaled", "timed_out", "cancelled", "output_limit", "lost"]
+
+_WHAT_HAPPENED: dict[Reason, str] = {
+    "signaled": "The command was ended by a signal that did not come from Wand.",
+    "timed_out": "The time limit ran out, so the command and all that it started were ended; what it printed "
+    "until then is below. Give a larger timeout_seconds, or run less at once.",
+    "cancelled": "The call was cancelled, so the command and all that it started were ended.",
+    "output_limit": "The command printed more than is permitted and was ended, with all that it started. "
+    "Redirect its output to a file, or filter it.",
+    "lost": "The launcher died while the command ran. The command was ended with it; how far it came is not "
+    "known. Look at what it changed before you run it again.",
+}
+
+
+class CommandAnswer(Answer):
+    """How a command ended and what it printed."""
+
+    exit_code: int | None  # None where a signal ended it
+    signal: str | None
+    reason: Reason
+    stdout: str
+    stderr: str
+    stdout_bytes: int  # written in all, also what `stdout` leaves out
+    stderr_bytes: int
+    wall_seconds: float
+    job: str
+    directory: str
+    notes: list[str]
+
+    def is_failure(self) -> bool:
+        """A command that ran and says no by its exit code has answered; one that was stopped has failed."""
+        return self.reason not in {"exited", "signaled"}
+
+    def text(self) -> str:
+        parts = [self._how_it_ended(), *self.notes]
+        for name, printed in (("stdout", self.stdout), ("stderr", self.stderr)):
+            if printed:
+                parts.append(f"--- {name}\n{printed.rstrip()}")
+        if not self.stdout and not self.stderr:
+            parts.append("It printed nothing.")
+        return "\n".join(parts)
+
+    def _how_it_ended(self) -> str:
+        by = f"exit code {self.exit_code}" if self.signal is None else f"ended by {self.signal}"
+        where = f"after {render.seconds(self.wall_seconds)} in {self.directory} (job {self.job})"
+        return f"{by} {where}" if self.reason == "exited" else f"{self.reason}: {by} {where}"
+
+
+class ExecuteCommand(Tool):
+    """Run one command on the host, wait for its end, and return its exit code, stdout and stderr.
+
+    Give either `command` (text for bash: pipes, redirections, &&) or `argv` (one program and its arguments,
+    no shell, nothing to quote). There is no terminal and nobody to answer questions: use options such as
+    --yes. It starts in `directory`, by default the workspace; a `cd` does not last to the next call. At
+    `timeout_seconds` it is ended with all that it started. An exit code other than 0 is a normal answer. Of
+    long output the beginning and the end come back; read_file reads the rest from `wand://jobs/<job>/stdout`.
+    To read, change or search files use the file tools.
+    """
+
+    name = "execute_command"
+    title = "Run a command"
+    answer = CommandAnswer
+    destructive = True
+    open_world = True
+
+    command: str = Field(default="", description="shell text; or give argv")
+    argv: tuple[str, ...] = Field(default=(), description='e.g. ["git", "log", "-3"]; or give command')
+    directory: str = Field(default="", description="absolute, or relative to the workspace")
+    environment: dict[str, str] = Field(
+        default={}, description="added variables; policy says which are allowed"
+    )
+    stdin: str = Field(default="", description="text for its standard input; else it is empty")
+    timeout_seconds: Annotated[float, Field(gt=0, le=86400)] | None = Field(
+        default=None, description="default: the server's, commonly 300"
+    )
+
+    @model_validator(mode="after")
+    def _one_form(self) -> Self:
+        if bool(self.command.strip()) == bool(self.argv):
+            raise ValueError("give exactly one of command (shell text) and argv (a list of words)")
+        if self.argv and not self.argv[0]:
+            raise ValueError("the first word of argv must be a program")
+        words = (self.command, *self.argv, self.directory, *self.environment, *self.environment.values())
+        if any("\0" in word for word in words):
+            raise ValueError("a NUL character cannot be part of a command, a path or a variable")
+        if len(self.stdin.encode(errors="surrogatepass")) > _STDIN_CEILING:
+            raise ValueError("stdin can be at most 1 MiB; write a file with write_file and redirect it")
+        return self
+
+    _silence_seconds: ClassVar[float] = 5.0
+
+    async def call(self, host: Host, call: Call) -> CommandAnswer:
+        command = Command(
+            argv=self.argv,
+            shell=self.command,
+            directory=self.directory,
+            environment=self.environment,
+            stdin=self.stdin.encode(),
+            wall_seconds=self.timeout_seconds,
+        )
+        if call.progress is None:
+            return answer_from(await host.run(call, command))
+        async with Live(call.progress) as live:
+            return answer_from(await host.run(call, command, live.on_output))
+
+
+def answer_from(outcome: CommandOutcome) -> CommandAnswer:
+    """The outcome as a client sees it."""
+    stdout = render.show_stream(
+        render.Stream(
+            name="stdout",
+            job=outcome.job,
+            data=outcome.stdout,
+            total_bytes=outcome.stdout_bytes,
+            omitted=outcome.stdout_omitted,
+        )
+    )
+    stderr = render.show_stream(
+        render.Stream(
+            name="stderr",
+            job=outcome.job,
+            data=outcome.stderr,
+            total_bytes=outcome.stderr_bytes,
+            omitted=outcome.stderr_omitted,
+        )
+    )
+    happened = (_WHAT_HAPPENED[outcome.reason],) if outcome.reason in _WHAT_HAPPENED else ()
+    return CommandAnswer(
+        exit_code=outcome.exit_code,
+        signal=_signal_name(outcome.signal),
+        reason=outcome.reason,
+        stdout=stdout.text,
+        stderr=stderr.text,
+        stdout_bytes=outcome.stdout_bytes,
+        stderr_bytes=outcome.stderr_bytes,
+        wall_seconds=round(outcome.wall_seconds, 3),
+        job=outcome.job,
+        directory=outcome.directory,
+        notes=[*happened, *stdout.notes, *stderr.notes],
+    )
+
+
+def _signal_name(number: int | None) -> str | None:
+    if not number:
+        return None
+    try:
+        return signal.Signals(number).name
+    except ValueError:
+        return f"signal {number}"

@@ -1,0 +1,245 @@
+"""read_file and write_file: one file, or what a job wrote."""
+
+import re
+from typing import Annotated, Literal, Self
+
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+
+from wand_proto.errors import Invalid
+from wand_server.model import Call
+from wand_server.ports import (
+    FileRead,
+    FileWritten,
+    Host,
+    OutputPart,
+    Reading,
+    Replacement,
+    StreamName,
+    Writing,
+)
+from wand_server.tools import render
+from wand_server.tools.base import Answer, Tool
+
+READ_CEILING = 48 * 1024  # bytes in one answer
+_JOB_OUTPUT = re.compile(r"wand://jobs/([A-Za-z0-9_-]{1,64})/(stdout|stderr)")
+
+Path = Annotated[
+    str, Field(min_length=1, max_length=4096, description="absolute, or relative to the workspace")
+]
+
+
+class ReadAnswer(Answer):
+    """A part of a file."""
+
+    path: str
+    content: str
+    offset: int
+    total_bytes: int
+    next_offset: int | None = Field(description="where to go on; null at the end")
+    first_line: int | None = None
+    next_line: int | None = Field(default=None, description="null at the end, or where bytes were asked")
+    binary: bool = False
+    sha256: str = Field(default="", description="of the whole file, where it was read whole")
+    running: bool = False
+    notes: tuple[str, ...] = ()
+
+    def text(self) -> str:
+        return "\n".join((self._heading(), *self.notes, *self._how_to_go_on(), "", self.content))
+
+    def _heading(self) -> str:
+        digest = f", sha256 {self.sha256}" if self.sha256 else ""
+        where = f" from line {self.first_line}" if self.first_line else f" from byte {self.offset}"
+        start = where if self.offset or self.next_offset is not None else ""
+        return f"{self.path}: {self.total_bytes:,} bytes{digest}{start}"
+
+    def _how_to_go_on(self) -> tuple[str, ...]:
+        if self.next_line is not None:
+            return (f"There is more: read on with first_line={self.next_line}.",)
+        if self.next_offset is not None:
+            return (f"There is more: read on with offset={self.next_offset}.",)
+        return ("The job still runs: more may come.",) if self.running else ()
+
+
+class ReadFile(Tool):
+    """Read a file in the workspace, or what a job printed (`wand://jobs/<job>/stdout` or `.../stderr`).
+
+    At most 48 KiB come back at once; the answer says how to read on. Choose the part by lines (`first_line`,
+    `max_lines`) or by bytes (`offset`, `max_bytes`). `sha256` can be given to write_file to change only what
+    you have read.
+    """
+
+    name = "read_file"
+    title = "Read a file"
+    answer = ReadAnswer
+    read_only = True
+    idempotent = True
+
+    path: Path
+    first_line: int = Field(default=0, ge=0, description="1 is the first")
+    max_lines: int = Field(default=0, ge=0, le=1_000_000, description="0: as many as fit")
+    offset: int | None = Field(default=None, ge=0, description="in bytes, instead of lines")
+    max_bytes: int = Field(default=0, ge=0, description="0: as many as fit")
+
+    @model_validator(mode="after")
+    def _lines_or_bytes(self) -> Self:
+        if self.offset is not None and (self.first_line or self.max_lines):
+            raise ValueError("give either lines (first_line, max_lines) or bytes (offset, max_bytes)")
+        return self
+
+    async def call(self, host: Host, call: Call) -> ReadAnswer:
+        most = min(self.max_bytes or READ_CEILING, READ_CEILING)
+        if self.path.startswith("wand:"):
+            return await self._read_output(host, call, most)
+        by_lines = self.offset is None and not self.max_bytes
+        reading = Reading(
+            path=self.path,
+            first_line=(self.first_line or 1) if by_lines or self.first_line else 0,
+            max_lines=self.max_lines,
+            offset=self.offset or 0,
+            max_bytes=most,
+        )
+        return _file_answer(await host.read_file(call, reading))
+
+    async def _read_output(self, host: Host, call: Call, most: int) -> ReadAnswer:
+        named = _JOB_OUTPUT.fullmatch(self.path)
+        if named is None:
+            raise Invalid(
+                f"{self.path} is not the output of a job",
+                hint="wand://jobs/<job>/stdout or wand://jobs/<job>/stderr",
+                field="path",
+            )
+        if self.first_line or self.max_lines:
+            raise Invalid("what a job printed is read by bytes", hint="give offset", field="first_line")
+        stream: StreamName = "stdout" if named[2] == "stdout" else "stderr"
+        part = await host.read_output(call, named[1], stream, (self.offset or 0, most))
+        return _output_answer(self.path, part)
+
+
+def _file_answer(read: FileRead) -> ReadAnswer:
+    data = read.data
+    end = read.offset + len(data)
+    if end < read.total_bytes and not read.first_line:
+        data = render.whole_characters(data)
+        end = read.offset + len(data)
+    content, notes = _content(data)
+    return ReadAnswer(
+        path=read.path,
+        content=content,
+        offset=read.offset,
+        total_bytes=read.total_bytes,
+        next_offset=end if end < read.total_bytes else None,
+        first_line=read.first_line or None,
+        next_line=read.next_line or None,
+        binary=read.binary,
+        sha256=read.sha256,
+        notes=notes,
+    )
+
+
+def _output_answer(path: str, part: OutputPart) -> ReadAnswer:
+    more = part.offset + len(part.data) < part.total_bytes
+    data = render.whole_characters(part.data) if more else part.data
+    content, notes = _content(data)
+    return ReadAnswer(
+        path=path,
+        content=render.plain(content),
+        offset=part.offset,
+        total_bytes=part.total_bytes,
+        next_offset=part.offset + len(data) if more or part.running else None,
+        binary=render.is_binary(data),
+        running=part.running,
+        notes=notes,
+    )
+
+
+def _content(data: bytes) -> tuple[str, tuple[str, ...]]:
+    if render.is_binary(data):
+        shown = data[: render.BINARY_SHOWN]
+        return render.escaped(shown), (f"binary: {len(shown):,} of {len(data):,} bytes are shown, escaped",)
+    try:
+        return data.decode(), ()
+    except UnicodeDecodeError:
+        return data.decode(errors="backslashreplace"), ("bytes that are not UTF-8 are shown as \\xNN",)
+
+
+class EditPart(BaseModel):
+    """One replacement."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    old_text: str = Field(min_length=1, description="exactly as in the file; once, unless every is set")
+    new_text: str
+    every: bool = False
+
+
+class WriteAnswer(Answer):
+    """The file as it is now."""
+
+    path: str
+    total_bytes: int
+    sha256: str
+    created: bool
+    diff: str = ""
+
+    def text(self) -> str:
+        verb = "created" if self.created else "changed" if self.diff else "written"
+        first = f"{self.path} {verb}: {self.total_bytes:,} bytes, sha256 {self.sha256}"
+        return f"{first}\n{self.diff}" if self.diff else first
+
+
+class WriteFile(Tool):
+    """Write a file in the workspace, or change parts of one.
+
+    Give `content` with `mode` create (fails where the file exists), replace (all of it) or append; or give
+    `edits`, which are made in order, all or none, and come back as a diff. With `expected_sha256` nothing is
+    changed unless the file is still the one that you read.
+    """
+
+    name = "write_file"
+    title = "Write or edit a file"
+    answer = WriteAnswer
+    destructive = True
+
+    path: Path
+    content: str | None = None
+    mode: Literal["create", "replace", "append"] = "create"
+    edits: tuple[EditPart, ...] = Field(default=(), max_length=100)
+    expected_sha256: str = Field(default="", pattern="^([0-9a-f]{64})?$")
+    create_directories: bool = Field(default=False, description="make missing folders above it")
+
+    @model_validator(mode="after")
+    def _content_or_edits(self) -> Self:
+        if (self.content is None) == (not self.edits):
+            raise ValueError("give exactly one of content (the text to write) and edits (what to change)")
+        if self.edits and self.model_fields_set & {"mode", "create_directories"}:
+            raise ValueError("mode and create_directories go with content, not with edits")
+        return self
+
+    async def call(self, host: Host, call: Call) -> WriteAnswer:
+        written = await (
+            self._edit(host, call) if self.content is None else self._write(host, call, self.content)
+        )
+        return WriteAnswer(
+            path=written.path,
+            total_bytes=written.total_bytes,
+            sha256=written.sha256,
+            created=written.created,
+            diff=render.clipped(written.diff, READ_CEILING),
+        )
+
+    async def _write(self, host: Host, call: Call, content: str) -> FileWritten:
+        writing = Writing(
+            path=self.path,
+            content=content.encode(),
+            mode=self.mode,
+            expected_sha256=self.expected_sha256,
+            create_directories=self.create_directories,
+        )
+        return await host.write_file(call, writing)
+
+    async def _edit(self, host: Host, call: Call) -> FileWritten:
+        replacements = [
+            Replacement(old_text=edit.old_text, new_text=edit.new_text, every=edit.every)
+            for edit in self.edits
+        ]
+        return await host.edit_file(call, self.path, replacements, expected_sha256=self.expected_sha256)

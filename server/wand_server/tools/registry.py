@@ -1,0 +1,165 @@
+"""All the tools, in one fixed order: what a client may call, and the boundary at which a call can fail."""
+
+import inspect
+import logging
+import re
+from collections.abc import Callable, Iterable
+from typing import Any, Protocol, TypeVar
+
+from wand_proto.errors import NotFound, WandError
+from wand_server.model import Call, ToolDescription, ToolResult
+from wand_server.ports import Host
+from wand_server.tools import arguments, render
+from wand_server.tools.base import Answer, Tool
+from wand_server.tools.command import ExecuteCommand
+from wand_server.tools.files import ReadFile, WriteFile
+from wand_server.tools.folders import ListDirectory, SearchFiles
+from wand_server.tools.plain import PlainEntry
+from wand_server.tools.schema import schema_of
+from wand_server.tools.system import CheckCommandExists, GetSystemInfo, GetSystemStatus
+
+log = logging.getLogger(__name__)
+
+BUILT_IN: tuple[type[Tool], ...] = (
+    ExecuteCommand,
+    ReadFile,
+    WriteFile,
+    ListDirectory,
+    SearchFiles,
+    GetSystemInfo,
+    GetSystemStatus,
+    CheckCommandExists,
+)
+
+_NAME = re.compile(r"[A-Za-z0-9_.-]{1,64}")
+
+AnyTool = TypeVar("AnyTool")
+
+
+class Entry(Protocol):
+    """One tool, as the registry keeps it."""
+
+    @property
+    def description(self) -> ToolDescription: ...
+
+    async def call(self, untrusted: dict[str, Any], host: Host, call: Call) -> ToolResult: ...
+
+
+class ModelEntry:
+    """A tool whose arguments are a model."""
+
+    def __init__(self, kind: type[Tool]) -> None:
+        self._kind = kind
+        self.description = ToolDescription(
+            name=kind.name,
+            title=kind.title,
+            description=inspect.cleandoc(kind.__doc__ or kind.title),
+            input_schema=schema_of(kind, "validation"),
+            output_schema=schema_of(kind.answer, "serialization"),
+            read_only=kind.read_only,
+            destructive=kind.destructive,
+            idempotent=kind.idempotent,
+            open_world=kind.open_world,
+        )
+
+    async def call(self, untrusted: dict[str, Any], host: Host, call: Call) -> ToolResult:
+        """Read the arguments, run the tool, and give its answer in both forms."""
+        tool = arguments.read(self._kind, untrusted)
+        return _result(await tool.call(host, call))
+
+
+def _result(answer: Answer) -> ToolResult:
+    return ToolResult(
+        text=render.clipped(answer.text()),
+        structured=answer.model_dump(mode="json"),
+        is_error=answer.is_failure(),
+    )
+
+
+def _entry(name: str, kind: type[Any]) -> Entry:
+    """The tool as an entry; the plain form is known by its two methods, whatever it inherits."""
+    if issubclass(kind, Tool):
+        if kind.name != name:
+            raise ValueError(f"{kind.__name__} calls itself {kind.name!r} and is registered as {name!r}")
+        return ModelEntry(kind)
+    if not all(callable(getattr(kind, method, None)) for method in ("execute", "get_schema")):
+        raise ValueError(f"the tool {name!r} needs the methods execute and get_schema")
+    return PlainEntry(name, kind())
+
+
+class Extensions:
+    """Tools that others add: `@tool_registry.register("new_tool")` on a class, before the server starts."""
+
+    def __init__(self) -> None:
+        self._entries: dict[str, Entry] = {}
+
+    def register(self, name: str) -> Callable[[type[AnyTool]], type[AnyTool]]:
+        """Decorate a Tool, or a class of the plain form (`get_schema`, `execute`), to add it as `name`.
+
+        Raises:
+            ValueError: the name is taken or not permitted.
+        """
+        if not _NAME.fullmatch(name):
+            raise ValueError(f"{name!r} cannot be a tool's name: 1 to 64 of A-Z a-z 0-9 _ . -")
+        if name in self._entries or any(name == kind.name for kind in BUILT_IN):
+            raise ValueError(f"there is a tool {name!r} already")
+
+        def add(kind: type[AnyTool]) -> type[AnyTool]:
+            self._entries[name] = _entry(name, kind)
+            return kind
+
+        return add
+
+    def entries(self) -> tuple[Entry, ...]:
+        """What was added, in that order."""
+        return tuple(self._entries.values())
+
+
+tool_registry = Extensions()
+
+
+class Registry:
+    """The tools as the protocol sees them, bound to the host that they act on; offers `ports.Tools`."""
+
+    def __init__(self, host: Host, extensions: Iterable[Entry] = ()) -> None:
+        self._host = host
+        entries = (*(ModelEntry(kind) for kind in BUILT_IN), *extensions)
+        self._entries: dict[str, Entry] = {entry.description.name: entry for entry in entries}
+        self._descriptions = tuple(entry.description for entry in self._entries.values())
+
+    def describe(self) -> tuple[ToolDescription, ...]:
+        """Every tool, always in the same order."""
+        return self._descriptions
+
+    async def call(self, name: str, arguments: dict[str, Any], call: Call) -> ToolResult:
+        """Run a tool; whatever goes wrong comes back as a result that a model can read.
+
+        Raises:
+            NotFound: there is no such tool.
+        """
+        entry = self._entries.get(name) or self._missing(name)
+        try:
+            return await entry.call(arguments, self._host, call)
+        except WandError as error:
+            log.info("tool refused", extra={"tool": name, "kind": type(error).__name__})
+            return refusal(error)
+        except Exception:  # the tool-call boundary: a defect is logged whole and told without its insides
+            log.exception("tool broke", extra={"tool": name})
+            message = f"Broken: a defect in Wand; its log has the details under request {call.request_id}"
+            return ToolResult(text=message, is_error=True)
+
+    def _missing(self, name: str) -> Entry:
+        near = arguments.nearest(name, self._entries) or f"there are: {', '.join(self._entries)}"
+        raise NotFound(f"there is no tool {name[:64]!r}", hint=near, field="name")
+
+
+def refusal(error: WandError) -> ToolResult:
+    """An error of the family as a result: its kind, what happened, and what to do.
+
+    It carries no object: clients check objects against the output schema even in errors.
+    """
+    where = f"{error.field}: " if error.field and not error.message.startswith(error.field) else ""
+    lines = [f"{type(error).__name__}: {where}{error.message}"]
+    if error.hint:
+        lines.append(f"What to do: {error.hint}")
+    return ToolResult(text=render.clipped("\n".join(lines)), is_error=True)

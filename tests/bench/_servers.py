@@ -1,0 +1,116 @@
+"""The contenders as processes: started on one core, measured with all their children, ended by id."""
+
+import contextlib
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[2]
+HOME = ROOT / ".dev" / "bench"
+PEERS = ROOT / "tests" / "bench" / "peers"
+_TICKS = os.sysconf("SC_CLK_TCK")
+_PAGE = os.sysconf("SC_PAGE_SIZE")
+_START_SECONDS = 60
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Usage:
+    """What a process and everything below it has used."""
+
+    cpu_seconds: float
+    resident_bytes: int
+
+
+def python_of(peer: str) -> Path:
+    """The interpreter of the peer's own environment, built from its lock where it is not there yet."""
+    lock = ROOT / "packaging" / "locks" / f"bench-{peer}.txt"
+    home, stamp = HOME / peer, HOME / f"{peer}.built-from"
+    python = home / "bin" / "python"
+    if not (stamp.exists() and stamp.read_text() == lock.read_text() and python.exists()):
+        uv = os.environ["UV"]
+        HOME.mkdir(parents=True, exist_ok=True)
+        subprocess.run([uv, "venv", "-q", "--clear", "--python", sys.executable, home], check=True)
+        subprocess.run([uv, "pip", "sync", "-q", "--require-hashes", "--python", python, lock], check=True)
+        stamp.write_text(lock.read_text())
+    return python
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+        return port
+
+
+@contextlib.contextmanager
+def on_core(core: int) -> Iterator[None]:
+    """What is started inside runs on one core, where there are two."""
+    before = os.sched_getaffinity(0)
+    if core in before and len(before) > 1:
+        os.sched_setaffinity(0, {core})
+    try:
+        yield
+    finally:
+        os.sched_setaffinity(0, before)
+
+
+@contextlib.contextmanager
+def server(argv: Sequence[str | Path], port: int, log: Path) -> Iterator[int]:
+    """A server that answers on `port`, as its process id; ended when the block is left."""
+    with log.open("wb") as out, on_core(0):
+        child = subprocess.Popen(argv, stdin=subprocess.DEVNULL, stdout=out, stderr=out)
+    try:
+        wait_for(port, child, log)
+        yield child.pid
+    finally:
+        child.send_signal(signal.SIGTERM)
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            child.wait(10)
+        if child.returncode is None:
+            child.kill()
+            child.wait()
+
+
+def wait_for(port: int, child: subprocess.Popen[bytes], log: Path) -> None:
+    deadline = time.monotonic() + _START_SECONDS
+    while time.monotonic() < deadline:
+        if child.poll() is not None:
+            break
+        with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", port), timeout=1):
+            return
+        time.sleep(0.05)
+    sys.exit(f"bench: {child.args!r} did not start:\n{log.read_text(errors='replace')[-4000:]}")
+
+
+def usage(root: int) -> Usage:
+    """CPU time and resident memory of a process, its children, and the children they have waited for."""
+    found = [fields for pid in _tree(root) if (fields := _stat(pid)) is not None]
+    ticks = sum(int(part) for fields in found for part in fields[11:15])
+    pages = sum(int(fields[21]) for fields in found)
+    return Usage(cpu_seconds=ticks / _TICKS, resident_bytes=pages * _PAGE)
+
+
+def _stat(pid: int) -> list[str] | None:
+    """The fields of /proc/PID/stat behind the name (man 5 proc): state is the first of them."""
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    except OSError:
+        return None
+
+
+def _tree(root: int) -> list[int]:
+    parents: dict[int, list[int]] = {}
+    for entry in Path("/proc").iterdir():
+        if entry.name.isdecimal() and (fields := _stat(int(entry.name))) is not None:
+            parents.setdefault(int(fields[1]), []).append(int(entry.name))
+    found, todo = [], [root]
+    while todo:
+        found.append(todo.pop())
+        todo += parents.get(found[-1], [])
+    return found

@@ -1,0 +1,44 @@
+"""Throwaway authorities and leaves, good and bad ones."""
+
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+from wand_hostagent import pki
+from wand_hostagent.certificates import Authority, Leaf, leaves, make_authority, sign
+from wand_proto.tls import Identity
+
+HOSTAGENT, SERVER = leaves("test")
+TWO_URIS = replace(SERVER, uris=(*SERVER.uris, "spiffe://wand.internal/server/second"))
+NO_URI = replace(SERVER, uris=(), dns="server.wand.internal")
+OTHER_NAME = replace(HOSTAGENT, dns="elsewhere.wand.internal")
+
+
+def good(directory: Path) -> tuple[Identity, Identity]:
+    """The host agent's and the server's identity, of one authority."""
+    pki.ensure(directory, "test")
+    return pki.identity(directory, "hostagent"), pki.identity(directory, "server")
+
+
+def authority_of(directory: Path) -> Authority:
+    """The authority that `good` made there."""
+    return pki.read_authority(directory / "ca.crt", directory / "ca.key")
+
+
+def issue(
+    directory: Path, authority: Authority, leaf: Leaf, *, days: int = 30, since: datetime | None = None
+) -> Identity:
+    """Put a leaf of that authority in the directory, over the one that was there."""
+    pki.write_pair(directory, leaf.name, *sign(authority, leaf, days=days, since=since))
+    return pki.identity(directory, leaf.name)
+
+
+def expired(directory: Path, leaf: Leaf) -> Identity:
+    """A leaf of the directory's own authority that ended yesterday."""
+    long_ago = datetime.now(UTC) - timedelta(days=11)
+    return issue(directory, authority_of(directory), leaf, days=10, since=long_ago)
+
+
+def foreign(directory: Path, leaf: Leaf) -> Identity:
+    """A leaf of an authority that nobody trusts, beside the directory's own authority."""
+    return issue(directory, make_authority(), leaf)
