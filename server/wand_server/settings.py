@@ -1,1 +1,182 @@
-"""The settings of the server."""
+"""The settings of the server: one frozen model, read from a TOML file and from WAND_* variables.
+
+An empty file is a good file. `WAND_HTTP__PORT=8002` stands over `port` in the table `[http]`; a list is
+written with commas. Relative paths begin at the file's folder.
+"""
+
+import difflib
+import os
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
+from pydantic_core import ErrorDetails
+
+from wand_proto import tomlfile
+from wand_proto.errors import Invalid
+
+DEFAULT_PATH = Path("/etc/wand/server.toml")
+_PREFIX = "WAND_"
+_NOT_OURS = frozenset({"WAND_SOCKET"})  # of the pipe, `wand-server stdio`
+
+
+def _listed(untrusted: object) -> object:
+    """A list that came as text from a variable."""
+    return (
+        [part.strip() for part in untrusted.split(",") if part.strip()]
+        if isinstance(untrusted, str)
+        else untrusted
+    )
+
+
+def _address(untrusted: str) -> str:
+    """unix:PATH or HOST:PORT, as gRPC reads them."""
+    host, colon, port = untrusted.rpartition(":")
+    is_path = untrusted.startswith("unix:") and len(untrusted) > len("unix:")
+    if not is_path and not (host and colon and "/" not in host and port.isascii() and port.isdigit()):
+        raise ValueError("must be unix:PATH or HOST:PORT")
+    return untrusted
+
+
+Words = Annotated[tuple[str, ...], BeforeValidator(_listed)]
+
+
+class Frozen(BaseModel):
+    """A table of settings: nothing unknown in it, nothing changed after it was read."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class Http(Frozen):
+    """Where MCP is served by HTTP, for whom."""
+
+    host: str = "127.0.0.1"
+    port: Annotated[int, Field(ge=0, le=65535)] = 8001
+    allowed_hosts: Words = ()  # beside the names of loopback
+    allowed_origins: Words = ()
+    keys_file: Path = Path("/etc/wand/keys.toml")
+
+
+class Stdio(Frozen):
+    """The socket to which `wand-server stdio` is a pipe."""
+
+    socket: Path = Path("/run/wand-server/stdio.sock")
+    allowed_users: Words = ()  # names or numbers, beside the server's own user
+
+
+class HostAgent(Frozen):
+    """How the host agent is reached, and by which certificate."""
+
+    address: Annotated[str, AfterValidator(_address)] = "unix:/run/wand-hostagent/hostagent.sock"
+    ca: Path = Path("/etc/wand/pki/ca.crt")
+    certificate: Path = Path("/etc/wand/pki/server.crt")
+    key: Path = Path("/etc/wand/pki/server.key")
+
+
+class Execution(Frozen):
+    """What holds for commands that do not say it themselves."""
+
+    default_wall_seconds: Annotated[float, Field(gt=0, le=86400)] = 300
+    head_bytes: Annotated[int, Field(ge=256, le=65536)] = 24 * 1024  # of each stream, in a result
+    tail_bytes: Annotated[int, Field(ge=256, le=65536)] = 8 * 1024
+
+
+class Log(Frozen):
+    """What is logged."""
+
+    level: Literal["debug", "info", "warning", "error"] = "info"
+
+
+class Settings(Frozen):
+    """All of it."""
+
+    http: Http = Http()
+    stdio: Stdio = Stdio()
+    hostagent: HostAgent = HostAgent()
+    execution: Execution = Execution()
+    log: Log = Log()
+
+
+def load(path: Path, environment: Mapping[str, str]) -> Settings:
+    """The settings in a file, with the variables over them.
+
+    Raises:
+        NotFound, Denied: the file is not there, or somebody else could have written it.
+        Invalid: a key is unknown or wrong; the message names it, where it stands, and what would be right.
+    """
+    table = tomlfile.read(path, owners={0, os.geteuid()})
+    variables = dict(_variables(environment))
+    for (section, key), value in variables.items():
+        inside = table.setdefault(section, {})
+        if isinstance(inside, dict):
+            inside[key] = value
+    try:
+        read = Settings.model_validate(table)
+    except ValidationError as error:
+        raise _explained(error.errors(include_url=False), path, variables) from error
+    return _anchored(read, path.absolute().parent)
+
+
+def _variables(environment: Mapping[str, str]) -> Iterator[tuple[tuple[str, str], str]]:
+    known = {
+        _variable_name(section, key): (section, key)
+        for section, field in Settings.model_fields.items()
+        for key in _keys(field.annotation)
+    }
+    for name, value in environment.items():
+        if not name.startswith(_PREFIX) or name in _NOT_OURS:
+            continue
+        if name not in known:
+            near = difflib.get_close_matches(name, known, n=1, cutoff=0.6)
+            hint = f"did you mean {near[0]}?" if near else f"known are: {', '.join(known)}"
+            raise Invalid("is a variable that names no setting", field=name, hint=hint)
+        yield known[name], value
+
+
+def _keys(section: Any) -> list[str]:
+    return list(section.model_fields)
+
+
+def _variable_name(section: str, key: str) -> str:
+    return f"{_PREFIX}{section.upper()}__{key.upper()}"
+
+
+def _explained(problems: list[ErrorDetails], path: Path, variables: Mapping[tuple[str, str], str]) -> Invalid:
+    lines = [_problem(problem, path, variables) for problem in problems]
+    return Invalid("; ".join(lines), field="", hint=f"see {path} and the {_PREFIX}* variables")
+
+
+def _problem(problem: ErrorDetails, path: Path, variables: Mapping[tuple[str, str], str]) -> str:
+    place = [str(part) for part in problem["loc"]]
+    dotted = ".".join(place)
+    pair = (place[0], place[1]) if len(place) > 1 else ("", "")
+    source = _variable_name(*pair) if pair in variables else str(path)
+    if problem["type"] == "extra_forbidden":
+        return f"{dotted}: is not a setting, in {source}; {_near(place)}"
+    said = problem["msg"].removeprefix("Value error, ")
+    said = said[:1].lower() + said[1:]
+    return f"{dotted}: {said}, not {problem['input']!r:.80}, in {source}"
+
+
+def _near(place: list[str]) -> str:
+    section = Settings.model_fields.get(place[0]) if len(place) > 1 else None
+    known = _keys(section.annotation) if section else list(Settings.model_fields)
+    near = difflib.get_close_matches(place[-1], known, n=1, cutoff=0.5)
+    return f"did you mean {near[0]}?" if near else f"known are: {', '.join(known)}"
+
+
+def _anchored(read: Settings, folder: Path) -> Settings:
+    """The same, with relative paths taken from the file's folder."""
+    agent = read.hostagent
+    address = agent.address
+    if address.startswith("unix:"):
+        address = f"unix:{folder / address.removeprefix('unix:')}"
+    paths = {"ca": folder / agent.ca, "certificate": folder / agent.certificate, "key": folder / agent.key}
+    return read.model_copy(
+        update={
+            "http": read.http.model_copy(update={"keys_file": folder / read.http.keys_file}),
+            "stdio": read.stdio.model_copy(update={"socket": folder / read.stdio.socket}),
+            "hostagent": agent.model_copy(update={"address": address, **paths}),
+        }
+    )

@@ -1,0 +1,135 @@
+"""One command from its start to its end, over a link that may break in the middle."""
+
+import asyncio
+import logging
+import signal
+import time
+
+from grpc import aio
+
+from wand_proto.errors import Ambiguous, NotFound, Unavailable, WandError
+from wand_proto.v1 import execution_pb2
+from wand_server import ports
+from wand_server.hostlink import translate
+from wand_server.hostlink.channel import Link
+from wand_server.hostlink.failures import NeverSent, error_from, is_from_host_agent
+from wand_server.hostlink.gathered import Gathered, Kept
+from wand_server.model import Call
+
+log = logging.getLogger(__name__)
+
+GRACE_SECONDS = 30.0  # beyond the wall clock, for starting, ending and telling
+_REJOIN_SECONDS = 20.0  # how long a host agent that went away may take to come back
+_AGAIN_SECONDS = 0.25
+_KILL_SECONDS = 5.0
+
+Stream = (
+    aio.UnaryStreamCall[execution_pb2.RunRequest, execution_pb2.Event]
+    | aio.UnaryStreamCall[execution_pb2.AttachRequest, execution_pb2.Event]
+)
+
+
+class Running:
+    """A command on its way; `to_its_end` once."""
+
+    def __init__(self, link: Link, call: Call, on_output: ports.OnOutput | None, kept: Kept) -> None:
+        self._link = link
+        self._metadata = translate.metadata(call)
+        self._on_output = on_output
+        self._gathered = Gathered(kept)
+
+    async def to_its_end(self, command: ports.Command, wall_seconds: float) -> ports.CommandOutcome:
+        """Start it and follow it; where the host agent is lost on the way, find the job when it is back.
+
+        Raises:
+            Unavailable: it was not started.
+            Ambiguous: it may have been, and how it went is not known.
+            WandError: the host agent said no.
+        """
+        request = translate.run_request(command, wall_seconds)
+        deadline = asyncio.get_running_loop().time() + wall_seconds + GRACE_SECONDS
+        try:
+            await self._start(request, wall_seconds + GRACE_SECONDS)
+        except Ambiguous:
+            if not self._gathered.job:
+                raise
+        if not self._gathered.is_over:
+            await self._rejoin(deadline)
+        return self._gathered.outcome()
+
+    async def _start(self, request: execution_pb2.RunRequest, deadline_seconds: float) -> None:
+        try:
+            await self._run_once(request, deadline_seconds)
+        except NeverSent:
+            try:
+                await self._run_once(request, deadline_seconds)
+            except NeverSent:
+                raise self._link.unavailable() from None
+
+    async def _run_once(self, request: execution_pb2.RunRequest, deadline_seconds: float) -> None:
+        async with self._link.connection() as connection:
+            stream = connection.execution.Run(request, metadata=self._metadata, timeout=deadline_seconds)
+            await self._follow(stream)
+
+    async def _follow(self, stream: Stream) -> None:
+        """Take in events until there are no more; whoever cancels this cancels the call as well."""
+        try:
+            async for event in stream:
+                written = self._gathered.take(event)
+                if written is not None and self._on_output is not None:
+                    await self._on_output(*written)
+        except aio.AioRpcError as error:
+            if not is_from_host_agent(error):
+                self._link.note_broken()
+            raise error_from(error, "change") from error
+        finally:
+            stream.cancel()
+
+    async def _rejoin(self, deadline: float) -> None:
+        """Follow the job through a host agent that has come back; cancelling ends the job here too."""
+        log.warning("link broke in the middle of a job", extra={"job": self._gathered.job})
+        try:
+            async with asyncio.timeout_at(deadline):
+                await self._attach_until_over()
+        except TimeoutError:
+            raise self._lost() from None
+        except asyncio.CancelledError:
+            await self._kill()
+            raise
+
+    async def _attach_until_over(self) -> None:
+        patience_until = time.monotonic() + _REJOIN_SECONDS
+        while True:
+            try:
+                await self._attach()
+                patience_until = time.monotonic() + _REJOIN_SECONDS
+            except (Unavailable, Ambiguous, NotFound) as error:
+                if time.monotonic() > patience_until:
+                    raise self._lost() from error
+            if self._gathered.is_over:
+                return
+            await asyncio.sleep(_AGAIN_SECONDS)
+
+    async def _attach(self) -> None:
+        request = execution_pb2.AttachRequest(
+            job=self._gathered.job,
+            stdout_offset=self._gathered.offset("stdout"),
+            stderr_offset=self._gathered.offset("stderr"),
+        )
+        async with self._link.connection() as connection:
+            await self._follow(connection.execution.Attach(request, metadata=self._metadata))
+
+    async def _kill(self) -> None:
+        """End a job that no stream of ours holds any more; without a host agent its time limit ends it."""
+        request = execution_pb2.SignalRequest(job=self._gathered.job, signal=signal.SIGKILL)
+        try:
+            async with asyncio.timeout(_KILL_SECONDS), self._link.connection() as connection:
+                await connection.execution.Signal(request, metadata=self._metadata)
+        except (TimeoutError, WandError, aio.AioRpcError) as error:
+            log.warning("job could not be ended", extra={"job": self._gathered.job, "why": str(error)})
+
+    def _lost(self) -> Ambiguous:
+        return Ambiguous(
+            f"the link to the host agent broke while job {self._gathered.job} ran; how it went is not known",
+            hint=f"read wand://jobs/{self._gathered.job}/stdout, and look at what it changed",
+        )

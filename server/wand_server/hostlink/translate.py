@@ -1,0 +1,229 @@
+"""Values of the port made into messages of the wire, and messages read into values."""
+
+from collections.abc import Mapping
+from typing import Literal
+
+from wand_proto import context
+from wand_proto.errors import Broken
+from wand_proto.v1 import execution_pb2, files_pb2, host_pb2, types_pb2
+from wand_server import ports
+from wand_server.model import Call
+
+Reason = Literal["exited", "signaled", "timed_out", "cancelled", "output_limit", "lost"]
+Kind = Literal["file", "directory", "link", "other"]
+
+STREAMS: Mapping[ports.StreamName, execution_pb2.Stream.ValueType] = {
+    "stdout": execution_pb2.STREAM_STDOUT,
+    "stderr": execution_pb2.STREAM_STDERR,
+}
+STREAM_NAMES: Mapping[int, ports.StreamName] = {number: name for name, number in STREAMS.items()}
+_REASONS: Mapping[int, Reason] = {
+    execution_pb2.REASON_EXITED: "exited",
+    execution_pb2.REASON_SIGNALED: "signaled",
+    execution_pb2.REASON_TIMED_OUT: "timed_out",
+    execution_pb2.REASON_CANCELLED: "cancelled",
+    execution_pb2.REASON_OUTPUT_LIMIT: "output_limit",
+    execution_pb2.REASON_LOST: "lost",
+}
+_KINDS: Mapping[int, Kind] = {
+    files_pb2.FILE_KIND_FILE: "file",
+    files_pb2.FILE_KIND_DIRECTORY: "directory",
+    files_pb2.FILE_KIND_LINK: "link",
+    files_pb2.FILE_KIND_OTHER: "other",
+}
+_MODES = {
+    "create": files_pb2.WRITE_MODE_CREATE,
+    "replace": files_pb2.WRITE_MODE_REPLACE,
+    "append": files_pb2.WRITE_MODE_APPEND,
+}
+
+
+def metadata(call: Call) -> tuple[tuple[str, str | bytes], ...]:
+    """Who asks, as metadata of a call."""
+    caller = context.Caller(
+        principal=call.principal.name,
+        request_id=call.request_id,
+        client=call.client,
+        traceparent=call.traceparent,
+    )
+    return context.to_metadata(caller)
+
+
+def run_request(command: ports.Command, wall_seconds: float) -> execution_pb2.RunRequest:
+    """A command to run for at most that long."""
+    request = execution_pb2.RunRequest(
+        directory=command.directory,
+        environment=command.environment,
+        stdin=command.stdin,
+        limits=types_pb2.Limits(wall_seconds=wall_seconds),
+    )
+    if command.shell:
+        request.shell = command.shell
+    else:
+        request.argv.words.extend(command.argv)
+    return request
+
+
+def reason(untrusted: int) -> Reason:
+    """Why a job ended."""
+    found = _REASONS.get(untrusted)
+    if found is None:
+        raise Broken(f"the host agent gave a reason that is not known here: {untrusted}")
+    return found
+
+
+def output_part(reply: execution_pb2.ReadOutputReply) -> ports.OutputPart:
+    return ports.OutputPart(
+        data=reply.data, offset=reply.offset, total_bytes=reply.total_bytes, running=reply.running
+    )
+
+
+def info(reply: host_pb2.InfoReply) -> ports.HostInfo:
+    return ports.HostInfo(
+        hostname=reply.hostname,
+        os_name=reply.os_name,
+        kernel=reply.kernel,
+        architecture=reply.architecture,
+        cpus=reply.cpus,
+        memory_bytes=reply.memory_bytes,
+        boot_unix_seconds=reply.boot_unix_seconds,
+        timezone=reply.timezone,
+        workspace=reply.workspace,
+        run_as=reply.run_as,
+        version=reply.version,
+        shells=tuple(reply.shells),
+    )
+
+
+def status(reply: host_pb2.StatusReply) -> ports.HostStatus:
+    return ports.HostStatus(
+        load=(reply.load_1m, reply.load_5m, reply.load_15m),
+        cpu_percent=reply.cpu_percent,
+        memory_total_bytes=reply.memory_total_bytes,
+        memory_available_bytes=reply.memory_available_bytes,
+        swap_total_bytes=reply.swap_total_bytes,
+        swap_free_bytes=reply.swap_free_bytes,
+        disks=tuple(
+            ports.Disk(path=disk.path, total_bytes=disk.total_bytes, free_bytes=disk.free_bytes)
+            for disk in reply.disks
+        ),
+        uptime_seconds=reply.uptime_seconds,
+        jobs_running=reply.jobs_running,
+        jobs_ceiling=reply.jobs_ceiling,
+        launcher_up=reply.launcher_up,
+        policy_digest=reply.policy_digest,
+        guarantees=tuple(
+            ports.Guarantee(name=each.name, enforced=each.enforced, detail=each.detail)
+            for each in reply.guarantees
+        ),
+    )
+
+
+def found_commands(reply: host_pb2.FindCommandReply) -> tuple[ports.FoundCommand, ...]:
+    return tuple(
+        ports.FoundCommand(name=each.name, path=each.path, permitted=each.permitted)
+        for each in reply.commands
+    )
+
+
+def read_request(reading: ports.Reading) -> files_pb2.ReadRequest:
+    return files_pb2.ReadRequest(
+        path=reading.path,
+        offset=reading.offset,
+        max_bytes=reading.max_bytes,
+        first_line=reading.first_line,
+        max_lines=reading.max_lines,
+    )
+
+
+def file_read(reply: files_pb2.ReadReply) -> ports.FileRead:
+    return ports.FileRead(
+        path=reply.path,
+        data=reply.data,
+        offset=reply.offset,
+        total_bytes=reply.total_bytes,
+        binary=reply.binary,
+        sha256=reply.sha256,
+        modified_unix_seconds=reply.modified_unix_seconds,
+        first_line=reply.first_line,
+        next_line=reply.next_line,
+    )
+
+
+def write_request(writing: ports.Writing) -> files_pb2.WriteRequest:
+    return files_pb2.WriteRequest(
+        path=writing.path,
+        data=writing.content,
+        mode=_MODES[writing.mode],
+        expected_sha256=writing.expected_sha256,
+        create_directories=writing.create_directories,
+    )
+
+
+def replacement(edit: ports.Replacement) -> files_pb2.Replacement:
+    return files_pb2.Replacement(old_text=edit.old_text, new_text=edit.new_text, every=edit.every)
+
+
+def file_written(reply: files_pb2.WriteReply) -> ports.FileWritten:
+    return ports.FileWritten(
+        path=reply.path,
+        total_bytes=reply.total_bytes,
+        sha256=reply.sha256,
+        created=reply.created,
+        diff=reply.diff,
+    )
+
+
+def list_request(wanted: ports.List) -> files_pb2.ListRequest:
+    return files_pb2.ListRequest(
+        path=wanted.path, depth=wanted.depth, max_entries=wanted.max_entries, hidden=wanted.hidden
+    )
+
+
+def listing(reply: files_pb2.ListReply) -> ports.Listing:
+    return ports.Listing(
+        path=reply.path, entries=tuple(map(_file_entry, reply.entries)), truncated=reply.truncated
+    )
+
+
+def _file_entry(entry: files_pb2.FileEntry) -> ports.FileEntry:
+    return ports.FileEntry(
+        path=entry.path,
+        kind=_KINDS.get(entry.kind, "other"),
+        bytes=entry.bytes,
+        modified_unix_seconds=entry.modified_unix_seconds,
+        mode=entry.mode,
+        target=entry.target,
+    )
+
+
+def search_request(search: ports.Search) -> files_pb2.SearchRequest:
+    return files_pb2.SearchRequest(
+        path=search.path,
+        pattern=search.pattern,
+        literal=search.literal,
+        ignore_case=search.ignore_case,
+        name_glob=search.name_glob,
+        max_matches=search.max_matches,
+        context_lines=search.context_lines,
+        hidden=search.hidden,
+    )
+
+
+def found(reply: files_pb2.SearchReply) -> ports.Found:
+    return ports.Found(
+        path=reply.path,
+        matches=tuple(
+            ports.Match(
+                path=match.path,
+                line=match.line,
+                text=match.text,
+                before=tuple(match.before),
+                after=tuple(match.after),
+            )
+            for match in reply.matches
+        ),
+        truncated=reply.truncated,
+        files_searched=reply.files_searched,
+        files_skipped=reply.files_skipped,
+    )

@@ -1,0 +1,107 @@
+"""Settings come from a file and from variables, and whatever is wrong in either is named."""
+
+from pathlib import Path
+
+import pytest
+
+from wand_proto.errors import Denied, Invalid, NotFound
+from wand_server import settings
+from wand_server.settings import Settings
+
+
+def load(folder: Path, text: str = "", **environment: str) -> Settings:
+    path = folder / "server.toml"
+    path.write_text(text)
+    path.chmod(0o600)
+    return settings.load(path, environment)
+
+
+def test_an_empty_file_is_a_good_file(tmp_path: Path) -> None:
+    assert load(tmp_path) == Settings()
+
+
+def test_a_variable_stands_over_the_file(tmp_path: Path) -> None:
+    read = load(tmp_path, "[http]\nport = 9000\nhost = '::1'", WAND_HTTP__PORT="9001", HOME="/root")
+
+    assert (read.http.port, read.http.host) == (9001, "::1")
+
+
+def test_a_list_in_a_variable_is_written_with_commas(tmp_path: Path) -> None:
+    read = load(tmp_path, WAND_HTTP__ALLOWED_HOSTS="a.example, b.example:8443,")
+
+    assert read.http.allowed_hosts == ("a.example", "b.example:8443")
+
+
+def test_relative_paths_begin_at_the_folder_of_the_file(tmp_path: Path) -> None:
+    text = "[hostagent]\naddress = 'unix:run/agent.sock'\nkey = 'pki/k'\n[http]\nkeys_file = 'keys.toml'"
+
+    read = load(tmp_path, text)
+
+    assert read.hostagent.address == f"unix:{tmp_path}/run/agent.sock"
+    assert read.hostagent.key == tmp_path / "pki/k"
+    assert read.http.keys_file == tmp_path / "keys.toml"
+
+
+def test_the_variable_of_the_pipe_is_none_of_ours(tmp_path: Path) -> None:
+    assert load(tmp_path, WAND_SOCKET="/run/x") == Settings()
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("[htp]", "htp: is not a setting, in {file}; did you mean http?"),
+        ("[http]\nprt = 1", "http.prt: is not a setting, in {file}; did you mean port?"),
+        (
+            "[http]\nport = 70000",
+            "http.port: input should be less than or equal to 65535, not 70000, in {file}",
+        ),
+        ("[http]\nport = 'x'", "http.port: input should be a valid integer"),
+        ("http = 1", "http: input should be a valid dictionary"),
+        (
+            "[log]\nlevel = 'loud'",
+            "log.level: input should be 'debug', 'info', 'warning' or 'error', not 'loud'",
+        ),
+        (
+            "[hostagent]\naddress = 'http://x'",
+            "hostagent.address: must be unix:PATH or HOST:PORT, not 'http://x'",
+        ),
+        ("[execution]\ndefault_wall_seconds = 0", "execution.default_wall_seconds: input should be greater"),
+        ("[http]\nport = 70000\n[log]\nlevel = 1", "log.level: input should be 'debug'"),
+        ("[http", "is not TOML"),
+    ],
+)
+def test_what_is_wrong_in_a_file_is_named(tmp_path: Path, text: str, said: str) -> None:
+    with pytest.raises(Invalid) as caught:
+        load(tmp_path, text)
+
+    assert said.format(file=tmp_path / "server.toml") in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "said"),
+    [
+        ("WAND_HTTP__PRT", "1", "did you mean WAND_HTTP__PORT?"),
+        ("WAND_PORT", "1", "WAND_PORT: is a variable that names no setting"),
+        ("WAND_HTTP__PORT", "x", "in WAND_HTTP__PORT"),
+        ("WAND_HTTP__PORT", "", "in WAND_HTTP__PORT"),
+    ],
+)
+def test_what_is_wrong_in_a_variable_is_named(tmp_path: Path, name: str, value: str, said: str) -> None:
+    with pytest.raises(Invalid) as caught:
+        load(tmp_path, **{name: value})
+
+    assert said in str(caught.value)
+
+
+def test_a_file_that_others_can_write_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "server.toml"
+    path.touch()
+    path.chmod(0o666)
+
+    with pytest.raises(Denied, match="can be written by others"):
+        settings.load(path, {})
+
+
+def test_a_file_that_is_not_there_is_said_to_be_missing(tmp_path: Path) -> None:
+    with pytest.raises(NotFound, match=r"absent\.toml does not exist"):
+        settings.load(tmp_path / "absent.toml", {})
