@@ -1,0 +1,47 @@
+"""A job's environment: the profile's own, and of the caller's only what the profile lets through."""
+
+import fnmatch
+from collections.abc import Mapping
+
+from wand_hostagent.launcher.profile import Profile
+from wand_hostagent.launcher.refusal import Refused
+
+# What makes another program run than the one that was permitted: no profile can let a caller set these.
+NEVER = (
+    "LD_*", "DYLD_*", "GCONV_PATH", "GLIBC_TUNABLES", "LOCPATH", "NLSPATH", "HOSTALIASES", "RES_OPTIONS",
+    "BASH_ENV", "BASH_FUNC_*", "BASHOPTS", "SHELLOPTS", "ENV", "IFS", "PS4", "PROMPT_COMMAND", "ZDOTDIR",
+    "PYTHONSTARTUP", "PYTHONHOME", "PYTHONPLATLIBDIR", "PYTHONBREAKPOINT", "PYTHONWARNINGS",
+    "PERL5OPT", "PERL5LIB", "PERLLIB", "PERL5DB", "RUBYOPT", "RUBYLIB", "NODE_OPTIONS", "NODE_PATH",
+    "JAVA_TOOL_OPTIONS", "JDK_JAVA_OPTIONS", "_JAVA_OPTIONS",
+    "GIT_CONFIG*", "GIT_SSH*", "GIT_EXEC_PATH", "GIT_TEMPLATE_DIR", "GIT_EXTERNAL_DIFF", "GIT_PROXY_COMMAND",
+    "GIT_EDITOR", "GIT_SEQUENCE_EDITOR", "GIT_PAGER", "GIT_ASKPASS", "SSH_ASKPASS", "SUDO_ASKPASS",
+)  # fmt: skip
+
+
+def build(profile: Profile, asked: Mapping[str, str]) -> dict[str, str]:
+    """The whole environment of a job.
+
+    Raises:
+        Refused: the caller sets what it may not; the hint names what it may.
+    """
+    for name in asked:
+        if not _may_set(profile, name):
+            allowed = ", ".join(profile.environment_allowed) or "none"
+            raise Refused(
+                "Denied",
+                f"profile {profile.name!r} does not let a caller set {name!r}",
+                hint=f"it may set: {allowed}",
+                field="environment",
+            )
+    user = profile.user
+    own = {
+        "PATH": profile.path, "HOME": user.home, "USER": user.name, "LOGNAME": user.name,
+        "SHELL": user.shell, "TMPDIR": "/tmp",  # noqa: S108 - the name of a place, not a file made there
+    }  # fmt: skip
+    return {**own, **profile.environment, **asked}
+
+
+def _may_set(profile: Profile, name: str) -> bool:
+    if any(fnmatch.fnmatchcase(name, glob) for glob in NEVER):
+        return False
+    return any(fnmatch.fnmatchcase(name, glob) for glob in profile.environment_allowed)

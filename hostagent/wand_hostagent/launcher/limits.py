@@ -1,0 +1,61 @@
+"""What a job may use: the lower of the profile's word and the caller's, and what the kernel keeps of it.
+
+RLIMIT_AS is not used for memory: it breaks every program that reserves address space (Go, Java, Node).
+RLIMIT_DATA counts what a process can write to and has not shared, of each process by itself.
+RLIMIT_NPROC counts all processes of a user on this host, so it is set only where the user is the job's
+alone (run_as), or where the job has a user namespace of its own; root is not held by it.
+"""
+
+import math
+import resource
+from collections.abc import Mapping
+
+from wand_hostagent.launcher.profile import Profile
+
+_WHOLE = frozenset({"memory_bytes", "processes", "open_files", "file_size_bytes", "output_bytes"})
+_RESOURCES = {
+    "cpu_seconds": resource.RLIMIT_CPU,
+    "memory_bytes": resource.RLIMIT_DATA,
+    "open_files": resource.RLIMIT_NOFILE,
+    "file_size_bytes": resource.RLIMIT_FSIZE,
+    "processes": resource.RLIMIT_NPROC,
+}
+
+
+def granted(profile: Profile, asked: Mapping[str, float]) -> dict[str, float]:
+    """The limits of a job, each the lower of the two."""
+    lower = dict(profile.limits)
+    for name, amount in asked.items():
+        lower[name] = min(amount, lower.get(name, amount))
+    return {name: max(1, int(amount)) if name in _WHOLE else amount for name, amount in lower.items()}
+
+
+def for_kernel(
+    limits: Mapping[str, float], *, counts_processes: bool, open_files: int
+) -> dict[int, tuple[int, int]]:
+    """Soft and hard value of each resource limit, none above what the launcher itself has.
+
+    `open_files` is the soft limit that the launcher was started with, before it raised its own.
+    """
+    wanted = {resource.RLIMIT_CORE: (0, 0)}
+    wanted[resource.RLIMIT_NOFILE] = (open_files, resource.getrlimit(resource.RLIMIT_NOFILE)[1])
+    for name, number in _RESOURCES.items():
+        if name in limits and (name != "processes" or counts_processes):
+            amount = math.ceil(limits[name])
+            # one second between SIGXCPU, which a program may catch, and SIGKILL
+            wanted[number] = (amount, amount + (number == resource.RLIMIT_CPU))
+    return {number: _clamped(number, *pair) for number, pair in wanted.items()}
+
+
+def _clamped(number: int, soft: int, hard: int) -> tuple[int, int]:
+    most = resource.getrlimit(number)[1]
+    if most == resource.RLIM_INFINITY:
+        return soft, hard
+    return min(soft, most), min(hard, most)
+
+
+def raise_open_files() -> int:
+    """Let the launcher hold as many descriptors as it may; the soft limit from before comes back."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
+    return soft

@@ -1,0 +1,110 @@
+"""Where a command starts, and which file it is: found here, by descriptor, never by the child."""
+
+import errno
+import os
+import stat
+from dataclasses import dataclass
+from pathlib import Path
+
+from wand_hostagent.launcher import syscalls
+from wand_hostagent.launcher.profile import Profile
+from wand_hostagent.launcher.refusal import Refused, kind_of, reason_of
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """An open directory (O_PATH) that lies in the profile's folders; whoever gets it closes it."""
+
+    descriptor: int
+    path: str
+
+
+def encoded(text: str, field: str) -> bytes:
+    """Text from a message as the bytes that the kernel gets.
+
+    Raises:
+        Refused: it holds code points that stand for no bytes.
+    """
+    try:
+        return text.encode("utf-8", "surrogateescape")
+    except UnicodeEncodeError as error:
+        raise Refused("Invalid", f"{text!r} cannot be written as bytes", field=field) from error
+
+
+def open_directory(profile: Profile, asked: str) -> Place:
+    """The directory that was asked for; empty is the workspace, and relative is relative to it.
+
+    Raises:
+        Refused: there is none, or it lies outside the profile's folders.
+    """
+    root, rest = _split(profile, asked)
+    try:
+        descriptor = _open_beneath(root, encoded(rest, "directory"))
+    except OSError as error:
+        raise _no_place(profile, asked or root, error.errno or 0) from error
+    return Place(descriptor, str(Path(f"/proc/self/fd/{descriptor}").readlink()))
+
+
+def _split(profile: Profile, asked: str) -> tuple[str, str]:
+    """The folder of the profile that holds the path, and the way from there."""
+    if not asked.startswith("/"):
+        return profile.workspace, asked or "."
+    for folder in sorted(profile.folders, key=len, reverse=True):
+        for root in (folder, os.path.realpath(folder)):
+            if asked == root or asked.startswith(root.rstrip("/") + "/"):
+                return folder, asked[len(root) :].lstrip("/") or "."
+    raise _outside(profile, asked)
+
+
+def _open_beneath(root: str, rest: bytes) -> int:
+    descriptor = os.open(root, os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        return syscalls.open_beneath(descriptor, rest)
+    finally:
+        os.close(descriptor)
+
+
+def _outside(profile: Profile, asked: str) -> Refused:
+    folders = ", ".join(profile.folders)
+    return Refused(
+        "Denied",
+        f"{asked} is outside the folders of profile {profile.name!r}",
+        hint=f"a command may start in: {folders}, and below",
+        field="directory",
+    )
+
+
+def _no_place(profile: Profile, asked: str, number: int) -> Refused:
+    if number in {errno.EXDEV, errno.ELOOP}:
+        return _outside(profile, asked)
+    return Refused(kind_of(number), f"{asked} is no directory here: {reason_of(number)}", field="directory")
+
+
+def find_program(profile: Profile, word: str, place: Place) -> str:
+    """The absolute path of the program that `word` names: as given, or along the profile's path.
+
+    Raises:
+        Refused: there is none that the profile's user may execute.
+    """
+    if "/" in word:
+        candidates = [os.path.join(place.path, word)]  # noqa: PTH118 - Path would fold "./" and "//"
+    else:
+        candidates = [f"{folder}/{word}" for folder in profile.path.split(":")] if word else []
+    found = ""
+    for candidate in candidates:
+        about = _regular(encoded(candidate, "argv"))
+        if about is not None and profile.user.may_execute(about):
+            return candidate
+        found = found or (candidate if about is not None else "")
+    if found:
+        raise Refused("Denied", f"{found} is not executable by {profile.user.name}", field="argv")
+    looked = profile.path if "/" not in word else place.path
+    raise Refused("NotFound", f"there is no program {word!r}", hint=f"looked in: {looked}", field="argv")
+
+
+def _regular(path: bytes) -> os.stat_result | None:
+    try:
+        about = os.stat(path)  # noqa: PTH116 - bytes, which Path does not take
+    except (OSError, ValueError):
+        return None
+    return about if stat.S_ISREG(about.st_mode) else None
