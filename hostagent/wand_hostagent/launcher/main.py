@@ -1,1 +1,162 @@
-"""The loop: receive, check, record, start, reap, report."""
+"""The loop: receive, check, record, start, reap, report. Everything is built here, once."""
+
+import gc
+import os
+import signal
+import sys
+import time
+from collections.abc import Sequence
+from contextlib import suppress
+from pathlib import Path
+
+from wand_hostagent.launcher import box, guarantees, listener, log, options, profile, syscalls
+from wand_hostagent.launcher.children import Children
+from wand_hostagent.launcher.journal import Journal
+from wand_hostagent.launcher.ledger import Entry, Ledger
+from wand_hostagent.launcher.loop import READ, Loop
+from wand_hostagent.launcher.peers import Peers
+from wand_hostagent.launcher.refusal import Refused
+from wand_hostagent.launcher.reports import Reports
+from wand_hostagent.launcher.service import House, Service
+
+_HEARD = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
+_SIGNAL_INFO_BYTES = 128  # struct signalfd_siginfo; its first four bytes are the number
+_STOP_SECONDS = 5.0
+
+
+class Launcher:
+    """All parts, and how they start and stop."""
+
+    def __init__(self, told: options.Options) -> None:
+        self._told = told
+        self._loop = Loop()
+        self._box = box.probe()
+        shelf = profile.load(told.profiles, development=told.development)
+        self._house = House(shelf, guarantees.of(self._box, shelf.profiles.values()))
+        self._refuse_unconfined()
+        self._journal = Journal(Ledger(told.ledger), self._loop)
+        allowed = {0, os.geteuid()} | ({told.peer_uid} if told.peer_uid is not None else set())
+        self._peers = Peers(self._loop, listener.open_socket(told), allowed)
+        reports = Reports(self._peers, self._journal)
+        self._children = Children(self._loop, self._box, reports)
+        self._service = Service(self._house, self._peers, self._children, self._journal, reports)
+        self._peers.joined = reports.joined
+        self._peers.received = self._service.receive
+
+    def run(self) -> None:
+        """Serve until a signal says stop."""
+        heard = syscalls.signal_descriptor(*_HEARD)
+        self._loop.watch(heard, READ, lambda _: self._hear(heard))
+        self._journal.commit([self._start_entry()])
+        self._say_broken()
+        self._peers.open()
+        listener.tell_ready(self._told)
+        log.write("info", "launcher ready", socket=self._told.socket, pid=os.getpid())
+        while not self._house.stopping:
+            self._loop.turn()
+            self._service.commit()
+        self._stop()
+
+    def _refuse_unconfined(self) -> None:
+        if self._box.holds_tree or self._told.development or self._told.allow_unconfined:
+            return
+        tree = next(one for one in self._house.guarantees if one.name == "process tree")
+        raise Refused(
+            "Denied",
+            f"this machine cannot hold a job's processes together: {tree.detail}",
+            hint="start with --allow-unconfined to accept that",
+        )
+
+    def _start_entry(self) -> Entry:
+        shelf = self._house.shelf
+        kept = [one.name for one in self._house.guarantees if one.enforced]
+        return Entry(
+            "start",
+            {
+                "pid": os.getpid(),
+                "uid": os.geteuid(),
+                "python": sys.version.split()[0],
+                "kernel": os.uname().release,
+                "development": self._told.development,
+                "enforced": kept,
+                "profiles": [f"{one.name} {one.digest}" for one in shelf.profiles.values()],
+            },
+        )
+
+    def _say_broken(self) -> None:
+        for name, why in self._house.shelf.broken.items():
+            log.write("error", "profile broken", profile=name, why=why)
+        if not self._house.shelf.profiles:
+            log.write("warning", "no profile", folder=self._told.profiles)
+
+    # -- signals -----------------------------------------------------------------------------------------
+
+    def _hear(self, heard: int) -> None:
+        with suppress(BlockingIOError):
+            while told := os.read(heard, _SIGNAL_INFO_BYTES):
+                number = int.from_bytes(told[:4], sys.byteorder)
+                if number == signal.SIGHUP:
+                    self._reload()
+                elif number in {signal.SIGTERM, signal.SIGINT}:
+                    self._house.stopping = True
+
+    def _reload(self) -> None:
+        """Read the profiles again: all of them, or none."""
+        try:
+            shelf = profile.load(self._told.profiles, development=self._told.development)
+            broken = "; ".join(shelf.broken.values())
+        except Refused as refusal:
+            broken = refusal.message
+        if broken:
+            self._house.reload_error = broken[:1000]
+            log.write("error", "profiles not reloaded", why=broken)
+            return
+        self._house.shelf, self._house.reload_error = shelf, ""
+        self._house.guarantees = guarantees.of(self._box, shelf.profiles.values())
+        digests = [f"{one.name} {one.digest}" for one in shelf.profiles.values()]
+        self._journal.later(Entry("reload", {"profiles": digests}))
+        log.write("info", "profiles reloaded", profiles=sorted(shelf.profiles))
+
+    def _stop(self) -> None:
+        """End every job, report and record its end, and go."""
+        listener.notify(b"STOPPING=1")
+        self._peers.close_door()
+        self._children.end_all()
+        give_up = time.monotonic() + _STOP_SECONDS
+        while self._children.running and time.monotonic() < give_up:
+            self._loop.later(0.1, lambda: None)
+            self._loop.turn()
+            self._service.commit()
+        self._journal.close(Entry("stop", {"left_running": sorted(self._children.running)}))
+        self._peers.close()
+        if self._told.socket:
+            with suppress(OSError):
+                Path(self._told.socket).unlink()
+
+
+def main(argv: Sequence[str]) -> int:
+    """The launcher, from start to stop; its exit code."""
+    told = options.read(argv)
+    _settle()
+    try:
+        Launcher(told).run()
+    except Refused as refusal:
+        hint = f" ({refusal.hint})" if refusal.hint else ""
+        log.write("error", "launcher cannot run", why=f"{refusal.message}{hint}")
+        return 1
+    return 0
+
+
+def _settle() -> None:
+    """Take the process as a parent of jobs needs it, whatever it was started with."""
+    while (spare := os.open(os.devnull, os.O_RDWR)) <= 2:
+        pass  # 0, 1 and 2 are there now, and no descriptor that comes can be one of them
+    os.close(spare)
+    for number in signal.valid_signals() - {signal.SIGKILL, signal.SIGSTOP, signal.SIGPIPE, signal.SIGXFSZ}:
+        signal.signal(number, signal.SIG_DFL)
+    signal.pthread_sigmask(signal.SIG_SETMASK, _HEARD)
+    syscalls.prctl(syscalls.PR_SET_DUMPABLE, 0)
+    syscalls.prctl(syscalls.PR_SET_CHILD_SUBREAPER, 1)
+    syscalls.set_name(b"wand-launcher")
+    os.umask(0o077)
+    gc.freeze()

@@ -1,1 +1,138 @@
-"""The system calls that Python lacks."""
+"""The system calls that Python lacks, through libc's syscall(2); each name is that of its man page.
+
+PyDLL keeps the interpreter's lock over a call, so that a child made by clone3(2) wakes up holding it.
+"""
+
+import ctypes
+import os
+import platform
+
+_NUMBERS = {
+    "x86_64": {
+        "rt_sigaction": 13, "rt_sigprocmask": 14, "execve": 59, "fchdir": 81, "umask": 95, "setsid": 112,
+        "setgroups": 116, "setresuid": 117, "setresgid": 119, "capset": 126, "prctl": 157, "mount": 165,
+        "signalfd4": 289, "dup3": 292, "prlimit64": 302, "clone3": 435, "close_range": 436, "openat2": 437,
+    },
+    "aarch64": {
+        "dup3": 24, "mount": 40, "fchdir": 50, "signalfd4": 74, "capset": 91, "rt_sigaction": 134,
+        "rt_sigprocmask": 135, "setresuid": 147, "setresgid": 149, "setsid": 157, "setgroups": 159,
+        "umask": 166, "prctl": 167, "execve": 221, "prlimit64": 261, "clone3": 435, "close_range": 436,
+        "openat2": 437,
+    },
+}  # fmt: skip
+NUMBERS = _NUMBERS.get(platform.machine(), {})
+
+CLONE_NEWNS = 0x00020000
+CLONE_PIDFD = 0x00001000
+CLONE_NEWUSER = 0x10000000
+CLONE_NEWPID = 0x20000000
+_SIGCHLD = 17
+
+MS_NOSUID, MS_NODEV, MS_NOEXEC, MS_REC, MS_PRIVATE = 2, 4, 8, 0x4000, 0x40000
+
+PR_SET_PDEATHSIG = 1
+PR_SET_DUMPABLE = 4
+PR_SET_NAME = 15
+PR_CAPBSET_DROP = 24
+PR_SET_CHILD_SUBREAPER = 36
+PR_SET_NO_NEW_PRIVS = 38
+PR_CAP_AMBIENT = 47
+PR_CAP_AMBIENT_CLEAR_ALL = 4
+
+_RESOLVE_NO_MAGICLINKS = 0x02
+_RESOLVE_BENEATH = 0x08
+_SFD_CLOEXEC_NONBLOCK = 0o2004000
+
+_LIBC = ctypes.PyDLL(None, use_errno=True)
+_SYSCALL = _LIBC.syscall
+_SYSCALL.restype = ctypes.c_long
+_SYSCALL.argtypes = [ctypes.c_long] * 7
+
+
+class _CloneArguments(ctypes.Structure):
+    """struct clone_args of clone(2)."""
+
+    _fields_ = [
+        (name, ctypes.c_uint64)
+        for name in (
+            "flags", "pidfd", "child_tid", "parent_tid", "exit_signal", "stack",
+            "stack_size", "tls", "set_tid", "set_tid_size", "cgroup",
+        )
+    ]  # fmt: skip
+
+
+class _OpenHow(ctypes.Structure):
+    """struct open_how of openat2(2)."""
+
+    _fields_ = [(name, ctypes.c_uint64) for name in ("flags", "mode", "resolve")]
+
+
+def raw(number: int, arguments: tuple[int, ...]) -> int:
+    """One system call by number; addresses are plain integers.
+
+    Raises:
+        OSError: what the kernel answered.
+    """
+    padded = (*arguments, 0, 0, 0, 0, 0, 0)[:6]
+    result = int(_SYSCALL(number, *padded))
+    if result == -1:
+        error = ctypes.get_errno()
+        raise OSError(error, os.strerror(error))
+    return result
+
+
+def call(name: str, *arguments: int) -> int:
+    """One system call by the name of its man page."""
+    return raw(NUMBERS[name], arguments)
+
+
+def clone(flags: int) -> tuple[int, int]:
+    """A copy of this process in new namespaces: its pid (0 in the copy itself) and its pidfd."""
+    pidfd = ctypes.c_int(-1)
+    wanted = _CloneArguments(flags=flags | CLONE_PIDFD, exit_signal=_SIGCHLD, pidfd=ctypes.addressof(pidfd))
+    pid = call("clone3", ctypes.addressof(wanted), ctypes.sizeof(wanted))
+    return pid, pidfd.value
+
+
+def fork() -> int:
+    """A copy of this process, made without Python's own ceremony; 0 in the copy itself."""
+    wanted = _CloneArguments(exit_signal=_SIGCHLD)
+    return call("clone3", ctypes.addressof(wanted), ctypes.sizeof(wanted))
+
+
+def prctl(option: int, *arguments: int) -> int:
+    """Change something about this process."""
+    return call("prctl", option, *arguments)
+
+
+def set_name(name: bytes) -> None:
+    """What ps(1) calls this process."""
+    text = ctypes.create_string_buffer(name[:15])
+    prctl(PR_SET_NAME, ctypes.addressof(text))
+
+
+def mount(kind: bytes, target: bytes, flags: int) -> None:
+    """Put a file system in its place, or change how one spreads."""
+    texts = ctypes.create_string_buffer(kind), ctypes.create_string_buffer(target)
+    call("mount", ctypes.addressof(texts[0]), ctypes.addressof(texts[1]), ctypes.addressof(texts[0]), flags)
+
+
+def close_range(first: int, last: int) -> None:
+    """Close every descriptor from `first` to `last`."""
+    if first <= last:
+        call("close_range", first, last, 0)
+
+
+def signal_descriptor(*signals: int) -> int:
+    """A descriptor that reads ready when one of the (blocked) signals comes; see signalfd(2)."""
+    mask = ctypes.c_uint64(sum(1 << (number - 1) for number in signals))
+    return call("signalfd4", -1, ctypes.addressof(mask), 8, _SFD_CLOEXEC_NONBLOCK)
+
+
+def open_beneath(root: int, path: bytes) -> int:
+    """A directory below the directory `root`, by no way around it; see openat2(2)."""
+    how = _OpenHow(
+        flags=os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC, resolve=_RESOLVE_BENEATH | _RESOLVE_NO_MAGICLINKS
+    )
+    text = ctypes.create_string_buffer(path)
+    return call("openat2", root, ctypes.addressof(text), ctypes.addressof(how), ctypes.sizeof(how))

@@ -1,0 +1,233 @@
+"""The jobs that run: each is started, watched, ended within its time, and reported once."""
+
+import os
+import signal
+import socket
+import time
+from collections.abc import Callable, Mapping
+from contextlib import suppress
+from dataclasses import dataclass, field
+from typing import Any, Protocol
+
+from wand_hostagent.launcher import init, tree
+from wand_hostagent.launcher.box import STAGES, Box
+from wand_hostagent.launcher.loop import READ, Loop
+from wand_hostagent.launcher.refusal import Refused, kind_of, reason_of
+from wand_hostagent.launcher.steps import Table
+
+# A reason that somebody gave for ending a job; what the command itself did then is beside the point.
+_GIVEN = frozenset({"cancelled", "output_limit", "timed_out"})
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Plan:
+    """A job that has been checked and recorded, and may be started."""
+
+    job: str
+    table: Table
+    uses: tuple[int, ...]  # the descriptors in the table: streams and directory
+    kept: tuple[int, ...]  # read ends of the job's output, kept for a later host agent
+    limits: Mapping[str, float]
+    facts: Mapping[str, Any]  # what `started` and `adopted` say of it
+    answer: Callable[[Mapping[str, Any]], None]  # to whoever asked for it
+
+
+@dataclass(slots=True, eq=False)
+class Child:
+    """One job that runs, or is about to."""
+
+    plan: Plan
+    pid: int
+    pidfd: int
+    control: socket.socket
+    since: float  # wall clock
+    began: float  # monotonic clock
+    deadline: int | None = None
+    started: bool = False
+    reason: str = ""
+    status: int | None = None
+    failure: Refused | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Ending:
+    """How a job ended and what its processes used; the field names are those of the message."""
+
+    job: str
+    reason: str
+    exit_code: int = 0
+    signal: int = 0
+    wall_seconds: float = 0.0
+    cpu_seconds: float = 0.0
+    peak_memory_bytes: int = 0  # of the largest process; never less than the launcher's own size
+
+
+class Outcomes(Protocol):
+    """Who is told what became of a job."""
+
+    def started(self, child: Child) -> None: ...
+    def failed(self, child: Child, refusal: Refused) -> None: ...
+    def ended(self, child: Child, ending: Ending) -> None: ...
+
+
+@dataclass(slots=True)
+class Children:
+    """Every job that runs, by its name."""
+
+    loop: Loop
+    box: Box
+    outcomes: Outcomes
+    running: dict[str, Child] = field(default_factory=dict)
+
+    def start(self, plan: Plan) -> Child:
+        """Start the init of a job; what becomes of it, `outcomes` hears later.
+
+        Raises:
+            Refused: not even the init could be made.
+        """
+        ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+        try:
+            pid, pidfd = self.box.clone()
+        except OSError as error:
+            ours.close()
+            theirs.close()
+            number = error.errno or 0
+            raise Refused(kind_of(number), f"no process can be made: {reason_of(number)}") from error
+        if pid == 0:
+            init.live(init.Orders(self.box, plan.table, theirs.fileno(), plan.uses))
+        theirs.close()
+        return self._watch(Child(plan, pid, pidfd, ours, time.time(), time.monotonic()))
+
+    def signal(self, job: str, number: int, reason: str) -> None:
+        """Send a signal to all processes of a job; SIGKILL ends the job and `reason` says why.
+
+        Raises:
+            Refused: there is no such job, or it takes no more signals now.
+        """
+        child = self.running.get(job)
+        if child is None:
+            raise Refused("NotFound", f"job {job!r} does not run", field="job")
+        if reason in _GIVEN and child.status is None:
+            child.reason = child.reason or reason
+        if number == signal.SIGKILL:
+            self._kill(child)
+            return
+        try:
+            child.control.send(bytes([number]))
+        except BlockingIOError as error:
+            raise Refused("Exhausted", f"job {job!r} has not taken its last signals yet") from error
+        except OSError:
+            return  # it is ending
+
+    def end_all(self) -> None:
+        """Kill every job; their ends are reported as they come."""
+        for child in self.running.values():
+            child.reason = child.reason or "cancelled"
+            self._kill(child)
+
+    def reap_strays(self) -> None:
+        """End and collect processes that lost their init and were adopted by the launcher."""
+        ours = {child.pid for child in self.running.values()}
+        strays = [pid for pid in tree.children(os.getpid()) if pid not in ours]
+        for pid in strays:
+            tree.kill(pid)
+            tree.send([pid], signal.SIGKILL)
+            with suppress(ChildProcessError):
+                os.waitpid(pid, 0)
+
+    # -- one job's life ----------------------------------------------------------------------------------
+
+    def _watch(self, child: Child) -> Child:
+        self.running[child.plan.job] = child
+        child.control.setblocking(False)
+        self.loop.watch(child.control.fileno(), READ, lambda _: self._listen(child))
+        self.loop.watch(child.pidfd, READ, lambda _: self._finish(child))
+        if "wall_seconds" in child.plan.limits:
+            child.deadline = self.loop.later(child.plan.limits["wall_seconds"], lambda: self._time_out(child))
+        return child
+
+    def _time_out(self, child: Child) -> None:
+        child.reason = child.reason or "timed_out"
+        self._kill(child)
+
+    def _kill(self, child: Child) -> None:
+        if not self.box.holds_tree:
+            tree.kill(child.pid)
+        with suppress(ProcessLookupError):
+            signal.pidfd_send_signal(child.pidfd, signal.SIGKILL)
+
+    def _listen(self, child: Child) -> None:
+        """Read all that the init has said; at its end, stop listening."""
+        while True:
+            try:
+                message = child.control.recv(init.MESSAGE.size)
+            except BlockingIOError:
+                return
+            except OSError:
+                message = b""
+            if not message:
+                self.loop.ignore(child.control.fileno())
+                return
+            self._hear(child, *init.MESSAGE.unpack(message))
+
+    def _hear(self, child: Child, letter: bytes, first: int, second: int) -> None:
+        if letter == b"S":
+            child.started = True
+            self.outcomes.started(child)
+        elif letter == b"E":
+            child.status = first
+        elif letter == b"F":
+            child.failure = _no_command(child.plan, first, second)
+        else:
+            message = f"the job could not be confined: {STAGES[first]}: {reason_of(second)}"
+            child.failure = Refused("Broken", message)
+
+    def _finish(self, child: Child) -> None:
+        """The init is dead, and in a box that holds the tree all processes of the job with it."""
+        self._listen(child)
+        self.loop.cancel(child.deadline)
+        self.loop.ignore(child.control.fileno())
+        self.loop.ignore(child.pidfd)
+        _, status, usage = os.wait4(child.pid, 0)
+        child.control.close()
+        os.close(child.pidfd)
+        del self.running[child.plan.job]
+        if not self.box.holds_tree:
+            self.reap_strays()
+        if child.started or child.reason:
+            self.outcomes.ended(
+                child, _ending(child, status, usage.ru_utime + usage.ru_stime, usage.ru_maxrss)
+            )
+        else:
+            gone = Refused("Broken", "the first process of the job died before the command ran")
+            self.outcomes.failed(child, child.failure or gone)
+
+
+def _ending(child: Child, init_status: int, cpu_seconds: float, peak_kibibytes: int) -> Ending:
+    status = child.status if child.status is not None else init_status
+    killed = os.WIFSIGNALED(status)
+    outcome = "signaled" if killed else "exited"
+    return Ending(
+        job=child.plan.job,
+        reason=child.reason or outcome,
+        exit_code=0 if killed else os.waitstatus_to_exitcode(status),
+        signal=os.WTERMSIG(status) if killed else 0,
+        wall_seconds=round(time.monotonic() - child.began, 6),
+        cpu_seconds=round(cpu_seconds, 6),
+        peak_memory_bytes=peak_kibibytes * 1024,
+    )
+
+
+def _no_command(plan: Plan, index: int, number: int) -> Refused:
+    """A step of the table that failed, in words."""
+    steps = plan.table.steps
+    name = steps[index].name if index < len(steps) else "execve"
+    program, user = plan.facts["program"], plan.facts["user"]
+    why = reason_of(number)
+    if name == "execve":
+        hint = "a script needs a first line such as #!/bin/sh" if kind_of(number) == "Invalid" else ""
+        return Refused(kind_of(number), f"{program} cannot be run: {why}", hint=hint, field="argv")
+    if name == "fchdir":
+        message = f"{user} may not enter {plan.facts['directory']}: {why}"
+        return Refused("Denied", message, field="directory")
+    return Refused("Broken", f"{steps[index].shown} failed in the new process: {why}")

@@ -1,0 +1,166 @@
+"""The first process of a job: it starts the command, reaps, passes signals on, and takes all with it.
+
+It is a copy of the launcher that keeps nothing of it but one socket. In a box that holds the tree it is
+pid 1, and the kernel kills every process of the job when it ends, for whatever reason; elsewhere it is the
+subreaper of the job and ends what is below it before it goes.
+
+What it says on the socket is one of these, each a letter and two numbers:
+
+    B stage errno     the box could not be prepared
+    F step errno      a step of the table failed
+    S 0 0             the command runs
+    E status 0        the command has ended, with this wait status
+
+What it hears is one byte, the number of a signal. The launcher's end closed means that the launcher died.
+"""
+
+import os
+import select
+import signal
+import struct
+from dataclasses import dataclass
+from typing import NoReturn
+
+from wand_hostagent.launcher import syscalls, tree
+from wand_hostagent.launcher.box import Box, Unprepared
+from wand_hostagent.launcher.steps import Table
+
+MESSAGE = struct.Struct("=cii")
+_PAIR = struct.Struct("=ii")
+
+
+@dataclass(frozen=True, slots=True)
+class Orders:
+    """All that an init needs; the descriptors are the launcher's numbers."""
+
+    box: Box
+    table: Table
+    control: int
+    command: tuple[int, ...]  # what the command's steps use
+
+
+def live(orders: Orders) -> NoReturn:
+    """The whole life of an init, from clone to exit; no exception leaves it."""
+    try:
+        _close_all_but(orders.control, *orders.command)
+        _prepare(orders.box)
+        if not _launcher_is_gone(orders.control):
+            _run(orders)
+    except Unprepared as trouble:
+        _say(orders, b"B", trouble.stage, trouble.number)
+    finally:
+        os._exit(0)
+
+
+def _prepare(box: Box) -> None:
+    signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGCHLD})
+    if box.holds_tree:
+        syscalls.prctl(syscalls.PR_SET_PDEATHSIG, signal.SIGKILL)
+    else:
+        syscalls.prctl(syscalls.PR_SET_CHILD_SUBREAPER, 1)
+    os.setsid()
+    syscalls.set_name(b"wand-init")
+    box.enter()
+
+
+def _launcher_is_gone(control: int) -> bool:
+    """Whether the launcher died before PR_SET_PDEATHSIG could have told."""
+    poll = select.poll()
+    poll.register(control, 0)
+    return any(event & select.POLLHUP for _, event in poll.poll(0))
+
+
+def _run(orders: Orders) -> None:
+    command, failure = _start(orders)
+    if failure:
+        _say(orders, b"F", *_PAIR.unpack(failure))
+        return
+    _say(orders, b"S", 0, 0)
+    status = _watch(orders, command)
+    if not orders.box.holds_tree:
+        _end_what_is_left()
+    if status is not None:
+        _say(orders, b"E", status, 0)
+
+
+def _start(orders: Orders) -> tuple[int, bytes]:
+    """The command's pid; and, where a step failed, which and why."""
+    reader, writer = os.pipe2(os.O_CLOEXEC)
+    pid = syscalls.fork() if orders.box.holds_tree else os.fork()
+    if pid == 0:
+        _become(orders.table, writer)
+    _close_all_but(orders.control, reader)
+    failure = os.read(reader, _PAIR.size)  # nothing, where execve(2) closed the other end
+    os.close(reader)
+    return pid, failure
+
+
+def _become(table: Table, writer: int) -> NoReturn:
+    try:
+        os.write(writer, _PAIR.pack(*table.run()))
+    finally:
+        os._exit(127)
+
+
+def _watch(orders: Orders, command: int) -> int | None:
+    """Reap and pass signals on until the command ends; None where the launcher went first."""
+    children = syscalls.signal_descriptor(signal.SIGCHLD)
+    poll = select.poll()
+    poll.register(orders.control, select.POLLIN)
+    poll.register(children, select.POLLIN)
+    while (status := _reap(command)) is None:
+        for ready, _ in poll.poll():
+            if ready == children:
+                os.read(children, 4096)
+            elif order := os.read(orders.control, 1):
+                _signal_all(orders.box, order[0])
+            else:
+                return None
+    return status
+
+
+def _reap(command: int) -> int | None:
+    """Collect every child that has ended; the command's wait status, if it is among them."""
+    while True:
+        try:
+            pid, status = os.waitpid(-1, os.WNOHANG)
+        except ChildProcessError:
+            return None
+        if pid == command:
+            return status
+        if pid == 0:
+            return None
+
+
+def _signal_all(box: Box, number: int) -> None:
+    if not box.holds_tree:
+        tree.send(tree.below(os.getpid()), number)
+        return
+    try:
+        os.kill(-1, number)
+    except ProcessLookupError:
+        return
+
+
+def _end_what_is_left() -> None:
+    tree.kill(os.getpid())
+    while True:
+        try:
+            os.waitpid(-1, 0)
+        except ChildProcessError:
+            return
+
+
+def _say(orders: Orders, letter: bytes, first: int, second: int) -> None:
+    try:
+        os.write(orders.control, MESSAGE.pack(letter, first, second))
+    except OSError:
+        return  # the launcher is gone
+
+
+def _close_all_but(*kept: int) -> None:
+    first = 3
+    for descriptor in sorted(set(kept)):
+        syscalls.close_range(first, descriptor - 1)
+        first = descriptor + 1
+    syscalls.close_range(first, 0xFFFFFFFF)

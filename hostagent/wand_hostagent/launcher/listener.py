@@ -1,0 +1,90 @@
+"""The socket that the host agent connects to: our own, or one that systemd hands over."""
+
+import os
+import socket
+import stat
+from contextlib import suppress
+from pathlib import Path
+
+from wand_hostagent.launcher.options import Options
+from wand_hostagent.launcher.refusal import Refused, reason_of
+
+_FIRST_HANDED_OVER = 3  # sd_listen_fds(3)
+_PATH_BYTES = 107  # unix(7)
+
+
+def open_socket(options: Options) -> socket.socket:
+    """A socket that listens.
+
+    Raises:
+        Refused: it cannot be made, or another launcher listens there.
+    """
+    handed = os.environ.get("LISTEN_FDS") == "1" and os.environ.get("LISTEN_PID") == str(os.getpid())
+    if handed:
+        os.set_inheritable(_FIRST_HANDED_OVER, False)
+        return _checked(socket.socket(fileno=_FIRST_HANDED_OVER))
+    if not options.socket:
+        raise Refused("Invalid", "--socket is missing, and systemd has handed none over")
+    if len(os.fsencode(options.socket)) > _PATH_BYTES:
+        raise Refused("Invalid", f"--socket must have at most {_PATH_BYTES} bytes: {options.socket}")
+    _remove_dead(options.socket)
+    return _bound(options)
+
+
+def _checked(handed: socket.socket) -> socket.socket:
+    if handed.family != socket.AF_UNIX or handed.type != socket.SOCK_SEQPACKET:
+        raise Refused("Invalid", "the socket unit must say ListenSequentialPacket=")
+    return handed
+
+
+def _bound(options: Options) -> socket.socket:
+    listener = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+    mask = os.umask(0o177)
+    try:
+        listener.bind(options.socket)
+        if options.peer_uid is not None and os.geteuid() == 0:
+            os.chown(options.socket, options.peer_uid, -1)
+        listener.listen(16)
+    except OSError as error:
+        listener.close()
+        raise Refused(
+            "Broken", f"cannot listen on {options.socket}: {reason_of(error.errno or 0)}"
+        ) from error
+    finally:
+        os.umask(mask)
+    return listener
+
+
+def _remove_dead(path: str) -> None:
+    """Remove a socket that a launcher left when it was killed."""
+    try:
+        if not stat.S_ISSOCK(Path(path).lstat().st_mode):
+            raise Refused("Conflict", f"{path} is there already and is no socket")
+    except FileNotFoundError:
+        return
+    with socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET) as probe:
+        try:
+            probe.connect(path)
+        except ConnectionRefusedError:
+            Path(path).unlink()
+        except OSError as error:
+            raise Refused("Broken", f"{path}: {reason_of(error.errno or 0)}") from error
+        else:
+            raise Refused("Conflict", f"another launcher listens on {path}", hint="stop it first")
+
+
+def tell_ready(options: Options) -> None:
+    """Say that we listen: a byte on --ready-fd, READY=1 to systemd; see sd_notify(3)."""
+    if options.ready_fd is not None:
+        with suppress(OSError):
+            os.write(options.ready_fd, b"\n")
+            os.close(options.ready_fd)
+    notify(b"READY=1")
+
+
+def notify(text: bytes) -> None:
+    address = os.environ.get("NOTIFY_SOCKET", "")
+    if not address:
+        return
+    with suppress(OSError), socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM | socket.SOCK_CLOEXEC) as link:
+        link.sendto(text, "\0" + address[1:] if address.startswith("@") else address)

@@ -1,0 +1,65 @@
+"""The loop: descriptors that became ready, moments that came; one thread, nothing that blocks."""
+
+import heapq
+import itertools
+import select
+import time
+from collections.abc import Callable
+
+READ = select.EPOLLIN
+WRITE = select.EPOLLOUT
+
+
+class Loop:
+    """Calls what was asked for when its descriptor is ready or its time has come."""
+
+    def __init__(self) -> None:
+        self._epoll = select.epoll()
+        self._ready: dict[int, Callable[[int], None]] = {}
+        self._moments: list[tuple[float, int]] = []
+        self._acts: dict[int, Callable[[], None]] = {}
+        self._numbers = itertools.count()
+
+    def watch(self, descriptor: int, events: int, ready: Callable[[int], None]) -> None:
+        """Call `ready` with the events each time there are some."""
+        self._epoll.register(descriptor, events)
+        self._ready[descriptor] = ready
+
+    def change(self, descriptor: int, events: int) -> None:
+        self._epoll.modify(descriptor, events)
+
+    def ignore(self, descriptor: int) -> None:
+        """No more calls for this descriptor; to be said before it is closed."""
+        if self._ready.pop(descriptor, None) is not None:
+            self._epoll.unregister(descriptor)
+
+    def later(self, seconds: float, act: Callable[[], None]) -> int:
+        """Call `act` once after that time; the number that comes back can take it back."""
+        number = next(self._numbers)
+        self._acts[number] = act
+        heapq.heappush(self._moments, (time.monotonic() + seconds, number))
+        return number
+
+    def cancel(self, number: int | None) -> None:
+        if number is None or self._acts.pop(number, None) is None:
+            return
+        if len(self._moments) > 2 * len(self._acts) + 64:
+            self._moments = [moment for moment in self._moments if moment[1] in self._acts]
+            heapq.heapify(self._moments)
+
+    def turn(self) -> None:
+        """Wait for the next thing, and do all that is due."""
+        for descriptor, events in self._epoll.poll(self._patience()):
+            ready = self._ready.get(descriptor)
+            if ready is not None:
+                ready(events)
+        now = time.monotonic()
+        while self._moments and self._moments[0][0] <= now:
+            act = self._acts.pop(heapq.heappop(self._moments)[1], None)
+            if act is not None:
+                act()
+
+    def _patience(self) -> float:
+        while self._moments and self._moments[0][1] not in self._acts:
+            heapq.heappop(self._moments)
+        return max(0.0, self._moments[0][0] - time.monotonic()) if self._moments else -1

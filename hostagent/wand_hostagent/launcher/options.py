@@ -1,0 +1,39 @@
+"""The launcher's command line."""
+
+import argparse
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Options:
+    """What the launcher was told when it was started."""
+
+    socket: str
+    profiles: str
+    ledger: str
+    peer_uid: int | None
+    ready_fd: int | None
+    development: bool
+    allow_unconfined: bool
+
+
+def read(argv: Sequence[str]) -> Options:
+    """The command line; a wrong one ends the program with a word on what is right."""
+    parser = argparse.ArgumentParser(
+        prog="wand-launcher",
+        description="Start commands for the host agent: recorded, and confined.",
+        allow_abbrev=False,
+    )
+    parser.add_argument("--socket", default="", help="where to listen; not needed with socket activation")
+    parser.add_argument("--profiles", required=True, help="the folder of the profiles, NAME.toml")
+    parser.add_argument("--ledger", required=True, help="the folder of the ledger")
+    parser.add_argument("--peer-uid", type=int, help="a user that may connect beside root and our own")
+    parser.add_argument("--ready-fd", type=int, help="write a byte to this descriptor when we listen")
+    parser.add_argument("--development", action="store_true", help="commands may run as our own user")
+    parser.add_argument(
+        "--allow-unconfined",
+        action="store_true",
+        help="start even where a job's processes cannot be held together",
+    )
+    return Options(**vars(parser.parse_args(argv)))

@@ -1,0 +1,170 @@
+"""From a request that was read to a plan that can be recorded and started: every check is made here."""
+
+import fcntl
+import os
+import stat
+import sys
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Protocol
+
+from wand_hostagent.launcher import environment, limits, places
+from wand_hostagent.launcher.box import Box
+from wand_hostagent.launcher.children import Plan
+from wand_hostagent.launcher.ledger import Entry
+from wand_hostagent.launcher.profile import Profile
+from wand_hostagent.launcher.refusal import Refused
+from wand_hostagent.launcher.reports import close
+from wand_hostagent.launcher.steps import Command, Table
+
+_WORKER = str(Path(__file__).resolve().parents[1] / "filesystem")
+_NOT_FOR_WORKERS = frozenset({"wall_seconds", "cpu_seconds", "output_bytes"})  # it lives on
+
+
+class Asking(Protocol):
+    """What a plan is made from."""
+
+    @property
+    def do(self) -> str: ...
+    @property
+    def fields(self) -> Mapping[str, Any]: ...
+    @property
+    def descriptors(self) -> tuple[int, ...]: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Planned:
+    """A plan, its record, and the descriptors that are closed when it has started or never will."""
+
+    plan: Plan
+    entry: Entry
+
+    def close_used(self) -> None:
+        close(self.plan.uses)
+
+    def close(self) -> None:
+        close(self.plan.uses + self.plan.kept)
+
+
+class Planner:
+    """Makes plans for one kind of box."""
+
+    def __init__(self, box: Box) -> None:
+        self._box = box
+        self._open_files = limits.raise_open_files()
+
+    def plan(self, asked: Asking, profile: Profile, answer: Callable[[Mapping[str, Any]], None]) -> Planned:
+        """Check everything that a job asks for.
+
+        Raises:
+            Refused: the profile does not permit it, or it cannot be; all that was opened is closed again.
+        """
+        if asked.do == "worker":
+            return self._worker(asked, profile, answer)
+        _check_streams(asked.descriptors)
+        place = places.open_directory(profile, asked.fields["directory"])
+        try:
+            program = places.find_program(profile, asked.fields["argv"][0], place)
+            given = environment.build(profile, asked.fields["environment"])
+            granted = limits.granted(profile, asked.fields["limits"])
+            facts = {**_facts(asked, profile, program, place.path), "limits": granted}
+            uses = (*asked.descriptors[:3], place.descriptor)
+            table = self._table(facts, given, granted, profile, uses)
+        except BaseException:
+            os.close(place.descriptor)
+            raise
+        plan = Plan(
+            job=asked.fields["job"], table=table, uses=uses, kept=asked.descriptors[3:],
+            limits=granted, facts=facts, answer=answer,
+        )  # fmt: skip
+        return Planned(plan, _entry(plan, profile, tuple(asked.fields["environment"])))
+
+    def _worker(
+        self, asked: Asking, profile: Profile, answer: Callable[[Mapping[str, Any]], None]
+    ) -> Planned:
+        if not stat.S_ISSOCK(os.fstat(asked.descriptors[0]).st_mode):
+            raise Refused("Invalid", "a worker talks on a socket", field="descriptors")
+        place = places.open_directory(profile, "")
+        argv = [sys.executable, "-I", "-S", "-E", _WORKER]
+        argv += [word for folder in profile.folders for word in ("--write", folder)]
+        argv += [word for folder in profile.read_only for word in ("--read", folder)]
+        given = environment.build(profile, {})
+        granted = {name: amount for name, amount in profile.limits.items() if name not in _NOT_FOR_WORKERS}
+        facts = {**_facts(asked, profile, sys.executable, place.path), "argv": argv, "limits": granted}
+        uses = (
+            asked.descriptors[0],
+            os.open(os.devnull, os.O_WRONLY | os.O_CLOEXEC),
+            os.dup(2),
+            place.descriptor,
+        )
+        table = self._table(facts, given, granted, profile, uses)
+        plan = Plan(
+            job=asked.fields["job"],
+            table=table,
+            uses=uses,
+            kept=(),
+            limits=granted,
+            facts=facts,
+            answer=answer,
+        )
+        return Planned(plan, _entry(plan, profile, ()))
+
+    def _table(
+        self,
+        facts: Mapping[str, Any],
+        given: Mapping[str, str],
+        granted: Mapping[str, float],
+        profile: Profile,
+        uses: tuple[int, ...],
+    ) -> Table:
+        user, box = profile.user, self._box
+        counts = box.has_own_users or (user.changes and user.uid != 0)
+        pairs = (f"{name}={text}" for name, text in given.items())
+        return Table(
+            Command(
+                program=places.encoded(facts["program"], "argv"),
+                argv=[places.encoded(word, "argv") for word in facts["argv"]],
+                environment=[places.encoded(pair, "environment") for pair in pairs],
+                streams=(uses[0], uses[1], uses[2]),
+                directory=uses[3],
+                rlimits=limits.for_kernel(granted, counts_processes=counts, open_files=self._open_files),
+                user=user,
+                drop_capabilities=user.changes or box.has_own_users,
+                umask=profile.umask,
+            )
+        )
+
+
+def _facts(asked: Asking, profile: Profile, program: str, directory: str) -> dict[str, Any]:
+    return {
+        "kind": asked.do,
+        "profile": profile.name,
+        "user": profile.user.name,
+        "argv": asked.fields.get("argv", []),
+        "program": program,
+        "directory": directory,
+        "why": asked.fields["why"],
+    }
+
+
+def _entry(plan: Plan, profile: Profile, names: tuple[str, ...]) -> Entry:
+    told = {name: plan.facts[name] for name in ("profile", "user", "argv", "program", "directory", "why")}
+    fields = {
+        "job": plan.job,
+        **told,
+        "environment": sorted(names),  # what the caller set, without its values: they may be secrets
+        "limits": dict(plan.limits),
+        "uid": profile.user.uid,
+        "profile_sha256": profile.digest,
+        "steps": plan.table.digest,
+    }
+    return Entry(plan.facts["kind"], fields)
+
+
+def _check_streams(descriptors: tuple[int, ...]) -> None:
+    """Refuse what would give a command more than a stream: a directory, or a mere place (O_PATH)."""
+    for descriptor in descriptors:
+        mode = os.fstat(descriptor).st_mode
+        if stat.S_ISDIR(mode) or fcntl.fcntl(descriptor, fcntl.F_GETFL) & os.O_PATH:
+            raise Refused("Invalid", "a stream is a pipe, a socket, a device or a file", field="descriptors")

@@ -1,0 +1,276 @@
+"""Requests: read, checked, recorded together, and only then done.
+
+A turn of the loop collects acts; `commit` makes the records of all of them durable with one write, and
+does them in the order in which they came. What needs no record is done in the same order.
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from wand_hostagent.launcher import protocol, reports
+from wand_hostagent.launcher.children import Children
+from wand_hostagent.launcher.guarantees import Guarantee
+from wand_hostagent.launcher.journal import Journal
+from wand_hostagent.launcher.ledger import Entry
+from wand_hostagent.launcher.peers import Letter, Peer, Peers
+from wand_hostagent.launcher.planning import Planned, Planner
+from wand_hostagent.launcher.profile import Profile, Shelf
+from wand_hostagent.launcher.refusal import Refused
+
+MOST_RUNNING = 512
+_LISTED_BYTES = 1024  # of one job in the answer to `jobs`, before its command line is cut
+# Events that only the launcher writes: nobody else can make it look as if a job had run, or ended.
+_OWN_EVENTS = frozenset({"start", "stop", "run", "worker", "signal", "end", "lost", "cut", "reload"})
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """A request that has been read, and how to answer it."""
+
+    do: str
+    fields: Mapping[str, Any]
+    descriptors: tuple[int, ...]
+    peer: Peer
+    re: int
+
+
+@dataclass(frozen=True, slots=True)
+class Act:
+    """What a request comes to: a record, and what may be done once that is durable."""
+
+    asked: Asked
+    entry: Entry | None
+    perform: Callable[[], None]
+    undo: Callable[[], None] = lambda: None  # instead of perform
+
+
+@dataclass(slots=True)
+class House:
+    """What the service looks at and may be replaced while it runs."""
+
+    shelf: Shelf
+    guarantees: list[Guarantee]
+    reload_error: str = ""
+    stopping: bool = False
+
+
+class Service:
+    """Every request of the closed table."""
+
+    def __init__(
+        self, house: House, peers: Peers, children: Children, journal: Journal, kept: reports.Reports
+    ) -> None:
+        self._house = house
+        self._peers = peers
+        self._children = children
+        self._journal = journal
+        self._reports = kept
+        self._planner = Planner(children.box)
+        self._acts: list[Act] = []
+        self._table: dict[str, Callable[[Asked], Act]] = {
+            "run": self._run,
+            "worker": self._run,
+            "kill": self._kill,
+            "record": self._record,
+            "jobs": lambda asked: self._plain(asked, self._jobs),
+            "adopt": lambda asked: self._plain(asked, self._adopt),
+            "forget": lambda asked: self._plain(asked, self._forget),
+            "profiles": lambda asked: self._plain(asked, self._profiles),
+        }
+
+    def receive(self, letter: Letter) -> None:
+        """Read a request and keep what it comes to; a bad one is answered at once."""
+        asked: Asked | None = None
+        try:
+            asked = _read(letter)
+            self._acts.append(self._table[asked.do](asked))
+        except Refused as refusal:
+            reports.close(letter.descriptors)
+            self._fail(letter.peer, asked.re if asked else _number(letter), refusal)
+            if asked is not None and asked.do in {"run", "worker"}:
+                self._journal.later(Entry("refused", _refused(asked, refusal)))
+
+    def commit(self) -> None:
+        """Make the records durable, then act."""
+        acts, self._acts = self._acts, []
+        entries = [act.entry for act in acts if act.entry is not None]
+        trouble: Refused | None = None
+        if entries:
+            try:
+                self._journal.commit(entries)
+            except Refused as refusal:
+                trouble = refusal
+        for act in acts:
+            if act.entry is not None and trouble is not None:
+                act.undo()
+                self._fail(act.asked.peer, act.asked.re, trouble)
+            else:
+                self._perform(act)
+
+    def _perform(self, act: Act) -> None:
+        try:
+            act.perform()
+        except Refused as refusal:
+            self._fail(act.asked.peer, act.asked.re, refusal)
+
+    def _fail(self, peer: Peer, number: int, refusal: Refused) -> None:
+        self._peers.tell(peer, {"re": number, **reports.failure(refusal)})
+
+    def _tell(self, asked: Asked, message: Mapping[str, Any], descriptors: tuple[int, ...] = ()) -> None:
+        self._peers.tell(asked.peer, {"re": asked.re, **message}, descriptors)
+
+    # -- run, worker -------------------------------------------------------------------------------------
+
+    def _run(self, asked: Asked) -> Act:
+        if self._house.stopping:
+            raise Refused("Unavailable", "the launcher stops; nothing was started")
+        job = asked.fields["job"]
+        self._check_free(job)
+        profile = self._house.shelf.take(asked.fields["profile"])
+        planned = self._planner.plan(asked, profile, lambda message: self._tell(asked, message))
+        return Act(asked, planned.entry, lambda: self._start(planned), planned.close)
+
+    def _check_free(self, job: str) -> None:
+        waiting = {act.asked.fields["job"] for act in self._acts if act.asked.do in {"run", "worker"}}
+        if not job:
+            raise Refused("Invalid", "a job needs a name", field="job")
+        if job in self._children.running or job in self._reports.kept or job in waiting:
+            raise Refused("Conflict", f"there is a job {job!r} already", field="job")
+        if len(self._children.running) + len(waiting) >= MOST_RUNNING:
+            raise Refused("Exhausted", f"{MOST_RUNNING} jobs run already", hint="wait until one has ended")
+
+    def _start(self, planned: Planned) -> None:
+        try:
+            self._children.start(planned.plan)
+        except Refused as refusal:
+            self._reports.not_started(planned.plan.job, refusal)
+            reports.close(planned.plan.kept)
+            raise
+        finally:
+            planned.close_used()
+
+    # -- the others --------------------------------------------------------------------------------------
+
+    def _kill(self, asked: Asked) -> Act:
+        number = asked.fields["signal"]
+        if not 1 <= number <= 64:
+            raise Refused("Invalid", f"{number} is no signal; they are 1 to 64", field="signal")
+        return self._plain(asked, self._kill_now)
+
+    def _kill_now(self, asked: Asked) -> None:
+        fields = {name: asked.fields[name] for name in ("job", "signal", "reason")}
+        self._children.signal(*fields.values())
+        self._journal.later(Entry("signal", fields))
+        self._tell(asked, {"say": "done"})
+
+    def _record(self, asked: Asked) -> Act:
+        event = asked.fields["event"]
+        if not event or event in _OWN_EVENTS:
+            raise Refused("Invalid", f"{event!r} is an event that the launcher alone records", field="event")
+        return Act(asked, Entry(event, asked.fields["fields"]), lambda: self._tell(asked, {"say": "done"}))
+
+    def _plain(self, asked: Asked, perform: Callable[[Asked], None]) -> Act:
+        return Act(asked, None, lambda: perform(asked))
+
+    def _jobs(self, asked: Asked) -> None:
+        running = [child for child in self._children.running.values() if child.plan.facts["kind"] == "run"]
+        jobs = [_listed(child.plan.job, child.plan.facts, child.since, running=True) for child in running]
+        jobs += [
+            _listed(job, kept.facts, kept.since, running=False)
+            for job, kept in reversed(self._reports.kept.items())
+        ]
+        self._tell(asked, {"say": "jobs", "jobs": _fitting(jobs)})
+
+    def _adopt(self, asked: Asked) -> None:
+        job = asked.fields["job"]
+        child, ended = self._children.running.get(job), self._reports.kept.get(job)
+        if child is not None:
+            facts, kept, since = child.plan.facts, child.plan.kept, child.since
+        elif ended is not None:
+            facts, kept, since = ended.facts, ended.kept, ended.since
+        else:
+            raise Refused("NotFound", f"there is no job {job!r}", field="job")
+        message = {"say": "adopted", "job": job, "started_unix_seconds": since, **facts}
+        try:
+            self._tell(asked, message, kept)
+        except protocol.Unreadable:  # a command line as long as a message
+            self._tell(asked, {**message, "argv": facts["argv"][:1], "why": {}}, kept)
+
+    def _forget(self, asked: Asked) -> None:
+        job = asked.fields["job"]
+        if job in self._children.running:
+            raise Refused("Conflict", f"job {job!r} still runs", hint="kill it first", field="job")
+        self._reports.forget(job)
+        self._tell(asked, {"say": "done"})
+
+    def _profiles(self, asked: Asked) -> None:
+        shelf = self._house.shelf
+        listed = [_described(profile) for profile in shelf.profiles.values()]
+        broken = [{"name": name, "why": why[:1000]} for name, why in shelf.broken.items()]
+        guarantees = [
+            {"name": one.name, "enforced": one.enforced, "detail": one.detail}
+            for one in self._house.guarantees
+        ]
+        message = {
+            "say": "profiles",
+            "profiles": listed,
+            "broken": broken,
+            "guarantees": guarantees,
+            "default": shelf.default,
+        }
+        self._tell(asked, {**message, "reload_error": self._house.reload_error})
+
+
+def _read(letter: Letter) -> Asked:
+    try:
+        request = protocol.read_request(letter.untrusted, len(letter.descriptors))
+    except protocol.Unreadable as error:
+        raise Refused("Invalid", error.wrong, field=error.field) from error
+    if letter.cut:
+        raise Refused("Exhausted", "descriptors were lost: too many came, or the launcher can hold no more")
+    return Asked(request.do, request.fields, letter.descriptors, letter.peer, request.re)
+
+
+def _number(letter: Letter) -> int:
+    number = letter.untrusted.get("re")
+    return number if isinstance(number, int) and 0 <= number < 2**63 else 0
+
+
+def _refused(asked: Asked, refusal: Refused) -> dict[str, Any]:
+    told = {name: asked.fields[name] for name in ("job", "profile", "argv", "why") if name in asked.fields}
+    return {**told, "by": "launcher", "kind": refusal.kind, "message": refusal.message}
+
+
+def _listed(job: str, facts: Mapping[str, Any], since: float, *, running: bool) -> dict[str, Any]:
+    told = {name: facts[name] for name in ("profile", "argv", "directory", "limits", "why")}
+    return {"job": job, **told, "started_unix_seconds": since, "running": running}
+
+
+def _fitting(jobs: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """The jobs as far as one message holds them: long command lines are cut, the oldest ends left out."""
+    room, fitting = protocol.MESSAGE_BYTES - 1024, []
+    for job in jobs:
+        short = job if _size(job) <= _LISTED_BYTES else {**job, "argv": [job["argv"][0][:256], "…"]}
+        room -= _size(short)
+        if room < 0:
+            break
+        fitting.append(short)
+    return fitting
+
+
+def _size(job: Mapping[str, Any]) -> int:
+    return len(protocol.encode(job)) + 1
+
+
+def _described(profile: Profile) -> dict[str, Any]:
+    return {
+        "name": profile.name,
+        "workspace": profile.workspace,
+        "directories": list(profile.directories),
+        "read_only": list(profile.read_only),
+        "run_as": profile.user.name,
+        "path": profile.path,
+        "environment_allowed": list(profile.environment_allowed),
+        "limits": dict(profile.limits),
+    }
