@@ -1,0 +1,247 @@
+"""API keys: a file that holds their hashes, and `wand-server keys` to change it.
+
+[[key]]
+name = "claude"
+sha256 = "64 hexadecimal digits"
+created = 2026-11-22T10:00:00Z
+"""
+
+import fcntl
+import hashlib
+import hmac
+import logging
+import os
+import re
+import secrets
+import stat
+import sys
+import tempfile
+import time
+import tomllib
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+
+from wand_proto.errors import Conflict, Invalid, NotFound, WandError
+
+log = logging.getLogger(__name__)
+
+_PREFIX = "wand_"
+_FILE_CEILING = 1024 * 1024
+_LOOK_AGAIN_SECONDS = 1.0
+_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._@-]{0,63}")
+_SHA256 = re.compile(r"[0-9a-f]{64}")
+_USAGE = "usage: wand-server keys add|list|remove [NAME] --file FILE"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Key:
+    """Whose key has that hash, and since when."""
+
+    name: str
+    sha256: str
+    created: datetime
+
+
+class Keys:
+    """The keys in a file, read again when it changes; where it cannot be read, nobody gets in."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._keys: tuple[Key, ...] = ()
+        self._seen: tuple[int, ...] | None = None
+        self._look_again = 0.0
+
+    def owner(self, untrusted: str) -> str | None:
+        """The name under which that key was added."""
+        self._refresh()
+        presented = hashlib.sha256(untrusted.encode(errors="surrogateescape")).hexdigest()
+        found = None
+        for key in self._keys:  # all of them, whichever matches: time tells nothing
+            if hmac.compare_digest(key.sha256, presented):
+                found = key.name
+        return found
+
+    def _refresh(self) -> None:
+        now = time.monotonic()
+        if now < self._look_again:
+            return
+        self._look_again = now + _LOOK_AGAIN_SECONDS
+        seen = _fingerprint(self._path)
+        if seen == self._seen:
+            return
+        try:
+            self._keys = read(self._path)
+            log.info("keys read", extra={"path": str(self._path), "keys": len(self._keys)})
+        except (WandError, OSError) as why:
+            self._keys = ()
+            log.error("keys unusable, nobody gets in", extra={"path": str(self._path), "why": str(why)})  # noqa: TRY400 - the message says it all
+        self._seen = seen
+
+
+def new_key() -> tuple[str, str]:
+    """A fresh key as its owner keeps it, and as the file does."""
+    plaintext = _PREFIX + secrets.token_urlsafe(32)
+    return plaintext, hashlib.sha256(plaintext.encode()).hexdigest()
+
+
+def read(path: Path) -> tuple[Key, ...]:
+    """The keys in a file that nobody else could have written.
+
+    Raises:
+        Invalid: the file is not ours, or something in it is wrong.
+    """
+    with path.open("rb") as file:
+        about = os.fstat(file.fileno())  # the open file: a name can be swapped
+        _check_ownership(path, about)
+        text = file.read(_FILE_CEILING + 1)
+    if len(text) > _FILE_CEILING:
+        raise Invalid(f"{path} is larger than {_FILE_CEILING} bytes")
+    try:
+        found = tomllib.loads(text.decode())
+    except (UnicodeDecodeError, tomllib.TOMLDecodeError) as why:
+        raise Invalid(f"{path} is not TOML: {why}") from why
+    return tuple(_keys_from(found, path))
+
+
+def write(path: Path, keys: Sequence[Key]) -> None:
+    """Replace the file as a whole, readable by its owner alone."""
+    lines = [
+        f'[[key]]\nname = "{key.name}"\nsha256 = "{key.sha256}"\ncreated = {key.created.isoformat()}\n'
+        for key in keys
+    ]
+    handle, name = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
+    try:
+        with os.fdopen(handle, "w") as file:
+            file.write("# API keys of wand-server, as hashes; change them with: wand-server keys\n")
+            file.write("\n".join(lines))
+            file.flush()
+            os.fsync(file.fileno())
+        Path(name).replace(path)
+    except BaseException:
+        Path(name).unlink(missing_ok=True)
+        raise
+
+
+def add(path: Path, name: str) -> str:
+    """Add a key of that name and return it; it is not kept, so nobody can tell it again.
+
+    Raises:
+        Conflict: the name has a key already.
+        Invalid: the name cannot be one.
+    """
+    if not _NAME.fullmatch(name):
+        raise Invalid("must be 1 to 64 letters, digits or . _ @ -", field="name")
+    with _locked(path):
+        keys = read(path) if path.exists() else ()
+        if any(key.name == name for key in keys):
+            raise Conflict(f"{name} has a key already", hint=f"wand-server keys remove {name} --file {path}")
+        plaintext, sha256 = new_key()
+        created = datetime.now(UTC).replace(microsecond=0)
+        write(path, [*keys, Key(name=name, sha256=sha256, created=created)])
+    return plaintext
+
+
+def remove(path: Path, name: str) -> None:
+    """Remove the key of that name; a running server lets it in no more within a second.
+
+    Raises:
+        NotFound: nobody of that name has a key.
+    """
+    with _locked(path):
+        keys = read(path)
+        left = [key for key in keys if key.name != name]
+        if len(left) == len(keys):
+            raise NotFound(f"there is no key named {name!r}", hint=f"wand-server keys list --file {path}")
+        write(path, left)
+
+
+def main(argv: Sequence[str]) -> int:
+    """Run `wand-server keys`."""
+    words = list(argv)
+    if "--file" in words[:-1]:
+        at = words.index("--file")
+        path = Path(words[at + 1])
+        del words[at : at + 2]
+        try:
+            return _run(words, path)
+        except (WandError, OSError) as why:
+            sys.stderr.write(f"wand-server keys: {why}\n")
+            return 1
+    sys.stderr.write(_USAGE + "\n")
+    return 2
+
+
+def _run(words: list[str], path: Path) -> int:
+    match words:
+        case ["add", name]:
+            sys.stdout.write(add(path, name) + "\n")
+            sys.stderr.write(f"This key of {name} is shown once and kept by nobody.\n")
+        case ["list"]:
+            sys.stdout.writelines(f"{key.name}\t{key.created.isoformat()}\n" for key in read(path))
+        case ["remove", name]:
+            remove(path, name)
+        case _:
+            sys.stderr.write(_USAGE + "\n")
+            return 2
+    return 0
+
+
+def _fingerprint(path: Path) -> tuple[int, ...]:
+    try:
+        about = path.stat()
+    except OSError:
+        return ()
+    return (about.st_ino, about.st_size, about.st_mtime_ns, about.st_ctime_ns)
+
+
+def _check_ownership(path: Path, about: os.stat_result) -> None:
+    if not stat.S_ISREG(about.st_mode):
+        raise Invalid(f"{path} is not a regular file")
+    if about.st_uid not in {0, os.geteuid()}:
+        raise Invalid(
+            f"{path} belongs to user {about.st_uid}; it must belong to root or to the server's user"
+        )
+    if about.st_mode & (stat.S_IWGRP | stat.S_IWOTH):
+        raise Invalid(f"{path} is writable by others", hint=f"chmod 600 {path}")
+
+
+def _keys_from(untrusted: dict[str, object], path: Path) -> Iterator[Key]:
+    entries = untrusted.get("key", [])
+    if unknown := untrusted.keys() - {"key"}:
+        raise Invalid(f"{path}: unknown key {min(unknown)!r}; only [[key]] is known")
+    if not isinstance(entries, list):
+        raise Invalid(f"{path}: must be written [[key]]", field="key")
+    names: set[str] = set()
+    for number, entry in enumerate(entries):
+        key = _key_from(entry, f"{path}: key {number + 1}")
+        if key.name in names:
+            raise Invalid(f"{path}: the name {key.name!r} stands twice")
+        names.add(key.name)
+        yield key
+
+
+def _key_from(untrusted: object, where: str) -> Key:
+    if not isinstance(untrusted, dict) or untrusted.keys() != {"name", "sha256", "created"}:
+        raise Invalid(f"{where} must have name, sha256 and created, and nothing else")
+    name, sha256, created = untrusted["name"], untrusted["sha256"], untrusted["created"]
+    if not isinstance(name, str) or not _NAME.fullmatch(name):
+        raise Invalid(f"{where}: must be 1 to 64 letters, digits or . _ @ -", field="name")
+    if not isinstance(sha256, str) or not _SHA256.fullmatch(sha256):
+        raise Invalid(f"{where}: must be 64 hexadecimal digits in lower case", field="sha256")
+    if not isinstance(created, datetime):
+        raise Invalid(f"{where}: must be a date and time", field="created")
+    return Key(name=name, sha256=sha256, created=created)
+
+
+@contextmanager
+def _locked(path: Path) -> Iterator[None]:
+    """Keep other changes out; the folder is locked, because the file is replaced."""
+    folder = os.open(path.parent, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        fcntl.flock(folder, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(folder)

@@ -1,0 +1,56 @@
+"""A request's headers become a principal, or a refusal that says what is needed."""
+
+from pathlib import Path
+
+import pytest
+from multidict import CIMultiDict
+
+from wand_proto.errors import Denied, Unauthenticated
+from wand_server.auth import keys
+from wand_server.auth.guard import Guard
+from wand_server.auth.keys import Keys
+from wand_server.auth.origins import Misdirected, Origins
+
+
+def guard(folder: Path) -> tuple[Guard, str]:
+    key = keys.add(folder / "keys.toml", "alice")
+    return Guard(Keys(folder / "keys.toml"), Origins()), key
+
+
+@pytest.mark.parametrize("scheme", ["Bearer", "bearer", "BEARER "])
+def test_a_key_makes_its_owner_the_principal(tmp_path: Path, scheme: str) -> None:
+    door, key = guard(tmp_path)
+
+    principal = door.principal(CIMultiDict(Host="localhost", Authorization=f"{scheme} {key}"), "peer")
+
+    assert (principal.name, principal.means) == ("alice", "api_key")
+
+
+@pytest.mark.parametrize(
+    "value", ["", "Bearer", "Bearer ", "Basic x", "wand_x", "Bearer wand_x", "Bearer \udcff"]
+)
+def test_without_a_known_key_nobody_gets_in(tmp_path: Path, value: str) -> None:
+    door, _ = guard(tmp_path)
+
+    with pytest.raises(Unauthenticated, match="wand_"):
+        door.principal(CIMultiDict(Host="localhost", Authorization=value), "peer")
+
+
+def test_two_keys_are_none(tmp_path: Path) -> None:
+    door, key = guard(tmp_path)
+    headers = CIMultiDict(
+        [("Host", "localhost"), ("Authorization", f"Bearer {key}"), ("Authorization", "Bearer x")]
+    )
+
+    with pytest.raises(Unauthenticated, match="one Bearer"):
+        door.principal(headers, "peer")
+
+
+def test_a_key_does_not_help_on_a_foreign_host_or_page(tmp_path: Path) -> None:
+    door, key = guard(tmp_path)
+    headers = {"Authorization": f"Bearer {key}"}
+
+    with pytest.raises(Misdirected):
+        door.principal(CIMultiDict(Host="evil.example", **headers), "peer")
+    with pytest.raises(Denied):
+        door.principal(CIMultiDict(Host="localhost", Origin="https://evil.example", **headers), "peer")
