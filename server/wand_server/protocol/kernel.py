@@ -1,0 +1,188 @@
+"""The seam between transports and the SDK: a message and its way back in, an answer out.
+
+A transport knows only this. Whatever answers faster than the SDK can stand behind `Kernel.answer`.
+"""
+
+import logging
+from collections.abc import AsyncIterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from mcp.server.connection import Connection
+from mcp.server.lowlevel import Server
+from mcp.server.runner import ServerRunner, serve_dual_era_loop
+from mcp.shared.dispatcher import CallOptions
+from mcp.shared.exceptions import MCPError, NoBackChannelError
+from mcp.shared.inbound import (
+    InboundLadderRejection,
+    InboundModernRoute,
+    classify_inbound_request,
+    find_duplicated_routing_header,
+    find_invalid_x_mcp_header,
+    unsupported_protocol_version_rejection,
+    validate_mcp_param_headers,
+    x_mcp_header_map,
+)
+from mcp_types import PROTOCOL_VERSION_META_KEY
+from mcp_types.version import HANDSHAKE_PROTOCOL_VERSIONS, is_version_at_least
+
+from wand_server.model import Principal
+from wand_server.protocol.exchange import Exchange
+from wand_server.protocol.failures import HEADER_MISMATCH, ProtocolFailure
+from wand_server.protocol.messages import Message, Notification, Request, meta
+from wand_server.protocol.methods import Methods
+from wand_server.protocol.streams import MessagesIn, MessagesOut, Send
+
+log = logging.getLogger(__name__)
+
+VERSION_HEADER = "MCP-Protocol-Version"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Route:
+    """A request of the stateless era whose envelope and headers agree."""
+
+    request: Request
+    envelope: InboundModernRoute
+
+
+class Kernel:
+    """The server of MCP without its transports."""
+
+    def __init__(self, server: Server[Any], methods: Methods) -> None:
+        self.version = server.version
+        self._server = server
+        self._methods = methods
+        self._with_headers: dict[str, tuple[dict[str, Any], bool]] = {}
+
+    def is_modern(self, message: Message, version_header: str | None) -> bool:
+        """Whether a message belongs to the stateless era: by its body first, then by its header."""
+        if isinstance(message, Request) and message.method != "initialize":
+            return PROTOCOL_VERSION_META_KEY in meta(message.params) or self.is_modern_version(version_header)
+        return self.is_modern_version(version_header)
+
+    def is_modern_version(self, version_header: str | None) -> bool:
+        """Whether the version is none that begins with a handshake."""
+        return version_header is not None and version_header not in HANDSHAKE_PROTOCOL_VERSIONS
+
+    def route(self, request: Request, headers: Mapping[str, str]) -> Route:
+        """Check a stateless request's envelope, and its headers against it.
+
+        Raises:
+            ProtocolFailure: the envelope is incomplete, a header disagrees, or the version is unknown.
+        """
+        if twice := find_duplicated_routing_header(headers.items()):
+            raise ProtocolFailure(HEADER_MISMATCH, f"{twice} header appears more than once")
+        body = {"method": request.method, "params": request.params}
+        found = classify_inbound_request(body, headers=headers)
+        if isinstance(found, InboundLadderRejection):
+            raise _rejected(found)
+        if request.method == "tools/call" and (wrong := self._wrong_argument_header(request, headers)):
+            raise _rejected(wrong)
+        return Route(request=request, envelope=found)
+
+    def accept_notification(self, version_header: str | None) -> None:
+        """Take a stateless notification, which asks for nothing, unless it speaks an unknown version."""
+        if wrong := unsupported_protocol_version_rejection(version_header or ""):
+            raise _rejected(wrong)
+
+    async def answer(self, route: Route, exchange: Exchange) -> dict[str, Any]:
+        """The result of a stateless request.
+
+        Raises:
+            ProtocolFailure: the answer is an error.
+        """
+        envelope = route.envelope
+        connection = Connection.from_envelope(
+            envelope.protocol_version, envelope.client_info, envelope.client_capabilities
+        )
+        return await _result(ServerRunner(self._server, connection, None), exchange, route.request)
+
+    def handshake(self, session_id: str) -> "Handshake":
+        """A client of the handshake era, which has yet to say initialize."""
+        connection = Connection.for_loop(_NoWay(), session_id=session_id)
+        return Handshake(connection, ServerRunner(self._server, connection, None))
+
+    async def serve(self, messages: AsyncIterator[Message], send: Send, principal: Principal) -> None:
+        """Answer one client on a pipe, of either era, until its messages end; its calls end with them."""
+        await serve_dual_era_loop(
+            self._server, MessagesIn(messages, principal), MessagesOut(send), lifespan_state=None
+        )
+
+    def _wrong_argument_header(
+        self, request: Request, headers: Mapping[str, str]
+    ) -> InboundLadderRejection | None:
+        params = request.params or {}
+        name, arguments = params.get("name"), params.get("arguments") or {}
+        if not isinstance(name, str) or not isinstance(arguments, dict):
+            return None
+        schema = self._methods.input_schema(name)
+        if schema is None or not self._wants_headers(name, schema):
+            return None
+        return validate_mcp_param_headers(schema, arguments, headers)
+
+    def _wants_headers(self, name: str, schema: dict[str, Any]) -> bool:
+        known = self._with_headers.get(name)
+        if known is None or known[0] is not schema:
+            wants = find_invalid_x_mcp_header(schema) is None and bool(x_mcp_header_map(schema))
+            known = self._with_headers[name] = (schema, wants)
+        return known[1]
+
+
+class Handshake:
+    """One client of the handshake era: what it said in initialize holds for all that follows."""
+
+    __slots__ = ("_connection", "_runner")
+
+    def __init__(self, connection: Connection, runner: ServerRunner[Any]) -> None:
+        self._connection = connection
+        self._runner = runner
+
+    @property
+    def is_made(self) -> bool:
+        return self._connection.initialize_accepted
+
+    @property
+    def is_resumable(self) -> bool:
+        """Whether the client knows an event that only carries an id."""
+        return is_version_at_least(self._connection.protocol_version, "2025-11-25")
+
+    async def answer(self, request: Request, exchange: Exchange) -> dict[str, Any]:
+        """The result of a request.
+
+        Raises:
+            ProtocolFailure: the answer is an error.
+        """
+        return await _result(self._runner, exchange, request)
+
+    async def hear(self, notification: Notification, exchange: Exchange) -> None:
+        await self._runner.on_notify(exchange, notification.method, notification.params)
+
+
+class _NoWay:
+    """The way to a client outside of its requests: there is none yet."""
+
+    async def send_raw_request(
+        self, method: str, params: Mapping[str, Any] | None, opts: CallOptions | None = None
+    ) -> dict[str, Any]:
+        _ = params, opts
+        raise NoBackChannelError(method)
+
+    async def notify(
+        self, method: str, params: Mapping[str, Any] | None, opts: CallOptions | None = None
+    ) -> None:
+        _ = params, opts
+        log.debug("notification dropped", extra={"method": method})
+
+
+async def _result(runner: ServerRunner[Any], exchange: Exchange, request: Request) -> dict[str, Any]:
+    try:
+        return await runner.on_request(exchange, request.method, request.params)
+    except MCPError as why:
+        raise ProtocolFailure(why.code, why.message, data=why.data, request_id=request.id) from why
+    finally:
+        exchange.closed = True
+
+
+def _rejected(why: InboundLadderRejection) -> ProtocolFailure:
+    return ProtocolFailure(why.code, why.message, data=why.data)

@@ -1,0 +1,102 @@
+"""Reads one JSON-RPC message from bytes, or says what is wrong with it."""
+
+from dataclasses import dataclass
+from typing import Any
+
+from pydantic_core import from_json
+
+from wand_server.protocol.failures import INVALID_REQUEST, PARSE_ERROR, MessageId, ProtocolFailure
+
+BYTES_CEILING = 4 * 1024 * 1024
+DEPTH_CEILING = 128  # arrays and objects inside one another; the parser itself stops at 200
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Request:
+    """Wants an answer under its id."""
+
+    id: str | int
+    method: str
+    params: dict[str, Any] | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Notification:
+    """Wants no answer."""
+
+    method: str
+    params: dict[str, Any] | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Response:
+    """Answers a request of ours."""
+
+    id: MessageId
+    body: dict[str, Any]
+
+
+Message = Request | Notification | Response
+
+
+def read(untrusted: bytes) -> Message:
+    """Read a message.
+
+    Raises:
+        ProtocolFailure: it is no JSON, too deep, a batch, or not a message of JSON-RPC 2.0.
+    """
+    try:
+        body = from_json(untrusted, allow_inf_nan=False)
+    except ValueError as why:
+        raise ProtocolFailure(PARSE_ERROR, f"Parse error: the body is not JSON ({why})") from why
+    if isinstance(body, list):
+        raise ProtocolFailure(INVALID_REQUEST, "batches are not supported: send one message at a time")
+    if not isinstance(body, dict):
+        raise ProtocolFailure(INVALID_REQUEST, "the body must be one JSON-RPC object")
+    if _is_deeper(body, DEPTH_CEILING):
+        raise ProtocolFailure(PARSE_ERROR, f"Parse error: nested deeper than {DEPTH_CEILING} levels")
+    return _message(body)
+
+
+def meta(params: dict[str, Any] | None) -> dict[str, Any]:
+    """The `_meta` of a message, empty where it has none."""
+    found = params.get("_meta") if params else None
+    return found if isinstance(found, dict) else {}
+
+
+def _message(untrusted: dict[str, Any]) -> Message:
+    answered = _readable_id(untrusted)
+    if untrusted.get("jsonrpc") != "2.0":
+        raise ProtocolFailure(INVALID_REQUEST, 'jsonrpc: must be "2.0"', request_id=answered)
+    if "method" not in untrusted and ("result" in untrusted or "error" in untrusted):
+        return Response(id=answered, body=untrusted)
+    method, params = untrusted.get("method"), untrusted.get("params")
+    if not isinstance(method, str) or not method:
+        raise ProtocolFailure(INVALID_REQUEST, "method: must be a non-empty string", request_id=answered)
+    if params is not None and not isinstance(params, dict):
+        raise ProtocolFailure(INVALID_REQUEST, "params: must be an object", request_id=answered)
+    if "id" not in untrusted:
+        return Notification(method=method, params=params)
+    if answered is None:
+        raise ProtocolFailure(INVALID_REQUEST, "id: must be a string or an integer")
+    return Request(id=answered, method=method, params=params)
+
+
+def _readable_id(untrusted: dict[str, Any]) -> MessageId:
+    found = untrusted.get("id")
+    return found if isinstance(found, str | int) and not isinstance(found, bool) else None
+
+
+def _is_deeper(value: Any, levels: int) -> bool:
+    """Whether `value` nests deeper than that; breadth first, so that no stack grows with the input."""
+    layer = [value]
+    for _ in range(levels + 1):
+        layer = [inner for outer in layer for inner in _inside(outer)]
+        if not layer:
+            return False
+    return True
+
+
+def _inside(value: Any) -> list[Any]:
+    children = value.values() if isinstance(value, dict) else value
+    return [child for child in children if isinstance(child, dict | list)]

@@ -1,0 +1,173 @@
+"""What the server answers to: the list of tools, and a call of one."""
+
+import difflib
+import logging
+import re
+import time
+from dataclasses import dataclass
+from typing import Any
+
+from wand_proto.context import REQUEST_ID, new_request_id
+from wand_proto.errors import Exhausted, WandError
+from wand_server.model import Call, Principal, Progress, ToolDescription, ToolResult
+from wand_server.ports import Tools
+from wand_server.protocol import failures
+from wand_server.protocol.failures import INVALID_PARAMS, ProtocolFailure
+
+log = logging.getLogger(__name__)
+
+CALLS_CEILING = 256
+_TEXT_CEILING = 200
+_TRACEPARENT = re.compile(r"[0-9a-f]{2}-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2}")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Visit:
+    """Who calls, with which program, under which trace, and how to tell them of progress."""
+
+    principal: Principal
+    client: str = ""
+    traceparent: str = ""
+    progress: Progress | None = None
+
+
+class Methods:
+    """The tools, as methods of the protocol."""
+
+    def __init__(self, tools: Tools, *, calls_ceiling: int = CALLS_CEILING) -> None:
+        self._tools = tools
+        self._calls_ceiling = calls_ceiling
+        self._running = 0
+        self._described: tuple[ToolDescription, ...] | None = None
+        self._wire: list[dict[str, Any]] = []
+        self._by_name: dict[str, ToolDescription] = {}
+
+    def list_tools(self, cursor: str | None) -> dict[str, Any]:
+        """Every tool, on one page."""
+        if cursor is not None:
+            raise ProtocolFailure(INVALID_PARAMS, "cursor: is unknown; the tools stand on one page")
+        self._refresh()
+        return {"tools": self._wire, "resultType": "complete"}
+
+    def input_schema(self, name: str) -> dict[str, Any] | None:
+        """What the tool of that name takes, as JSON Schema."""
+        self._refresh()
+        tool = self._by_name.get(name)
+        return tool.input_schema if tool else None
+
+    async def call_tool(self, name: str, arguments: dict[str, Any], visit: Visit) -> dict[str, Any]:
+        """Run a tool under a new request id; a log line tells of it, without its contents.
+
+        Raises:
+            ProtocolFailure: there is no such tool, or the tool is broken.
+        """
+        self._refresh()
+        if name not in self._by_name:
+            raise ProtocolFailure(INVALID_PARAMS, _unknown(name, list(self._by_name)))
+        call = _call(visit)
+        token = REQUEST_ID.set(call.request_id)
+        started, ended = time.monotonic(), "cancelled"
+        self._running += 1
+        try:
+            result = await self._run(name, arguments, call)
+            ended = "error" if result.is_error else "ok"
+            return _wire_result(result)
+        except ProtocolFailure:
+            ended = "broken"
+            raise
+        finally:
+            self._running -= 1
+            _log_call(name, call, ended, time.monotonic() - started)
+            REQUEST_ID.reset(token)
+
+    async def _run(self, name: str, arguments: dict[str, Any], call: Call) -> ToolResult:
+        try:
+            self._need_room()
+            return await self._tools.call(name, arguments, call)
+        except WandError as failed:
+            return failures.tool_failure(failed)
+        except Exception as broken:
+            log.exception("tool broke", extra={"tool": name, "principal": call.principal.name})
+            raise failures.internal(call.request_id) from broken
+
+    def _need_room(self) -> None:
+        if self._running > self._calls_ceiling:
+            message = f"{self._calls_ceiling} calls are running, which is the most at once"
+            raise Exhausted(message, hint="try again when one of them has ended")
+
+    def _refresh(self) -> None:
+        described = self._tools.describe()
+        if described is not self._described:
+            self._described = described
+            self._wire = [_wire_tool(tool) for tool in described]
+            self._by_name = {tool.name: tool for tool in described}
+
+
+def _log_call(tool: str, call: Call, ended: str, seconds: float) -> None:
+    fields = {"tool": tool, "principal": call.principal.name, "client": call.client, "ended": ended}
+    log.info("tool called", extra={**fields, "is_error": ended != "ok", "ms": round(seconds * 1000, 1)})
+
+
+def client_claim(name: str, version: str) -> str:
+    """The client's name and version in one line that is fit for a log and for metadata."""
+    text = f"{name}/{version}" if version else name
+    return "".join(char for char in text if char.isprintable())[:_TEXT_CEILING]
+
+
+def readable_traceparent(untrusted: Any) -> str:
+    """The W3C trace context, or nothing where it is none."""
+    return untrusted if isinstance(untrusted, str) and _TRACEPARENT.fullmatch(untrusted) else ""
+
+
+def _call(visit: Visit) -> Call:
+    return Call(
+        principal=visit.principal,
+        request_id=new_request_id(),
+        client=visit.client,
+        traceparent=visit.traceparent,
+        progress=_rising(visit.progress) if visit.progress else None,
+    )
+
+
+def _rising(tell: Progress) -> Progress:
+    """`tell`, but silent where progress would not rise: MCP forbids it."""
+    last = float("-inf")
+
+    async def tell_if_risen(progress: float, total: float | None, message: str) -> None:
+        nonlocal last
+        if progress > last:
+            last = progress
+            await tell(progress, total, message)
+
+    return tell_if_risen
+
+
+def _unknown(name: str, names: list[str]) -> str:
+    near = difflib.get_close_matches(name, names, n=3, cutoff=0.4)
+    advice = f"the nearest: {', '.join(near)}" if near else "tools/list names them all"
+    return f"name: there is no tool {name[:_TEXT_CEILING]!r}; {advice}"
+
+
+def _wire_tool(tool: ToolDescription) -> dict[str, Any]:
+    return {
+        "name": tool.name,
+        "title": tool.title,
+        "description": tool.description,
+        "inputSchema": tool.input_schema,
+        "outputSchema": tool.output_schema,
+        "annotations": {
+            "title": tool.title,
+            "readOnlyHint": tool.read_only,
+            "destructiveHint": tool.destructive,
+            "idempotentHint": tool.idempotent,
+            "openWorldHint": tool.open_world,
+        },
+    }
+
+
+def _wire_result(result: ToolResult) -> dict[str, Any]:
+    wire: dict[str, Any] = {"content": [{"type": "text", "text": result.text}], "isError": result.is_error}
+    wire["resultType"] = "complete"  # dropped again for clients of the handshake era
+    if result.structured or not result.is_error:
+        wire["structuredContent"] = result.structured
+    return wire

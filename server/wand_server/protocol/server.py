@@ -1,0 +1,103 @@
+"""The SDK's low-level server with our methods on it."""
+
+import logging
+from typing import Any
+
+from mcp.server.caching import CacheHint
+from mcp.server.context import CallNext, HandlerResult, ServerRequestContext
+from mcp.server.lowlevel import Server
+from mcp.shared.exceptions import MCPError
+from mcp_types import (
+    CallToolRequestParams,
+    PaginatedRequestParams,
+    SetLevelRequestParams,
+)
+from pydantic import ValidationError
+
+from wand_proto.context import new_request_id
+from wand_server.model import Principal, Progress
+from wand_server.ports import Tools
+from wand_server.protocol import failures
+from wand_server.protocol.exchange import progress_token
+from wand_server.protocol.failures import INVALID_PARAMS, ProtocolFailure
+from wand_server.protocol.kernel import Kernel
+from wand_server.protocol.messages import meta
+from wand_server.protocol.methods import Methods, Visit, client_claim, readable_traceparent
+
+log = logging.getLogger(__name__)
+
+Context = ServerRequestContext[Any, Principal]
+
+# The list of tools depends on who asks; what the server is does not.
+_FRESHNESS_MS = 60_000
+_CACHE_HINTS: dict[Any, CacheHint] = {
+    "tools/list": CacheHint(ttl_ms=_FRESHNESS_MS, scope="private"),
+    "server/discover": CacheHint(ttl_ms=_FRESHNESS_MS, scope="public"),
+}
+
+
+def build(tools: Tools, *, version: str, instructions: str) -> Kernel:
+    """The kernel that answers for those tools."""
+    methods = Methods(tools)
+    server: Server[Any] = Server(
+        "wand", version=version, title="Wand", instructions=instructions, cache_hints=_CACHE_HINTS
+    )
+
+    async def list_tools(_: Context, params: PaginatedRequestParams) -> dict[str, Any]:
+        return methods.list_tools(params.cursor)
+
+    async def call_tool(context: Context, params: CallToolRequestParams) -> dict[str, Any]:
+        return await methods.call_tool(params.name, params.arguments or {}, _visit(context))
+
+    async def set_level(_: Context, __: SetLevelRequestParams) -> dict[str, Any]:
+        return {}  # answered for clients that ask at once; we send no log messages
+
+    server.add_request_handler("tools/list", PaginatedRequestParams, list_tools)
+    server.add_request_handler("tools/call", CallToolRequestParams, call_tool)
+    server.add_request_handler("logging/setLevel", SetLevelRequestParams, set_level)
+    server.middleware[:] = [_boundary]  # without the SDK's tracing, which costs 28-60 us a call
+    return Kernel(server, methods)
+
+
+async def _boundary(ctx: ServerRequestContext[Any, Any], call_next: CallNext) -> HandlerResult:
+    """Every failure leaves as an error of JSON-RPC that names what is wrong and shows nothing else."""
+    try:
+        return await call_next(ctx)
+    except MCPError:
+        raise
+    except ProtocolFailure as why:
+        raise MCPError(why.code, why.message, why.data) from why
+    except ValidationError as why:
+        raise MCPError(INVALID_PARAMS, f"Invalid params: {_what_is_wrong(why)}") from why
+    except Exception as broken:
+        request_id = new_request_id()
+        log.exception("method broke", extra={"method": ctx.method, "request_id": request_id})
+        told = failures.internal(request_id)
+        raise MCPError(told.code, told.message, told.data) from broken
+
+
+def _what_is_wrong(why: ValidationError) -> str:
+    """The first fields that are wrong, without what they held."""
+    found = why.errors(include_url=False, include_input=False, include_context=False)
+    return "; ".join(f"{'.'.join(map(str, one['loc'])) or 'params'}: {one['msg']}" for one in found[:3])
+
+
+def _visit(context: Context) -> Visit:
+    principal = context.request
+    if principal is None:
+        raise RuntimeError("a transport let a request in without its principal")
+    about = meta(dict(context.params) if context.params else None)
+    client = context.session.client_params
+    return Visit(
+        principal=principal,
+        client=client_claim(client.client_info.name, client.client_info.version) if client else "",
+        traceparent=readable_traceparent(about.get("traceparent")),
+        progress=_progress(context) if progress_token({"_meta": about}) is not None else None,
+    )
+
+
+def _progress(context: Context) -> Progress:
+    async def tell(progress: float, total: float | None, message: str) -> None:
+        await context.session.report_progress(progress, total, message or None)
+
+    return tell
