@@ -1,0 +1,87 @@
+"""What the server sends on one stream of a session: kept for a while, so that a client can come back to it.
+
+Delivery as it happens and replay after a break are the same loop, so nothing falls between them.
+"""
+
+import asyncio
+from collections import deque
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+from pydantic_core import to_json
+
+from wand_server.transports import replies
+
+EVENTS_CEILING = 512
+BYTES_CEILING = 4 * 1024 * 1024
+
+Write = Callable[[bytes], Awaitable[None]]
+
+
+class EventLog:
+    """The events of one stream, of which the oldest are forgotten, and at most one reader."""
+
+    def __init__(self, key: str) -> None:
+        self.key = key
+        self.is_ended = False
+        self.readers = 0  # in all; the last to come is the one that is served
+        self._events: deque[tuple[int, bytes]] = deque()
+        self._bytes = 0
+        self._last = 0
+        self._more = asyncio.Event()
+
+    @property
+    def last(self) -> int:
+        """The number of the newest event, 0 before any."""
+        return self._last
+
+    async def notify(self, message: dict[str, Any]) -> None:
+        """Add a message."""
+        self._put(message)
+
+    def end(self, message: dict[str, Any] | None = None) -> None:
+        """Add the last message, if there is one; nothing comes after it."""
+        self.is_ended = True
+        if message is not None:
+            self._put(message)
+        self._more.set()
+
+    async def wait(self, seconds: float) -> bool:
+        """Until there is an event; False where the time is over before."""
+        try:
+            async with asyncio.timeout(seconds):
+                return await self._more.wait()
+        except TimeoutError:
+            return False
+
+    def only(self) -> bytes | None:
+        """The one event of a stream that has ended with it; otherwise nothing."""
+        return self._events[0][1] if self.is_ended and self._last == 1 else None
+
+    def follow_up(self, event_id: int) -> bytes:
+        """The event that carries nothing but a place to come back to."""
+        return f"id: {self.key}_{event_id}\r\ndata: \r\n\r\n".encode()
+
+    async def deliver(self, write: Write, after: int) -> None:
+        """Write every event after that number until the stream ends, or another reader comes."""
+        self.readers += 1
+        self._more.set()  # whoever read before sees that it is superseded
+        me, sent = self.readers, after
+        while me == self.readers:
+            self._more.clear()
+            for number, body in [one for one in self._events if one[0] > sent]:
+                await write(replies.event(body, f"{self.key}_{number}"))
+                sent = number
+            if self.is_ended and sent >= self._last:
+                return
+            if not await self.wait(replies.PING_SECONDS):
+                await write(replies.PING)
+
+    def _put(self, message: dict[str, Any]) -> None:
+        body = to_json(message)
+        self._last += 1
+        self._events.append((self._last, body))
+        self._bytes += len(body)
+        while len(self._events) > 1 and (len(self._events) > EVENTS_CEILING or self._bytes > BYTES_CEILING):
+            self._bytes -= len(self._events.popleft()[1])
+        self._more.set()

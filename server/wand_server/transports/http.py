@@ -1,0 +1,187 @@
+"""MCP over HTTP: one endpoint for both eras, behind the guard."""
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, field
+from types import TracebackType
+from typing import Self
+
+from aiohttp import web
+
+from wand_proto.context import new_request_id
+from wand_proto.errors import Denied, Unauthenticated
+from wand_server.auth.guard import CHALLENGE, Guard
+from wand_server.auth.origins import Misdirected
+from wand_server.model import Principal
+from wand_server.protocol import failures, messages
+from wand_server.protocol.failures import BUSY, ProtocolFailure
+from wand_server.protocol.kernel import VERSION_HEADER, Kernel
+from wand_server.protocol.messages import BYTES_CEILING, Message
+from wand_server.transports import replies, stateful, stateless
+from wand_server.transports.replies import Refused
+from wand_server.transports.sessions import Sessions
+from wand_server.transports.status import HostagentIsUp, health
+
+log = logging.getLogger(__name__)
+
+REQUESTS_CEILING = 256
+BODY_SECONDS = 30.0
+IDLE_SECONDS = 75.0  # a connection that sends no whole request for so long is closed
+_STOP_SECONDS = 5.0
+
+_Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
+
+
+@dataclass
+class HttpTransport:
+    """Serves MCP on a TCP port while entered; port 0 takes a free one, which `port` then tells."""
+
+    kernel: Kernel
+    guard: Guard
+    host: str = "127.0.0.1"
+    port: int = 0
+    hostagent_is_up: HostagentIsUp = lambda: True
+    sessions: Sessions = field(init=False)
+    _running: int = field(init=False, default=0)
+
+    def __post_init__(self) -> None:
+        self.sessions = Sessions(self.kernel)
+
+    async def __aenter__(self) -> Self:
+        self._runner = web.AppRunner(
+            self._app(),
+            access_log=None,
+            handler_cancellation=True,  # hanging up cancels a stateless call: the protocol wants it
+            keepalive_timeout=IDLE_SECONDS,
+            shutdown_timeout=_STOP_SECONDS,
+        )
+        await self._runner.setup()
+        try:
+            await web.TCPSite(self._runner, self.host, self.port).start()
+        except BaseException:
+            await self._runner.cleanup()
+            raise
+        self.port = self._runner.addresses[0][1]
+        self._reaper = asyncio.create_task(self.sessions.reap())
+        log.info("listening", extra={"host": self.host, "port": self.port})
+        return self
+
+    async def __aexit__(
+        self,
+        exc_type: type[BaseException] | None,
+        exc_val: BaseException | None,
+        exc_tb: TracebackType | None,
+    ) -> None:
+        self._reaper.cancel()
+        await asyncio.wait([self._reaper])
+        await self._runner.cleanup()
+
+    def _app(self) -> web.Application:
+        app = web.Application(middlewares=[_json_rpc_bodies], client_max_size=BYTES_CEILING)
+        app.router.add_get("/health", self._health, allow_head=False)
+        app.router.add_post("/mcp", self._post)
+        app.router.add_get("/mcp", self._get, allow_head=False)
+        app.router.add_delete("/mcp", self._delete)
+        app.on_shutdown.append(self._end_sessions)
+        return app
+
+    async def _end_sessions(self, _: web.Application) -> None:
+        await self.sessions.close()
+
+    async def _health(self, _: web.Request) -> web.Response:
+        body, status = health(self.kernel.version, hostagent_is_up=self.hostagent_is_up())
+        return replies.as_json(body, status)
+
+    async def _post(self, request: web.Request) -> web.StreamResponse:
+        principal = self._principal(request)
+        _check_types(request)
+        if self._running >= REQUESTS_CEILING:
+            busy = f"{REQUESTS_CEILING} requests are running, which is the most at once"
+            raise Refused(429, busy, code=BUSY, headers={"Retry-After": "1"})
+        self._running += 1
+        try:
+            message = messages.read(await _body(request))
+            return await self._answer(request, message, principal)
+        finally:
+            self._running -= 1
+
+    async def _answer(
+        self, request: web.Request, message: Message, principal: Principal
+    ) -> web.StreamResponse:
+        try:
+            if self.kernel.is_modern(message, request.headers.get(VERSION_HEADER)):
+                return await stateless.post(self.kernel, request, message, principal)
+            return await stateful.post(self.sessions, request, message, principal)
+        except ProtocolFailure as why:
+            return replies.failed(why, getattr(message, "id", None))
+
+    async def _get(self, request: web.Request) -> web.StreamResponse:
+        principal = self._principal(request)
+        self._refuse_modern(request)
+        if not replies.accepts(request.headers.get("Accept", ""))[1]:
+            raise Refused(406, "Accept: must list text/event-stream")
+        return await stateful.get(self.sessions, request, principal)
+
+    async def _delete(self, request: web.Request) -> web.StreamResponse:
+        principal = self._principal(request)
+        self._refuse_modern(request)
+        return await stateful.delete(self.sessions, request, principal)
+
+    def _principal(self, request: web.Request) -> Principal:
+        try:
+            return self.guard.principal(request.headers, request.remote or "")
+        except Misdirected as why:
+            raise Refused(421, str(why)) from why
+        except Denied as why:
+            raise Refused(403, str(why)) from why
+        except Unauthenticated as why:
+            raise Refused(401, str(why), headers={"WWW-Authenticate": CHALLENGE}) from why
+
+    def _refuse_modern(self, request: web.Request) -> None:
+        if self.kernel.is_modern_version(request.headers.get(VERSION_HEADER)):
+            message = f"{request.method} is no part of that protocol version: use POST"
+            raise Refused(405, message, headers={"Allow": "POST"})
+
+
+def _check_types(request: web.Request) -> None:
+    if request.content_type.lower() != replies.JSON_TYPE:
+        raise Refused(415, "Content-Type: must be application/json")
+    if request.headers.get("Content-Encoding", "identity").lower() != "identity":
+        raise Refused(415, "Content-Encoding: must be identity")
+    if not all(replies.accepts(request.headers.get("Accept", ""))):
+        raise Refused(406, "Accept: must list application/json and text/event-stream")
+
+
+async def _body(request: web.Request) -> bytes:
+    try:
+        async with asyncio.timeout(BODY_SECONDS):
+            return await request.read()
+    except TimeoutError as late:
+        message = f"the body did not arrive within {BODY_SECONDS:g} seconds"
+        raise Refused(408, message) from late
+    except web.HTTPRequestEntityTooLarge as large:
+        message = f"the body is larger than {BYTES_CEILING} bytes"
+        raise Refused(413, message) from large
+    except web.RequestPayloadError as broken:
+        raise Refused(400, f"the body cannot be read: {broken}") from broken
+
+
+@web.middleware
+async def _json_rpc_bodies(request: web.Request, handler: _Handler) -> web.StreamResponse:
+    """Every answer is JSON-RPC: what the router says too, and what breaks."""
+    try:
+        return await handler(request)
+    except Refused as why:
+        return replies.refused(why)
+    except ProtocolFailure as why:
+        return replies.failed(why)
+    except web.HTTPException as why:
+        allow = {"Allow": why.headers["Allow"]} if "Allow" in why.headers else None
+        return replies.refused(Refused(why.status, why.reason, headers=allow))
+    except ConnectionError:
+        raise
+    except Exception:
+        request_id = new_request_id()
+        log.exception("request broke", extra={"path": request.path, "request_id": request_id})
+        return replies.as_json(failures.error(failures.internal(request_id)), 500)

@@ -1,0 +1,106 @@
+"""Answers over HTTP: JSON-RPC bodies for everything, refusals too, and the frames of an event stream."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Any
+
+from aiohttp import web
+from pydantic_core import to_json
+
+from wand_server.protocol import failures
+from wand_server.protocol.failures import INVALID_REQUEST, MessageId, ProtocolFailure
+
+PING_SECONDS = 15.0  # silence after which a stream says that it lives
+WRITE_SECONDS = 30.0  # a client that reads nothing for so long is gone
+JSON_TYPE = "application/json"
+STREAM_TYPE = "text/event-stream"
+_UNREAD = frozenset({408, 413})  # the rest of the body is still under way, so the connection ends
+PING = b": ping\r\n\r\n"
+
+_STREAM_HEADERS = {
+    "Content-Type": STREAM_TYPE,
+    "Cache-Control": "no-cache, no-transform",
+    "X-Accel-Buffering": "no",
+}
+
+
+class Refused(Exception):
+    """A request that HTTP itself refuses, before any message is read."""
+
+    def __init__(
+        self, status: int, message: str, *, code: int = INVALID_REQUEST, headers: dict[str, str] | None = None
+    ) -> None:
+        super().__init__(message)
+        self.status = status
+        self.headers = headers
+        self.failure = ProtocolFailure(code, message)
+
+
+def as_json(body: Any, status: int = 200, headers: dict[str, str] | None = None) -> web.Response:
+    """A JSON body."""
+    return web.Response(body=to_json(body), status=status, content_type=JSON_TYPE, headers=headers)
+
+
+def failed(failure: ProtocolFailure, request_id: MessageId = None) -> web.Response:
+    """A JSON-RPC error under the status that goes with its code."""
+    return as_json(failures.error(failure, request_id), failure.status)
+
+
+def refused(why: Refused) -> web.Response:
+    """A refusal as a JSON-RPC error, for clients read nothing else."""
+    response = as_json(failures.error(why.failure), why.status, why.headers)
+    if why.status in _UNREAD:
+        response.force_close()
+    return response
+
+
+def event(body: bytes, event_id: str = "") -> bytes:
+    """One message as a frame of an event stream."""
+    name = f"id: {event_id}\r\n".encode() if event_id else b""
+    return b"event: message\r\n" + name + b"data: " + body + b"\r\n\r\n"
+
+
+async def begin_stream(request: web.Request, headers: dict[str, str] | None = None) -> web.StreamResponse:
+    """Commit the answer to being an event stream.
+
+    Raises:
+        ConnectionError: the client is gone, or was.
+    """
+    response = web.StreamResponse(headers={**_STREAM_HEADERS, **(headers or {})})
+    async with _reading(request):
+        await response.prepare(request)
+    return response
+
+
+async def write(request: web.Request, response: web.StreamResponse, frame: bytes) -> None:
+    """Write a frame.
+
+    Raises:
+        ConnectionError: the client is gone, or was.
+    """
+    async with _reading(request):
+        await response.write(frame)
+
+
+@asynccontextmanager
+async def _reading(request: web.Request) -> AsyncIterator[None]:
+    """Cut off a client that does not read."""
+    try:
+        async with asyncio.timeout(WRITE_SECONDS):
+            yield
+    except TimeoutError as late:
+        if request.transport is not None:
+            request.transport.abort()
+        raise ConnectionResetError("the client reads nothing") from late
+
+
+def accepts(header: str) -> tuple[bool, bool]:
+    """Whether a client takes JSON, and whether it takes an event stream."""
+    if header == "application/json, text/event-stream":
+        return True, True
+    types = {part.partition(";")[0].strip().lower() for part in header.split(",")}
+    return (
+        not types.isdisjoint({JSON_TYPE, "application/*", "*/*"}),
+        not types.isdisjoint({STREAM_TYPE, "text/*", "*/*"}),
+    )

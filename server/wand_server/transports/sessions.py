@@ -1,0 +1,181 @@
+"""Sessions of the handshake era: who may use which, what runs in them, when they end."""
+
+import asyncio
+import logging
+import time
+import uuid
+from typing import Any
+
+from wand_proto.context import new_request_id
+from wand_server.model import Principal
+from wand_server.protocol import failures
+from wand_server.protocol.exchange import Exchange
+from wand_server.protocol.failures import BUSY, CANCELLED, INVALID_REQUEST, MessageId, ProtocolFailure
+from wand_server.protocol.kernel import Handshake, Kernel
+from wand_server.protocol.messages import Notification, Request
+from wand_server.transports.events import EventLog
+from wand_server.transports.replies import Refused
+
+log = logging.getLogger(__name__)
+
+SESSIONS_CEILING = 1000
+SESSIONS_OF_ONE_CEILING = 200
+IDLE_SECONDS = 1800.0
+_REAP_SECONDS = 30.0
+_ENDED_STREAMS_KEPT = 16
+_STANDALONE = "g"
+
+
+class Session:
+    """One client after its initialize, and what it asked for."""
+
+    def __init__(self, session_id: str, principal: Principal, peer: Handshake) -> None:
+        self.id = session_id
+        self.principal = principal
+        self.peer = peer
+        self.attached = 0  # clients that are reading one of the streams
+        self.used = time.monotonic()
+        self.standalone = EventLog(_STANDALONE)
+        self._streams = {_STANDALONE: self.standalone}
+        self._calls: dict[str | int, asyncio.Task[None]] = {}
+        self._counter = 0
+
+    @property
+    def is_idle(self) -> bool:
+        return not self._calls and not self.attached
+
+    def stream(self, key: str) -> EventLog | None:
+        return self._streams.get(key)
+
+    def begin(self, request: Request) -> EventLog:
+        """Run a request in a task of its own, because its client may hang up and come back.
+
+        Raises:
+            ProtocolFailure: a request of that id is running.
+        """
+        if request.id in self._calls:
+            raise ProtocolFailure(
+                INVALID_REQUEST, "id: a request of that id is running", request_id=request.id
+            )
+        self._counter += 1
+        stream = EventLog(f"{self._counter:x}")
+        self._forget_old_streams()
+        self._streams[stream.key] = stream
+        call = self._calls[request.id] = asyncio.create_task(self._run(request, stream))
+        call.add_done_callback(lambda _: self._ended(request.id, stream))
+        return stream
+
+    async def hear(self, notification: Notification) -> None:
+        """Take a notification; `cancelled` stops the call that it names."""
+        if notification.method == "notifications/cancelled":
+            call = self._calls.get(_named_id(notification, self._calls))
+            if call is not None:
+                call.cancel()
+        exchange = Exchange(self.principal, notification, self.standalone.notify)
+        await self.peer.hear(notification, exchange)
+
+    def forget(self, stream: EventLog) -> None:
+        """Drop a stream that nobody can want any more."""
+        self._streams.pop(stream.key, None)
+
+    async def close(self) -> None:
+        """Cancel what runs, and end every stream."""
+        calls = list(self._calls.values())
+        for call in calls:
+            call.cancel()
+        if calls:
+            await asyncio.wait(calls)
+        for stream in self._streams.values():
+            stream.end()
+
+    async def _run(self, request: Request, stream: EventLog) -> None:
+        answer: dict[str, Any]
+        try:
+            exchange = Exchange(self.principal, request, stream.notify)
+            answer = failures.result(request.id, await self.peer.answer(request, exchange))
+        except ProtocolFailure as why:
+            answer = failures.error(why, request.id)
+        except Exception:
+            request_id = new_request_id()
+            log.exception("request broke", extra={"method": request.method, "request_id": request_id})
+            answer = failures.error(failures.internal(request_id), request.id)
+        stream.end(answer)
+
+    def _ended(self, message_id: str | int, stream: EventLog) -> None:
+        """Here, not in the task: one that is cancelled before its first step runs none of its own lines."""
+        del self._calls[message_id]
+        self.used = time.monotonic()
+        if not stream.is_ended:
+            stream.end(failures.error(ProtocolFailure(CANCELLED, "Request cancelled"), message_id))
+
+    def _forget_old_streams(self) -> None:
+        ended = [key for key, stream in self._streams.items() if stream.is_ended]
+        for key in ended[: max(0, len(ended) - _ENDED_STREAMS_KEPT)]:
+            del self._streams[key]
+
+
+class Sessions:
+    """All sessions, by ids that cannot be guessed."""
+
+    def __init__(self, kernel: Kernel) -> None:
+        self._kernel = kernel
+        self._sessions: dict[str, Session] = {}
+
+    def fresh(self, principal: Principal) -> Session:
+        """A session that is not yet kept: its initialize may fail.
+
+        Raises:
+            Refused: there are too many.
+        """
+        of_one = sum(session.principal == principal for session in self._sessions.values())
+        if len(self._sessions) >= SESSIONS_CEILING or of_one >= SESSIONS_OF_ONE_CEILING:
+            message = "too many open sessions: end one with DELETE, or try again later"
+            raise Refused(503, message, code=BUSY, headers={"Retry-After": "60"})
+        session_id = str(uuid.uuid4())
+        return Session(session_id, principal, self._kernel.handshake(session_id))
+
+    def keep(self, session: Session) -> None:
+        self._sessions[session.id] = session
+
+    def find(self, session_id: str | None, principal: Principal) -> Session:
+        """The session of that id, if it is this principal's.
+
+        Raises:
+            Refused: no id came, or there is no such session, or it is somebody else's.
+        """
+        if session_id is None:
+            raise Refused(400, "the header Mcp-Session-Id is missing: begin with initialize")
+        session = self._sessions.get(session_id)
+        if session is None or session.principal != principal:
+            raise Refused(404, "there is no such session: begin again with initialize")
+        session.used = time.monotonic()
+        return session
+
+    async def end(self, session: Session) -> None:
+        self._sessions.pop(session.id, None)
+        await session.close()
+
+    async def reap(self) -> None:
+        """For ever: end the sessions that nobody has used for long."""
+        while True:
+            await asyncio.sleep(_REAP_SECONDS)
+            await self.end_idle(IDLE_SECONDS)
+
+    async def end_idle(self, seconds: float) -> None:
+        """End the sessions that nobody has used for so long."""
+        old = time.monotonic() - seconds
+        for session in [one for one in self._sessions.values() if one.is_idle and one.used <= old]:
+            log.info("session ended, unused", extra={"principal": session.principal.name})
+            await self.end(session)
+
+    async def close(self) -> None:
+        for session in list(self._sessions.values()):
+            await self.end(session)
+
+
+def _named_id(notification: Notification, running: dict[str | int, asyncio.Task[None]]) -> str | int:
+    """The id that a `cancelled` names; some clients write a number as a string."""
+    untrusted: MessageId = (notification.params or {}).get("requestId")
+    if untrusted in running or not isinstance(untrusted, str) or not untrusted.isdecimal():
+        return untrusted if isinstance(untrusted, str | int) else ""
+    return int(untrusted)

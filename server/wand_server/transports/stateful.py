@@ -1,0 +1,103 @@
+"""Streamable HTTP of 2025-03-26 to 2025-11-25: sessions, and streams that a client can come back to."""
+
+from aiohttp import web
+
+from wand_server.model import Principal
+from wand_server.protocol import failures
+from wand_server.protocol.exchange import Exchange
+from wand_server.protocol.messages import Message, Notification, Request
+from wand_server.transports import replies
+from wand_server.transports.events import EventLog
+from wand_server.transports.replies import Refused
+from wand_server.transports.sessions import Session, Sessions
+
+SESSION_HEADER = "Mcp-Session-Id"
+_QUICK_SECONDS = 0.05  # a call that ends so soon, without a word before, is answered as JSON
+
+
+async def post(
+    sessions: Sessions, request: web.Request, message: Message, principal: Principal
+) -> web.StreamResponse:
+    """Answer one POST of the handshake era.
+
+    Raises:
+        ProtocolFailure: the answer is an error.
+        Refused: there is no such session, or no room for another.
+    """
+    if isinstance(message, Request) and message.method == "initialize":
+        return await _initialize(sessions, message, principal)
+    session = sessions.find(request.headers.get(SESSION_HEADER), principal)
+    if isinstance(message, Request):
+        return await _answer(session, request, message)
+    if isinstance(message, Notification):
+        await session.hear(message)
+    return web.Response(status=202)  # a response answers nothing that we asked
+
+
+async def get(sessions: Sessions, request: web.Request, principal: Principal) -> web.StreamResponse:
+    """The stream of a session, or the rest of one that broke off.
+
+    Raises:
+        Refused: there is no such session, or no such stream in it.
+    """
+    session = sessions.find(request.headers.get(SESSION_HEADER), principal)
+    stream, after = _wanted(session, request.headers.get("Last-Event-ID"))
+    return await _stream(session, request, stream, after)
+
+
+async def delete(sessions: Sessions, request: web.Request, principal: Principal) -> web.Response:
+    """End a session.
+
+    Raises:
+        Refused: there is no such session.
+    """
+    await sessions.end(sessions.find(request.headers.get(SESSION_HEADER), principal))
+    return web.Response(status=200)
+
+
+async def _initialize(sessions: Sessions, message: Request, principal: Principal) -> web.Response:
+    session = sessions.fresh(principal)
+    exchange = Exchange(principal, message, session.standalone.notify)
+    result = await session.peer.answer(message, exchange)
+    sessions.keep(session)
+    return replies.as_json(failures.result(message.id, result), headers={SESSION_HEADER: session.id})
+
+
+async def _answer(session: Session, request: web.Request, message: Request) -> web.StreamResponse:
+    stream = session.begin(message)
+    await stream.wait(_QUICK_SECONDS)
+    body = stream.only()
+    if body is None:
+        return await _stream(session, request, stream, 0)
+    session.forget(stream)
+    return web.Response(body=body, content_type=replies.JSON_TYPE, headers={SESSION_HEADER: session.id})
+
+
+def _wanted(session: Session, last_event_id: str | None) -> tuple[EventLog, int]:
+    if last_event_id is None:
+        stream = session.standalone
+        return stream, stream.last if stream.readers else 0
+    key, _, number = last_event_id.rpartition("_")
+    found = session.stream(key)
+    if found is None or not number.isdecimal():
+        raise Refused(400, "Last-Event-ID: names no stream of this session")
+    return found, int(number)
+
+
+async def _stream(session: Session, request: web.Request, stream: EventLog, after: int) -> web.StreamResponse:
+    response = await replies.begin_stream(request, {SESSION_HEADER: session.id})
+
+    async def write(frame: bytes) -> None:
+        await replies.write(request, response, frame)
+
+    session.attached += 1
+    try:
+        if session.peer.is_resumable:
+            await write(stream.follow_up(after))
+        await stream.deliver(write, after)
+        await response.write_eof()
+    except ConnectionError:
+        pass  # the client hung up; it may come back for the rest
+    finally:
+        session.attached -= 1
+    return response

@@ -1,0 +1,96 @@
+"""Streamable HTTP of 2026-07-28: one POST is one call, and hanging up cancels it."""
+
+import asyncio
+import logging
+from typing import Any
+
+from aiohttp import web
+from pydantic_core import to_json
+
+from wand_server.model import Principal
+from wand_server.protocol import failures
+from wand_server.protocol.exchange import Exchange
+from wand_server.protocol.failures import INVALID_REQUEST, ProtocolFailure
+from wand_server.protocol.kernel import VERSION_HEADER, Kernel
+from wand_server.protocol.messages import Message, Notification, Request
+from wand_server.transports import replies
+
+log = logging.getLogger(__name__)
+
+
+class Reply:
+    """The answer to one POST: a JSON body, or a stream from the first notification or a long silence on."""
+
+    def __init__(self, request: web.Request) -> None:
+        self._request = request
+        self._stream: web.StreamResponse | None = None
+        self._lock = asyncio.Lock()
+        self._pinging: asyncio.Task[None] | None = None
+        loop = asyncio.get_running_loop()
+        self._silence = loop.call_later(replies.PING_SECONDS, self._begin_pinging)
+
+    async def notify(self, message: dict[str, Any]) -> None:
+        """Send a notification before the answer; to a client that is gone, nothing."""
+        try:
+            await self._write(replies.event(to_json(message)))
+        except ConnectionError:
+            log.debug("notification dropped")  # the call's cancellation is on its way
+
+    async def finish(self, body: dict[str, Any], status: int) -> web.StreamResponse:
+        """Send the answer; its status counts only where no stream has begun."""
+        await self.hush()
+        if self._stream is None:
+            return replies.as_json(body, status)
+        await self._write(replies.event(to_json(body)))
+        await self._stream.write_eof()
+        return self._stream
+
+    async def hush(self) -> None:
+        """End the pings."""
+        self._silence.cancel()
+        if self._pinging is not None:
+            self._pinging.cancel()
+            await asyncio.wait([self._pinging])
+
+    def _begin_pinging(self) -> None:
+        self._pinging = asyncio.create_task(self._ping())
+
+    async def _ping(self) -> None:
+        try:
+            while True:
+                await self._write(replies.PING)
+                await asyncio.sleep(replies.PING_SECONDS)
+        except ConnectionError:
+            return  # the client is gone; the transport cancels the call
+
+    async def _write(self, frame: bytes) -> None:
+        async with self._lock:
+            if self._stream is None:
+                self._stream = await replies.begin_stream(self._request)
+            await replies.write(self._request, self._stream, frame)
+
+
+async def post(
+    kernel: Kernel, request: web.Request, message: Message, principal: Principal
+) -> web.StreamResponse:
+    """Answer one POST of the stateless era.
+
+    Raises:
+        ProtocolFailure: the message is not one that this era knows, or contradicts its headers.
+    """
+    if isinstance(message, Notification):
+        kernel.accept_notification(request.headers.get(VERSION_HEADER))
+        return web.Response(status=202)
+    if not isinstance(message, Request):
+        raise ProtocolFailure(INVALID_REQUEST, "a client sends requests and notifications, no responses")
+    route = kernel.route(message, request.headers)
+    reply = Reply(request)
+    try:
+        body, status = failures.result(message.id, {}), 200
+        try:
+            body["result"] = await kernel.answer(route, Exchange(principal, message, reply.notify))
+        except ProtocolFailure as why:
+            body, status = failures.error(why, message.id), why.status
+        return await reply.finish(body, status)
+    finally:
+        await reply.hush()

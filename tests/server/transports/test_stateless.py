@@ -1,0 +1,218 @@
+"""2026-07-28 over a real socket."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+
+from support.edge import Edge, edge
+
+
+@pytest.fixture
+async def server(tmp_path: Path) -> AsyncIterator[Edge]:
+    async with edge(tmp_path) as running:
+        yield running
+
+
+async def test_a_call_comes_back_as_one_json_body(server: Edge) -> None:
+    status, body = await server.ask(**server.call("echo", {"text": "héllo"}))
+
+    assert status == 200
+    result = body["result"]
+    assert result["content"] == [{"type": "text", "text": "héllo"}]
+    assert result["structuredContent"] == {"text": "héllo", "principal": "probe"}
+    assert (result["isError"], result["resultType"]) == (False, "complete")
+    assert result["_meta"]["io.modelcontextprotocol/serverInfo"]["name"] == "wand"
+
+
+async def test_discover_tells_the_version_and_what_can_be_asked(server: Edge) -> None:
+    status, body = await server.ask(**server.modern("server/discover"))
+
+    assert status == 200
+    assert body["result"]["supportedVersions"] == ["2026-07-28"]
+    assert "tools" in body["result"]["capabilities"]
+    assert body["result"]["instructions"] == "Use it."
+    assert body["result"]["ttlMs"] > 0
+
+
+async def test_tools_are_listed_in_order_with_their_annotations(server: Edge) -> None:
+    _, body = await server.ask(**server.modern("tools/list"))
+
+    tools = body["result"]["tools"]
+    assert [tool["name"] for tool in tools] == ["echo", "count", "slow", "denied", "broken", "big"]
+    assert tools[2]["annotations"] == {
+        "title": "Slow",
+        "readOnlyHint": False,
+        "destructiveHint": True,
+        "idempotentHint": False,
+        "openWorldHint": False,
+    }
+    assert tools[0]["inputSchema"]["type"] == tools[0]["outputSchema"]["type"] == "object"
+    assert body["result"]["cacheScope"] == "private"
+
+
+async def test_progress_arrives_on_a_stream_before_the_answer(server: Edge) -> None:
+    request = server.modern("tools/call", {"name": "count", "arguments": {}, "_meta": {"progressToken": "p"}})
+
+    async with server.client.post(server.url, **request) as response:
+        assert response.content_type == "text/event-stream"
+        text = await response.text()
+
+    assert [line.count('"progress":') for line in text.split("\r\n") if line.startswith("data")] == [
+        1,
+        1,
+        1,
+        0,
+    ]
+    assert '"isError":false' in text
+
+
+async def test_a_client_that_hangs_up_cancels_its_call(server: Edge) -> None:
+    call = asyncio.create_task(server.ask(**server.call("slow")))
+    await asyncio.wait_for(server.tools.slow_began.wait(), 5)
+
+    call.cancel()
+
+    await asyncio.wait_for(server.tools.slow_cancelled.wait(), 5)
+
+
+async def test_a_tool_learns_who_calls_with_what(server: Edge) -> None:
+    trace = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
+    request = server.modern("tools/call", {"name": "echo", "arguments": {}, "_meta": {"traceparent": trace}})
+
+    await server.ask(**request)
+
+    call = server.tools.calls[0][2]
+    assert (call.principal.name, call.client, call.traceparent) == ("probe", "probe/7", trace)
+    assert len(call.request_id) == 16
+    assert call.progress is None
+
+
+async def test_a_failure_of_a_tool_is_a_result(server: Edge) -> None:
+    status, body = await server.ask(**server.call("denied"))
+
+    assert status == 200
+    assert body["result"]["isError"] is True
+    assert body["result"]["content"][0]["text"] == "Denied: argv: rm is denied\nHint: git is permitted"
+    assert body["result"]["structuredContent"]["error"] == {
+        "kind": "Denied",
+        "message": "rm is denied",
+        "hint": "git is permitted",
+        "field": "argv",
+    }
+
+
+async def test_a_broken_tool_tells_nothing_but_an_id(server: Edge) -> None:
+    status, body = await server.ask(**server.call("broken"))
+
+    request_id = server.tools.calls[0][2].request_id
+    assert status == 200
+    assert body["error"]["code"] == -32603
+    assert body["error"]["data"] == {"request": request_id}
+    assert "1234" not in str(body)
+
+
+async def test_an_unknown_tool_is_answered_with_the_nearest(server: Edge) -> None:
+    status, body = await server.ask(**server.call("ecko"))
+
+    assert (status, body["error"]["code"], body["id"]) == (400, -32602, 1)
+    assert "the nearest: echo" in body["error"]["message"]
+
+
+WRONG: dict[str, tuple[dict[str, str | None], int, int]] = {
+    "no version header": ({"MCP-Protocol-Version": None}, 400, -32020),
+    "another version header": ({"MCP-Protocol-Version": "2027-01-01"}, 400, -32020),
+    "no method header": ({"Mcp-Method": None}, 400, -32020),
+    "another method header": ({"Mcp-Method": "tools/list"}, 400, -32020),
+    "no name header": ({"Mcp-Name": None}, 400, -32020),
+    "another name header": ({"Mcp-Name": "rm"}, 400, -32020),
+}
+
+
+@pytest.mark.parametrize("case", WRONG)
+async def test_headers_that_disagree_with_the_body_are_refused(server: Edge, case: str) -> None:
+    headers, status, code = WRONG[case]
+
+    got, body = await server.ask(**server.call("echo", None, **headers))
+
+    assert (got, body["error"]["code"], body["id"]) == (status, code, 1)
+    assert server.tools.calls == []
+
+
+async def test_a_header_that_stands_twice_is_refused(server: Edge) -> None:
+    request = server.call("echo")
+    request["headers"] = [*request["headers"].items(), ("Mcp-Name", "echo")]
+
+    status, body = await server.ask(**request)
+
+    assert (status, body["error"]["code"]) == (400, -32020)
+    assert "more than once" in body["error"]["message"]
+
+
+async def test_an_unknown_version_is_answered_with_those_that_are_known(server: Edge) -> None:
+    request = server.call("echo", None, **{"MCP-Protocol-Version": "1900-01-01"})
+    request["json"]["params"]["_meta"]["io.modelcontextprotocol/protocolVersion"] = "1900-01-01"
+
+    status, body = await server.ask(**request)
+
+    assert (status, body["error"]["code"]) == (400, -32022)
+    assert body["error"]["data"] == {"supported": ["2026-07-28"], "requested": "1900-01-01"}
+
+
+@pytest.mark.parametrize("method", ["no/such", "ping", "initialize", "logging/setLevel", "resources/list"])
+async def test_a_method_that_is_not_there_is_not_found(server: Edge, method: str) -> None:
+    status, body = await server.ask(**server.modern(method))
+
+    assert (status, body["error"]["code"]) == (404, -32601)
+
+
+async def test_arguments_of_the_wrong_type_are_named(server: Edge) -> None:
+    request = server.call("echo")
+    request["json"]["params"]["arguments"] = ["text"]
+
+    status, body = await server.ask(**request)
+
+    assert (status, body["error"]["code"]) == (400, -32602)
+    assert "params.arguments" in body["error"]["message"]
+
+
+async def test_an_envelope_without_capabilities_is_refused(server: Edge) -> None:
+    request = server.call("echo")
+    del request["json"]["params"]["_meta"]["io.modelcontextprotocol/clientCapabilities"]
+
+    status, body = await server.ask(**request)
+
+    assert (status, body["error"]["code"]) == (400, -32602)
+    assert "clientCapabilities" in body["error"]["message"]
+
+
+async def test_a_notification_is_taken_and_an_unknown_version_is_not(server: Edge) -> None:
+    note = {"jsonrpc": "2.0", "method": "notifications/cancelled", "params": {"requestId": 1}}
+    statuses = []
+    for version in ("2026-07-28", "2030-01-01"):
+        headers = server.headers(**{"MCP-Protocol-Version": version})
+        async with server.client.post(server.url, json=note, headers=headers) as response:
+            statuses.append(response.status)
+
+    assert statuses == [202, 400]
+
+
+@pytest.mark.parametrize("verb", ["GET", "DELETE"])
+async def test_only_post_belongs_to_this_era(server: Edge, verb: str) -> None:
+    headers = server.headers(**{"MCP-Protocol-Version": "2026-07-28"})
+
+    async with server.client.request(verb, server.url, headers=headers) as response:
+        assert (response.status, response.headers["Allow"]) == (405, "POST")
+
+
+async def test_a_long_silence_becomes_a_stream_that_says_it_lives(
+    server: Edge, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("wand_server.transports.replies.PING_SECONDS", 0.01)
+
+    async with server.client.post(server.url, **server.call("slow")) as response:
+        assert response.content_type == "text/event-stream"
+        assert await response.content.readline() == b": ping\r\n"
+        server.tools.slow_may_end.set()
+        assert '"text":"done"' in await response.text()
