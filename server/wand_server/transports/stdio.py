@@ -1,0 +1,253 @@
+"""MCP for programs on this machine: JSON-RPC lines on a unix socket; `wand-server stdio` is a pipe to it."""
+
+import asyncio
+import contextlib
+import logging
+import pwd
+import select
+import socket
+import stat
+import struct
+from collections.abc import AsyncIterator
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+from pydantic_core import to_json
+
+from wand_proto.errors import Conflict, Denied, Exhausted, WandError
+from wand_server.model import Principal
+from wand_server.protocol import failures, messages
+from wand_server.protocol.failures import BUSY, INVALID_REQUEST, MessageId, ProtocolFailure
+from wand_server.protocol.kernel import Kernel
+from wand_server.protocol.messages import BYTES_CEILING, Message, Notification, Request
+
+log = logging.getLogger(__name__)
+
+CONNECTIONS_CEILING = 64
+REQUESTS_CEILING = 64  # of one connection, at once
+WRITE_SECONDS = 60.0  # a client that reads nothing for so long is gone
+DRAIN_SECONDS = 1.5  # for calls still running when a client has said its last; clients kill after two
+_STOP_SECONDS = 5.0
+_HANG_UP_SECONDS = 2.0
+
+
+class UnixTransport:
+    """Serves MCP on a unix socket while entered, for the users that may."""
+
+    def __init__(
+        self, kernel: Kernel, path: Path, *, allowed_uids: frozenset[int], mode: int = 0o600
+    ) -> None:
+        self._kernel = kernel
+        self._path = path
+        self._allowed_uids = allowed_uids
+        self._mode = mode
+        self._clients: set[asyncio.Task[None]] = set()
+
+    async def __aenter__(self) -> Self:
+        listener = await asyncio.to_thread(_listen, self._path, self._mode)
+        self._inode = self._path.stat().st_ino
+        self._server = await asyncio.start_unix_server(self._welcome, sock=listener, limit=BYTES_CEILING)
+        log.info("listening", extra={"path": str(self._path)})
+        return self
+
+    async def __aexit__(
+        self,
+        exc_type: type[BaseException] | None,
+        exc_val: BaseException | None,
+        exc_tb: TracebackType | None,
+    ) -> None:
+        self._server.close()
+        for client in self._clients:
+            client.cancel()
+        if self._clients:
+            await asyncio.wait(self._clients, timeout=_STOP_SECONDS)
+        with contextlib.suppress(FileNotFoundError):
+            if self._path.stat().st_ino == self._inode:
+                self._path.unlink()
+
+    def _welcome(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        client = asyncio.create_task(self._serve(reader, writer))
+        self._clients.add(client)
+        client.add_done_callback(self._clients.discard)
+
+    async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        conversation = Conversation(reader, writer)
+        try:
+            principal = self._principal(writer)
+            log.info("client connected", extra={"principal": principal.name})
+            await self._kernel.serve(conversation.messages(), conversation.send, principal)
+            log.info("client gone", extra={"principal": principal.name})
+        except WandError as why:
+            log.warning("client refused", extra={"why": str(why)})
+            await conversation.fail(ProtocolFailure(INVALID_REQUEST, str(why)))
+        except Exception:
+            log.exception("connection broke")
+        finally:
+            await _hang_up(writer)
+
+    def _principal(self, writer: asyncio.StreamWriter) -> Principal:
+        if len(self._clients) > CONNECTIONS_CEILING:
+            raise Exhausted(f"{CONNECTIONS_CEILING} clients are connected, which is the most at once")
+        uid = _peer_uid(writer.get_extra_info("socket"))
+        if uid not in self._allowed_uids:
+            hint = "the server's settings list the users that may"
+            raise Denied(f"user {_user_name(uid)} may not use this socket", hint=hint)
+        return Principal(name=_user_name(uid), means="unix_peer")
+
+
+class Conversation:
+    """One client's lines, read and answered."""
+
+    def __init__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        self._reader = reader
+        self._writer = writer
+        self._unanswered: set[MessageId] = set()
+        self._all_answered = asyncio.Event()
+
+    async def messages(self) -> AsyncIterator[Message]:
+        """Every message that can be read; one that cannot is answered at once."""
+        async for line in self._lines():
+            try:
+                message = messages.read(line)
+                self._note(message)
+            except ProtocolFailure as why:
+                await self.fail(why)
+            else:
+                yield message
+        await self._drain()
+
+    async def send(self, line: bytes, answered: MessageId) -> None:
+        """Send one message, and note the request that it answers.
+
+        Raises:
+            ConnectionError: the client is gone, or was.
+        """
+        self._settle(answered)
+        self._writer.write(line + b"\n")
+        try:
+            async with asyncio.timeout(WRITE_SECONDS):
+                await self._writer.drain()
+        except TimeoutError as late:
+            self._writer.transport.abort()
+            raise ConnectionResetError("the client reads nothing") from late
+
+    async def fail(self, why: ProtocolFailure) -> None:
+        """Answer with an error; a client that is gone needs none."""
+        with contextlib.suppress(ConnectionError):
+            await self.send(to_json(failures.error(why)), None)
+
+    async def _lines(self) -> AsyncIterator[bytes]:
+        while True:
+            try:
+                line = await self._reader.readuntil()
+            except asyncio.IncompleteReadError as ended:
+                if ended.partial.strip():
+                    yield ended.partial
+                return
+            except asyncio.LimitOverrunError:
+                await self._skip_line()
+                large = f"the message is larger than {BYTES_CEILING} bytes"
+                await self.fail(ProtocolFailure(INVALID_REQUEST, large))
+                continue
+            except ConnectionError:
+                return
+            if line.strip():
+                yield line
+
+    async def _skip_line(self) -> None:
+        while True:
+            try:
+                await self._reader.readuntil()
+            except asyncio.LimitOverrunError as over:
+                await self._reader.readexactly(over.consumed)
+            except (asyncio.IncompleteReadError, ConnectionError):
+                return
+            else:
+                return
+
+    def _note(self, message: Message) -> None:
+        if isinstance(message, Request):
+            if len(self._unanswered) >= REQUESTS_CEILING:
+                text = f"{REQUESTS_CEILING} requests are running, which is the most at once"
+                raise ProtocolFailure(BUSY, text, request_id=message.id)
+            self._unanswered.add(message.id)
+        elif isinstance(message, Notification) and message.method == "notifications/cancelled":
+            self._settle((message.params or {}).get("requestId"))
+
+    def _settle(self, answered: MessageId) -> None:
+        if isinstance(answered, str | int):
+            self._unanswered.discard(answered)
+        if not self._unanswered:
+            self._all_answered.set()
+
+    async def _drain(self) -> None:
+        """Give calls a moment where the client has closed one direction only: it may still read."""
+        self._all_answered.clear()
+        if not self._unanswered or _has_hung_up(self._writer.get_extra_info("socket")):
+            return
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(DRAIN_SECONDS):
+                await self._all_answered.wait()
+
+
+def _listen(path: Path, mode: int) -> socket.socket:
+    """A listening socket at that path, taking the place of one that nobody listens on."""
+    listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+    try:
+        _remove_stale(path)
+        listener.bind(str(path))
+        path.chmod(mode)  # before listen: until then nobody can connect
+        listener.listen(CONNECTIONS_CEILING)
+    except BaseException:
+        listener.close()
+        raise
+    return listener
+
+
+def _remove_stale(path: Path) -> None:
+    try:
+        about = path.lstat()
+    except FileNotFoundError:
+        return
+    if not stat.S_ISSOCK(about.st_mode):
+        raise Conflict(f"{path} exists and is no socket")
+    with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as probe:
+        try:
+            probe.connect(str(path))
+        except ConnectionRefusedError:
+            path.unlink()
+        else:
+            raise Conflict(f"another server listens on {path}", hint="stop it, or name another socket")
+
+
+async def _hang_up(writer: asyncio.StreamWriter) -> None:
+    """Close the connection once what was written has left, or soon."""
+    writer.close()
+    try:
+        async with asyncio.timeout(_HANG_UP_SECONDS):
+            await writer.wait_closed()
+    except (TimeoutError, ConnectionError):
+        writer.transport.abort()
+
+
+def _peer_uid(connected: socket.socket) -> int:
+    credentials = connected.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, struct.calcsize("3i"))
+    uid: int = struct.unpack("3i", credentials)[1]  # struct ucred, unix(7)
+    return uid
+
+
+def _user_name(uid: int) -> str:
+    try:
+        return pwd.getpwuid(uid).pw_name
+    except KeyError:
+        return f"uid:{uid}"
+
+
+def _has_hung_up(connected: socket.socket) -> bool:
+    """Whether the other end is closed both ways."""
+    if connected.fileno() < 0:
+        return True
+    poll = select.poll()
+    poll.register(connected.fileno(), 0)
+    return any(events & select.POLLHUP for _, events in poll.poll(0))
