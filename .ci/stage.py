@@ -14,7 +14,7 @@ import time
 from pathlib import Path
 
 PR_SET_CHILD_SUBREAPER = 36  # man 2 prctl
-GRACE_SECONDS = 5
+GRACE_SECONDS = 3  # for what is about to end by itself
 
 
 def below(pid: int) -> list[int]:
@@ -44,9 +44,9 @@ def describe(pid: int) -> str:
     return str(pid)
 
 
-def end_all() -> list[str]:
+def end_all(grace_seconds: float) -> list[str]:
     """End every process below this one; what had to be ended, after a moment of grace."""
-    deadline = time.monotonic() + GRACE_SECONDS
+    deadline = time.monotonic() + grace_seconds
     while alive() and time.monotonic() < deadline:
         time.sleep(0.05)
     stubborn = [describe(pid) for pid in alive()]
@@ -69,7 +69,7 @@ def main() -> int:
         print(f"stage: stopped after {seconds:.0f} s")
         status = 124
     finally:
-        left = end_all()
+        left = end_all(0 if status == 124 else GRACE_SECONDS)
         print(*(f"stage: left running: {line}" for line in left), sep="\n", end="\n" if left else "")
     return status or (99 if left else 0)
 
