@@ -1,0 +1,75 @@
+"""The reference tells what there is: every tool, argument, result, error, event and setting."""
+
+import dataclasses
+import re
+from collections.abc import Iterator
+from typing import Any, cast
+
+import pytest
+
+from support.tree import ROOT
+from wand_hostagent import settings as hostagent_settings
+from wand_proto.errors import FAMILY
+from wand_server.model import ToolDescription
+from wand_server.ports import Host
+from wand_server.tools.registry import Registry
+
+REFERENCE = ROOT / "docs" / "reference"
+TOOLS = {tool.name: tool for tool in Registry(cast("Host", None)).describe()}
+
+
+def section(page: str, heading: str) -> str:
+    """What stands under a heading of a page, up to the next of the same rank."""
+    text = (REFERENCE / page).read_text()
+    found = re.search(rf"^## {re.escape(heading)}$(.*?)(?=^## |\Z)", text, re.MULTILINE | re.DOTALL)
+    assert found, f"{page} has no heading {heading!r}"
+    return found[1]
+
+
+def missing(names: Iterator[str], text: str) -> list[str]:
+    return [name for name in names if f"`{name}`" not in text]  # as the page writes every name
+
+
+def properties(schema: dict[str, Any]) -> Iterator[str]:
+    """The names in an object of a schema, and in the objects of its lists."""
+    for name, inner in schema.get("properties", {}).items():
+        yield name
+        yield from properties(inner.get("items", {}))
+
+
+@pytest.mark.parametrize("tool", TOOLS.values(), ids=lambda tool: str(tool.name))
+def test_every_argument_and_result_of_a_tool_is_told(tool: ToolDescription) -> None:
+    text = section("tools.md", tool.name)
+    assert not missing(properties(tool.input_schema), text)
+    assert not missing(iter(tool.output_schema["properties"]), text)
+
+
+@pytest.mark.parametrize("tool", TOOLS.values(), ids=lambda tool: str(tool.name))
+def test_the_table_of_tools_says_what_their_annotations_say(tool: ToolDescription) -> None:
+    rows = (REFERENCE / "tools.md").read_text().splitlines()
+    row = next(line for line in rows if line.startswith(f"| `{tool.name}` |"))
+    told = [cell.strip() == "yes" for cell in row.split("|")[2:6]]
+    assert told == [tool.read_only, tool.destructive, tool.idempotent, tool.open_world]
+
+
+def test_every_kind_of_error_is_told_with_its_code() -> None:
+    text = (REFERENCE / "errors.md").read_text()
+    assert not [
+        name
+        for name, kind in FAMILY.items()
+        if not re.search(rf"^\| `{name}` \|.*\| `{kind.code}` \|", text, re.MULTILINE)
+    ]
+
+
+def keys(model: Any, prefix: str = "") -> Iterator[str]:
+    """The keys of a settings file, those in its tables with the table's name before them."""
+    for field in dataclasses.fields(model):
+        inner = field.default_factory() if callable(field.default_factory) else field.default
+        if dataclasses.is_dataclass(inner):
+            yield from keys(inner, f"{prefix}{field.name}.")
+        else:
+            yield f"{prefix}{field.name}"
+
+
+def test_every_setting_of_the_host_agent_is_told() -> None:
+    assert not missing(keys(hostagent_settings.Settings), section("settings.md", "The host agent"))
