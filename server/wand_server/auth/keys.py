@@ -13,23 +13,21 @@ import logging
 import os
 import re
 import secrets
-import stat
 import sys
 import tempfile
 import time
-import tomllib
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
+from wand_proto import tomlfile
 from wand_proto.errors import Conflict, Invalid, NotFound, WandError
 
 log = logging.getLogger(__name__)
 
 _PREFIX = "wand_"
-_FILE_CEILING = 1024 * 1024
 _LOOK_AGAIN_SECONDS = 1.0
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._@-]{0,63}")
 _SHA256 = re.compile(r"[0-9a-f]{64}")
@@ -43,6 +41,24 @@ class Key:
     name: str
     sha256: str
     created: datetime
+
+    def __post_init__(self) -> None:
+        if not _NAME.fullmatch(self.name):
+            raise ValueError("name must be 1 to 64 letters, digits or . _ @ -")
+        if not _SHA256.fullmatch(self.sha256):
+            raise ValueError("sha256 must be 64 hexadecimal digits in lower case")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _File:
+    """What a keys file may say."""
+
+    key: tuple[Key, ...] = ()
+
+    def __post_init__(self) -> None:
+        names = [key.name for key in self.key]
+        if twice := {name for name in names if names.count(name) > 1}:
+            raise ValueError(f"the name {min(twice)!r} stands twice")
 
 
 class Keys:
@@ -75,7 +91,7 @@ class Keys:
         try:
             self._keys = read(self._path)
             log.info("keys read", extra={"path": str(self._path), "keys": len(self._keys)})
-        except (WandError, OSError) as why:
+        except WandError as why:
             self._keys = ()
             log.error("keys unusable, nobody gets in", extra={"path": str(self._path), "why": str(why)})  # noqa: TRY400 - the message says it all
         self._seen = seen
@@ -91,19 +107,10 @@ def read(path: Path) -> tuple[Key, ...]:
     """The keys in a file that nobody else could have written.
 
     Raises:
-        Invalid: the file is not ours, or something in it is wrong.
+        NotFound, Denied: the file is not there, or somebody else could have written it.
+        Invalid: something in it is wrong.
     """
-    with path.open("rb") as file:
-        about = os.fstat(file.fileno())  # the open file: a name can be swapped
-        _check_ownership(path, about)
-        text = file.read(_FILE_CEILING + 1)
-    if len(text) > _FILE_CEILING:
-        raise Invalid(f"{path} is larger than {_FILE_CEILING} bytes")
-    try:
-        found = tomllib.loads(text.decode())
-    except (UnicodeDecodeError, tomllib.TOMLDecodeError) as why:
-        raise Invalid(f"{path} is not TOML: {why}") from why
-    return tuple(_keys_from(found, path))
+    return tomlfile.load(path, _File, owners={0, os.geteuid()}).key
 
 
 def write(path: Path, keys: Sequence[Key]) -> None:
@@ -195,45 +202,6 @@ def _fingerprint(path: Path) -> tuple[int, ...]:
     except OSError:
         return ()
     return (about.st_ino, about.st_size, about.st_mtime_ns, about.st_ctime_ns)
-
-
-def _check_ownership(path: Path, about: os.stat_result) -> None:
-    if not stat.S_ISREG(about.st_mode):
-        raise Invalid(f"{path} is not a regular file")
-    if about.st_uid not in {0, os.geteuid()}:
-        raise Invalid(
-            f"{path} belongs to user {about.st_uid}; it must belong to root or to the server's user"
-        )
-    if about.st_mode & (stat.S_IWGRP | stat.S_IWOTH):
-        raise Invalid(f"{path} is writable by others", hint=f"chmod 600 {path}")
-
-
-def _keys_from(untrusted: dict[str, object], path: Path) -> Iterator[Key]:
-    entries = untrusted.get("key", [])
-    if unknown := untrusted.keys() - {"key"}:
-        raise Invalid(f"{path}: unknown key {min(unknown)!r}; only [[key]] is known")
-    if not isinstance(entries, list):
-        raise Invalid(f"{path}: must be written [[key]]", field="key")
-    names: set[str] = set()
-    for number, entry in enumerate(entries):
-        key = _key_from(entry, f"{path}: key {number + 1}")
-        if key.name in names:
-            raise Invalid(f"{path}: the name {key.name!r} stands twice")
-        names.add(key.name)
-        yield key
-
-
-def _key_from(untrusted: object, where: str) -> Key:
-    if not isinstance(untrusted, dict) or untrusted.keys() != {"name", "sha256", "created"}:
-        raise Invalid(f"{where} must have name, sha256 and created, and nothing else")
-    name, sha256, created = untrusted["name"], untrusted["sha256"], untrusted["created"]
-    if not isinstance(name, str) or not _NAME.fullmatch(name):
-        raise Invalid(f"{where}: must be 1 to 64 letters, digits or . _ @ -", field="name")
-    if not isinstance(sha256, str) or not _SHA256.fullmatch(sha256):
-        raise Invalid(f"{where}: must be 64 hexadecimal digits in lower case", field="sha256")
-    if not isinstance(created, datetime):
-        raise Invalid(f"{where}: must be a date and time", field="created")
-    return Key(name=name, sha256=sha256, created=created)
 
 
 @contextmanager

@@ -17,10 +17,10 @@ BAD = {
     "no TOML": ("[[key", "not TOML"),
     "no text": ("\x00", "not TOML"),
     "an unknown table": ("[settings]\n", "settings"),
-    "a field too many": (GOOD + "admin = true\n", "nothing else"),
-    "a field too few": ('[[key]]\nname = "a"\n', "must have"),
+    "a field too many": (GOOD + "admin = true\n", "admin"),
+    "a field too few": ('[[key]]\nname = "a"\n', "missing"),
     "a plain key": (GOOD.replace(HASH, "wand_plain"), "sha256"),
-    "a name with a quote": (GOOD.replace('"a"', "'a\"b'"), "name"),
+    "a name with a space": (GOOD.replace('"a"', '"a b"'), "name"),
     "a day that is text": (GOOD.replace(CREATED, '"today"'), "created"),
     "the same name twice": (GOOD + GOOD, "twice"),
 }
