@@ -32,7 +32,6 @@ def main(argv: Sequence[str]) -> int:
     if path is None:
         sys.stderr.write(_USAGE + "\n")
         return 2
-    signal.signal(signal.SIGINT, signal.SIG_DFL)
     parent = os.getppid()
     server = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
     try:
@@ -62,7 +61,7 @@ class _Pipe:
             while self._server_speaks or self._to_client:
                 if not self._step():
                     return 0
-        except _OrphanedError:
+        except (_OrphanedError, KeyboardInterrupt):
             return 0
         finally:
             self._server.close()
