@@ -26,7 +26,9 @@ def described(name: str, *, read_only: bool = True) -> ToolDescription:
 
 @dataclass
 class FakeTools:
-    """echo; count tells progress; slow waits to be let go; denied and broken fail; big answers at length."""
+    """echo; count tells progress, flood never stops telling; slow waits to be let go; denied and broken fail;
+    big answers at length.
+    """
 
     calls: list[tuple[str, dict[str, Any], Call]] = field(default_factory=list)
     slow_began: asyncio.Event = field(default_factory=asyncio.Event)
@@ -39,6 +41,7 @@ class FakeTools:
         described("denied"),
         described("broken"),
         described("big"),
+        described("flood"),
     )
 
     def describe(self) -> tuple[ToolDescription, ...]:
@@ -73,6 +76,17 @@ class FakeTools:
 
     async def _broken(self, arguments: dict[str, Any], call: Call) -> ToolResult:
         raise RuntimeError("the secret is 1234")
+
+    async def _flood(self, arguments: dict[str, Any], call: Call) -> ToolResult:
+        try:
+            for step in range(10_000):
+                if call.progress is not None:
+                    await call.progress(step, None, "x" * 65536)
+                await asyncio.sleep(0)
+        except asyncio.CancelledError:
+            self.slow_cancelled.set()
+            raise
+        return ToolResult(text="all told")
 
     async def _big(self, arguments: dict[str, Any], call: Call) -> ToolResult:
         return ToolResult(text="x" * 1_000_000)

@@ -73,6 +73,8 @@ class Kernel:
         """
         if twice := find_duplicated_routing_header(headers.items()):
             raise ProtocolFailure(HEADER_MISMATCH, f"{twice} header appears more than once")
+        if PROTOCOL_VERSION_META_KEY not in meta(request.params):
+            self.accept_version(headers.get(VERSION_HEADER))
         body = {"method": request.method, "params": request.params}
         found = classify_inbound_request(body, headers=headers)
         if isinstance(found, InboundLadderRejection):
@@ -81,8 +83,12 @@ class Kernel:
             raise _rejected(wrong)
         return Route(request=request, envelope=found)
 
-    def accept_notification(self, version_header: str | None) -> None:
-        """Take a stateless notification, which asks for nothing, unless it speaks an unknown version."""
+    def accept_version(self, version_header: str | None) -> None:
+        """Let a message pass that names its version in the header only, as notifications do.
+
+        Raises:
+            ProtocolFailure: the version is unknown; the failure names those that are known.
+        """
         if wrong := unsupported_protocol_version_rejection(version_header or ""):
             raise _rejected(wrong)
 

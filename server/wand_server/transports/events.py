@@ -13,7 +13,7 @@ from pydantic_core import to_json
 from wand_server.transports import replies
 
 EVENTS_CEILING = 512
-BYTES_CEILING = 4 * 1024 * 1024
+BYTES_CEILING = 1024 * 1024
 
 Write = Callable[[bytes], Awaitable[None]]
 

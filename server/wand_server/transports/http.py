@@ -26,9 +26,10 @@ from wand_server.transports.status import HostagentIsUp, health
 log = logging.getLogger(__name__)
 
 REQUESTS_CEILING = 256
+CONNECTIONS_CEILING = 4096
 BODY_SECONDS = 30.0
 IDLE_SECONDS = 75.0  # a connection that sends no whole request for so long is closed
-_STOP_SECONDS = 5.0
+STOP_SECONDS = 2.0
 
 _Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
@@ -54,15 +55,16 @@ class HttpTransport:
             access_log=None,
             handler_cancellation=True,  # hanging up cancels a stateless call: the protocol wants it
             keepalive_timeout=IDLE_SECONDS,
-            shutdown_timeout=_STOP_SECONDS,
+            shutdown_timeout=STOP_SECONDS,
         )
         await self._runner.setup()
+        loop = asyncio.get_running_loop()
         try:
-            await web.TCPSite(self._runner, self.host, self.port).start()
+            self._listener = await loop.create_server(self._connection, self.host, self.port)
         except BaseException:
             await self._runner.cleanup()
             raise
-        self.port = self._runner.addresses[0][1]
+        self.port = self._listener.sockets[0].getsockname()[1]
         self._reaper = asyncio.create_task(self.sessions.reap())
         log.info("listening", extra={"host": self.host, "port": self.port})
         return self
@@ -73,9 +75,17 @@ class HttpTransport:
         exc_val: BaseException | None,
         exc_tb: TracebackType | None,
     ) -> None:
+        self._listener.close()
         self._reaper.cancel()
         await asyncio.wait([self._reaper])
         await self._runner.cleanup()
+
+    def _connection(self) -> asyncio.BaseProtocol:
+        """What speaks to a new connection; over the ceiling, nothing does."""
+        server = self._runner.server
+        if server is None or len(server.connections) >= CONNECTIONS_CEILING:
+            return _Closed()
+        return server()
 
     def _app(self) -> web.Application:
         app = web.Application(middlewares=[_json_rpc_bodies], client_max_size=BYTES_CEILING)
@@ -144,6 +154,14 @@ class HttpTransport:
             raise Refused(405, message, headers={"Allow": "POST"})
 
 
+class _Closed(asyncio.Protocol):
+    """Hangs up at once."""
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        log.warning("connection refused", extra={"ceiling": CONNECTIONS_CEILING})
+        transport.close()
+
+
 def _check_types(request: web.Request) -> None:
     if request.content_type.lower() != replies.JSON_TYPE:
         raise Refused(415, "Content-Type: must be application/json")
@@ -180,7 +198,7 @@ async def _json_rpc_bodies(request: web.Request, handler: _Handler) -> web.Strea
         allow = {"Allow": why.headers["Allow"]} if "Allow" in why.headers else None
         return replies.refused(Refused(why.status, why.reason, headers=allow))
     except ConnectionError:
-        raise
+        return web.Response(status=400)  # to nobody: the client is gone
     except Exception:
         request_id = new_request_id()
         log.exception("request broke", extra={"path": request.path, "request_id": request_id})

@@ -83,6 +83,16 @@ async def write(request: web.Request, response: web.StreamResponse, frame: bytes
         await response.write(frame)
 
 
+async def end_stream(request: web.Request, response: web.StreamResponse) -> None:
+    """Write the end of a stream.
+
+    Raises:
+        ConnectionError: the client is gone, or was.
+    """
+    async with _reading(request):
+        await response.write_eof()
+
+
 @asynccontextmanager
 async def _reading(request: web.Request) -> AsyncIterator[None]:
     """Cut off a client that does not read."""

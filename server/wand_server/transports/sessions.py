@@ -20,6 +20,7 @@ log = logging.getLogger(__name__)
 
 SESSIONS_CEILING = 1000
 SESSIONS_OF_ONE_CEILING = 200
+CALLS_CEILING = 64  # of one session: they go on when their client hangs up
 IDLE_SECONDS = 1800.0
 _REAP_SECONDS = 30.0
 _ENDED_STREAMS_KEPT = 16
@@ -51,8 +52,11 @@ class Session:
         """Run a request in a task of its own, because its client may hang up and come back.
 
         Raises:
-            ProtocolFailure: a request of that id is running.
+            ProtocolFailure: a request of that id is running, or too many are.
         """
+        if len(self._calls) >= CALLS_CEILING:
+            busy = f"{CALLS_CEILING} requests of this session are running, which is the most at once"
+            raise ProtocolFailure(BUSY, busy, request_id=request.id)
         if request.id in self._calls:
             raise ProtocolFailure(
                 INVALID_REQUEST, "id: a request of that id is running", request_id=request.id

@@ -95,7 +95,7 @@ async def _stream(session: Session, request: web.Request, stream: EventLog, afte
         if session.peer.is_resumable:
             await write(stream.follow_up(after))
         await stream.deliver(write, after)
-        await response.write_eof()
+        await replies.end_stream(request, response)
     except ConnectionError:
         pass  # the client hung up; it may come back for the rest
     finally:

@@ -42,7 +42,7 @@ class Reply:
         if self._stream is None:
             return replies.as_json(body, status)
         await self._write(replies.event(to_json(body)))
-        await self._stream.write_eof()
+        await replies.end_stream(self._request, self._stream)
         return self._stream
 
     async def hush(self) -> None:
@@ -79,7 +79,7 @@ async def post(
         ProtocolFailure: the message is not one that this era knows, or contradicts its headers.
     """
     if isinstance(message, Notification):
-        kernel.accept_notification(request.headers.get(VERSION_HEADER))
+        kernel.accept_version(request.headers.get(VERSION_HEADER))
         return web.Response(status=202)
     if not isinstance(message, Request):
         raise ProtocolFailure(INVALID_REQUEST, "a client sends requests and notifications, no responses")

@@ -172,3 +172,43 @@ async def test_a_defect_of_ours_is_told_by_an_id_only(server: Edge, monkeypatch:
 
     assert (status, body["error"]["code"]) == (500, -32603)
     assert "1234" not in str(body)
+
+
+async def test_there_are_only_so_many_connections(server: Edge, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("wand_server.transports.http.CONNECTIONS_CEILING", 1)
+    first = await asyncio.open_connection("127.0.0.1", server.transport.port)
+    first[1].write(b"GET /health HTTP/1.1\r\nHost: x\r\n\r\n")
+    await asyncio.wait_for(first[0].readuntil(b"}"), 5)
+
+    second = await asyncio.open_connection("127.0.0.1", server.transport.port)
+
+    assert await asyncio.wait_for(second[0].read(), 5) == b""
+    for _, writer in (first, second):
+        writer.close()
+        await writer.wait_closed()
+
+
+async def test_a_connection_that_never_asks_is_closed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("wand_server.transports.http.IDLE_SECONDS", 0.05)
+    async with edge(tmp_path) as server:
+        reader, writer = await asyncio.open_connection("127.0.0.1", server.transport.port)
+        writer.write(b"POST /mcp HTTP/1.1\r\nHost: ")
+
+        assert await asyncio.wait_for(reader.read(), 5) == b""
+        writer.close()
+        await writer.wait_closed()
+
+
+async def test_a_body_with_broken_framing_is_refused(server: Edge) -> None:
+    reader, writer = await asyncio.open_connection("127.0.0.1", server.transport.port)
+    head = ["POST /mcp HTTP/1.1", "Host: localhost", "Transfer-Encoding: chunked"]
+    head += [f"{name}: {value}" for name, value in server.headers().items()]
+    writer.write("\r\n".join(head).encode() + b"\r\n\r\nzz\r\n")
+
+    answer = await asyncio.wait_for(reader.readuntil(b"\r\n"), 5)
+
+    assert b" 400 " in answer
+    writer.close()
+    await writer.wait_closed()

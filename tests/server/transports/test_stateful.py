@@ -40,7 +40,7 @@ async def test_a_session_of_every_version_lists_and_calls(server: Edge, version:
     _, listed = await server.ask(json=legacy("tools/list"), headers=session)
     _, called = await server.ask(json=call("echo"), headers=session)
 
-    assert len(listed["result"]["tools"]) == 6
+    assert [tool["name"] for tool in listed["result"]["tools"]][:2] == ["echo", "count"]
     assert called["result"]["isError"] is False
     assert server.tools.calls[0][2].client == "probe/7"
 
@@ -136,6 +136,32 @@ async def test_a_second_request_of_the_same_id_is_refused_while_the_first_runs(s
     assert (status, body["error"]["code"], body["id"]) == (400, -32600, 1)
     server.tools.slow_may_end.set()
     (await running).release()
+
+
+async def test_there_are_only_so_many_requests_of_a_session(
+    server: Edge, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("wand_server.transports.sessions.CALLS_CEILING", 1)
+    session = await server.initialize()
+    running = asyncio.create_task(server.client.post(server.url, json=call("slow"), headers=session))
+    await asyncio.wait_for(server.tools.slow_began.wait(), 5)
+
+    status, body = await server.ask(json=call("echo", 2), headers=session)
+
+    assert (status, body["id"]) == (429, 2)
+    server.tools.slow_may_end.set()
+    (await running).release()
+
+
+async def test_an_unknown_version_in_the_header_is_answered_with_those_that_are_known(server: Edge) -> None:
+    session = await server.initialize()
+
+    status, body = await server.ask(
+        json=legacy("ping"), headers={**session, "MCP-Protocol-Version": "1999-01-01"}
+    )
+
+    assert (status, body["error"]["code"]) == (400, -32022)
+    assert body["error"]["data"]["requested"] == "1999-01-01"
 
 
 async def test_an_unused_session_is_ended_and_a_used_one_is_not(server: Edge) -> None:

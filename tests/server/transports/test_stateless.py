@@ -1,6 +1,7 @@
 """2026-07-28 over a real socket."""
 
 import asyncio
+import json
 from collections.abc import AsyncIterator
 from pathlib import Path
 
@@ -40,7 +41,7 @@ async def test_tools_are_listed_in_order_with_their_annotations(server: Edge) ->
     _, body = await server.ask(**server.modern("tools/list"))
 
     tools = body["result"]["tools"]
-    assert [tool["name"] for tool in tools] == ["echo", "count", "slow", "denied", "broken", "big"]
+    assert [tool["name"] for tool in tools] == ["echo", "count", "slow", "denied", "broken", "big", "flood"]
     assert tools[2]["annotations"] == {
         "title": "Slow",
         "readOnlyHint": False,
@@ -216,3 +217,36 @@ async def test_a_long_silence_becomes_a_stream_that_says_it_lives(
         assert await response.content.readline() == b": ping\r\n"
         server.tools.slow_may_end.set()
         assert '"text":"done"' in await response.text()
+
+
+async def test_a_client_that_reads_nothing_is_cut_off_in_silence(
+    server: Edge, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr("wand_server.transports.replies.WRITE_SECONDS", 0.05)
+    reader, writer = await asyncio.open_connection("127.0.0.1", server.transport.port, limit=1024)
+    meta = {"progressToken": 1}
+    request = server.modern("tools/call", {"name": "flood", "arguments": {}, "_meta": meta})
+    body = json.dumps(request["json"]).encode()
+    head = ["POST /mcp HTTP/1.1", "Host: localhost", f"Content-Length: {len(body)}"]
+    head += [f"{name}: {value}" for name, value in request["headers"].items()]
+    writer.write("\r\n".join(head).encode() + b"\r\n\r\n" + body)
+
+    await asyncio.wait_for(server.tools.slow_cancelled.wait(), 10)
+
+    assert reader.at_eof() is False
+    assert [record for record in caplog.records if record.levelname == "ERROR"] == []
+    writer.close()
+
+
+async def test_a_server_that_stops_cancels_its_calls(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("wand_server.transports.http.STOP_SECONDS", 0.05)
+    async with edge(tmp_path) as server:
+        call = asyncio.create_task(server.ask(**server.call("slow")))
+        await asyncio.wait_for(server.tools.slow_began.wait(), 5)
+
+        await asyncio.wait_for(server.transport.__aexit__(None, None, None), 5)
+
+        assert server.tools.slow_cancelled.is_set()
+        await asyncio.wait([call])
+        assert call.exception() is not None
+        await server.transport.__aenter__()

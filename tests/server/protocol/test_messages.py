@@ -1,0 +1,47 @@
+"""One message is read from bytes, or refused with what is wrong."""
+
+import json
+
+import pytest
+
+from wand_server.protocol import messages
+from wand_server.protocol.failures import INVALID_REQUEST, PARSE_ERROR, ProtocolFailure
+from wand_server.protocol.messages import Notification, Request, Response
+
+
+def test_a_request_has_an_id_a_notification_has_none_and_a_response_has_no_method() -> None:
+    assert messages.read(b'{"jsonrpc":"2.0","id":"7","method":"ping"}') == Request(
+        id="7", method="ping", params=None
+    )
+    assert messages.read(b'{"jsonrpc":"2.0","method":"n","params":{"a":1}}') == Notification(
+        method="n", params={"a": 1}
+    )
+    assert isinstance(messages.read(b'{"jsonrpc":"2.0","id":1,"result":{}}'), Response)
+
+
+@pytest.mark.parametrize("levels", [messages.DEPTH_CEILING - 2, messages.DEPTH_CEILING + 1, 5000])
+def test_depth_has_a_ceiling(levels: int) -> None:
+    body = b'{"jsonrpc":"2.0","id":1,"method":"m","params":{"a":' + b"[" * levels + b"]" * levels + b"}}"
+
+    if levels < messages.DEPTH_CEILING:
+        assert isinstance(messages.read(body), Request)
+        return
+    with pytest.raises(ProtocolFailure) as refused:
+        messages.read(body)
+    assert refused.value.code == PARSE_ERROR
+
+
+@pytest.mark.parametrize("key", ["jsonrpc", "method", "params", "id"])
+def test_a_field_that_is_wrong_is_named(key: str) -> None:
+    body = {"jsonrpc": "2.0", "id": 1, "method": "m", "params": {}, key: [1]}
+
+    with pytest.raises(ProtocolFailure, match=key) as refused:
+        messages.read(json.dumps(body).encode())
+
+    assert refused.value.code == INVALID_REQUEST
+    assert refused.value.request_id == (None if key == "id" else 1)
+
+
+def test_a_number_of_any_length_is_refused_or_read_but_does_not_hang() -> None:
+    with pytest.raises(ProtocolFailure):
+        messages.read(b'{"jsonrpc":"2.0","id":' + b"9" * 100_000 + b',"method":"m"}')
