@@ -1,1 +1,146 @@
 """Builds every part, starts and stops them in order."""
+
+import argparse
+import asyncio
+import contextlib
+import logging
+import os
+import pwd
+import signal
+import sys
+from collections.abc import AsyncIterator, Iterable, Sequence
+from importlib.metadata import version
+from pathlib import Path
+
+from wand_proto import logline
+from wand_proto.errors import Conflict, Invalid
+from wand_proto.tls import Identity
+from wand_server import settings
+from wand_server.auth import keys
+from wand_server.auth.guard import Guard
+from wand_server.auth.origins import Origins
+from wand_server.hostlink.channel import Link
+from wand_server.hostlink.client import HostClient
+from wand_server.hostlink.explain import explain_failure
+from wand_server.hostlink.gathered import Kept
+from wand_server.protocol import server
+from wand_server.protocol.kernel import Kernel
+from wand_server.settings import Settings
+from wand_server.tools.registry import Registry, tool_registry
+from wand_server.transports.http import HttpTransport
+from wand_server.transports.stdio import UnixTransport
+
+log = logging.getLogger(__name__)
+
+_INSTRUCTIONS = """\
+Wand runs commands and works with files on one host, within a policy. Begin with get_system_info when you do \
+not know the host. Relative paths begin at the workspace. A refusal says what is permitted instead: do that, \
+and do not get around it. Of long output the middle is left out, and the result says how to read it."""
+
+
+def main(words: Sequence[str]) -> int:
+    """Run `wand-server serve`, until SIGTERM or SIGINT."""
+    asked = _parser("serve", ready=True).parse_args(words)
+    read = settings.load(asked.settings, os.environ)
+    logline.configure("server", read.log.level)
+    asyncio.run(_serve(read, asked.ready_fd))
+    return 0
+
+
+def check(words: Sequence[str]) -> int:
+    """Run `wand-server check`: 0 where the server would start and reach the host agent."""
+    asked = _parser("check", ready=False).parse_args(words)
+    read = settings.load(asked.settings, os.environ)
+    found = keys.read(read.http.keys_file)
+    sys.stdout.write(f"{asked.settings} is good; {len(found)} API keys in {read.http.keys_file}\n")
+    _uids(read.stdio.allowed_users)
+    why = explain_failure(read.hostagent.address, _identity(read))
+    sys.stdout.write(f"the host agent: {why or f'answers at {read.hostagent.address}'}\n")
+    return 1 if why else 0
+
+
+def _parser(name: str, *, ready: bool) -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog=f"wand-server {name}")
+    parser.add_argument("--settings", type=Path, default=settings.DEFAULT_PATH, metavar="FILE")
+    if ready:
+        parser.add_argument("--ready-fd", type=int, metavar="N", help="write the port there once it listens")
+    return parser
+
+
+async def _serve(read: Settings, ready_fd: int | None) -> None:
+    stop = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, stop.set)
+    async with running(read) as http:
+        _tell_ready(ready_fd, http.port)
+        log.info("server ready", extra={"port": http.port, "socket": str(read.stdio.socket)})
+        await stop.wait()
+        log.info("server stopping")
+
+
+@contextlib.asynccontextmanager
+async def running(read: Settings) -> AsyncIterator[HttpTransport]:
+    """The whole server, from its link to the host agent up to its transports.
+
+    Raises:
+        WandError: a part cannot start; the message says which, and why.
+    """
+    async with contextlib.AsyncExitStack() as parts:
+        link = await parts.enter_async_context(Link(read.hostagent.address, _identity(read)))
+        kernel = _kernel(read, link)
+        http = HttpTransport(
+            kernel,
+            Guard(
+                keys.Keys(read.http.keys_file), Origins.of(read.http.allowed_hosts, read.http.allowed_origins)
+            ),
+            host=read.http.host,
+            port=read.http.port,
+            hostagent_is_up=lambda: link.is_up,
+        )
+        unix = UnixTransport(kernel, read.stdio.socket, allowed_uids=_uids(read.stdio.allowed_users))
+        await _enter(parts, http, f"{read.http.host}:{read.http.port}")
+        await _enter(parts, unix, str(read.stdio.socket))
+        yield http
+
+
+def _kernel(read: Settings, link: Link) -> Kernel:
+    kept = Kept(head_bytes=read.execution.head_bytes, tail_bytes=read.execution.tail_bytes)
+    host = HostClient(link=link, default_wall_seconds=read.execution.default_wall_seconds, kept=kept)
+    tools = Registry(host, tool_registry.entries())
+    return server.build(tools, version=version("wand-server"), instructions=_INSTRUCTIONS)
+
+
+async def _enter(
+    parts: contextlib.AsyncExitStack, transport: HttpTransport | UnixTransport, where: str
+) -> None:
+    try:
+        await parts.enter_async_context(transport)
+    except OSError as error:
+        why = os.strerror(error.errno) if error.errno else str(error)
+        raise Conflict(
+            f"cannot listen on {where}: {why}", hint="stop what does, or change the settings"
+        ) from error
+
+
+def _identity(read: Settings) -> Identity:
+    return Identity(read.hostagent.ca, read.hostagent.certificate, read.hostagent.key)
+
+
+def _uids(users: Iterable[str]) -> frozenset[int]:
+    return frozenset({os.geteuid(), *map(_uid, users)})
+
+
+def _uid(user: str) -> int:
+    if user.isdigit():
+        return int(user)
+    try:
+        return pwd.getpwnam(user).pw_uid
+    except KeyError:
+        raise Invalid(f"there is no user {user!r} on this host", field="stdio.allowed_users") from None
+
+
+def _tell_ready(descriptor: int | None, port: int) -> None:
+    if descriptor is not None:
+        with open(descriptor, "w") as ready:  # noqa: PTH123 - a descriptor, not a path
+            ready.write(f"{port}\n")

@@ -1,1 +1,70 @@
-"""The `wand-server` command."""
+"""The `wand-server` command: which subcommand is in which module; each is loaded when it is chosen."""
+
+import importlib
+import sys
+from collections.abc import Sequence
+from typing import TextIO
+
+from wand_proto.errors import WandError
+
+COMMANDS = {
+    "serve": ("wand_server.app", "main", "run the server"),
+    "stdio": (
+        "wand_server.pipe",
+        "main",
+        "be a pipe from stdin and stdout to a server (--embedded: to one's own)",
+    ),
+    "embedded": ("wand_server.embedded", "main", "run server, host agent and launcher for one folder"),
+    "check": ("wand_server.app", "check", "read the settings, and see whether the host agent can be reached"),
+    "keys": ("wand_server.auth.keys", "main", "add, list or remove API keys"),
+}
+FAILURE, USAGE = 1, 2
+
+
+def main() -> None:
+    """Run the subcommand that the command line names, and leave with its exit status."""
+    sys.exit(run(sys.argv[1:]))
+
+
+def run(words: Sequence[str]) -> int:
+    """The exit status of a command line: 0, 1 where it failed, 2 where it cannot be read."""
+    if not words:
+        _help(sys.stderr)
+        return USAGE
+    chosen, *rest = words
+    if chosen in {"-h", "--help", "help"}:
+        _help(sys.stdout)
+        return 0
+    if chosen == "--version":
+        version = importlib.import_module("importlib.metadata").version("wand-server")
+        sys.stdout.write(f"wand-server {version}\n")
+        return 0
+    if chosen not in COMMANDS:
+        sys.stderr.write(f"wand-server: {chosen!r} is no command; there are: {', '.join(COMMANDS)}\n")
+        return USAGE
+    return _run(chosen, rest)
+
+
+def _run(chosen: str, words: list[str]) -> int:
+    module, function, _ = COMMANDS[chosen]
+    if chosen == "stdio" and "--embedded" in words:
+        module, function = "wand_server.embedded", "stdio"
+    try:
+        return int(getattr(importlib.import_module(module), function)(words))
+    except WandError as error:
+        sys.stderr.write(f"wand-server {chosen}: {error}\n")
+        return FAILURE
+    except KeyboardInterrupt:
+        return 130  # as a shell reports SIGINT
+    except BrokenPipeError:
+        sys.stderr.close()  # whoever read us has gone
+        return FAILURE
+
+
+def _help(out: TextIO) -> None:
+    lines = "".join(f"  {name:9} {does}\n" for name, (_, _, does) in COMMANDS.items())
+    out.write(f"usage: wand-server COMMAND …\n\n{lines}\nwand-server COMMAND --help tells more.\n")
+
+
+if __name__ == "__main__":
+    main()

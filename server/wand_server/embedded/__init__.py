@@ -1,0 +1,93 @@
+"""Wand for one person and one folder: launcher, host agent and server as children.
+
+The standard library and this folder's own modules, no more; it parses nothing that a stranger sent.
+"""
+
+import argparse
+import sys
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+from wand_server.embedded import children, parts, place, talk
+from wand_server.embedded.children import Family, Stopped
+from wand_server.embedded.place import Held, Place, Unfit
+
+_FAILURE = 1
+
+
+def main(words: Sequence[str]) -> int:
+    """Run `wand-server embedded`, until Ctrl-C or SIGTERM."""
+    parser = argparse.ArgumentParser(prog="wand-server embedded", description=_summary())
+    _add_common(parser)
+    parser.add_argument(
+        "--port", type=int, help="for HTTP; 0 takes any (default: 8001, or the next free one)"
+    )
+    asked = parser.parse_args(words)
+    return _told_plainly(lambda: _serve(asked))
+
+
+def stdio(words: Sequence[str]) -> int:
+    """Run `wand-server stdio --embedded`: quiet, until the client closes stdin."""
+    parser = argparse.ArgumentParser(prog="wand-server stdio", description=_summary())
+    parser.add_argument("--embedded", action="store_true", required=True)
+    _add_common(parser)
+    asked = parser.parse_args(words)
+    return _told_plainly(lambda: _pipe(asked))
+
+
+def _summary() -> str:
+    return str(__doc__).partition("\n")[0]
+
+
+def _add_common(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "folder", nargs="?", type=Path, default=Path(), metavar="FOLDER", help="the workspace"
+    )
+    parser.add_argument("--state", type=Path, metavar="DIR", help="where keys, ledger and logs are kept")
+    parser.add_argument("--verbose", action="store_true", help="logs to stderr, not to files")
+
+
+def _told_plainly(run: Callable[[], int]) -> int:
+    try:
+        return run()
+    except Unfit as why:
+        sys.stderr.write(f"wand: {why}\n")
+        return _FAILURE
+    except Stopped:
+        return 0
+
+
+def _serve(asked: argparse.Namespace) -> int:
+    with place.prepared(asked.folder, asked.state) as here, _family(asked, here) as family:
+        port = parts.choose_port(asked.port)
+        if asked.port is None and port != parts.FIRST_PORT:
+            sys.stderr.write(f"wand: port {parts.FIRST_PORT} is taken, so it is {port} this time\n")
+        _start(family, here, port)
+        guarantees = talk.ask_guarantees(port, here.key())
+        sys.stdout.write(talk.welcome(here, port, guarantees))
+        sys.stdout.flush()
+        return family.watch()
+
+
+def _pipe(asked: argparse.Namespace) -> int:
+    """Serve stdin and stdout alone; where the same folder is served already, be a pipe to that."""
+    try:
+        with place.prepared(asked.folder, asked.state) as here, _family(asked, here) as family:
+            _start(family, here, 0)
+            family.start_front(parts.pipe(str(here.stdio_socket)))
+            return family.watch()
+    except Held as held:
+        if held.workspace != str(asked.folder.expanduser().resolve()):
+            raise
+        place.wait_for_socket(held.socket)
+        return children.run_front(parts.pipe(held.socket))
+
+
+def _family(asked: argparse.Namespace, here: Place) -> Family:
+    return Family(here.logs, verbose=asked.verbose)
+
+
+def _start(family: Family, here: Place, port: int) -> None:
+    parts.write_files(here, port)
+    for child in (parts.launcher(here), parts.hostagent(here), parts.server(here)):
+        family.start(child)

@@ -1,0 +1,182 @@
+"""The children of the supervisor: started in order, started again when they die, ended in order."""
+
+import ctypes
+import os
+import select
+import signal
+import subprocess
+import sys
+import time
+from collections import deque
+from collections.abc import Sequence
+from pathlib import Path
+from types import FrameType, TracebackType
+from typing import IO, Self
+
+from wand_server.embedded.parts import Child
+from wand_server.embedded.place import Unfit
+
+_READY_SECONDS = 30.0
+_STOP_SECONDS = 8.0
+_PR_SET_PDEATHSIG = 1  # prctl(2)
+_MOST_DEATHS, _DEATHS_SECONDS = 5, 60.0
+_TAIL_LINES = 20
+_STOPPING = frozenset({signal.SIGTERM, signal.SIGINT, signal.SIGHUP})
+_LIBC = ctypes.CDLL(None)
+
+
+class Stopped(Exception):
+    """Somebody asked us to stop."""
+
+
+class Family:
+    """All children; they live no longer than the block that this is entered for."""
+
+    def __init__(self, logs: Path, *, verbose: bool) -> None:
+        self._logs = logs
+        self._verbose = verbose
+        self._running: dict[str, tuple[Child, subprocess.Popen[bytes]]] = {}
+        self._front: subprocess.Popen[bytes] | None = None
+        self._deaths: deque[float] = deque(maxlen=_MOST_DEATHS)
+
+    def __enter__(self) -> Self:
+        self._heard, self._bell = os.pipe2(os.O_NONBLOCK | os.O_CLOEXEC)
+        self._before = {number: signal.signal(number, _ignore) for number in (*_STOPPING, signal.SIGCHLD)}
+        self._bell_before = signal.set_wakeup_fd(self._bell)
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        try:
+            self._stop()
+        finally:
+            signal.set_wakeup_fd(self._bell_before)
+            for number, handler in self._before.items():
+                signal.signal(number, handler)
+            os.close(self._heard)
+            os.close(self._bell)
+
+    def start(self, child: Child) -> None:
+        """Start a child and wait until it is ready.
+
+        Raises:
+            Unfit: it ended, or was not ready in time; the end of its log is in the message.
+            Stopped: somebody asked us to stop meanwhile.
+        """
+        read, write = os.pipe2(os.O_CLOEXEC)
+        try:
+            with self._log_of(child.name) as log:
+                process = _spawn(child, write, log)
+            self._running[child.name] = (child, process)
+        finally:
+            os.close(write)
+        try:
+            self._wait_until_ready(child.name, read)
+        finally:
+            os.close(read)
+
+    def start_front(self, argv: Sequence[str]) -> None:
+        """Start the program that talks to the client on our stdin and stdout; its end is the end of all."""
+        self._front = subprocess.Popen(argv)
+
+    def watch(self) -> int:
+        """Start again whatever dies, until somebody asks us to stop or the front ends; our exit status."""
+        while True:
+            if self._front is not None and self._front.poll() is not None:
+                return self._front.returncode
+            for name, (child, process) in list(self._running.items()):
+                if process.poll() is not None:
+                    self._start_again(name, child, process.returncode)
+            if self._heard_within(None) & _STOPPING:
+                return 0
+
+    def _start_again(self, name: str, child: Child, status: int) -> None:
+        how = signal.Signals(-status).name if status < 0 else f"status {status}"
+        now = time.monotonic()
+        if len(self._deaths) == _MOST_DEATHS and now - self._deaths[0] < _DEATHS_SECONDS:
+            raise Unfit(f"the {name} ended with {how}, once too often{self._tail(name)}")
+        self._deaths.append(now)
+        sys.stderr.write(f"wand: the {name} ended with {how}; starting it again\n")
+        self.start(child)
+
+    def _wait_until_ready(self, name: str, read: int) -> None:
+        deadline = time.monotonic() + _READY_SECONDS
+        while (left := deadline - time.monotonic()) > 0:
+            ready, _, _ = select.select([read, self._heard], [], [], left)
+            if self._heard in ready and self._heard_within(0) & _STOPPING:
+                raise Stopped
+            if read in ready:
+                if os.read(read, 64):
+                    return
+                raise Unfit(f"the {name} did not start{self._tail(name)}")
+        raise Unfit(f"the {name} was not ready after {_READY_SECONDS:g} seconds{self._tail(name)}")
+
+    def _heard_within(self, seconds: float | None) -> set[int]:
+        """The signals that have come, after a wait of at most so long."""
+        select.select([self._heard], [], [], seconds)
+        try:
+            return set(os.read(self._heard, 4096))
+        except BlockingIOError:
+            return set()
+
+    def _stop(self) -> None:
+        """End the front, then the rest from the last to the first; who asks twice has them killed."""
+        if self._front is not None:
+            self._end(self._front, 1.0)
+        for _, process in reversed(self._running.values()):
+            self._end(process, _STOP_SECONDS)
+
+    def _end(self, process: subprocess.Popen[bytes], seconds: float) -> None:
+        process.terminate()
+        deadline = time.monotonic() + seconds
+        while process.poll() is None and (left := deadline - time.monotonic()) > 0:
+            if self._heard_within(min(left, 0.1)) & _STOPPING:
+                break
+        process.kill()
+        process.wait()
+
+    def _log_of(self, name: str) -> IO[bytes]:
+        if self._verbose:
+            return os.fdopen(os.dup(2), "wb")
+        path = self._logs / f"{name}.log"
+        if name not in self._running and path.exists():
+            path.replace(path.with_suffix(".log.1"))
+        return path.open("ab")
+
+    def _tail(self, name: str) -> str:
+        if self._verbose:
+            return ""
+        path = self._logs / f"{name}.log"
+        lines = path.read_text(errors="replace").splitlines()[-_TAIL_LINES:]
+        return "".join(f"\n  {line}" for line in [f"{path} ends with:", *lines])
+
+
+def run_front(argv: Sequence[str]) -> int:
+    """Run the program that talks to the client, and nothing beside it; its exit status."""
+    return subprocess.run(argv, check=False).returncode
+
+
+def _ignore(_: int, __: FrameType | None) -> None:
+    """Nothing: the bell has rung, and that is all we want."""
+
+
+def _spawn(child: Child, ready: int, log: IO[bytes]) -> subprocess.Popen[bytes]:
+    parent = os.getpid()
+
+    def die_with_us() -> None:
+        _LIBC.prctl(_PR_SET_PDEATHSIG, int(child.death_signal), 0, 0, 0)
+        if os.getppid() != parent:
+            os._exit(1)
+
+    return subprocess.Popen(
+        [*child.argv, "--ready-fd", str(ready)],
+        stdin=subprocess.DEVNULL,
+        stdout=log,
+        stderr=log,
+        cwd=child.folder,
+        env=child.environment,
+        pass_fds=(ready,),
+        start_new_session=True,  # Ctrl-C is for us: we end them in order
+        preexec_fn=die_with_us,  # noqa: PLW1509 - we have one thread, and the kernel must end them with us
+    )

@@ -1,0 +1,70 @@
+"""The command line: what it names is loaded, what it does not know is refused with what there is."""
+
+import subprocess
+import sys
+from importlib.metadata import version
+from pathlib import Path
+
+import pytest
+
+from wand_server import cli
+
+
+@pytest.mark.parametrize(
+    ("words", "status", "said"),
+    [
+        ([], 2, "usage: wand-server COMMAND"),
+        (["serv"], 2, "'serv' is no command; there are: serve, stdio, embedded, check, keys"),
+        (["--help"], 0, "wand-server COMMAND --help tells more"),
+        (["--version"], 0, version("wand-server")),
+        (["serve", "--settings", "/nowhere/x.toml"], 1, "wand-server serve: /nowhere/x.toml does not exist"),
+        (["check", "--settings", "/nowhere/x.toml"], 1, "wand-server check: /nowhere/x.toml does not exist"),
+        (["embedded", "/nowhere"], 1, "/nowhere is no folder"),
+        (["stdio", "--embedded", "/nowhere"], 1, "/nowhere is no folder"),
+    ],
+)
+def test_every_command_line_ends_with_a_status_and_a_word(
+    words: list[str], status: int, said: str, capfd: pytest.CaptureFixture[str]
+) -> None:
+    assert cli.run(words) == status
+
+    printed = capfd.readouterr()
+    assert said in printed.out + printed.err
+
+
+def test_the_pipe_loads_next_to_nothing() -> None:
+    code = "import sys; from wand_server import cli; cli.run(['stdio', '-x']); print(*sorted(sys.modules))"
+
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+
+    loaded = {name.partition(".")[0] for name in done.stdout.split()}
+    assert not loaded & {"asyncio", "aiohttp", "mcp", "pydantic", "grpc", "argparse", "importlib.metadata"}
+
+
+def test_the_supervisor_loads_the_standard_library_alone() -> None:
+    code = "import sys; from wand_server import cli, embedded; print(*sorted(sys.modules))"
+
+    done = subprocess.run([sys.executable, "-I", "-c", code], capture_output=True, text=True, check=True)
+
+    ours = {"wand_server", "wand_proto"}
+    before = subprocess.run(
+        [sys.executable, "-I", "-c", "import sys; print(*sorted(sys.modules))"],
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    loaded = {name.partition(".")[0] for name in done.stdout.split()}
+    known = {name.partition(".")[0] for name in before.stdout.split()}
+    assert loaded - known - sys.stdlib_module_names == ours
+
+
+def test_a_check_says_what_is_wrong_with_the_way_to_the_host_agent(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "keys.toml").touch(0o600)
+    settings = tmp_path / "server.toml"
+    settings.write_text('[http]\nkeys_file = "keys.toml"\n[hostagent]\naddress = "unix:agent.sock"\n')
+    settings.chmod(0o600)
+
+    assert cli.run(["check", "--settings", str(settings)]) == 1
+    assert "the host agent: " in capsys.readouterr().out
