@@ -97,6 +97,10 @@ def _count(value: Any) -> bool:
     return isinstance(value, int) and not isinstance(value, bool) and 0 <= value < 2**63
 
 
+def _reason(value: Any) -> bool:
+    return isinstance(value, str) and value in KILL_REASONS
+
+
 def _facts(value: Any) -> bool:
     """A flat object for the ledger: text, numbers, lists of text."""
     return isinstance(value, dict) and len(value) <= 64 and all(map(_fact, value.values()))
@@ -115,7 +119,7 @@ REQUESTS: Mapping[str, Mapping[str, Callable[[Any], bool]]] = {
         "environment": _environment, "limits": _limits, "why": _facts,
     },
     "worker": {"job": _NAME, "profile": _NAME, "why": _facts},
-    "kill": {"job": _NAME, "signal": _count, "reason": lambda value: value in KILL_REASONS},
+    "kill": {"job": _NAME, "signal": _count, "reason": _reason},
     "record": {"event": _NAME, "fields": _facts},
     "jobs": {},
     "adopt": {"job": _NAME},
