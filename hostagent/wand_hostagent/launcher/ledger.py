@@ -47,8 +47,12 @@ class Ledger:
         self._descriptor = _open(self.path)
         self._seq, self._prev, self._size = 0, record.FIRST, 0
         self._open_jobs: dict[str, None] = {}
-        _lock(self._descriptor, self.path)
-        self._recover()
+        try:
+            _lock(self._descriptor, self.path)
+            self._recover()
+        except Refused:
+            self.close()
+            raise
 
     def append(self, entries: Sequence[Entry]) -> None:
         """Write the entries and wait until the disk has them.

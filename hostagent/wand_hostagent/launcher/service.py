@@ -4,11 +4,12 @@ A turn of the loop collects acts; `commit` makes the records of all of them dura
 does them in the order in which they came. What needs no record is done in the same order.
 """
 
+import traceback
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from wand_hostagent.launcher import protocol, reports
+from wand_hostagent.launcher import log, protocol, reports
 from wand_hostagent.launcher.children import Children
 from wand_hostagent.launcher.guarantees import Guarantee
 from wand_hostagent.launcher.journal import Journal
@@ -86,10 +87,16 @@ class Service:
             asked = _read(letter)
             self._acts.append(self._table[asked.do](asked))
         except Refused as refusal:
-            reports.close(letter.descriptors)
-            self._fail(letter.peer, asked.re if asked else _number(letter), refusal)
-            if asked is not None and asked.do in {"run", "worker"}:
-                self._journal.later(Entry("refused", _refused(asked, refusal)))
+            self._refuse(letter, asked, refusal)
+        except Exception as error:  # noqa: BLE001 - a defect of ours must not end every job
+            log.write("error", "request failed", defect=traceback.format_exc()[-2000:])
+            self._refuse(letter, asked, Refused("Broken", f"the launcher failed: {type(error).__name__}"))
+
+    def _refuse(self, letter: Letter, asked: Asked | None, refusal: Refused) -> None:
+        reports.close(letter.descriptors)
+        self._fail(letter.peer, asked.re if asked else _number(letter), refusal)
+        if asked is not None and asked.do in {"run", "worker"}:
+            self._journal.later(Entry("refused", _refused(asked, refusal)))
 
     def commit(self) -> None:
         """Make the records durable, then act."""
