@@ -21,9 +21,11 @@ class Verdict(StrEnum):
 class Rule:
     """One rule; an empty tuple matches everything of its kind, and every part must match.
 
-    `programs` are globs on the program as written and on its last part; `arguments` are globs that must
-    match the words after the program from the left; `paths` are folders that file tools may use; `verbs` are
-    file verbs. A rule with `programs` speaks of commands only, one with `paths` or `verbs` of files only.
+    `programs` are globs on the program as written and on its last part, which a rule that allows trusts only
+    bare or in the system's own folders; `arguments` are globs that must match the words after the program
+    from the left; `paths` are folders that file tools may use; `verbs` are file verbs. A rule with `programs`
+    speaks of commands only, one with `paths` or `verbs` of files only. Particular programs are never allowed,
+    and always denied, in shell text that runs them or hides what it runs.
     """
 
     name: str

@@ -1,0 +1,149 @@
+"""The policy as files: `policy.d/*.toml`, read all or nothing."""
+
+import hashlib
+import json
+import logging
+import os
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field, fields
+from pathlib import Path
+from typing import Any
+
+from wand_hostagent.model import FileVerb, Limits
+from wand_hostagent.policy.model import Policy, Rule, Verdict
+from wand_proto import tomlfile
+from wand_proto.errors import BrokenPolicy, Invalid, WandError
+
+log = logging.getLogger(__name__)
+
+_HEADING = re.compile(r"^[ \t]*\[\[[ \t]*rule[ \t]*\]\]", re.MULTILINE)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _RuleTable:
+    """A [[rule]] as it is written; see `Rule`."""
+
+    name: str
+    verdict: Verdict
+    principals: tuple[str, ...] = ()
+    programs: tuple[str, ...] = ()
+    arguments: tuple[str, ...] = ()
+    shell: bool | None = None
+    paths: tuple[str, ...] = ()
+    verbs: tuple[FileVerb, ...] = ()
+    profile: str = ""
+    limits: Limits = field(default_factory=Limits)
+    say: str = ""
+
+
+class PolicyFolder:
+    """The policy of a folder, as it was at the last `reload`; broken, it denies everything."""
+
+    def __init__(self, folder: Path, *, development: bool = False) -> None:
+        self._folder = folder
+        self._owners = {0, os.geteuid()} if development else {0}
+        self._state: Policy | BrokenPolicy
+        self.reload()
+
+    @property
+    def current(self) -> Policy:
+        """The policy.
+
+        Raises:
+            BrokenPolicy: it cannot be read; the message names file, line and what is wrong.
+        """
+        if isinstance(self._state, BrokenPolicy):
+            raise BrokenPolicy(self._state.message, hint=self._state.hint)
+        return self._state
+
+    def reload(self) -> None:
+        """Read it again, all of it; where that fails, the policy is broken until the next time."""
+        try:
+            self._state = load(self._folder, self._owners)
+            log.info("policy read", extra={"rules": len(self._state.rules), "digest": self._state.digest})
+        except BrokenPolicy as error:
+            self._state = error
+            log.error("policy broken", extra={"error": str(error)})  # noqa: TRY400 - one line says it
+
+
+def load(folder: Path, owners: set[int]) -> Policy:
+    """The policy of a folder; `owners` are the user ids that may have written it.
+
+    Raises:
+        BrokenPolicy: it cannot be read or understood, or somebody else could have written it.
+    """
+    try:
+        tables = tomlfile.read_folder(folder, owners=owners)
+        rules = tuple(rule for path, table in tables.items() for rule in _rules(path, table))
+        _no_name_twice(rules)
+    except WandError as error:
+        where = f" ({error.field})" if error.field else ""
+        raise BrokenPolicy(f"{error.message}{where}", hint=error.hint) from error
+    digest = hashlib.sha256(json.dumps(list(map(str, rules)), separators=(",", ":")).encode()).hexdigest()
+    return Policy(rules=rules, digest=digest)
+
+
+def _rules(path: Path, table: Mapping[str, Any]) -> list[Rule]:
+    for key in table.keys() - {"rule"}:
+        raise Invalid(f"is not known, in {path}; a policy holds [[rule]] tables only", field=key)
+    written = table.get("rule", [])
+    if not isinstance(written, list) or not all(isinstance(one, dict) for one in written):
+        raise Invalid(f"must be written as [[rule]], in {path}", field="rule")
+    lines = _lines(path, len(written))
+    return [_rule(one, f"{path}:{line}") for one, line in zip(written, lines, strict=True)]
+
+
+def _lines(path: Path, count: int) -> list[str]:
+    """The line of each rule's heading, to be shown; its number where the headings cannot be told apart."""
+    text = path.read_text()
+    found = [str(text.count("\n", 0, heading.start()) + 1) for heading in _HEADING.finditer(text)]
+    return found if len(found) == count else [f"rule {number}" for number in range(1, count + 1)]
+
+
+def _rule(written: Mapping[str, Any], source: str) -> Rule:
+    table = tomlfile.fill(_RuleTable, written, where=source)
+    rule = Rule(**{each.name: getattr(table, each.name) for each in fields(table)}, source=source)
+    for wrong, what in _wrongs(rule):
+        if wrong:
+            raise Invalid(f"{what}, in {source}", field=f"rule {rule.name!r}")
+    return rule
+
+
+def _wrongs(rule: Rule) -> list[tuple[bool, str]]:
+    """What a rule cannot mean; each would be read as more than its author thought."""
+    of_commands = bool(rule.programs or rule.arguments or rule.shell is not None)
+    of_files = bool(rule.paths or rule.verbs)
+    allows = rule.verdict is Verdict.ALLOW
+    some_programs = not set(rule.programs) <= {"*"} or bool(rule.arguments)
+    return [
+        (not rule.name, "has no name"),
+        (of_commands and of_files, "speaks of commands and of files; write two rules"),
+        (
+            allows and not (of_commands or of_files),
+            'allows everything; say programs = ["*"], or paths and verbs',
+        ),
+        (allows and rule.shell is True and some_programs, 'can allow shell text only with programs = ["*"]'),
+        (not allows and bool(rule.profile), "denies, which it does under every profile; leave profile out"),
+        (not allows and rule.limits != Limits(), "denies, so it has no use for limits"),
+        (any(not path.startswith("/") for path in rule.paths), "has a path that does not begin with /"),
+        (any("\0" in path for path in rule.paths), "has a path with a NUL"),
+        (
+            any(amount is not None and amount <= 0 for amount in _amounts(rule)),
+            "has a limit that is not above 0",
+        ),
+    ]
+
+
+def _amounts(rule: Rule) -> list[float | None]:
+    return [getattr(rule.limits, each.name) for each in fields(rule.limits)]
+
+
+def _no_name_twice(rules: tuple[Rule, ...]) -> None:
+    seen: dict[str, str] = {}
+    for rule in rules:
+        if rule.name in seen:
+            raise Invalid(
+                f"is the name of two rules: in {seen[rule.name]} and in {rule.source}", field=rule.name
+            )
+        seen[rule.name] = rule.source

@@ -1,0 +1,316 @@
+"""Who may do what: these tables are the documentation of a policy's meaning."""
+
+from typing import Any
+
+import pytest
+
+from support.people import ANN, BOB, act, job, shell
+from wand_hostagent.model import FileAct, Job, Limits
+from wand_hostagent.policy.decide import decide, lower
+from wand_hostagent.policy.model import Permit, Policy, Refusal, Rule, Verdict
+
+
+def allow(name: str, **parts: Any) -> Rule:
+    return Rule(name=name, verdict=Verdict.ALLOW, **{"profile": "developer", **parts})
+
+
+def deny(name: str, **parts: Any) -> Rule:
+    return Rule(name=name, verdict=Verdict.DENY, **parts)
+
+
+def said(rules: list[Rule], asked: Job | FileAct) -> str:
+    """The rule that speaks: `+name` permits, `-name` refuses, `-` is silence."""
+    answer = decide(Policy(rules=tuple(rules), digest="d"), ANN, asked)
+    return f"{'+' if isinstance(answer, Permit) else '-'}{answer.rule}"
+
+
+SOME_PROGRAMS = [
+    allow("git", programs=("git",)),
+    deny("no force", programs=("git",), arguments=("push", "--force*")),
+    allow("list", programs=("ls", "/srv/tools/*"), shell=False),
+    allow("python module", programs=("python3*",), arguments=("-m", "pytest")),
+    deny("no editors", programs=("vi*", "emacs"), say="use the file tools"),
+    allow("vim for all the same", programs=("vim",)),
+]
+
+
+@pytest.mark.parametrize(
+    ("asked", "answer"),
+    [
+        (job("git", "status"), "+git"),
+        (job("git"), "+git"),
+        (job("/usr/bin/git", "status"), "+git"),
+        (job("/tmp/git", "status"), "-"),  # not a folder of the system: the name alone proves nothing
+        (job("./git"), "-"),
+        (job("bin/git"), "-"),
+        (job("GIT"), "-"),
+        (job("git", "push"), "+git"),
+        (job("git", "push", "--force"), "-no force"),
+        (job("git", "push", "--force-with-lease", "origin"), "-no force"),
+        (job("git", "push", "origin", "--force"), "+git"),  # arguments are matched from the left
+        (job("/tmp/git", "push", "--force"), "-no force"),  # what denies sees every spelling
+        (job("env", "git", "push", "--force"), "-no force"),
+        (job("bash", "-c", "cd x && git push --force"), "-no force"),
+        (job("/srv/tools/check", "-a"), "+list"),
+        (job("check"), "-"),
+        (job("python3", "-m", "pytest", "-q"), "+python module"),
+        (job("/usr/bin/python3.11", "-m", "pytest"), "+python module"),
+        (job("python3", "-c", "x"), "-"),
+        (job("python3"), "-"),
+        (job("vim", "x"), "-no editors"),  # a rule that denies wins, wherever it stands
+        (job("rm", "-rf", "/"), "-"),
+        (job(""), "-"),
+        (shell("git status"), "-"),  # particular programs are never allowed in shell text
+        (shell("git push --force"), "-no force"),
+        (shell("ls"), "-"),
+    ],
+)
+def test_particular_programs(asked: Job, answer: str) -> None:
+    assert said(SOME_PROGRAMS, asked) == answer
+
+
+ANY_PROGRAM = [
+    allow("anything", programs=("*",)),
+    deny("no sudo", programs=("sudo",)),
+    deny("no force", programs=("git",), arguments=("push", "--force*")),
+]
+
+
+@pytest.mark.parametrize(
+    ("text", "answer"),
+    [
+        ("make test", "+anything"),
+        ("ls *.py | grep -v '^#' > out.txt 2>&1; echo $HOME $? `date`", "+anything"),
+        ('for f in a b; do echo "$f"; done', "+anything"),
+        ("if [ -f x ]; then cat x; fi", "+anything"),
+        ("x=1 make", "+anything"),
+        ("git commit -m 'no sudo please'", "+anything"),
+        ("grep -r sudo .", "+anything"),
+        ("cat <<'END'\nhello\nEND", "+anything"),
+        ("find . -name '*.py' -exec wc -l {} +", "+anything"),
+        ("sudo ls", "-no sudo"),
+        ("/usr/bin/sudo ls", "-no sudo"),
+        ("cd x && sudo ls", "-no sudo"),
+        ("ls;sudo ls", "-no sudo"),
+        ("ls\nsudo ls", "-no sudo"),
+        ("ls | sudo tee x", "-no sudo"),
+        ("ls & sudo ls", "-no sudo"),
+        ("(sudo ls)", "-no sudo"),
+        ("{ sudo ls; }", "-no sudo"),
+        ("! sudo ls", "-no sudo"),
+        ("A=1 B=2 sudo ls", "-no sudo"),
+        (">out sudo ls", "-no sudo"),
+        ("2>/dev/null sudo ls", "-no sudo"),
+        ("if true; then sudo ls; fi", "-no sudo"),
+        ("echo $(sudo ls)", "-no sudo"),
+        ('echo "$(sudo ls)"', "-no sudo"),
+        ("echo `sudo ls`", "-no sudo"),
+        ("cat <(sudo ls)", "-no sudo"),
+        ("su'd'o ls", "-no sudo"),
+        (r"s\udo ls", "-no sudo"),
+        ("su\\\ndo ls", "-no sudo"),
+        ("echo a#; sudo ls", "-no sudo"),
+        ("env -i sudo ls", "-no sudo"),
+        ("xargs -n1 sudo", "-no sudo"),
+        ("find . -exec sudo rm {} ;", "-no sudo"),
+        ("bash -c 'sudo ls'", "-no sudo"),
+        ("nice bash -c 'ls; sudo ls'", "-no sudo"),
+        ("eval 'sudo ls'", "-no sudo"),
+        ("git push --force", "-no force"),
+        ("git push >log --force", "-no force"),
+        ("$S ls", "-no sudo"),  # hidden: which program it is cannot be seen
+        ("s=sudo; $s ls", "-no sudo"),
+        ("$(echo sudo) ls", "-no sudo"),
+        ("`echo sudo` ls", "-no sudo"),
+        (r"$'\x73udo' ls", "-no sudo"),
+        ("/usr/bin/sud? ls", "-no sudo"),
+        ("{sudo,ls}", "-no sudo"),
+        ("env $S ls", "-no sudo"),
+        ("source ./x", "-no sudo"),
+        (". ./x", "-no sudo"),
+        ("echo 'never closed", "-no sudo"),
+        ("true " + "x" * 40_000, "-no sudo"),
+    ],
+)
+def test_a_denied_program_is_seen_in_shell_text(text: str, answer: str) -> None:
+    assert said(ANY_PROGRAM, shell(text)) == answer
+
+
+@pytest.mark.parametrize(
+    ("rules", "asked", "answer"),
+    [
+        ([], job("ls"), "-"),
+        ([allow("argv", programs=("*",), shell=False)], shell("ls"), "-"),
+        ([allow("argv", programs=("*",), shell=False)], job("ls"), "+argv"),
+        ([allow("text", programs=("*",), shell=True)], shell("ls"), "+text"),
+        ([allow("text", programs=("*",), shell=True)], job("ls"), "-"),
+        ([allow("any"), deny("no text", shell=True)], shell("ls"), "-no text"),
+        ([allow("any"), deny("no text", shell=True)], job("ls"), "+any"),
+        ([allow("any"), deny("nothing")], job("ls"), "-nothing"),
+        ([allow("first"), allow("second")], job("ls"), "+first"),
+    ],
+)
+def test_form_and_order(rules: list[Rule], asked: Job, answer: str) -> None:
+    assert said(rules, asked) == answer
+
+
+@pytest.mark.parametrize(
+    ("principals", "who", "permitted"),
+    [
+        ((), ANN, True),
+        (("*",), ANN, True),
+        (("ann",), ANN, True),
+        (("ann",), BOB, False),
+        (("a*", "bob"), BOB, True),
+        (("ANN",), ANN, False),
+    ],
+)
+def test_principals(principals: tuple[str, ...], who: Any, *, permitted: bool) -> None:
+    policy = Policy(rules=(allow("some", principals=principals, programs=("*",)),), digest="d")
+
+    assert isinstance(decide(policy, who, job("ls")), Permit) is permitted
+
+
+@pytest.mark.parametrize(
+    ("asked", "rule", "permitted"),
+    [
+        ("", "developer", True),
+        ("developer", "developer", True),
+        ("root", "developer", False),
+        ("root", "", False),
+    ],
+)
+def test_a_caller_gets_the_profile_of_the_rule_or_none(asked: str, rule: str, *, permitted: bool) -> None:
+    answer = decide(Policy(rules=(allow("any", profile=rule),), digest="d"), ANN, job("ls", profile=asked))
+
+    assert isinstance(answer, Permit) is permitted
+    if isinstance(answer, Permit):
+        assert answer.profile == rule
+    else:
+        assert "profile" in answer.hint
+
+
+FILES = [
+    allow("work", paths=("/srv/work",), verbs=("read", "write", "edit", "list", "search")),
+    allow("look", paths=("/usr/share/", "/opt"), verbs=("read", "list", "search")),
+    deny("secrets", paths=("/srv/work/secrets",)),
+    deny("no edits of the lock", paths=("/srv/work/lock",), verbs=("write", "edit")),
+]
+
+
+@pytest.mark.parametrize(
+    ("asked", "answer"),
+    [
+        (act("read", "/srv/work/a.txt"), "+work"),
+        (act("list", "/srv/work"), "+work"),
+        (act("list", "/srv/work/"), "+work"),
+        (act("write", "/srv/work/./b//c/../d"), "+work"),
+        (act("read", "/srv/work/../work/a"), "+work"),
+        (act("read", "/srv/work/../other"), "-"),
+        (act("read", "/srv/workshop/a"), "-"),  # a folder, not a beginning of a name
+        (act("read", "/"), "-"),
+        (act("read", "//srv/work/a"), "+work"),
+        (act("read", "/usr/share/doc"), "+look"),
+        (act("write", "/usr/share/doc"), "-"),
+        (act("read", "/srv/work/secrets"), "-secrets"),
+        (act("read", "/srv/work/secrets/key"), "-secrets"),
+        (act("read", "/srv/work/x/../secrets/key"), "-secrets"),
+        (act("read", "/srv/work/secrets.txt"), "+work"),
+        (act("search", "/srv/work"), "-secrets"),  # it would show what is in them
+        (act("search", "/srv/work/src"), "+work"),
+        (act("read", "/srv/work/lock"), "+work"),
+        (act("edit", "/srv/work/lock"), "-no edits of the lock"),
+        (act("read", "relative"), "-secrets"),  # the gate makes paths absolute; what is not, is denied
+        (act("read", ""), "-secrets"),
+    ],
+)
+def test_paths(asked: FileAct, answer: str) -> None:
+    assert said(FILES, asked) == answer
+
+
+def test_rules_of_commands_say_nothing_of_files_and_the_other_way_round() -> None:
+    assert said([allow("commands", programs=("*",))], act("read", "/x")) == "-"
+    assert said([allow("files", paths=("/",))], job("ls")) == "-"
+
+
+@pytest.mark.parametrize(
+    ("one", "other", "least"),
+    [
+        (Limits(), Limits(), Limits()),
+        (Limits(wall_seconds=5), Limits(), Limits(wall_seconds=5)),
+        (Limits(), Limits(wall_seconds=5), Limits(wall_seconds=5)),
+        (
+            Limits(wall_seconds=9, processes=1),
+            Limits(wall_seconds=5, processes=2),
+            Limits(wall_seconds=5, processes=1),
+        ),
+        (Limits(output_bytes=1), Limits(memory_bytes=2), Limits(output_bytes=1, memory_bytes=2)),
+    ],
+)
+def test_the_lower_limit_wins(one: Limits, other: Limits, least: Limits) -> None:
+    assert lower(one, other) == least
+
+
+def test_a_permit_holds_what_was_asked_clamped() -> None:
+    rule = allow("any", limits=Limits(wall_seconds=600))
+    asked = job("ls", limits=Limits(wall_seconds=9000, output_bytes=5))
+    answer = decide(Policy(rules=(rule,), digest="d"), ANN, asked)
+
+    assert isinstance(answer, Permit)
+    assert (answer.act, answer.caller, answer.policy_digest) == (asked, ANN, "d")
+    assert answer.limits == Limits(wall_seconds=600, output_bytes=5)
+
+
+@pytest.mark.parametrize(
+    ("rules", "asked", "message", "hint"),
+    [
+        ([], job("ls"), "no rule permits ls", "the policy permits no command here"),
+        ([], act("read", "/x"), "no rule permits read of /x", "the policy permits no file tool here"),
+        (SOME_PROGRAMS, job("vi", "x"), "vi is denied by the rule 'no editors'", "use the file tools"),
+        (
+            [allow("a", programs=("git", "ls")), allow("b", programs=("make",), arguments=("test",))],
+            job("meson"),
+            "no rule permits meson",
+            "permitted: make test, git, ls",
+        ),
+        (
+            [allow("a", programs=("git",)), allow("b", programs=("*",), shell=True)],
+            job("rm -rf", "x"),
+            "no rule permits 'rm -rf'",
+            "permitted: git",
+        ),
+        (
+            [allow("a", programs=("git",))],
+            shell("git status"),
+            "no rule permits this shell text",
+            "permitted as argv, program by program: git",
+        ),
+        (
+            [allow("a", programs=("*",), shell=True)],
+            job("ls"),
+            "no rule permits ls",
+            "only shell text is permitted",
+        ),
+        (
+            [allow("a", paths=("/srv",), verbs=("read", "list"))],
+            act("write", "/srv/x"),
+            "no rule permits write of /srv/x",
+            "permitted: read, list in /srv",
+        ),
+    ],
+)
+def test_a_refusal_says_what_is_permitted(
+    rules: list[Rule], asked: Job | FileAct, message: str, hint: str
+) -> None:
+    answer = decide(Policy(rules=tuple(rules), digest="d"), ANN, asked)
+
+    assert isinstance(answer, Refusal)
+    assert (answer.message, answer.hint) == (message, hint)
+
+
+def test_a_refusal_names_no_more_than_a_dozen_programs() -> None:
+    rules = [allow(str(n), programs=(f"program{n}",)) for n in range(500)]
+    answer = decide(Policy(rules=tuple(rules), digest="d"), ANN, job("ls"))
+
+    assert isinstance(answer, Refusal)
+    assert answer.hint.endswith(" and 488 more")
