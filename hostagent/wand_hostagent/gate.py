@@ -1,1 +1,203 @@
 """The one door: decide, record, act, record."""
+
+import asyncio
+import logging
+from collections.abc import AsyncGenerator, Mapping
+from contextlib import aclosing
+from dataclasses import replace
+from typing import Any, Protocol
+
+from wand_hostagent import records
+from wand_hostagent.backends.base import ExecutionBackend
+from wand_hostagent.filesystem.model import Answer, Ask, Edit, List, Read, Search, Write
+from wand_hostagent.jobs import Jobs
+from wand_hostagent.launcherlink import LauncherLink
+from wand_hostagent.model import CHANGES, Event, Exited, FileAct, FileVerb, Job
+from wand_hostagent.policy.decide import decide
+from wand_hostagent.policy.model import Permit, Policy, Refusal
+from wand_hostagent.policy.paths import resolved
+from wand_hostagent.reports import ProfilesReport, who
+from wand_hostagent.runs import JobSummary, OutputPart, StreamName
+from wand_proto.context import Caller
+from wand_proto.errors import BrokenPolicy, Denied, Invalid, WandError
+
+log = logging.getLogger(__name__)
+
+VERBS: Mapping[type[Ask], FileVerb] = {
+    Read: FileVerb.READ,
+    Write: FileVerb.WRITE,
+    Edit: FileVerb.EDIT,
+    List: FileVerb.LIST,
+    Search: FileVerb.SEARCH,
+}
+
+
+class PolicySource(Protocol):
+    """Where the policy is; what cannot be read raises BrokenPolicy."""
+
+    @property
+    def current(self) -> Policy: ...
+
+
+class FileBackend(Protocol):
+    """The confined workers that use files."""
+
+    async def use(self, profile: str, ask: Ask) -> Answer: ...
+
+
+class Gate:
+    """Whoever wants something of this host comes through here; nothing happens unrecorded."""
+
+    def __init__(
+        self,
+        policy: PolicySource,
+        link: LauncherLink,
+        jobs: Jobs,
+        backends: Mapping[str, ExecutionBackend],
+        files: FileBackend,
+    ) -> None:
+        self._policy = policy
+        self._link = link
+        self._jobs = jobs
+        self._backends = backends
+        self._files = files
+        self._changes: set[asyncio.Task[Answer]] = set()
+
+    # -- jobs -----------------------------------------------------------------------------------------------
+
+    async def run(self, caller: Caller, job: Job) -> AsyncGenerator[Event, None]:
+        """Run the job if the policy permits it; closed early, this ends it unless it is detached.
+
+        Raises:
+            Denied: the policy, or the system, says no.
+        """
+        backend = self._backend(job)
+        permit = await self._permit(caller, job)
+        async with aclosing(self._jobs.run(permit, backend)) as events:
+            async for event in events:
+                yield event
+
+    async def attach(
+        self, caller: Caller, job: str, stdout_offset: int, stderr_offset: int
+    ) -> AsyncGenerator[Event, None]:
+        """Follow a job of the caller's from the given offsets; closing this leaves it alone."""
+        run = self._jobs.of(caller.principal, job)
+        async with aclosing(run.follow(stdout_offset, stderr_offset)) as events:
+            async for event in events:
+                yield event
+
+    async def signal(self, caller: Caller, job: str, signum: int) -> bool:
+        """Send a signal to a job of the caller's; False where it has ended."""
+        run = self._jobs.of(caller.principal, job)
+        return run.running and await run.origin.backend.signal(job, signum)
+
+    async def wait(self, caller: Caller, job: str) -> Exited:
+        """How a job of the caller's ended, once it has."""
+        return await self._jobs.of(caller.principal, job).wait()
+
+    async def read_output(
+        self, caller: Caller, job: str, stream: StreamName, offset: int, max_bytes: int
+    ) -> OutputPart:
+        """A part of what a job of the caller's wrote."""
+        return self._jobs.of(caller.principal, job).part(stream, offset, max_bytes)
+
+    def list_jobs(self, caller: Caller) -> tuple[JobSummary, ...]:
+        """The caller's jobs, running ones first."""
+        return self._jobs.all_of(caller.principal)
+
+    def _backend(self, job: Job) -> ExecutionBackend:
+        name = job.backend or next(iter(self._backends))
+        if name not in self._backends:
+            raise Invalid(f"is {name!r}; there are: {', '.join(self._backends)}", field="backend")
+        return self._backends[name]
+
+    # -- files ----------------------------------------------------------------------------------------------
+
+    async def use_file(self, caller: Caller, act_id: str, ask: Ask) -> Answer:
+        """Use a file if the policy permits it; a change is on record before it is made.
+
+        Raises:
+            Denied: the policy, or the system, says no.
+        """
+        path = await self._absolute(ask.path)
+        act = FileAct(id=act_id, verb=VERBS[type(ask)], path=path)
+        permit = await self._permit(caller, act)
+        asked = replace(ask, path=path)
+        if act.verb in CHANGES:
+            return await self._change_file(permit, act, asked)
+        answer = await self._files.use(permit.profile, asked)
+        if answer.path != path:  # a link led elsewhere: that place has to be permitted too
+            await self._permit(caller, replace(act, path=answer.path))
+        return answer
+
+    async def _absolute(self, path: str) -> str:
+        """The path that is meant: a relative one begins at the workspace of the default profile."""
+        if path.startswith("/"):
+            return resolved(path, "/")
+        report = await self._link.profiles()
+        profile = report.named("")
+        if profile is None:
+            raise Invalid("must begin with /: there is no default profile with a workspace", field="path")
+        return resolved(path, profile.workspace)
+
+    async def _change_file(self, permit: Permit, act: FileAct, asked: Ask) -> Answer:
+        """Record, change, record; once begun it goes on to its end, whoever has gone meanwhile."""
+        change = asyncio.create_task(self._recorded_change(permit, act, asked), name=f"file {act.id}")
+        self._changes.add(change)
+        change.add_done_callback(self._changed)
+        return await asyncio.shield(change)
+
+    def _changed(self, change: "asyncio.Task[Answer]") -> None:
+        self._changes.discard(change)
+        if not change.cancelled():
+            change.exception()  # whoever asked has it, or has gone
+
+    async def _recorded_change(self, permit: Permit, act: FileAct, asked: Ask) -> Answer:
+        told = {"act": act.id, "verb": act.verb.value, "path": act.path}
+        by = {"rule": permit.rule, "profile": permit.profile, "policy": permit.policy_digest}
+        await self._link.record("file", {**told, **who(permit.caller), **by, **records.content(asked)})
+        try:
+            answer = await self._files.use(permit.profile, asked)
+        except WandError as error:
+            await self._record_outcome({**told, "ok": False, **records.failure(error)})
+            raise
+        await self._record_outcome({**told, "ok": True, **records.result(answer)})
+        return answer
+
+    async def _record_outcome(self, fields: Mapping[str, Any]) -> None:
+        try:
+            await self._link.record("file_end", fields)
+        except WandError as error:  # it is done all the same, and the record before it stands
+            log.warning("outcome not recorded", extra={"act": fields["act"], "error": str(error)})
+
+    # -- deciding -------------------------------------------------------------------------------------------
+
+    async def _permit(self, caller: Caller, act: Job | FileAct) -> Permit:
+        """The permit, or a Denied that is on record before it is raised."""
+        try:
+            decided = decide(self._policy.current, caller, act)
+        except BrokenPolicy as error:
+            told = {"rule": "", "policy": "", **records.failure(error)}
+            await self._link.record("refused", {**who(caller), **records.act(act), **told})
+            raise
+        if isinstance(decided, Permit):
+            return decided
+        told = {"rule": decided.rule, "policy": decided.policy_digest, "message": decided.message}
+        await self._link.record("refused", {**who(caller), **records.act(act), **told})
+        raise Denied(decided.message, hint=decided.hint)
+
+    def explain(self, caller: Caller, job: Job) -> Permit | Refusal:
+        """What would be decided; nothing is recorded, and nothing happens."""
+        return decide(self._policy.current, caller, job)
+
+    @property
+    def policy_digest(self) -> str:
+        """The digest of the policy; empty where it is broken."""
+        try:
+            return self._policy.current.digest
+        except BrokenPolicy:
+            return ""
+
+    async def profiles(self) -> ProfilesReport:
+        """The profiles as the launcher has read them, and what this machine guarantees."""
+        return await self._link.profiles()

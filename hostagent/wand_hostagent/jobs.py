@@ -1,1 +1,250 @@
 """Which jobs run now, how many may, how one is stopped, where its output is."""
+
+import asyncio
+import logging
+import time
+from collections.abc import AsyncGenerator, AsyncIterator, Coroutine
+from contextlib import aclosing, asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Self
+
+from wand_hostagent.backends.base import ExecutionBackend
+from wand_hostagent.backends.native import NativeBackend
+from wand_hostagent.model import Event, Job
+from wand_hostagent.policy.model import Permit
+from wand_hostagent.reports import FoundJob
+from wand_hostagent.runs import JobSummary, Origin, Run
+from wand_hostagent.spool import JOB_NAME, SpoolFolder
+from wand_proto.errors import Broken, Conflict, Exhausted, NotFound, WandError
+
+log = logging.getLogger(__name__)
+
+SPILL_SECONDS = 1.0  # from this age on a job's output lies in files, which outlive the host agent
+SWEEP_SECONDS = 60.0
+RETRY_SECONDS = 1.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Retention:
+    """How much of ended jobs is kept; what ended first goes first."""
+
+    jobs: int = 256
+    seconds: float = 3600.0
+    disk_bytes: int = 2 * 2**30
+
+
+class Jobs:
+    """Every job that runs or has ended lately: one reader of its pipes each, any number of followers."""
+
+    def __init__(
+        self, folder: SpoolFolder, native: NativeBackend, *, max_jobs: int, retention: Retention
+    ) -> None:
+        self.max_jobs = max_jobs
+        self._folder = folder
+        self._native = native
+        self._link = native.link
+        self._retention = retention
+        self._runs: dict[str, Run] = {}
+        self._ended: dict[str, Run] = {}  # in order of their end
+        self._ended_bytes = 0  # on disk
+        self._tasks: set[asyncio.Task[None]] = set()
+
+    @classmethod
+    @asynccontextmanager
+    async def open(
+        cls, folder: Path, native: NativeBackend, *, max_jobs: int = 64, retention: Retention | None = None
+    ) -> AsyncIterator[Self]:
+        """The jobs, those of an earlier host agent taken up; in the end, detached ones are left to run."""
+        jobs = cls(SpoolFolder(folder), native, max_jobs=max_jobs, retention=retention or Retention())
+        recovered = 0
+        if native.link.is_up:
+            await jobs.recover()
+            recovered = await native.link.next_connection(0)
+        jobs._spawn(jobs._keep_recovering(recovered), "recover jobs")
+        jobs._spawn(jobs._keep_sweeping(), "sweep jobs")
+        try:
+            yield jobs
+        finally:
+            await jobs._close()
+
+    async def _close(self) -> None:
+        tasks = list(self._tasks)
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+        for run in self._runs.values():
+            run.close()
+        for run in self._ended.values():
+            run.remove()
+
+    def _spawn(self, work: Coroutine[None, None, None], name: str) -> None:
+        task = asyncio.create_task(work, name=name)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    # -- running --------------------------------------------------------------------------------------------
+
+    @property
+    def running(self) -> int:
+        """How many run now."""
+        return len(self._runs)
+
+    def run(self, permit: Permit, backend: ExecutionBackend) -> AsyncGenerator[Event, None]:
+        """Run the permitted job and follow it; closed early, it ends the job unless that is detached.
+
+        Raises:
+            Exhausted: as many jobs run as may.
+        """
+        job = permit.act
+        assert isinstance(job, Job)
+        if job.detached:
+            return self._run_detached(permit, job, backend)
+        return self._run_followed(permit, job, backend)
+
+    async def _run_followed(
+        self, permit: Permit, job: Job, backend: ExecutionBackend
+    ) -> AsyncGenerator[Event, None]:
+        run = self._enter(permit, job, backend)
+        spill = asyncio.get_running_loop().call_later(SPILL_SECONDS, run.to_files)
+        try:
+            async with aclosing(backend.run(permit)) as events:
+                async for event in events:
+                    run.take(event)
+                    yield event
+        except WandError as error:
+            run.fail(error)
+            raise
+        finally:
+            spill.cancel()
+            self._leave(run)
+
+    async def _run_detached(
+        self, permit: Permit, job: Job, backend: ExecutionBackend
+    ) -> AsyncGenerator[Event, None]:
+        run = self._enter(permit, job, backend)
+        run.to_files()
+        self._spawn(self._read(run, backend.run(permit)), f"job {job.id}")
+        async with aclosing(run.follow(0, 0)) as events:
+            async for event in events:
+                yield event
+
+    async def _read(self, run: Run, reading: AsyncGenerator[Event, None]) -> None:
+        """Be the reader of a job that no call holds."""
+        try:
+            async with aclosing(reading) as events:
+                async for event in events:
+                    run.take(event)
+        except WandError as error:
+            run.fail(error)
+        except Exception as error:
+            log.exception("job cannot be followed", extra={"job": run.origin.job})
+            run.fail(Broken(f"job {run.origin.job} cannot be followed: {error}"))
+        except asyncio.CancelledError:
+            self._runs.pop(run.origin.job, None)  # we end and it runs on: its files are for our successor
+            run.close()
+            raise
+        self._leave(run)
+
+    def _enter(self, permit: Permit, job: Job, backend: ExecutionBackend) -> Run:
+        if self.running >= self.max_jobs:
+            raise Exhausted(
+                f"{self.running} jobs run already, and no more may",
+                hint="wait until one ends; the ceiling is max_jobs in the host agent's settings",
+            )
+        if job.id in self._runs or job.id in self._ended:
+            raise Conflict(f"there is a job {job.id} already", field="job")
+        origin = Origin(
+            job=job.id,
+            principal=permit.caller.principal,
+            argv=job.argv,
+            profile=permit.profile,
+            backend=backend,
+            began_unix_seconds=time.time(),
+        )
+        run = self._runs[job.id] = Run(origin, self._folder.spools(job.id))
+        return run
+
+    def _leave(self, run: Run) -> None:
+        """It ended: the slot is free, and what it wrote is kept for a while."""
+        run.end()
+        self._runs.pop(run.origin.job, None)
+        if run.started is None:
+            run.remove()
+        else:
+            self._ended[run.origin.job] = run
+            self._ended_bytes += run.kept_bytes
+        self._sweep()
+
+    # -- what is kept ---------------------------------------------------------------------------------------
+
+    def _sweep(self) -> None:
+        oldest = time.monotonic() - self._retention.seconds
+        while self._ended:
+            first = next(iter(self._ended.values()))
+            few = len(self._ended) <= self._retention.jobs and self._ended_bytes <= self._retention.disk_bytes
+            if few and first.ended_monotonic >= oldest:
+                break
+            del self._ended[first.origin.job]
+            self._ended_bytes -= first.kept_bytes
+            first.remove()
+
+    async def _keep_sweeping(self) -> None:
+        while True:
+            await asyncio.sleep(SWEEP_SECONDS)
+            self._sweep()
+
+    # -- those of an earlier host agent ---------------------------------------------------------------------
+
+    async def recover(self) -> None:
+        """Take up every job that the launcher has and we do not know; end those that we declared lost."""
+        found_jobs = await self._link.jobs()
+        for found in found_jobs:
+            if found.job in self._ended:
+                (self._link.abandon if found.running else self._link.release)(found.job)
+            elif found.job not in self._runs and JOB_NAME.fullmatch(found.job):
+                self._adopt(found)
+        self._folder.remove_others(self._runs.keys() | self._ended.keys())
+
+    def _adopt(self, found: FoundJob) -> None:
+        origin = Origin(
+            job=found.job,
+            principal=str(found.why.get("principal", "")),
+            argv=found.argv,
+            profile=found.profile,
+            backend=self._native,
+            began_unix_seconds=found.started_unix_seconds,
+        )
+        run = self._runs[found.job] = Run(origin, self._folder.spools(found.job))
+        run.take_up()
+        self._spawn(self._read(run, self._native.adopt(found, run.offsets())), f"job {found.job}")
+        log.info("job taken up", extra={"job": found.job, "running": found.running})
+
+    async def _keep_recovering(self, seen: int) -> None:
+        """After every new connection to the launcher, look what it has."""
+        while True:
+            seen = await self._link.next_connection(seen)
+            try:
+                await self.recover()
+            except WandError as error:
+                log.warning("jobs not recovered", extra={"error": str(error)})
+                await asyncio.sleep(RETRY_SECONDS)
+                seen -= 1
+
+    # -- asking ---------------------------------------------------------------------------------------------
+
+    def of(self, principal: str, job: str) -> Run:
+        """A principal's own job.
+
+        Raises:
+            NotFound: there is none of that name, or it is somebody else's.
+        """
+        run = self._runs.get(job) or self._ended.get(job)
+        if run is None or run.origin.principal != principal:
+            raise NotFound(f"there is no job {job}", hint="ended jobs are kept for a while only", field="job")
+        return run
+
+    def all_of(self, principal: str) -> tuple[JobSummary, ...]:
+        """A principal's jobs, running ones first."""
+        runs = [*self._runs.values(), *reversed(self._ended.values())]
+        return tuple(run.summary() for run in runs if run.origin.principal == principal)

@@ -16,7 +16,7 @@ from support.places import short_folder
 from wand_hostagent.launcher import protocol
 from wand_hostagent.launcherlink import LauncherLink
 from wand_hostagent.seqpacket import Connection, close_all
-from wand_proto.errors import NotFound, WandError
+from wand_proto.errors import Conflict, NotFound, WandError
 
 ENVIRONMENT = {"PATH": "/usr/bin:/bin", "LC_ALL": "C"}
 
@@ -207,6 +207,8 @@ class FakeLauncher:
 
     def _do_forget(self, request: protocol.Request, _: list[int]) -> None:
         job = self._job(request.fields["job"])
+        if job.exited is None:
+            raise Conflict("it still runs", field="job")
         close_all(job.kept)
         del self.jobs[request.fields["job"]]
         self._say({"say": "done", "re": request.re})

@@ -60,7 +60,10 @@ class Following:
                     yield output
             exited = self._exited()
             self._close()
-            self._link.release(self._started.job)
+            if exited.reason is Reason.LOST:
+                self._link.abandon(exited.job)  # should the launcher have outlived the link
+            else:
+                self._link.release(exited.job)
             yield exited
         finally:
             self._close()

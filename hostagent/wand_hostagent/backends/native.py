@@ -25,7 +25,7 @@ class NativeBackend(ExecutionBackend):
     name = "native"
 
     def __init__(self, link: LauncherLink) -> None:
-        self._link = link
+        self.link = link
 
     async def run(self, permit: Permit) -> AsyncGenerator[Event, None]:
         """Start the permitted job and follow it; see `ExecutionBackend`."""
@@ -36,10 +36,10 @@ class NativeBackend(ExecutionBackend):
     async def _start(self, permit: Permit) -> Following:
         job = permit.act
         assert isinstance(job, Job)
-        profile = permit.profile or (await self._link.profiles()).default
+        profile = permit.profile or (await self.link.profiles()).default
         with Pipes(with_stdin=bool(job.stdin)) as pipes:
             report = await self._launch(request(permit, job, profile), pipes)
-            following = Following(self._link, started(permit, report, profile), pipes.take_outputs())
+            following = Following(self.link, started(permit, report, profile), pipes.take_outputs())
             following.detached = job.detached
             if job.stdin:
                 following.feed(pipes.take_stdin(), job.stdin)
@@ -47,9 +47,9 @@ class NativeBackend(ExecutionBackend):
 
     async def _launch(self, asked: RunRequest, pipes: Pipes) -> StartedReport:
         try:
-            return await self._link.run(asked, pipes.to_hand_over())
+            return await self.link.run(asked, pipes.to_hand_over())
         except (asyncio.CancelledError, TimedOut):  # it may have started
-            self._link.abandon(asked.job)
+            self.link.abandon(asked.job)
             raise
 
     async def adopt(self, found: FoundJob, offsets: tuple[int, int]) -> AsyncGenerator[Event, None]:
@@ -58,8 +58,8 @@ class NativeBackend(ExecutionBackend):
         Raises:
             NotFound: the launcher no longer has it.
         """
-        outputs = await self._link.adopt(found.job)
-        following = Following(self._link, _adopted(found), outputs, offsets)
+        outputs = await self.link.adopt(found.job)
+        following = Following(self.link, _adopted(found), outputs, offsets)
         following.detached = True
         async with aclosing(following.events()) as events:
             async for event in events:
@@ -68,7 +68,7 @@ class NativeBackend(ExecutionBackend):
     async def signal(self, job: str, signum: int) -> bool:
         """Send a signal to the job's processes; False where it has ended."""
         try:
-            await self._link.kill(job, signum, "signal")
+            await self.link.kill(job, signum, "signal")
         except NotFound:
             return False
         return True

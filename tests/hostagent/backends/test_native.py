@@ -136,7 +136,7 @@ async def test_a_detached_job_outlives_its_events_and_is_adopted() -> None:
         async with aclosing(backend.run(permit(asked))) as events:
             await anext(events)
             await anext(events)
-        (found,) = await backend._link.jobs()
+        (found,) = await backend.link.jobs()
         assert await backend.signal(asked.id, signal.SIGTERM)
         async with aclosing(backend.adopt(found, (4, 0))) as events:
             seen = [event async for event in events]
@@ -208,7 +208,7 @@ async def test_the_clock_runs_on_while_nobody_reads() -> None:
         asked = job("cat", "/dev/zero", limits=Limits(wall_seconds=0.3))
         async with aclosing(backend.run(permit(asked))) as events:
             await anext(events)
-            await asyncio.wait_for(asyncio.shield(backend._link.ending(asked.id)), 10)
+            await asyncio.wait_for(asyncio.shield(backend.link.ending(asked.id)), 10)
             seen = [event async for event in events]
 
     assert end(seen).reason is Reason.TIMED_OUT

@@ -107,7 +107,7 @@ ANY_PROGRAM = [
         ("echo `sudo ls`", "-no sudo"),
         ("cat <(sudo ls)", "-no sudo"),
         ("su'd'o ls", "-no sudo"),
-        (r"s\udo ls", "-no sudo"),
+        (r"sud\o ls", "-no sudo"),
         ("su\\\ndo ls", "-no sudo"),
         ("echo a#; sudo ls", "-no sudo"),
         ("env -i sudo ls", "-no sudo"),

@@ -1,0 +1,189 @@
+"""One job from its permit to its end and a while longer: what it wrote, how it ended, who may ask for it."""
+
+import asyncio
+import time
+from collections.abc import AsyncGenerator
+from dataclasses import dataclass
+from typing import Literal
+
+from wand_hostagent.backends.base import ExecutionBackend
+from wand_hostagent.model import Event, Exited, Output, Reason, Started
+from wand_hostagent.spool import Spool
+
+PART_BYTES = 256 * 1024
+
+StreamName = Literal["stdout", "stderr"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class JobSummary:
+    """A job in a list."""
+
+    job: str
+    backend: str
+    profile: str
+    argv: tuple[str, ...]
+    started_unix_seconds: float
+    running: bool
+    exited: Exited | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OutputPart:
+    """A part of what a job wrote; while it runs, more may come."""
+
+    data: bytes
+    offset: int
+    total_bytes: int
+    running: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Origin:
+    """What is known of a job before it starts."""
+
+    job: str
+    principal: str
+    argv: tuple[str, ...]
+    profile: str
+    backend: ExecutionBackend
+    began_unix_seconds: float
+
+
+class Run:
+    """A job's events as they come, and whoever follows them."""
+
+    def __init__(self, origin: Origin, spools: tuple[Spool, Spool]) -> None:
+        self.origin = origin
+        self.started: Started | None = None
+        self.exited: Exited | None = None
+        self.ended_monotonic = 0.0
+        self._failure: Exception | None = None
+        self._spools: dict[StreamName, Spool] = {"stdout": spools[0], "stderr": spools[1]}
+        self._news = asyncio.Event()
+        self._followers = 0
+
+    @property
+    def running(self) -> bool:
+        return self.exited is None and self._failure is None
+
+    @property
+    def kept_bytes(self) -> int:
+        """What lies on disk."""
+        return sum(spool.kept for spool in self._spools.values())
+
+    def offsets(self) -> tuple[int, int]:
+        """How much has come of stdout and of stderr."""
+        return self._spools["stdout"].total, self._spools["stderr"].total
+
+    def summary(self) -> JobSummary:
+        return JobSummary(
+            job=self.origin.job,
+            backend=self.origin.backend.name,
+            profile=self.started.profile if self.started else self.origin.profile,
+            argv=self.origin.argv,
+            started_unix_seconds=self.origin.began_unix_seconds,
+            running=self.running,
+            exited=self.exited,
+        )
+
+    # -- what the one reader of the job's pipes says --------------------------------------------------------
+
+    def take(self, event: Event) -> None:
+        """Keep the next event, and tell whoever follows."""
+        match event:
+            case Output():
+                self._spools[event.stream].append(event.data)
+            case Started():
+                self.started = event
+            case Exited():
+                self.exited = event
+        self._ring()
+
+    def fail(self, error: Exception) -> None:
+        """It never started, or cannot be followed any more."""
+        self._failure = error
+        self._ring()
+
+    def end(self) -> None:
+        """Nobody reads its pipes any more; an end that nobody told was ours."""
+        if self.started is not None and self.running:
+            stdout, stderr = self.offsets()
+            self.exited = Exited(
+                job=self.origin.job,
+                reason=Reason.CANCELLED,
+                wall_seconds=time.time() - self.origin.began_unix_seconds,
+                stdout_bytes=stdout,
+                stderr_bytes=stderr,
+            )
+        self.ended_monotonic = time.monotonic()
+        self.close()
+        self._ring()
+
+    def to_files(self) -> None:
+        """Keep its output in files, which outlive us."""
+        for spool in self._spools.values():
+            spool.to_file()
+
+    def take_up(self) -> None:
+        """Go on where an earlier host agent's files end."""
+        for spool in self._spools.values():
+            spool.take_up()
+
+    def close(self) -> None:
+        for spool in self._spools.values():
+            spool.close()
+
+    def remove(self) -> None:
+        """Throw away what it wrote."""
+        for spool in self._spools.values():
+            spool.remove()
+
+    def _ring(self) -> None:
+        if self._followers:
+            self._news.set()
+            self._news = asyncio.Event()
+
+    # -- whoever follows ------------------------------------------------------------------------------------
+
+    def part(self, stream: StreamName, offset: int, most_bytes: int) -> OutputPart:
+        """What it wrote to a stream, from `offset` on."""
+        spool = self._spools[stream]
+        data = spool.read(offset, most_bytes)
+        return OutputPart(data=data, offset=offset, total_bytes=spool.total, running=self.running)
+
+    async def wait(self) -> Exited:
+        """How it ended."""
+        while self.exited is None:
+            if self._failure is not None:
+                raise self._failure
+            await self._next(self._news)
+        return self.exited
+
+    async def follow(self, stdout_offset: int, stderr_offset: int) -> AsyncGenerator[Event, None]:
+        """Its events once more, the output from the given offsets on; closing this leaves the job alone."""
+        offsets: dict[StreamName, int] = {"stdout": stdout_offset, "stderr": stderr_offset}
+        while self.started is None:
+            if self._failure is not None:
+                raise self._failure
+            await self._next(self._news)
+        yield self.started
+        while True:
+            news, running, anything = self._news, self.running, False
+            for stream, offset in offsets.items():
+                if part := self._spools[stream].read(offset, PART_BYTES):
+                    offsets[stream] += len(part)
+                    anything = True
+                    yield Output(stream=stream, data=part, offset=offset)
+            if not anything and not running:
+                yield await self.wait()
+                return
+            if not anything:
+                await self._next(news)
+
+    async def _next(self, news: asyncio.Event) -> None:
+        self._followers += 1
+        try:
+            await news.wait()
+        finally:
+            self._followers -= 1

@@ -1,0 +1,67 @@
+"""A real gate with real jobs over a launcher that is a fake, or is not."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from support.fakefiles import FakeFiles
+from support.fakelauncher import FakeLauncher, fake_launcher
+from support.places import short_folder
+from wand_hostagent.backends.native import NativeBackend
+from wand_hostagent.gate import Gate
+from wand_hostagent.jobs import Jobs
+from wand_hostagent.launcherlink import LauncherLink
+from wand_hostagent.policy.model import Policy, Rule, Verdict
+from wand_proto.errors import BrokenPolicy
+
+ANYTHING = (
+    Rule(name="anything", verdict=Verdict.ALLOW, programs=("*",), profile="developer"),
+    Rule(name="files", verdict=Verdict.ALLOW, paths=("/srv/work",), profile="developer"),
+    Rule(name="no rm", verdict=Verdict.DENY, programs=("rm",), say="move it to the trash"),
+    Rule(name="secrets", verdict=Verdict.DENY, paths=("/srv/work/secrets",)),
+)
+
+
+@dataclass
+class Rules:
+    """A policy that a test may change, or break."""
+
+    rules: tuple[Rule, ...] = ANYTHING
+    broken: str = ""
+
+    @property
+    def current(self) -> Policy:
+        if self.broken:
+            raise BrokenPolicy(self.broken)
+        return Policy(rules=self.rules, digest="d1")
+
+
+@dataclass
+class House:
+    """Every part, for a test to look at."""
+
+    gate: Gate
+    jobs: Jobs
+    link: LauncherLink
+    files: FakeFiles = field(default_factory=FakeFiles)
+    rules: Rules = field(default_factory=Rules)
+
+
+@asynccontextmanager
+async def house(socket: Path, spool: Path, **parts: Any) -> AsyncIterator[House]:
+    """A gate over the launcher at `socket`; `parts` go to the jobs."""
+    async with LauncherLink.open(socket) as link:
+        native = NativeBackend(link)
+        async with Jobs.open(spool, native, **parts) as jobs:
+            files, rules = FakeFiles(), Rules()
+            yield House(Gate(rules, link, jobs, {"native": native}, files), jobs, link, files, rules)
+
+
+@asynccontextmanager
+async def fake_house(**parts: Any) -> AsyncIterator[tuple[FakeLauncher, House]]:
+    """A gate over a fake launcher."""
+    with fake_launcher() as launcher, short_folder() as spool:
+        async with house(launcher.path, spool, **parts) as every:
+            yield launcher, every
