@@ -1,0 +1,109 @@
+"""The file tools at work: a process in the same box as commands, asked and answering over one socket."""
+
+import argparse
+import os
+import signal
+import socket
+import sys
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from types import FrameType
+from typing import Any
+
+from wand_hostagent.filesystem import changing, listing, reading, search, wire
+from wand_hostagent.filesystem.model import Answer, Edit, List, Read, Search, Write
+from wand_hostagent.filesystem.paths import Roots
+from wand_hostagent.filesystem.refusal import Refused
+
+LOOK_SECONDS = 20.0  # for what only looks; a change is bounded by its size
+_ACTS: dict[type[Any], Callable[[Roots, Any], Answer]] = {
+    Read: reading.read,
+    Write: changing.write,
+    Edit: changing.edit,
+    List: listing.list_folder,
+    Search: search.search,
+}
+_LOOKS = (Read, List, Search)
+
+
+def main(argv: Sequence[str]) -> int:
+    """Serve the socket that is descriptor 0 until its other end is closed."""
+    parser = argparse.ArgumentParser(prog="wand_hostagent/filesystem", description=__doc__)
+    parser.add_argument("--write", action="append", default=[], metavar="DIR")
+    parser.add_argument("--read", action="append", default=[], metavar="DIR")
+    parser.add_argument("--look-seconds", type=float, default=LOOK_SECONDS, help=argparse.SUPPRESS)
+    asked = parser.parse_args(argv)
+    with socket.socket(fileno=os.dup(0)) as peer:
+        peer.setblocking(True)
+        serve(peer, Roots(asked.write, asked.read), asked.look_seconds)
+    return 0
+
+
+def serve(peer: socket.socket, roots: Roots, look_seconds: float) -> None:
+    """Answer each ask in its turn; a failing one ends nothing, a torn frame ends all."""
+    while (frame := _receive(peer)) is not None:
+        try:
+            peer.sendall(_answer(roots, frame, look_seconds))
+        except ConnectionError:
+            return
+
+
+def _receive(peer: socket.socket) -> tuple[bytes, bytes] | None:
+    lengths = _exactly(peer, wire.LENGTHS.size)
+    if lengths is None:
+        return None
+    header_bytes, body_bytes = wire.LENGTHS.unpack(lengths)
+    try:
+        wire.check_lengths(header_bytes, body_bytes)
+    except Refused as refused:
+        sys.stderr.write(f"wand file worker: a frame {refused.message}\n")
+        return None
+    header = _exactly(peer, header_bytes)
+    body = _exactly(peer, body_bytes)
+    return None if header is None or body is None else (bytes(header), bytes(body))
+
+
+def _exactly(peer: socket.socket, count: int) -> bytearray | None:
+    """That many bytes, or None where the other end was closed before."""
+    got = bytearray(count)
+    view = memoryview(got)
+    while view:
+        try:
+            received = peer.recv_into(view)
+        except ConnectionError:
+            return None
+        if received == 0:
+            return None
+        view = view[received:]
+    return got
+
+
+def _answer(roots: Roots, frame: tuple[bytes, bytes], look_seconds: float) -> bytes:
+    try:
+        ask = wire.unpack(*frame)
+        act = _ACTS.get(type(ask))
+        if act is None:
+            raise Refused("Invalid", f"{type(ask).__name__} is nothing to ask", field="what")  # noqa: TRY301 - answered below
+        with _deadline(look_seconds if isinstance(ask, _LOOKS) else 0):
+            return wire.pack(act(roots, ask))
+    except Refused as refused:
+        return wire.pack(refused)
+    except Exception as error:  # noqa: BLE001 - the top of each task: one that fails must not end the next
+        sys.stderr.write(f"wand file worker: {type(error).__name__}: {error}\n")
+        return wire.pack(Refused("Broken", f"the file tools failed: {type(error).__name__}"))
+
+
+@contextmanager
+def _deadline(seconds: float) -> Iterator[None]:
+    """Raise Refused in the middle of whatever runs when the time is over; 0 is no deadline."""
+
+    def too_late(_signal: int, _frame: FrameType | None) -> None:
+        hint = "look in a smaller folder, give a name_glob, or a simpler pattern"
+        raise Refused("TimedOut", f"not done within {seconds:g} seconds", hint=hint)
+
+    signal.signal(signal.SIGALRM, too_late)
+    signal.setitimer(signal.ITIMER_REAL, seconds)
+    try:
+        yield
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, 0)

@@ -1,0 +1,73 @@
+"""The worker as a process: it answers in order, outlives what it cannot read, and ends with its socket."""
+
+import socket
+from collections.abc import Iterator
+
+import pytest
+
+from support import fileworker
+from support.fileworker import Site
+from wand_hostagent.filesystem import wire
+from wand_hostagent.filesystem.model import Read, Search
+from wand_hostagent.filesystem.refusal import Refused
+
+
+@pytest.fixture
+def at() -> Iterator[Site]:
+    with fileworker.site() as site:
+        yield site
+
+
+def test_asks_may_be_sent_ahead_and_are_answered_in_order(at: Site) -> None:
+    for number in range(20):
+        at.put(str(number), str(number))
+        at.worker.send(Read(path=str(number)))
+
+    answers = [at.worker.receive() for _ in range(20)]
+
+    assert [getattr(each, "data", each) for each in answers] == [str(number).encode() for number in range(20)]
+
+
+@pytest.mark.parametrize(
+    "header",
+    [
+        b"", b"[]", b"{", b"\xff" * 9, b"[" * 100_000,
+        b'{"what":"Read","fields":{"path":1}}', b'{"what":"Read","fields":{"pth":""}}',
+        b'{"what":"Read","fields":{}}', b'{"what":"ReadAnswer","fields":{}}', b'{"what":"Stop","fields":{}}',
+        b'{"what":"Refused","fields":{}}', b'{"what":"Write","fields":{"path":"f","mode":"other"}}',
+    ],
+)  # fmt: skip
+def test_what_cannot_be_read_is_refused_and_ends_nothing(at: Site, header: bytes) -> None:
+    at.put("f")
+    at.worker.sock.sendall(wire.LENGTHS.pack(len(header), 0) + header)
+
+    answer = at.worker.receive()
+
+    assert isinstance(answer, Refused)
+    assert answer.kind == "Invalid"
+    assert at.ask(Read(path="f")).data == b"x"
+
+
+def test_a_pattern_that_never_ends_is_stopped(at: Site) -> None:
+    at.put("f", "a" * 64 + "!")
+    with fileworker.running([at.work], look_seconds=0.3) as worker:
+        site = Site(at.top, worker)
+
+        refusal = site.refused(Search(path="", pattern="(a+)+$"))
+
+        assert (refusal.kind, "not done within 0.3 seconds" in refusal.message) == ("TimedOut", True)
+        assert site.ask(Read(path="f")).total_bytes == 65
+
+
+def test_a_frame_too_large_ends_the_worker(at: Site) -> None:
+    at.worker.sock.sendall(wire.LENGTHS.pack(2**32 - 1, 0))
+
+    with pytest.raises(EOFError):
+        at.worker.receive()
+    assert at.worker.process.wait(10) == 0
+
+
+def test_the_worker_ends_with_its_socket(at: Site) -> None:
+    at.worker.sock.shutdown(socket.SHUT_WR)
+
+    assert at.worker.process.wait(10) == 0
