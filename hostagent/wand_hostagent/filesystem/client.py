@@ -1,0 +1,254 @@
+"""The host agent's side of the file tools: warm workers, one ask at a time each, replaced when they fail."""
+
+import asyncio
+import secrets
+import socket
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager, suppress
+from dataclasses import dataclass, field
+from typing import Any, Protocol, TypeVar
+
+from wand_hostagent.filesystem import wire
+from wand_hostagent.filesystem.model import Answer, Ask, Edit, Write
+from wand_hostagent.filesystem.refusal import Refused
+from wand_proto import errors
+from wand_proto.errors import Ambiguous, Exhausted, TimedOut, Unavailable
+
+ASK_SECONDS = 30.0
+WORKERS = 2  # of one profile
+_END_SECONDS = 2.0
+_T = TypeVar("_T")
+_WHY = {"for": "file tools"}
+
+
+class Link(Protocol):
+    """What is needed of the link to the launcher."""
+
+    async def worker(self, job: str, profile: str, why: Mapping[str, Any], descriptor: int, /) -> object:
+        """Have a worker started with that end of a stream socket."""
+
+    def ending(self, job: str, /) -> "asyncio.Future[Any]":
+        """How the worker ends."""
+
+    def release(self, job: str, /) -> None:
+        """Forget a worker that has ended."""
+
+    def abandon(self, job: str, /) -> "asyncio.Task[None]":
+        """Kill a worker, wait for its end, and forget it."""
+
+
+class _Gone(Exception):
+    """The worker died under the ask."""
+
+
+@dataclass(slots=True)
+class _Exchange:
+    """One ask on its way; once it is sent, a change may have been made."""
+
+    frame: bytes
+    is_change: bool
+    sent: bool = False
+
+
+class _Worker:
+    def __init__(self, job: str, sock: socket.socket) -> None:
+        self.job = job
+        self.sock = sock
+
+    def is_fit(self) -> bool:
+        """Whether it lives and owes nothing: neither an end nor a byte waits to be read."""
+        try:
+            self.sock.recv(1, socket.MSG_PEEK)
+        except BlockingIOError:
+            return True
+        except OSError:
+            return False
+        return False
+
+    async def ask(self, exchange: _Exchange) -> Answer:
+        exchange.sent = True
+        try:
+            await asyncio.get_running_loop().sock_sendall(self.sock, exchange.frame)
+        except OSError as error:
+            exchange.sent = False  # a part of a frame is never acted on
+            raise _Gone from error
+        header_bytes, body_bytes = wire.LENGTHS.unpack(await self._exactly(wire.LENGTHS.size))
+        wire.check_lengths(header_bytes, body_bytes)
+        header, body = await self._exactly(header_bytes), await self._exactly(body_bytes)
+        answer = wire.unpack(header, body)
+        if isinstance(answer, Refused):
+            raise answer
+        return answer  # type: ignore[return-value]  # what a worker may send is checked by `unpack`
+
+    async def _exactly(self, count: int) -> bytes:
+        got = bytearray(count)
+        view = memoryview(got)
+        while view:
+            try:
+                received = await asyncio.get_running_loop().sock_recv_into(self.sock, view)
+            except OSError as error:
+                raise _Gone from error
+            if received == 0:
+                raise _Gone
+            view = view[received:]
+        return bytes(got)
+
+
+@dataclass(slots=True)
+class _Pool:
+    """The workers of one profile."""
+
+    slots: asyncio.Semaphore
+    idle: list[_Worker] = field(default_factory=list)
+
+
+class FileWorkers:
+    """File tools for whoever has a permit; workers are started at the first use of a profile."""
+
+    def __init__(self, link: Link, *, ask_seconds: float = ASK_SECONDS) -> None:
+        self._link = link
+        self._ask_seconds = ask_seconds
+        self._pools: dict[str, _Pool] = {}
+        self._background: set[asyncio.Task[Any]] = set()
+        self._is_closed = False
+
+    async def use(self, profile: str, ask: Ask) -> Answer:
+        """Have a worker of the profile do what is asked.
+
+        A change that is under way is finished even where this is cancelled.
+
+        Raises:
+            Invalid, Denied, NotFound, Conflict, Exhausted: the worker refused.
+            TimedOut: it did not answer in time, and nothing was changed.
+            Ambiguous: the answer to a change was lost.
+            Unavailable: no worker could be started.
+        """
+        try:
+            exchange = _Exchange(wire.pack(ask), isinstance(ask, Write | Edit))
+            if not exchange.is_change:
+                return await self._use(profile, exchange)
+            return await asyncio.shield(self._keep(asyncio.create_task(self._use(profile, exchange))))
+        except Refused as refused:
+            raise errors.named(
+                refused.kind, refused.message, hint=refused.hint, field=refused.field
+            ) from refused
+
+    async def aclose(self) -> None:
+        """Let changes under way be finished, for a bounded while, and end every worker."""
+        self._is_closed = True
+        if self._background:
+            await asyncio.wait(self._background, timeout=self._ask_seconds)
+        for pool in self._pools.values():
+            self._dismiss_after_close(pool)
+        if self._background:
+            await asyncio.wait(self._background, timeout=2 * _END_SECONDS)
+        for task in list(self._background):
+            task.cancel()
+        await asyncio.gather(*self._background, return_exceptions=True)
+
+    def _keep(self, task: "asyncio.Task[_T]") -> "asyncio.Task[_T]":
+        self._background.add(task)
+        task.add_done_callback(self._ended)
+        return task
+
+    def _ended(self, task: "asyncio.Task[Any]") -> None:
+        self._background.discard(task)
+        if not task.cancelled():
+            task.exception()  # seen: whoever asked may have gone
+
+    async def _use(self, profile: str, exchange: _Exchange) -> Answer:
+        async with self._slot(profile) as pool:
+            try:
+                async with asyncio.timeout(self._ask_seconds):
+                    return await self._try_twice(profile, pool, exchange)
+            except TimeoutError:
+                if exchange.sent and exchange.is_change:
+                    raise Ambiguous(_lost(f"did not answer within {self._ask_seconds:g} s")) from None
+                raise TimedOut(f"the file tools did not answer within {self._ask_seconds:g} s") from None
+
+    async def _try_twice(self, profile: str, pool: _Pool, exchange: _Exchange) -> Answer:
+        for _ in range(2):
+            try:
+                return await self._once(profile, pool, exchange)
+            except _Gone:
+                if exchange.sent and exchange.is_change:
+                    raise Ambiguous(_lost("died")) from None
+        raise Unavailable("the file tools died twice over this", hint="the launcher's log may say why")
+
+    async def _once(self, profile: str, pool: _Pool, exchange: _Exchange) -> Answer:
+        worker = await self._fit_worker(profile, pool)
+        try:
+            answer = await worker.ask(exchange)
+        except Refused:
+            pool.idle.append(worker)
+            raise
+        except BaseException:
+            worker.sock.close()
+            self._keep(self._link.abandon(worker.job))
+            raise
+        pool.idle.append(worker)
+        return answer
+
+    @asynccontextmanager
+    async def _slot(self, profile: str) -> AsyncIterator[_Pool]:
+        if self._is_closed:
+            raise Unavailable("the host agent is stopping")
+        pool = self._pools.setdefault(profile, _Pool(asyncio.Semaphore(WORKERS)))
+        try:
+            async with asyncio.timeout(self._ask_seconds):
+                await pool.slots.acquire()
+        except TimeoutError:
+            raise Exhausted(
+                f"the file tools of {profile} were busy for {self._ask_seconds:g} s", hint="try again later"
+            ) from None
+        try:
+            yield pool
+        finally:
+            pool.slots.release()
+            self._dismiss_after_close(pool)
+
+    async def _fit_worker(self, profile: str, pool: _Pool) -> _Worker:
+        while pool.idle:
+            worker = pool.idle.pop()
+            if worker.is_fit():
+                return worker
+            self._dismiss(worker)
+        return await self._start(profile)
+
+    async def _start(self, profile: str) -> _Worker:
+        job = f"files-{secrets.token_hex(8)}"
+        ours, theirs = socket.socketpair()
+        ours.setblocking(False)
+        try:
+            with theirs:
+                await self._link.worker(job, profile, _WHY, theirs.fileno())
+        except BaseException as error:
+            ours.close()  # a worker that did start ends by itself
+            if isinstance(error, asyncio.CancelledError | TimedOut | Ambiguous):
+                self._keep(self._link.abandon(job))
+            if isinstance(error, Ambiguous | TimedOut):
+                raise Unavailable(f"the file tools could not be started: {error.message}") from error
+            raise
+        return _Worker(job, ours)
+
+    def _dismiss_after_close(self, pool: _Pool) -> None:
+        while self._is_closed and pool.idle:
+            self._dismiss(pool.idle.pop())
+
+    def _dismiss(self, worker: _Worker) -> None:
+        """Close its socket, upon which it ends, and see to it that it does."""
+        worker.sock.close()
+        self._keep(asyncio.create_task(self._see_off(worker.job)))
+
+    async def _see_off(self, job: str) -> None:
+        ending = self._link.ending(job)
+        await asyncio.wait({ending}, timeout=_END_SECONDS)
+        if ending.done():
+            self._link.release(job)
+        else:
+            with suppress(errors.WandError):
+                await self._link.abandon(job)
+
+
+def _lost(how: str) -> str:
+    return f"the file tools {how} in the middle of a change; whether it was made is to be looked up"
