@@ -8,7 +8,7 @@ from pathlib import Path
 
 from support.clients import Clients
 from support.model import model
-from support.running import COMMAND, Running
+from support.running import Running, stdio_command
 
 
 def test_claude_code_connects_with_the_line_that_wand_prints(
@@ -23,7 +23,7 @@ def test_claude_code_connects_with_the_line_that_wand_prints(
 
 
 def test_claude_code_connects_over_stdio(workspace: Path, clients: Clients, claude: Path) -> None:
-    clients.run(claude, "mcp", "add", "wand", "--", COMMAND, "stdio", "--embedded", workspace)
+    clients.run(claude, "mcp", "add", "wand", "--", *stdio_command(workspace))
     assert "Connected" in clients.run(claude, "mcp", "list")
 
 

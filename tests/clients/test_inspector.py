@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from support.clients import Clients
-from support.running import COMMAND, Running
+from support.running import Running, stdio_command
 
 CALL = ("--method", "tools/call", "--tool-name", "execute_command", "--tool-arg", "command=echo hello")
 
@@ -19,7 +19,7 @@ def test_the_inspector_calls_a_tool_over_http(era: str, wand: Running, clients: 
 
 
 def test_the_inspector_calls_a_tool_over_stdio(workspace: Path, clients: Clients) -> None:
-    printed = clients.inspect(str(COMMAND), "stdio", "--embedded", str(workspace), *CALL)
+    printed = clients.inspect(*stdio_command(workspace), *CALL)
     assert "hello" in json.dumps(json.loads(printed))
 
 

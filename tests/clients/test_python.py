@@ -10,7 +10,7 @@ import pytest
 from mcp import Client, StdioServerParameters
 from mcp.client.streamable_http import streamable_http_client
 
-from support.running import COMMAND, Running
+from support.running import Running, stdio_command
 
 ERAS = [("legacy", "2025-11-25"), ("auto", "2026-07-28"), ("2026-07-28", "2026-07-28")]
 
@@ -50,6 +50,7 @@ async def test_the_python_client_works_over_http(mode: str, version: str, wand: 
 
 @pytest.mark.parametrize(("mode", "version"), ERAS)
 async def test_the_python_client_works_over_stdio(mode: str, version: str, workspace: Path) -> None:
-    pipe = StdioServerParameters(command=str(COMMAND), args=["stdio", "--embedded", str(workspace)])
+    command, *words = stdio_command(workspace)
+    pipe = StdioServerParameters(command=command, args=words)
     async with Client(pipe, mode=mode) as client:
         await check(client, version)

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from support.clients import Clients
-from support.running import COMMAND, Running
+from support.running import Running, stdio_command
 
 SCRIPT = Path(__file__).with_name("client.mjs")
 ERAS = [("legacy", "2025-11-25"), ("auto", "2026-07-28"), ("modern", "2026-07-28")]
@@ -36,5 +36,5 @@ def test_the_typescript_client_works_over_http(
 def test_the_typescript_client_works_over_stdio(
     era: str, version: str, workspace: Path, clients: Clients
 ) -> None:
-    command = (COMMAND, "stdio", "--embedded", workspace)
+    command = stdio_command(workspace)
     check(clients.run(clients.node, SCRIPT, era, "stdio", *command), version)

@@ -8,8 +8,15 @@ from typing import Any, cast
 import pytest
 
 from support.tree import ROOT
+from wand_hostagent import cli as hostagent_cli
 from wand_hostagent import settings as hostagent_settings
+from wand_hostagent.launcher import profile
+from wand_hostagent.launcher.options import Options
+from wand_hostagent.launcher.protocol import LIMIT_NAMES
+from wand_hostagent.policy.model import Rule
 from wand_proto.errors import FAMILY
+from wand_server import cli as server_cli
+from wand_server import settings as server_settings
 from wand_server.model import ToolDescription
 from wand_server.ports import Host
 from wand_server.tools.registry import Registry
@@ -73,3 +80,38 @@ def keys(model: Any, prefix: str = "") -> Iterator[str]:
 
 def test_every_setting_of_the_host_agent_is_told() -> None:
     assert not missing(keys(hostagent_settings.Settings), section("settings.md", "The host agent"))
+
+
+def test_every_setting_of_the_server_is_told() -> None:
+    tables = server_settings.Settings.model_fields
+    names = (f"{table}.{key}" for table, about in tables.items() for key in model_keys(about.annotation))
+    assert not missing(names, section("settings.md", "The server"))
+
+
+def model_keys(model: Any) -> list[str]:
+    return list(model.model_fields)
+
+
+def test_every_key_of_a_profile_is_told() -> None:
+    text = section("settings.md", "A profile")
+    assert not [key for key in profile._KEYS if not re.search(rf"^\[?{key}\b", text, re.MULTILINE)]
+    assert not missing(iter(LIMIT_NAMES), text)
+
+
+def test_every_key_of_a_rule_is_told() -> None:
+    text = section("settings.md", "The policy")
+    assert not missing((key.name for key in dataclasses.fields(Rule) if key.name != "source"), text)
+
+
+@pytest.mark.parametrize("commands", [hostagent_cli.COMMANDS, server_cli.COMMANDS])
+def test_every_subcommand_is_told(commands: dict[str, tuple[str, ...]]) -> None:
+    text = (REFERENCE / "cli.md").read_text()
+    for name in commands:
+        assert re.search(rf"`wand-(server|hostagent) {name}`", text), name
+
+
+def test_every_option_of_the_launcher_is_told() -> None:
+    names = (field.name for field in dataclasses.fields(Options))
+    assert not [
+        name for name in names if f"`--{name.replace('_', '-')}" not in section("cli.md", "The launcher")
+    ]

@@ -42,11 +42,11 @@ def embedded(workspace: Path, state: Path) -> Iterator[Running]:
     try:
         printed = _read_until_ready(child, state.parent / "embedded.log")
         url = re.search(r"http://127\.0\.0\.1:\d+/mcp", printed)
-        key = re.search(r"wand_[A-Za-z0-9_-]{16,}", printed)
+        key = re.search(r"Bearer (wand_[A-Za-z0-9_-]{16,})", printed)
         assert url, printed
         assert key, printed
         yield Running(
-            url=url[0], key=key[0], workspace=workspace, state=state, printed=printed, pid=child.pid
+            url=url[0], key=key[1], workspace=workspace, state=state, printed=printed, pid=child.pid
         )
     finally:
         family = descendants(child.pid)
@@ -59,6 +59,12 @@ def embedded(workspace: Path, state: Path) -> Iterator[Running]:
             assert child.stdout is not None
             child.stdout.close()
     assert not still_alive(family)
+
+
+def stdio_command(workspace: Path) -> list[str]:
+    """The command that is a Wand of its own on stdin and stdout; its state lies beside the workspace."""
+    state = workspace.with_name(f"{workspace.name}-state")
+    return [str(COMMAND), "stdio", "--embedded", str(workspace), "--state", str(state)]
 
 
 def _read_until_ready(child: subprocess.Popen[bytes], log: Path) -> str:
