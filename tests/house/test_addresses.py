@@ -1,5 +1,6 @@
 """No file names a package registry, or a place on somebody's machine."""
 
+import re
 from pathlib import Path
 
 import pytest
@@ -24,11 +25,13 @@ PLACES = tuple(
 
 
 def lines_with(words: tuple[str, ...]) -> list[str]:
+    """Each line that holds one of the words, not as the end of a longer one."""
+    wanted = re.compile("|".join(rf"(?<!\w){re.escape(word)}" for word in words))
     return [
         f"{tree.name(path)}:{number}: {line.strip()[:120]}"
         for path in tree.committed()
         for number, line in enumerate(_text(path).splitlines(), start=1)
-        if any(word in line for word in words)
+        if wanted.search(line)
     ]
 
 
