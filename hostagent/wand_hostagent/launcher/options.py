@@ -1,6 +1,7 @@
 """The launcher's command line."""
 
 import argparse
+import pwd
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -28,7 +29,7 @@ def read(argv: Sequence[str]) -> Options:
     parser.add_argument("--socket", default="", help="where to listen; not needed with socket activation")
     parser.add_argument("--profiles", required=True, help="the folder of the profiles, NAME.toml")
     parser.add_argument("--ledger", required=True, help="the folder of the ledger")
-    parser.add_argument("--peer-uid", type=int, help="a user that may connect beside root and our own")
+    parser.add_argument("--peer-uid", type=_uid, help="a user that may connect beside root and our own")
     parser.add_argument("--ready-fd", type=int, help="write a byte to this descriptor when we listen")
     parser.add_argument("--development", action="store_true", help="commands may run as our own user")
     parser.add_argument(
@@ -37,3 +38,11 @@ def read(argv: Sequence[str]) -> Options:
         help="start even where a job's processes cannot be held together",
     )
     return Options(**vars(parser.parse_args(argv)))
+
+
+def _uid(text: str) -> int:
+    """A user's number; units of systemd know the name alone."""
+    try:
+        return int(text) if text.isascii() and text.isdigit() else pwd.getpwnam(text).pw_uid
+    except KeyError as error:
+        raise argparse.ArgumentTypeError(f"there is no user {text!r}") from error
