@@ -1,1 +1,170 @@
-"""Builds every part, opens the socket, stops in order."""
+"""Builds every part, opens the sockets, stops in order."""
+
+import argparse
+import asyncio
+import fcntl
+import logging
+import os
+import signal
+from collections.abc import AsyncIterator, Iterator, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager, contextmanager, suppress
+from dataclasses import dataclass
+from importlib.metadata import version
+from pathlib import Path
+
+from grpc import aio
+
+from wand_hostagent import sdnotify
+from wand_hostagent.backends.native import NativeBackend
+from wand_hostagent.filesystem.client import FileWorkers
+from wand_hostagent.gate import Gate
+from wand_hostagent.jobs import Jobs, Retention
+from wand_hostagent.launcherlink import LauncherLink
+from wand_hostagent.policy.load import PolicyFolder
+from wand_hostagent.service import corelog, listen
+from wand_hostagent.service.execution import Execution
+from wand_hostagent.service.files import Files
+from wand_hostagent.service.host import Facts, Host
+from wand_hostagent.service.intercept import Doorkeeper
+from wand_hostagent.settings import DEFAULT_PATH, Settings, load
+from wand_proto import logline, tls
+from wand_proto.errors import Conflict, Denied
+from wand_proto.v1 import execution_pb2_grpc, files_pb2_grpc, host_pb2_grpc
+
+_log = logging.getLogger("wand.hostagent.daemon")
+_OUT_SECONDS = 10.0  # how long the jobs of cancelled calls may take to be killed
+
+
+def main(words: Sequence[str]) -> int:
+    """Run the host agent until it is told to stop; the exit status."""
+    signal.signal(signal.SIGHUP, signal.SIG_IGN)  # until we know what to reload
+    parser = argparse.ArgumentParser(prog="wand-hostagent serve", description="Run the host agent.")
+    parser.add_argument("--settings", type=Path, default=DEFAULT_PATH, help="default: %(default)s")
+    parser.add_argument(
+        "--ready-fd", type=int, default=-1, help="a descriptor: told our addresses once we are ready"
+    )
+    asked = parser.parse_args(words)
+    settings = load(asked.settings)
+    with corelog.own_stderr():
+        logline.configure("hostagent", settings.log_level)
+        logging.getLogger("grpc").setLevel(logging.WARNING)  # it tells of every call
+        asyncio.run(serve(settings, asked.ready_fd))
+    return 0
+
+
+async def serve(settings: Settings, ready_fd: int = -1) -> None:
+    """Serve until SIGTERM or SIGINT; SIGHUP reads the policy again."""
+    stop = asyncio.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        asyncio.get_running_loop().add_signal_handler(number, stop.set)
+    with corelog.gathered():
+        async with _parts(settings) as parts, _counter(settings, parts) as addresses:
+            asyncio.get_running_loop().add_signal_handler(signal.SIGHUP, _reload, parts.policy)
+            digest = parts.gate.policy_digest
+            _log.info("host agent ready", extra={"addresses": addresses, "policy": digest})
+            _say_ready(ready_fd, addresses)
+            sdnotify.ready(f"listening at {', '.join(addresses)}")
+            await _stay(stop)
+
+
+async def _stay(stop: asyncio.Event) -> None:
+    """Be alive until told to stop."""
+    alive = asyncio.create_task(sdnotify.stay_alive(), name="watchdog")
+    try:
+        await stop.wait()
+    finally:
+        _log.info("host agent stops")
+        sdnotify.stopping()
+        alive.cancel()
+        await asyncio.gather(alive, return_exceptions=True)
+
+
+@dataclass(frozen=True, slots=True)
+class _Parts:
+    """What stands behind the counter."""
+
+    policy: PolicyFolder
+    link: LauncherLink
+    jobs: Jobs
+    gate: Gate
+
+    def facts(self) -> Facts:
+        return Facts(
+            jobs_running=self.jobs.running, jobs_ceiling=self.jobs.max_jobs, launcher_up=self.link.is_up
+        )
+
+
+@asynccontextmanager
+async def _parts(settings: Settings) -> AsyncIterator[_Parts]:
+    """Every part behind the counter, each handed what it needs; closed in the opposite order."""
+    policy = PolicyFolder(settings.policy_directory, development=settings.development)
+    kept = Retention(
+        jobs=settings.kept.jobs, seconds=settings.kept.seconds, disk_bytes=settings.kept.disk_bytes
+    )
+    async with AsyncExitStack() as stack:
+        stack.enter_context(_alone(settings.spool_directory))
+        link = await stack.enter_async_context(LauncherLink.open(settings.launcher_socket))
+        native = NativeBackend(link)
+        jobs = await stack.enter_async_context(
+            Jobs.open(settings.spool_directory, native, max_jobs=settings.max_jobs, retention=kept)
+        )
+        files = FileWorkers(link)
+        stack.push_async_callback(files.aclose)
+        yield _Parts(policy, link, jobs, Gate(policy, link, jobs, {native.name: native}, files))
+
+
+def _reload(policy: PolicyFolder) -> None:
+    """Read the policy again; a broken one denies everything until the next time, and says so."""
+    sdnotify.reloading()
+    policy.reload()
+    sdnotify.ready("policy read again")
+
+
+@asynccontextmanager
+async def _counter(settings: Settings, parts: _Parts) -> AsyncIterator[list[str]]:
+    """The server of gRPC, started; in the end calls get a grace, then are cancelled, their jobs killed."""
+    doorkeeper = Doorkeeper(settings.peers)
+    server = aio.server(interceptors=[doorkeeper], options=listen.OPTIONS)
+    host = Host(parts.gate, parts.facts, version("wand-hostagent"))
+    execution_pb2_grpc.add_ExecutionServicer_to_server(Execution(parts.gate), server)
+    files_pb2_grpc.add_FilesServicer_to_server(Files(parts.gate), server)
+    host_pb2_grpc.add_HostServicer_to_server(host, server)
+    identity = tls.Identity(settings.tls.ca, settings.tls.certificate, settings.tls.key)
+    addresses: list[str] = []
+    try:
+        for address in settings.listen:
+            credentials = tls.server_credentials(identity)  # each watches the files for one address alone
+            addresses += [listen.add(server, address, credentials)]
+        await server.start()
+        yield addresses
+    finally:
+        await server.stop(settings.stop_seconds)
+        if not await doorkeeper.everybody_out(_OUT_SECONDS):
+            _log.error("calls left behind")
+        listen.remove_sockets(addresses)
+
+
+@contextmanager
+def _alone(folder: Path) -> Iterator[None]:
+    """The folder, made where it is missing, for us alone: two host agents would remove each other's files."""
+    try:
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    except OSError as error:
+        raise Denied(f"{folder} cannot be used: {error.strerror}", hint="it must be ours to write") from error
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        yield
+    except BlockingIOError as error:
+        raise Conflict(f"another host agent uses {folder}", hint="stop it, or set spool_directory") from error
+    finally:
+        os.close(descriptor)
+
+
+def _say_ready(descriptor: int, addresses: Sequence[str]) -> None:
+    """Tell who started us, who then may go away."""
+    if descriptor >= 0:
+        with suppress(OSError):
+            os.write(descriptor, "".join(f"{address}\n" for address in addresses).encode())
+        with suppress(OSError):
+            os.close(descriptor)

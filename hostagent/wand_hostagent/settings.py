@@ -22,16 +22,15 @@ class Tls:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Jobs:
-    """How many jobs may run at once, and how much of ended ones is kept for reading on."""
+class Kept:
+    """How much of ended jobs is kept for reading on: the oldest go first."""
 
-    running: int = 64
-    kept: int = 256
-    kept_seconds: float = 3600.0
-    kept_bytes: int = 4 * 1024**3
+    jobs: int = 256
+    seconds: float = 3600.0
+    disk_bytes: int = 2 * 1024**3
 
     def __post_init__(self) -> None:
-        for name in ("running", "kept", "kept_seconds", "kept_bytes"):
+        for name in ("jobs", "seconds", "disk_bytes"):
             if not 0 < getattr(self, name) < 2**53:
                 raise ValueError(f"{name} must be above 0")
 
@@ -48,7 +47,8 @@ class Settings:
     launcher_socket: Path = Path("/run/wand-launcher/launcher.sock")
     policy_directory: Path = Path("/etc/wand/policy.d")
     spool_directory: Path = Path("/var/lib/wand-hostagent/spool")
-    jobs: Jobs = field(default_factory=Jobs)
+    max_jobs: int = 64  # at once
+    kept: Kept = field(default_factory=Kept)
     stop_seconds: float = 5.0  # how long calls that are being served may go on after SIGTERM
     log_level: Literal["debug", "info", "warning", "error"] = "info"
     development: bool = False  # files may belong to our own user instead of root
@@ -63,6 +63,8 @@ class Settings:
                 raise ValueError(
                     f"peers holds {peer!r}; each must be a whole URI, as {_URI_START}wand.internal/server/x"
                 )
+        if not 1 <= self.max_jobs <= 4096:
+            raise ValueError("max_jobs must be from 1 to 4096")
         if not 0 <= self.stop_seconds <= 600:
             raise ValueError("stop_seconds must be from 0 to 600")
 

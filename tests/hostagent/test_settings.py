@@ -53,8 +53,9 @@ def test_relative_paths_start_at_the_file_s_folder(tmp_path: Path) -> None:
         ('development = "yes"', "development"),
         ("[tls]\nkye = 'x'", "tls.kye"),
         ("[tls]\nkey = 1", "tls.key"),
-        ("[jobs]\nrunning = 0", "running"),
-        ("[jobs]\nkept_seconds = inf", "kept_seconds"),
+        ("max_jobs = 0", "max_jobs"),
+        ("[kept]\njobs = 0", "jobs"),
+        ("[kept]\nseconds = inf", "seconds"),
         ("listen = 7443 7444", "line 1"),
     ],
 )

@@ -33,17 +33,13 @@ OPTIONS: Sequence[tuple[str, int]] = (
 )
 
 
-def listen(server: aio.Server, addresses: Sequence[str], credentials: grpc.ServerCredentials) -> list[str]:
-    """Have the server listen at every address; the addresses, with the port where 0 asked for any.
+def add(server: aio.Server, address: str, credentials: grpc.ServerCredentials) -> str:
+    """Have the server listen at the address too; the address, with its port where 0 asked for any.
 
     Raises:
         Conflict: somebody else listens there.
         Denied, NotFound, Unavailable: the address cannot be used.
     """
-    return [_listen(server, address, credentials) for address in addresses]
-
-
-def _listen(server: aio.Server, address: str, credentials: grpc.ServerCredentials) -> str:
     if address.startswith("unix:"):
         check_free(Path(address.removeprefix("unix:")))
     with _umask(_SOCKET_UMASK):

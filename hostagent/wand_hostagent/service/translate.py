@@ -1,10 +1,11 @@
 """Messages of the wire read into values, and values made into messages: jobs and what becomes of them."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict
-from typing import Any, Literal
+from typing import Any
 
 from wand_hostagent.model import Event, Exited, Job, Limits, Output, Reason, Started
+from wand_hostagent.runs import JobSummary, OutputPart, StreamName
 from wand_hostagent.service import fields
 from wand_proto.errors import Invalid
 from wand_proto.v1 import execution_pb2 as wire
@@ -20,7 +21,6 @@ DEFAULT_READ_BYTES = 64 * 1024
 MOST_SECONDS = 1e9
 MOST_SIGNAL = 64  # SIGRTMAX, signal(7)
 
-StreamName = Literal["stdout", "stderr"]
 STREAMS: Mapping[int, StreamName] = {wire.STREAM_STDOUT: "stdout", wire.STREAM_STDERR: "stderr"}
 _STREAM_NUMBERS = {"stdout": wire.STREAM_STDOUT, "stderr": wire.STREAM_STDERR}
 _REASONS = {reason: wire.Reason.Value(f"REASON_{reason.name}") for reason in Reason}
@@ -177,6 +177,28 @@ def exited_to_wire(exited: Exited) -> wire.Exited:
         peak_memory_bytes=exited.peak_memory_bytes,
         stdout_bytes=exited.stdout_bytes,
         stderr_bytes=exited.stderr_bytes,
+    )
+
+
+def part_to_wire(part: OutputPart) -> wire.ReadOutputReply:
+    return wire.ReadOutputReply(
+        data=part.data, offset=part.offset, total_bytes=part.total_bytes, running=part.running
+    )
+
+
+def jobs_to_wire(jobs: Iterable[JobSummary]) -> wire.ListJobsReply:
+    return wire.ListJobsReply(jobs=map(_summary_to_wire, jobs))
+
+
+def _summary_to_wire(job: JobSummary) -> wire.JobSummary:
+    return wire.JobSummary(
+        job=job.job,
+        backend=job.backend,
+        profile=job.profile,
+        argv=job.argv,
+        started_unix_seconds=job.started_unix_seconds,
+        running=job.running,
+        exited=exited_to_wire(job.exited) if job.exited else None,
     )
 
 

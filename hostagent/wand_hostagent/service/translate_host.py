@@ -1,0 +1,107 @@
+"""Messages of the wire read into values, and values made into messages: the host and its policy."""
+
+from collections.abc import Iterable
+
+from wand_hostagent.hostinfo import Info, Status
+from wand_hostagent.model import Job
+from wand_hostagent.policy.model import Permit, Refusal
+from wand_hostagent.reports import Guarantee, ProfileReport, ProfilesReport
+from wand_hostagent.service import fields
+from wand_hostagent.service.translate import limits_to_wire, shell_from_wire, words_from_wire
+from wand_proto.errors import Invalid
+from wand_proto.v1 import host_pb2 as wire
+from wand_proto.v1 import types_pb2 as words
+
+MOST_NAMES = 64
+
+
+# -- from the wire ---------------------------------------------------------------------------------------
+
+
+def names_from_wire(untrusted: wire.FindCommandRequest) -> tuple[str, ...]:
+    """Read the names of programs to look for."""
+    count = len(untrusted.names)
+    if not 1 <= count <= MOST_NAMES:
+        raise Invalid(f"has {count} entries; it must have from 1 to {MOST_NAMES}", field="names")
+    return tuple(fields.path(name, f"names[{place}]") for place, name in enumerate(untrusted.names))
+
+
+def question_from_wire(untrusted: wire.ExplainRequest, job: str) -> Job:
+    """Read the job about which the policy is asked."""
+    if bool(untrusted.argv) == bool(untrusted.shell):
+        wrong = "both are given" if untrusted.shell else "neither is given"
+        raise Invalid(f"{wrong}: ask about argv or about shell", field="argv")
+    argv = shell_from_wire(untrusted.shell) if untrusted.shell else words_from_wire(untrusted.argv, "argv")
+    directory = fields.path(untrusted.directory, "directory", empty=True)
+    return Job(id=job, argv=argv, shell=bool(untrusted.shell), directory=directory)
+
+
+# -- to the wire -----------------------------------------------------------------------------------------
+
+
+def info_to_wire(info: Info, profile: ProfileReport | None, version: str) -> wire.InfoReply:
+    return wire.InfoReply(
+        hostname=info.hostname,
+        os_name=info.os_name,
+        kernel=info.kernel,
+        architecture=info.architecture,
+        cpus=info.cpus,
+        memory_bytes=info.memory_bytes,
+        boot_unix_seconds=info.boot_unix_seconds,
+        timezone=info.timezone,
+        workspace=profile.workspace if profile else "",
+        run_as=profile.run_as if profile else "",
+        version=version,
+        shells=info.shells,
+    )
+
+
+def status_to_wire(status: Status) -> wire.StatusReply:
+    """What the kernel says; what the host agent knows of itself is filled in by who serves the call."""
+    return wire.StatusReply(
+        load_1m=status.load[0],
+        load_5m=status.load[1],
+        load_15m=status.load[2],
+        cpu_percent=status.cpu_percent,
+        memory_total_bytes=status.memory_total_bytes,
+        memory_available_bytes=status.memory_available_bytes,
+        swap_total_bytes=status.swap_total_bytes,
+        swap_free_bytes=status.swap_free_bytes,
+        disks=[
+            wire.Disk(path=disk.path, total_bytes=disk.total_bytes, free_bytes=disk.free_bytes)
+            for disk in status.disks
+        ],
+        uptime_seconds=status.uptime_seconds,
+    )
+
+
+def verdict_to_wire(verdict: Permit | Refusal) -> wire.ExplainReply:
+    if isinstance(verdict, Permit):
+        message = f"permitted, with the profile {verdict.profile}" if verdict.profile else "permitted"
+        return wire.ExplainReply(permitted=True, rule=verdict.rule, message=message)
+    return wire.ExplainReply(
+        permitted=False,
+        rule=verdict.rule,
+        source=verdict.source,
+        message=verdict.message,
+        hint=verdict.hint,
+    )
+
+
+def profiles_to_wire(report: ProfilesReport) -> wire.ProfilesReply:
+    guarantees = guarantees_to_wire(report.guarantees)
+    profiles = [
+        wire.ProfileSummary(
+            name=profile.name,
+            workspace=profile.workspace,
+            run_as=profile.run_as,
+            limits=limits_to_wire(profile.limits),
+            guarantees=guarantees,
+        )
+        for profile in report.profiles
+    ]
+    return wire.ProfilesReply(profiles=profiles, default_profile=report.default)
+
+
+def guarantees_to_wire(guarantees: Iterable[Guarantee]) -> list[words.Guarantee]:
+    return [words.Guarantee(name=one.name, enforced=one.enforced, detail=one.detail) for one in guarantees]

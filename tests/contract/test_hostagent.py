@@ -1,0 +1,133 @@
+"""A real host agent and a real launcher, asked over the wire as the server asks."""
+
+import asyncio
+import hashlib
+from collections.abc import AsyncIterator, Iterator
+from typing import Any
+
+import pytest
+
+from support import hostagent
+from support.hostagent import Wand, asking, command, failure, followed, processes, shell
+from support.waiting import until
+from wand_proto import errors
+from wand_proto.v1 import execution_pb2 as wire
+from wand_proto.v1.execution_pb2_grpc import ExecutionStub
+
+MIB = 1024 * 1024
+STDOUT, STDERR = wire.STREAM_STDOUT, wire.STREAM_STDERR
+
+
+@pytest.fixture
+def wand() -> Iterator[Wand]:
+    with hostagent.running() as running:
+        yield running
+
+
+@pytest.fixture
+async def execution(wand: Wand) -> AsyncIterator[Any]:
+    async with wand.channel() as channel:
+        yield ExecutionStub(channel)
+
+
+@pytest.mark.parametrize("link", ["unix", "tcp"])
+async def test_a_command_s_output_and_status_come_back_over_either_link(wand: Wand, link: str) -> None:
+    async with wand.channel(getattr(wand, link)) as channel:
+        execution: Any = ExecutionStub(channel)
+        asked = shell("echo out; echo err >&2; exit 3")
+        output, exited = await followed(execution.Run(asked, metadata=asking()))
+
+    assert output == {STDOUT: b"out\n", STDERR: b"err\n"}
+    assert (exited.reason, exited.exit_code) == (wire.REASON_EXITED, 3)
+
+
+async def test_stdin_environment_and_directory_reach_the_command(wand: Wand, execution: Any) -> None:
+    (wand.workspace / "inside").mkdir()
+    asked = shell("cat; echo $CI; pwd", stdin=b"a\0b\n", environment={"CI": "1"}, directory="inside")
+
+    output, _ = await followed(execution.Run(asked, metadata=asking()))
+
+    assert output[STDOUT] == b"a\0b\n1\n%s/inside\n" % bytes(wand.workspace)
+
+
+async def test_a_denial_arrives_as_denied_with_its_hint_and_is_recorded(wand: Wand, execution: Any) -> None:
+    error = await failure(followed(execution.Run(command("forbidden"), metadata=asking())))
+
+    assert type(error) is errors.Denied
+    assert "anything else is permitted" in error.hint
+    assert wand.recorded("refused")
+
+
+@pytest.mark.parametrize(
+    ("asked", "kind", "field"),
+    [
+        (command("echo", "a\0b"), errors.Invalid, "argv.words[1]"),
+        (command("no-such-program"), errors.NotFound, "argv"),
+        (command("true", directory="no-such-folder"), errors.NotFound, "directory"),
+        (command("true", directory="/"), errors.Denied, "directory"),
+        (command("true", environment={"LD_PRELOAD": "x"}), errors.Denied, "environment"),
+        (command("true", backend="moon"), errors.Invalid, "backend"),
+    ],
+)
+async def test_what_cannot_run_is_refused_by_its_field(
+    execution: Any, asked: wire.RunRequest, kind: type[errors.WandError], field: str
+) -> None:
+    error = await failure(followed(execution.Run(asked, metadata=asking())))
+
+    assert (type(error), error.field.partition("[")[0]) == (kind, field.partition("[")[0])
+
+
+async def test_64_mib_of_output_arrive_whole(execution: Any) -> None:
+    asked = shell("head -c 67108864 /dev/zero | tr '\\0' x")
+
+    output, exited = await followed(execution.Run(asked, metadata=asking()))
+
+    assert exited.stdout_bytes == 64 * MIB
+    assert hashlib.sha256(output[STDOUT]).digest() == hashlib.sha256(b"x" * 64 * MIB).digest()
+
+
+async def test_a_client_that_goes_away_kills_the_whole_tree(wand: Wand, execution: Any) -> None:
+    call = execution.Run(shell(f"sleep {wand.mark} & echo on; sleep {wand.mark}"), metadata=asking())
+    events = aiter(call)
+    await said(events, b"on\n")
+    assert len(processes(wand.mark)) >= 2
+
+    call.cancel()
+
+    await until(lambda: not processes(wand.mark))
+    await until(lambda: wand.recorded("end"))
+
+
+async def test_a_client_that_goes_away_at_once_leaves_nothing(wand: Wand, execution: Any) -> None:
+    calls = [execution.Run(command("sleep", wand.mark), metadata=asking()) for _ in range(20)]
+    for place, call in enumerate(calls):
+        await asyncio.sleep(place * 0.0005)  # from before the request is read until after the start
+        call.cancel()
+
+    await until(lambda: not processes(wand.mark))
+    _, exited = await followed(execution.Run(command("true"), metadata=asking()))
+    assert exited.reason == wire.REASON_EXITED
+    assert not processes(wand.mark)
+
+
+async def test_a_client_that_does_not_read_makes_the_command_wait(wand: Wand, execution: Any) -> None:
+    done = wand.workspace / "done"
+    call = execution.Run(shell(f"head -c 67108864 /dev/zero; touch {done}"), metadata=asking())
+    events = aiter(call)
+    await anext(events)  # Started, and nothing more
+
+    await followed(execution.Run(command("sleep", "1.5"), metadata=asking()))
+
+    assert not done.exists()
+    assert wand.agent.memory_bytes() < 100 * MIB
+    _, exited = await followed(events)
+    assert exited.stdout_bytes == 64 * MIB
+    assert done.exists()
+
+
+async def said(events: Any, wanted: bytes) -> None:
+    """Wait until stdout has brought it."""
+    text = b""
+    async with asyncio.timeout(20):
+        while wanted not in text:
+            text += (await anext(events)).output.data
