@@ -1,27 +1,14 @@
-"""The official Python client, in both eras, over HTTP and stdio; and an agent's day with this repository."""
+"""The official Python client, in both eras, over HTTP and stdio."""
 
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
 from pathlib import Path
-from typing import Any
 
-import httpx2
 import pytest
 from mcp import Client, StdioServerParameters
-from mcp.client.streamable_http import streamable_http_client
 
+from support.agent import over_http
 from support.running import Running, stdio_command
 
 ERAS = [("legacy", "2025-11-25"), ("auto", "2026-07-28"), ("2026-07-28", "2026-07-28")]
-
-
-@asynccontextmanager
-async def over_http(wand: Running, mode: Any) -> AsyncIterator[Client]:
-    async with (
-        httpx2.AsyncClient(headers=wand.headers, timeout=60) as http,
-        Client(streamable_http_client(wand.url, http_client=http), mode=mode) as client,
-    ):
-        yield client
 
 
 async def check(client: Client, version: str) -> None:

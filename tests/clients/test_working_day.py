@@ -1,0 +1,68 @@
+"""An agent's day with this very repository: run its tests, search it, change it; then look at the ledger."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+from mcp import Client
+
+from support.agent import over_http
+from support.running import embedded
+from support.tree import ROOT
+
+ERRORS = "proto/wand_proto/errors.py"
+SEARCH = {"pattern": "^class WandError", "name_glob": "*.py"}
+EDIT = {"old_text": "class WandError(Exception)", "new_text": "class WandError(ValueError)"}
+
+
+@pytest.fixture
+def clone(tmp_path: Path) -> Path:
+    argv: list[str | Path] = [
+        "git",
+        "-c",
+        "safe.directory=*",
+        "clone",
+        "-q",
+        "--no-local",
+        ROOT,
+        tmp_path / "wand",
+    ]
+    subprocess.run(argv, check=True)
+    return tmp_path / "wand"
+
+
+async def test_an_agent_tests_searches_and_edits_a_clone_of_this_repository(clone: Path) -> None:
+    with embedded(clone, clone.with_name("state")) as wand:
+        async with over_http(wand, "auto") as client:
+            await run_tests(client)
+            found = await object_of(client, "search_files", SEARCH)
+            changed = await object_of(client, "write_file", {"path": ERRORS, "edits": [EDIT]})
+        events = [json.loads(line)["event"] for line in (wand.state / "ledger" / "ledger.jsonl").open()]
+    assert [match["path"] for match in found["matches"]] == [ERRORS]
+    assert "+class WandError(ValueError)" in changed["diff"]
+    assert "class WandError(ValueError)" in (clone / ERRORS).read_text()
+    assert {"start", "run", "worker", "file"} <= set(events)
+
+
+async def run_tests(client: Client) -> None:
+    """Run the tests of wand_proto, and see them pass one after the other while they run."""
+    told: list[str] = []
+
+    async def on_progress(progress: float, total: float | None, message: str | None) -> None:
+        told.append(message or "")
+
+    argv = [sys.executable, "-m", "pytest", "-v", "-p", "no:cacheprovider", "tests/proto"]
+    ran = await client.call_tool("execute_command", {"argv": argv}, progress_callback=on_progress)
+    assert ran.structured_content is not None
+    assert ran.structured_content["exit_code"] == 0, ran.structured_content["stdout"]
+    assert any("PASSED" in message for message in told)
+
+
+async def object_of(client: Client, tool: str, arguments: dict[str, Any]) -> dict[str, Any]:
+    result = await client.call_tool(tool, arguments)
+    assert not result.is_error, result.content
+    assert isinstance(result.structured_content, dict)
+    return result.structured_content
