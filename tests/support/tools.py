@@ -27,7 +27,7 @@ def described(name: str, *, read_only: bool = True) -> ToolDescription:
 @dataclass
 class FakeTools:
     """echo; count tells progress, flood never stops telling; slow waits to be let go; denied and broken fail;
-    big answers at length.
+    big answers at length, odd with what JSON cannot say.
     """
 
     calls: list[tuple[str, dict[str, Any], Call]] = field(default_factory=list)
@@ -42,6 +42,7 @@ class FakeTools:
         described("broken"),
         described("big"),
         described("flood"),
+        described("odd"),
     )
 
     def describe(self) -> tuple[ToolDescription, ...]:
@@ -76,6 +77,11 @@ class FakeTools:
 
     async def _broken(self, arguments: dict[str, Any], call: Call) -> ToolResult:
         raise RuntimeError("the secret is 1234")
+
+    async def _odd(self, arguments: dict[str, Any], call: Call) -> ToolResult:
+        return ToolResult(
+            text="odd", structured={"value": float("nan") if arguments.get("nan") else "\udcff"}
+        )
 
     async def _flood(self, arguments: dict[str, Any], call: Call) -> ToolResult:
         try:

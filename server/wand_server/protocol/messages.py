@@ -1,9 +1,9 @@
-"""Reads one JSON-RPC message from bytes, or says what is wrong with it."""
+"""One JSON-RPC message from bytes, or what is wrong with it; and back to bytes."""
 
 from dataclasses import dataclass
 from typing import Any
 
-from pydantic_core import from_json
+from pydantic_core import from_json, to_json
 
 from wand_server.protocol.failures import INVALID_REQUEST, PARSE_ERROR, MessageId, ProtocolFailure
 
@@ -58,6 +58,23 @@ def read(untrusted: bytes) -> Message:
     return _message(body)
 
 
+def write(message: dict[str, Any]) -> bytes:
+    """The message as JSON, whatever is in it."""
+    try:
+        return to_json(message, inf_nan_mode="null")
+    except ValueError:
+        return to_json(_plain(message), inf_nan_mode="null")
+
+
+def sayable(body: dict[str, Any]) -> dict[str, Any]:
+    """The body, or where JSON cannot say it (half a character from a file's name, say) the nearest to it."""
+    try:
+        to_json(body)
+    except ValueError:
+        return {str(key): _plain(value) for key, value in body.items()}
+    return body
+
+
 def meta(params: dict[str, Any] | None) -> dict[str, Any]:
     """The `_meta` of a message, empty where it has none."""
     found = params.get("_meta") if params else None
@@ -100,3 +117,15 @@ def _is_deeper(value: Any, levels: int) -> bool:
 def _inside(value: Any) -> list[Any]:
     children = value.values() if isinstance(value, dict) else value
     return [child for child in children if isinstance(child, dict | list)]
+
+
+def _plain(value: Any) -> Any:
+    match value:
+        case dict():
+            return {_plain(str(key)): _plain(inner) for key, inner in value.items()}
+        case list() | tuple():
+            return [_plain(inner) for inner in value]
+        case None | bool() | int() | float():
+            return value
+        case _:
+            return str(value).encode(errors="replace").decode()

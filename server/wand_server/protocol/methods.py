@@ -11,7 +11,7 @@ from wand_proto.context import REQUEST_ID, new_request_id
 from wand_proto.errors import Exhausted, WandError
 from wand_server.model import Call, Principal, Progress, ToolDescription, ToolResult
 from wand_server.ports import Tools
-from wand_server.protocol import failures
+from wand_server.protocol import failures, messages
 from wand_server.protocol.failures import INVALID_PARAMS, ProtocolFailure
 
 log = logging.getLogger(__name__)
@@ -137,7 +137,7 @@ def _rising(tell: Progress) -> Progress:
         nonlocal last
         if progress > last:
             last = progress
-            await tell(progress, total, message)
+            await tell(progress, total, message.encode(errors="replace").decode())
 
     return tell_if_risen
 
@@ -170,4 +170,4 @@ def _wire_result(result: ToolResult) -> dict[str, Any]:
     wire["resultType"] = "complete"  # dropped again for clients of the handshake era
     if result.structured or not result.is_error:
         wire["structuredContent"] = result.structured
-    return wire
+    return messages.sayable(wire)

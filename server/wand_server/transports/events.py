@@ -8,8 +8,7 @@ from collections import deque
 from collections.abc import Awaitable, Callable
 from typing import Any
 
-from pydantic_core import to_json
-
+from wand_server.protocol import messages
 from wand_server.transports import replies
 
 EVENTS_CEILING = 512
@@ -78,7 +77,7 @@ class EventLog:
                 await write(replies.PING)
 
     def _put(self, message: dict[str, Any]) -> None:
-        body = to_json(message)
+        body = messages.write(message)
         self._last += 1
         self._events.append((self._last, body))
         self._bytes += len(body)

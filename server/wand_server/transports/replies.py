@@ -6,9 +6,8 @@ from contextlib import asynccontextmanager
 from typing import Any
 
 from aiohttp import web
-from pydantic_core import to_json
 
-from wand_server.protocol import failures
+from wand_server.protocol import failures, messages
 from wand_server.protocol.failures import INVALID_REQUEST, MessageId, ProtocolFailure
 
 PING_SECONDS = 15.0  # silence after which a stream says that it lives
@@ -39,7 +38,7 @@ class Refused(Exception):
 
 def as_json(body: Any, status: int = 200, headers: dict[str, str] | None = None) -> web.Response:
     """A JSON body."""
-    return web.Response(body=to_json(body), status=status, content_type=JSON_TYPE, headers=headers)
+    return web.Response(body=messages.write(body), status=status, content_type=JSON_TYPE, headers=headers)
 
 
 def failed(failure: ProtocolFailure, request_id: MessageId = None) -> web.Response:

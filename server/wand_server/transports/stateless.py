@@ -5,10 +5,9 @@ import logging
 from typing import Any
 
 from aiohttp import web
-from pydantic_core import to_json
 
 from wand_server.model import Principal
-from wand_server.protocol import failures
+from wand_server.protocol import failures, messages
 from wand_server.protocol.exchange import Exchange
 from wand_server.protocol.failures import INVALID_REQUEST, ProtocolFailure
 from wand_server.protocol.kernel import VERSION_HEADER, Kernel
@@ -32,7 +31,7 @@ class Reply:
     async def notify(self, message: dict[str, Any]) -> None:
         """Send a notification before the answer; to a client that is gone, nothing."""
         try:
-            await self._write(replies.event(to_json(message)))
+            await self._write(replies.event(messages.write(message)))
         except ConnectionError:
             log.debug("notification dropped")  # the call's cancellation is on its way
 
@@ -41,7 +40,7 @@ class Reply:
         await self.hush()
         if self._stream is None:
             return replies.as_json(body, status)
-        await self._write(replies.event(to_json(body)))
+        await self._write(replies.event(messages.write(body)))
         await replies.end_stream(self._request, self._stream)
         return self._stream
 

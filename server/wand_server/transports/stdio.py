@@ -13,8 +13,6 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
-from pydantic_core import to_json
-
 from wand_proto.errors import Conflict, Denied, Exhausted, WandError
 from wand_server.model import Principal
 from wand_server.protocol import failures, messages
@@ -135,7 +133,7 @@ class Conversation:
     async def fail(self, why: ProtocolFailure) -> None:
         """Answer with an error; a client that is gone needs none."""
         with contextlib.suppress(ConnectionError):
-            await self.send(to_json(failures.error(why)), None)
+            await self.send(messages.write(failures.error(why)), None)
 
     async def _lines(self) -> AsyncIterator[bytes]:
         while True:

@@ -3,6 +3,8 @@
 import json
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from wand_server.protocol import messages
 from wand_server.protocol.failures import INVALID_REQUEST, PARSE_ERROR, ProtocolFailure
@@ -45,3 +47,23 @@ def test_a_field_that_is_wrong_is_named(key: str) -> None:
 def test_a_number_of_any_length_is_refused_or_read_but_does_not_hang() -> None:
     with pytest.raises(ProtocolFailure):
         messages.read(b'{"jsonrpc":"2.0","id":' + b"9" * 100_000 + b',"method":"m"}')
+
+
+JSON = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.text(max_size=5),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=5), inner, max_size=3),
+    max_leaves=8,
+)
+FIELDS = st.fixed_dictionaries(
+    {}, optional={name: JSON | st.just("2.0") for name in ("jsonrpc", "id", "method", "params", "result")}
+)
+
+
+@given(st.binary(max_size=200) | st.builds(lambda body: json.dumps(body).encode(), FIELDS | JSON))
+def test_whatever_comes_is_read_or_refused(untrusted: bytes) -> None:
+    try:
+        message = messages.read(untrusted)
+    except ProtocolFailure as why:
+        assert why.status == 400  # noqa: PT017 - both ends are right
+    else:
+        assert isinstance(message, Request | Notification | Response)

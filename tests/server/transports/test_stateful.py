@@ -197,6 +197,16 @@ async def test_a_failed_initialize_leaves_no_session(server: Edge) -> None:
         assert "Mcp-Session-Id" not in response.headers
 
 
+async def test_a_version_that_is_no_text_is_refused(server: Edge) -> None:
+    session = await server.initialize()
+
+    status, body = await server.ask(
+        json=legacy("ping"), headers={**session, "MCP-Protocol-Version": "\udcff"}
+    )
+
+    assert (status, body["error"]["code"]) == (400, -32022)
+
+
 @pytest.mark.parametrize("last", ["zz_1", "g_x", "_", "g"])
 async def test_an_event_that_never_was_is_no_place_to_go_on(server: Edge, last: str) -> None:
     session = await server.initialize()

@@ -41,7 +41,16 @@ async def test_tools_are_listed_in_order_with_their_annotations(server: Edge) ->
     _, body = await server.ask(**server.modern("tools/list"))
 
     tools = body["result"]["tools"]
-    assert [tool["name"] for tool in tools] == ["echo", "count", "slow", "denied", "broken", "big", "flood"]
+    assert [tool["name"] for tool in tools] == [
+        "echo",
+        "count",
+        "slow",
+        "denied",
+        "broken",
+        "big",
+        "flood",
+        "odd",
+    ]
     assert tools[2]["annotations"] == {
         "title": "Slow",
         "readOnlyHint": False,
@@ -112,6 +121,20 @@ async def test_a_broken_tool_tells_nothing_but_an_id(server: Edge) -> None:
     assert body["error"]["code"] == -32603
     assert body["error"]["data"] == {"request": request_id}
     assert "1234" not in str(body)
+
+
+async def test_what_json_cannot_say_is_said_as_near_as_it_can(server: Edge) -> None:
+    _, number = await server.ask(**server.call("odd", {"nan": True}))
+    _, text = await server.ask(**server.call("odd"))
+
+    assert number["result"]["structuredContent"] == {"value": None}
+    assert text["result"]["structuredContent"] == {"value": "?"}
+
+
+async def test_a_header_that_is_no_text_is_refused(server: Edge) -> None:
+    status, body = await server.ask(**server.call("echo", None, **{"MCP-Protocol-Version": "\udcff"}))
+
+    assert (status, body["error"]["code"]) == (400, -32020)
 
 
 async def test_an_unknown_tool_is_answered_with_the_nearest(server: Edge) -> None:

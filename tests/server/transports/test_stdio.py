@@ -186,6 +186,15 @@ async def test_failures_are_told_as_over_http(path: Path) -> None:
     await line.close()
 
 
+async def test_what_json_cannot_say_is_said_as_near_as_it_can(path: Path) -> None:
+    line = await Line.to(path)
+
+    answer = await line.ask(call("odd"))
+
+    assert answer["result"]["structuredContent"] == {"value": "?"}
+    await line.close()
+
+
 async def test_there_are_only_so_many_requests_of_one_client(
     path: Path, tools: FakeTools, monkeypatch: pytest.MonkeyPatch
 ) -> None:
