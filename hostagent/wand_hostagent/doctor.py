@@ -2,6 +2,7 @@
 
 import argparse
 import asyncio
+import ctypes
 import os
 import sys
 from collections.abc import Callable, Iterator, Sequence
@@ -20,11 +21,11 @@ from wand_proto.errors import Denied, WandError
 
 _SOON = timedelta(days=14)
 _ANSWER_SECONDS = 5.0
-_KERNEL = (  # what to boot with, or to build into the kernel, stands last
-    ("Landlock", Path("/sys/kernel/security/lsm"), "landlock", "kernel 5.13 or newer, lsm=landlock,…"),
-    ("seccomp", Path("/proc/sys/kernel/seccomp/actions_avail"), "errno", "CONFIG_SECCOMP_FILTER"),
-    ("cgroup v2", Path("/sys/fs/cgroup/cgroup.controllers"), "", "systemd.unified_cgroup_hierarchy=1"),
-    ("process namespaces", Path("/proc/self/ns/pid"), "", "CONFIG_PID_NS"),
+_LANDLOCK_CREATE_RULESET, _LANDLOCK_VERSION = 444, 1  # landlock_create_ruleset(2)
+_KERNEL = (  # what to build into the kernel, or to boot with, stands last
+    ("seccomp", Path("/proc/sys/kernel/seccomp/actions_avail"), "CONFIG_SECCOMP_FILTER"),
+    ("cgroup v2", Path("/sys/fs/cgroup/cgroup.controllers"), "systemd.unified_cgroup_hierarchy=1"),
+    ("process namespaces", Path("/proc/self/ns/pid"), "CONFIG_PID_NS"),
 )  # fmt: skip
 
 
@@ -68,18 +69,24 @@ def examine(path: Path) -> Iterator[Finding]:
         return
     yield Finding(name="settings", is_good=True, says=str(path))
     yield from certificates(settings, datetime.now(UTC))
-    yield _tried("policy", lambda: _policy(settings))
-    yield _tried("spool", lambda: _spool(settings.spool_directory))
+    yield _tried("policy", lambda: _policy(settings), "wand-hostagent policy check")
+    yield _tried("spool", lambda: _spool(settings.spool_directory), "the host agent makes it at its start")
     yield from launcher(settings)
 
 
 def kernel() -> Iterator[Finding]:
     """What the kernel can do to confine a command."""
-    for name, path, word, hint in _KERNEL:
-        try:
-            is_there = word in path.read_text() if word else path.exists()
-        except OSError:
-            is_there = False
+    abi = ctypes.CDLL(None, use_errno=True).syscall(_LANDLOCK_CREATE_RULESET, None, 0, _LANDLOCK_VERSION)
+    says = f"ABI {abi}" if abi > 0 else os.strerror(ctypes.get_errno())
+    yield Finding(
+        name="Landlock",
+        is_good=abi > 0,
+        says=says,
+        hint="Linux 5.13 or newer, booted with lsm=landlock,…",
+        is_needed=False,
+    )
+    for name, path, hint in _KERNEL:
+        is_there = path.exists()
         says = "there" if is_there else "not found"
         yield Finding(name=name, is_good=is_there, says=says, hint=hint, is_needed=False)
 
@@ -87,7 +94,7 @@ def kernel() -> Iterator[Finding]:
 def certificates(settings: Settings, now: datetime) -> Iterator[Finding]:
     """Whether the certificates can be used, and for how long."""
     identity = tls.Identity(settings.tls.ca, settings.tls.certificate, settings.tls.key)
-    yield _tried("key", lambda: _fits(identity))
+    yield _tried("key", lambda: _fits(identity), "wand-hostagent pki show")
     for path in (identity.ca, identity.certificate):
         yield validity(path, now)
     yield Finding(
@@ -145,12 +152,12 @@ def _policy(settings: Settings) -> str:
 
 def _spool(folder: Path) -> str:
     if not folder.is_dir() or not os.access(folder, os.W_OK | os.X_OK):
-        raise Denied(f"{folder} is no folder of ours", hint="the host agent makes it when it starts")
+        raise Denied(f"{folder} is no folder that we may write")
     return str(folder)
 
 
-def _tried(name: str, look: Callable[[], str]) -> Finding:
+def _tried(name: str, look: Callable[[], str], hint: str) -> Finding:
     try:
         return Finding(name=name, is_good=True, says=look())
     except WandError as error:
-        return Finding(name=name, is_good=False, says=error.message, hint=error.hint)
+        return Finding(name=name, is_good=False, says=error.message, hint=error.hint or hint)
