@@ -16,6 +16,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Self
 
+import pytest
+
 import wand_hostagent
 from support.places import short_folder
 from wand_hostagent.launcher import protocol
@@ -24,6 +26,14 @@ PROGRAM = Path(wand_hostagent.__file__).parent / "launcher"
 SECONDS = 20.0
 NO_LIMITS: Mapping[str, float] = {}
 _ids = itertools.count()
+
+
+def _can_be_others() -> bool:
+    """Whether this is root, and not one who is alone in a user namespace."""
+    return os.geteuid() == 0 and int(Path("/proc/self/uid_map").read_text().split()[2]) > 65535
+
+
+needs_root = pytest.mark.skipif(not _can_be_others(), reason="only root can become another user")
 
 
 class Failed(Exception):

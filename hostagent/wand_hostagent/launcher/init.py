@@ -14,6 +14,7 @@ What it says on the socket is one of these, each a letter and two numbers:
 What it hears is one byte, the number of a signal. The launcher's end closed means that the launcher died.
 """
 
+import gc
 import os
 import select
 import signal
@@ -41,6 +42,7 @@ class Orders:
 
 def live(orders: Orders) -> NoReturn:
     """The whole life of an init, from clone to exit; no exception leaves it."""
+    gc.disable()  # or it would copy every page it looks at
     try:
         _close_all_but(orders.control, *orders.command)
         _prepare(orders.box)

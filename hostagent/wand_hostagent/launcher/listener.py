@@ -19,16 +19,29 @@ def open_socket(options: Options) -> socket.socket:
     Raises:
         Refused: it cannot be made, or another launcher listens there.
     """
-    handed = os.environ.get("LISTEN_FDS") == "1" and os.environ.get("LISTEN_PID") == str(os.getpid())
-    if handed:
+    if _is_handed_over():
         os.set_inheritable(_FIRST_HANDED_OVER, False)
         return _checked(socket.socket(fileno=_FIRST_HANDED_OVER))
+    return _bound(options)
+
+
+def make_way(options: Options) -> None:
+    """See that the socket can be made: its path will do, and a launcher that is dead left nothing there.
+
+    Raises:
+        Refused: it cannot be; another launcher may be listening there.
+    """
+    if _is_handed_over():
+        return
     if not options.socket:
         raise Refused("Invalid", "--socket is missing, and systemd has handed none over")
     if len(os.fsencode(options.socket)) > _PATH_BYTES:
         raise Refused("Invalid", f"--socket must have at most {_PATH_BYTES} bytes: {options.socket}")
     _remove_dead(options.socket)
-    return _bound(options)
+
+
+def _is_handed_over() -> bool:
+    return os.environ.get("LISTEN_FDS") == "1" and os.environ.get("LISTEN_PID") == str(os.getpid())
 
 
 def _checked(handed: socket.socket) -> socket.socket:

@@ -28,6 +28,7 @@ class Launcher:
     """All parts, and how they start and stop."""
 
     def __init__(self, told: options.Options) -> None:
+        listener.make_way(told)
         self._told = told
         self._loop = Loop()
         self._box = box.probe()
@@ -50,6 +51,7 @@ class Launcher:
         self._journal.commit([self._start_entry()])
         self._say_broken()
         self._peers.open()
+        gc.freeze()  # what lives as long as we do is not touched again, so that children can share it
         listener.tell_ready(self._told)
         log.write("info", "launcher ready", socket=self._told.socket, pid=os.getpid())
         while not self._house.stopping:
@@ -159,4 +161,3 @@ def _settle() -> None:
     syscalls.prctl(syscalls.PR_SET_CHILD_SUBREAPER, 1)
     syscalls.set_name(b"wand-launcher")
     os.umask(0o077)
-    gc.freeze()

@@ -120,6 +120,9 @@ class Service:
             act.perform()
         except Refused as refusal:
             self._fail(act.asked.peer, act.asked.re, refusal)
+        except protocol.Unreadable as error:
+            message = f"the answer does not fit into a message: {error.wrong}"
+            self._fail(act.asked.peer, act.asked.re, Refused("Broken", message))
 
     def _fail(self, peer: Peer, number: int, refusal: Refused) -> None:
         self._peers.tell(peer, {"re": number, **reports.failure(refusal)})

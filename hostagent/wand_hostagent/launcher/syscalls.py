@@ -5,7 +5,6 @@ PyDLL keeps the interpreter's lock over a call, so that a child made by clone3(2
 
 import ctypes
 import os
-import platform
 
 _NUMBERS = {
     "x86_64": {
@@ -20,7 +19,7 @@ _NUMBERS = {
         "openat2": 437,
     },
 }  # fmt: skip
-NUMBERS = _NUMBERS.get(platform.machine(), {})
+NUMBERS = _NUMBERS.get(os.uname().machine, {})
 
 CLONE_NEWNS = 0x00020000
 CLONE_PIDFD = 0x00001000

@@ -1,14 +1,13 @@
 """How jobs end: on time, on request, with the launcher; and that nothing of them is left."""
 
 import os
-import shutil
 import signal
-import subprocess
 from collections.abc import Iterator, Sequence
 
 import pytest
 
 from support.launcher_client import Client, Failed, Launcher, launched, marked, none_left
+from support.no_namespaces import WITHOUT, can_refuse
 
 # Ten processes and more, among them two daemons that have left their session and their parents.
 TREE = """
@@ -18,27 +17,14 @@ setsid sh -c 'sleep $0 & exec sleep $0' $1 &
 echo up; wait
 """
 
-# A user namespace in which nobody may make another, entered without a capability: what a container is like.
-NO_NAMESPACES = (
-    "unshare", "-Ur", "sh", "-c",
-    'echo 0 > /proc/sys/user/max_user_namespaces && exec setpriv --bounding-set -all --inh-caps -all "$@"',
-    "sh",
-)  # fmt: skip
-
-
-def can_refuse_namespaces() -> bool:
-    if not shutil.which("unshare") or not shutil.which("setpriv"):
-        return False
-    return subprocess.run([*NO_NAMESPACES, "true"], check=False, capture_output=True).returncode == 0
-
 
 @pytest.fixture(params=["the best box", "no namespaces"])
 def launcher(request: pytest.FixtureRequest) -> Iterator[Launcher]:
     before: Sequence[str] = ()
     if request.param == "no namespaces":
-        if not can_refuse_namespaces():
+        if not can_refuse():
             pytest.skip("this machine cannot take namespaces away (unshare, setpriv)")
-        before = NO_NAMESPACES
+        before = WITHOUT
     with launched(before=before) as one:
         yield one
 

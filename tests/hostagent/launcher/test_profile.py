@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from support.launcher_client import needs_root
 from wand_hostagent.launcher import limits, profile
 from wand_hostagent.launcher.refusal import Refused
 
@@ -114,7 +115,7 @@ def test_a_profile_that_is_a_link_or_a_pipe_is_not_read(tmp_path: Path) -> None:
 
 
 @pytest.mark.root
-@pytest.mark.skipif(os.geteuid() != 0, reason="only root has another user's files")
+@needs_root
 def test_a_profile_of_another_user_is_not_read(tmp_path: Path) -> None:
     shelf(tmp_path, GOOD)
     os.chown(tmp_path / "p.toml", 65534, 65534)

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from support.launcher_client import Client, Failed, Launcher, launched, new_job
+from support.launcher_client import Client, Failed, Launcher, launched, needs_root, new_job
 from wand_hostagent.audit import verify
 from wand_hostagent.launcher import protocol
 
@@ -229,7 +229,7 @@ def test_a_peer_that_never_reads_is_dropped_and_nobody_waits_for_it(
 
 
 @pytest.mark.root
-@pytest.mark.skipif(os.geteuid() != 0, reason="only root can be somebody else")
+@needs_root
 @pytest.mark.parametrize(("flags", "welcome"), [((), False), (("--peer-uid", "65533"), True)])
 def test_a_peer_is_known_by_its_user(flags: tuple[str, ...], *, welcome: bool) -> None:
     with launched("", "--development", *flags) as launcher:

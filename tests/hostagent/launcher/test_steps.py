@@ -1,0 +1,73 @@
+"""The table of the child's system calls: its order, its printed form, its hash."""
+
+import dataclasses
+
+import pytest
+
+from wand_hostagent.launcher import syscalls, users
+from wand_hostagent.launcher.steps import Command, Table, last_capability
+
+OWN = users.own()
+OTHER = dataclasses.replace(OWN, name="nobody", uid=65534, gid=65534, groups=(5, 6), changes=True)
+COMMAND = Command(
+    program=b"/bin/true", argv=(b"true", b"x"), environment=(b"A=1",), streams=(10, 11, 12), directory=13,
+    rlimits={4: (0, 0)}, user=OWN, drop_capabilities=False, umask=0o022,
+)  # fmt: skip
+PLAIN = """\
+setsid()
+dup3(stdin, 0, 0)
+dup3(stdout, 1, 0)
+dup3(stderr, 2, 0)
+prlimit64(0, RLIMIT_CORE, {0, 0}, 0)
+fchdir(directory)
+prctl(PR_SET_PDEATHSIG, SIGKILL)
+prctl(PR_SET_NO_NEW_PRIVS, 1)
+close_range(3, ~0, CLOSE_RANGE_CLOEXEC)
+umask(0o022)
+rt_sigaction(SIGPIPE, SIG_DFL, 0, 8)
+rt_sigaction(SIGXFSZ, SIG_DFL, 0, 8)
+rt_sigprocmask(SIG_SETMASK, none, 0, 8)
+execve(program, argv, environment)"""
+
+
+def test_the_table_reads_as_what_is_done() -> None:
+    assert str(Table(COMMAND)) == PLAIN
+
+
+def test_another_user_is_become_in_this_order_and_before_the_directory_is_entered() -> None:
+    table = Table(dataclasses.replace(COMMAND, user=OTHER, drop_capabilities=True))
+    shown = str(table).splitlines()
+    start = shown.index("setgroups({5, 6})")
+    assert shown[start:-8] == [
+        "setgroups({5, 6})",
+        "setresgid(65534, 65534, 65534)",
+        "setresuid(65534, 65534, 65534)",
+        "prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_CLEAR_ALL)",
+        "capset({_LINUX_CAPABILITY_VERSION_3, 0}, none)",
+        "fchdir(directory)",
+    ]
+    assert sum(line.startswith("prctl(PR_CAPBSET_DROP") for line in shown[:start]) == last_capability() + 1
+
+
+def test_equal_boxes_have_equal_hashes_whatever_they_run() -> None:
+    other = dataclasses.replace(COMMAND, program=b"/bin/false", argv=(b"false",), streams=(20, 21, 22))
+    assert Table(COMMAND).digest == Table(other).digest
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"umask": 0o077},
+        {"rlimits": {}},
+        {"rlimits": {4: (0, 1)}},
+        {"user": OTHER},
+        {"drop_capabilities": True},
+    ],
+)
+def test_another_box_has_another_hash(change: dict[str, object]) -> None:
+    assert Table(COMMAND).digest != Table(dataclasses.replace(COMMAND, **change)).digest  # type: ignore[arg-type] # each has the field's type
+
+
+def test_both_processors_have_a_number_for_every_call() -> None:
+    names = [set(numbers) for numbers in syscalls._NUMBERS.values()]
+    assert names[0] == names[1]
