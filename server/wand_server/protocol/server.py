@@ -14,7 +14,7 @@ from mcp_types import (
 )
 from pydantic import ValidationError
 
-from wand_proto.context import new_request_id
+from wand_proto.context import REQUEST_ID, new_request_id
 from wand_server.model import Principal, Progress
 from wand_server.ports import Tools
 from wand_server.protocol import failures
@@ -70,9 +70,9 @@ async def _boundary(ctx: ServerRequestContext[Any, Any], call_next: CallNext) ->
     except ValidationError as why:
         raise MCPError(INVALID_PARAMS, f"Invalid params: {_what_is_wrong(why)}") from why
     except Exception as broken:
-        request_id = new_request_id()
-        log.exception("method broke", extra={"method": ctx.method, "request_id": request_id})
-        told = failures.internal(request_id)
+        REQUEST_ID.set(new_request_id())
+        log.exception("method broke", extra={"method": ctx.method})
+        told = failures.internal(REQUEST_ID.get())
         raise MCPError(told.code, told.message, told.data) from broken
 
 

@@ -9,7 +9,7 @@ from typing import Self
 
 from aiohttp import web
 
-from wand_proto.context import new_request_id
+from wand_proto.context import REQUEST_ID, new_request_id
 from wand_proto.errors import Denied, Unauthenticated
 from wand_server.auth.guard import CHALLENGE, Guard
 from wand_server.auth.origins import Misdirected
@@ -40,9 +40,9 @@ class HttpTransport:
 
     kernel: Kernel
     guard: Guard
+    hostagent_is_up: HostagentIsUp
     host: str = "127.0.0.1"
     port: int = 0
-    hostagent_is_up: HostagentIsUp = lambda: True
     sessions: Sessions = field(init=False)
     _running: int = field(init=False, default=0)
 
@@ -200,6 +200,6 @@ async def _json_rpc_bodies(request: web.Request, handler: _Handler) -> web.Strea
     except ConnectionError:
         return web.Response(status=400)  # to nobody: the client is gone
     except Exception:
-        request_id = new_request_id()
-        log.exception("request broke", extra={"path": request.path, "request_id": request_id})
-        return replies.as_json(failures.error(failures.internal(request_id)), 500)
+        REQUEST_ID.set(new_request_id())
+        log.exception("request broke", extra={"path": request.path})
+        return replies.as_json(failures.error(failures.internal(REQUEST_ID.get())), 500)

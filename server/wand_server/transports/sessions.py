@@ -6,7 +6,7 @@ import time
 import uuid
 from typing import Any
 
-from wand_proto.context import new_request_id
+from wand_proto.context import REQUEST_ID, new_request_id
 from wand_server.model import Principal
 from wand_server.protocol import failures
 from wand_server.protocol.exchange import Exchange
@@ -100,9 +100,9 @@ class Session:
         except ProtocolFailure as why:
             answer = failures.error(why, request.id)
         except Exception:
-            request_id = new_request_id()
-            log.exception("request broke", extra={"method": request.method, "request_id": request_id})
-            answer = failures.error(failures.internal(request_id), request.id)
+            REQUEST_ID.set(new_request_id())
+            log.exception("request broke", extra={"method": request.method})
+            answer = failures.error(failures.internal(REQUEST_ID.get()), request.id)
         stream.end(answer)
 
     def _ended(self, message_id: str | int, stream: EventLog) -> None:
@@ -163,7 +163,10 @@ class Sessions:
         """For ever: end the sessions that nobody has used for long."""
         while True:
             await asyncio.sleep(_REAP_SECONDS)
-            await self.end_idle(IDLE_SECONDS)
+            try:
+                await self.end_idle(IDLE_SECONDS)
+            except Exception:
+                log.exception("sessions not looked through")
 
     async def end_idle(self, seconds: float) -> None:
         """End the sessions that nobody has used for so long."""

@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import logging
+import os
 import pwd
 import select
 import socket
@@ -33,13 +34,12 @@ _HANG_UP_SECONDS = 2.0
 class UnixTransport:
     """Serves MCP on a unix socket while entered, for the users that may."""
 
-    def __init__(
-        self, kernel: Kernel, path: Path, *, allowed_uids: frozenset[int], mode: int = 0o600
-    ) -> None:
+    def __init__(self, kernel: Kernel, path: Path, *, allowed_uids: frozenset[int]) -> None:
         self._kernel = kernel
         self._path = path
         self._allowed_uids = allowed_uids
-        self._mode = mode
+        # Where others may use it too, the peer's credentials decide, for every user can reach it.
+        self._mode = 0o600 if allowed_uids <= {os.geteuid()} else 0o666
         self._clients: set[asyncio.Task[None]] = set()
 
     async def __aenter__(self) -> Self:
@@ -85,12 +85,12 @@ class UnixTransport:
             await _hang_up(writer)
 
     def _principal(self, writer: asyncio.StreamWriter) -> Principal:
-        if len(self._clients) > CONNECTIONS_CEILING:
-            raise Exhausted(f"{CONNECTIONS_CEILING} clients are connected, which is the most at once")
         uid = _peer_uid(writer.get_extra_info("socket"))
         if uid not in self._allowed_uids:
             hint = "the server's settings list the users that may"
             raise Denied(f"user {_user_name(uid)} may not use this socket", hint=hint)
+        if len(self._clients) > CONNECTIONS_CEILING:
+            raise Exhausted(f"{CONNECTIONS_CEILING} clients are connected, which is the most at once")
         return Principal(name=_user_name(uid), means="unix_peer")
 
 

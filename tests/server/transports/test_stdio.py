@@ -241,6 +241,11 @@ async def test_the_socket_is_its_owners_and_goes_with_the_server(folder: Path, t
     assert not path.exists()
 
 
+async def test_a_socket_for_other_users_can_be_reached_by_them(folder: Path, tools: FakeTools) -> None:
+    async with unix_edge(folder, tools, allowed_uid=os.geteuid() + 1) as path:
+        assert path.stat().st_mode & 0o777 == 0o666
+
+
 async def test_a_socket_on_which_nobody_listens_is_replaced(folder: Path, tools: FakeTools) -> None:
     with socket.socket(socket.AF_UNIX) as stale:
         stale.bind(str(folder / "s"))
