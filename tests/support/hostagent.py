@@ -16,7 +16,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Awaitable, Iterable, Iterator, Sequence
+from collections.abc import Awaitable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -96,6 +96,7 @@ class Program:
     log: Path
     process: "subprocess.Popen[bytes] | None" = None
     said: str = ""  # on the ready descriptor
+    environment: Mapping[str, str] = field(default_factory=dict)  # beside our own
 
     @property
     def pid(self) -> int:
@@ -108,7 +109,11 @@ class Program:
         with os.fdopen(ours, "rb") as ready, self.log.open("ab") as log:
             try:
                 self.process = subprocess.Popen(
-                    [*self.argv, "--ready-fd", str(its)], pass_fds=[its], stdin=subprocess.DEVNULL, stderr=log
+                    [*self.argv, "--ready-fd", str(its)],
+                    env={**os.environ, **self.environment},
+                    pass_fds=[its],
+                    stdin=subprocess.DEVNULL,
+                    stderr=log,
                 )
             finally:
                 os.close(its)
@@ -125,6 +130,11 @@ class Program:
             self.end()
             raise AssertionError(f"{self.argv[:2]} did not become ready:\n{self.log.read_text()[-4000:]}")
         return said.decode()
+
+    def signal(self, number: int) -> None:
+        """Send it a signal."""
+        assert self.process is not None, "not started"
+        self.process.send_signal(number)
 
     def kill(self) -> None:
         """End it as a crash does."""
