@@ -1,17 +1,26 @@
 """Who takes part, and what each is asked."""
 
 import contextlib
-from collections.abc import Mapping, Sequence
+import sys
+import tempfile
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 from bench import _servers
 from bench._load import Era
+from bench._servers import Server
+from support.running import embedded
+from wand_server.auth import keys
 
 ACTS = {"echo": "echo: a tool that says it again", "true": "true: run /bin/true on the host"}
 FLOOR = "bare aiohttp handler"
 BOTH_ERAS: tuple[Era, ...] = ("modern", "legacy")
+
+Start = Callable[[Path], contextlib.AbstractContextManager[Server]]
+"""Start the server, with a folder that it may use as long as it runs."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -25,36 +34,63 @@ class Ask:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Contender:
-    """A server: how it is started, where it answers, what it can be asked."""
+    """A server: how it is started, and what it can be asked."""
 
     name: str
-    argv: Sequence[str | Path]
-    port: int
+    start: Start
     acts: Mapping[str, Ask]
     eras: tuple[Era, ...] = BOTH_ERAS
-    headers: Mapping[str, str] = field(default_factory=dict)
 
 
 ECHO = Ask(tool="echo", proof=b"hello world", arguments={"text": "hello world"})
-PEERS_ACTS = {"echo": ECHO, "true": Ask(tool="true", proof=b"exit 0")}
+TRUE = Ask(tool="true", proof=b"exit 0")
+WANDS_TRUE = Ask(tool="execute_command", proof=b'"exit_code":0', arguments={"argv": ["/bin/true"]})
 
 
 def peer(name: str, environment: str, *words: str) -> Contender:
-    port = _servers.free_port()
-    argv: list[str | Path] = [
-        _servers.python_of(environment),
-        _servers.PEERS / f"{environment}.py",
-        str(port),
-        *words,
-    ]
+    python = _servers.python_of(environment)
+
+    def start(folder: Path) -> contextlib.AbstractContextManager[Server]:
+        port = _servers.free_port()
+        argv: Sequence[str | Path] = [python, _servers.PEERS / f"{environment}.py", str(port), *words]
+        return _servers.started(argv, port, folder / "log")
+
     eras: tuple[Era, ...] = ("modern",) if name == FLOOR else BOTH_ERAS  # the floor knows no era
-    return Contender(name=name, argv=argv, port=port, acts=PEERS_ACTS, eras=eras)
+    return Contender(name=name, start=start, acts={"echo": ECHO, "true": TRUE}, eras=eras)
 
 
-def every(stack: contextlib.ExitStack) -> list[Contender]:
-    """All contenders; what they need on disk lasts as long as `stack`."""
+def start_edge(folder: Path) -> contextlib.AbstractContextManager[Server]:
+    """Our transport, guard and kernel, with an echo behind them."""
+    port, file = _servers.free_port(), folder / "keys.toml"
+    headers = {"Authorization": f"Bearer {keys.add(file, 'bench')}"}
+    argv: Sequence[str | Path] = [sys.executable, Path(__file__).with_name("_edge.py"), str(port), file]
+    return _servers.started(argv, port, folder / "log", headers)
+
+
+@contextlib.contextmanager
+def start_wand(folder: Path) -> Iterator[Server]:
+    """All of Wand, as `./dev run` starts it."""
+    (folder / "work").mkdir()
+    with contextlib.ExitStack() as stack:
+        with _servers.on_core(0):
+            running = stack.enter_context(embedded(folder / "work", folder / "state"))
+        port = urlsplit(running.url).port
+        assert port is not None
+        yield Server(pid=running.pid, port=port, headers=running.headers)
+
+
+@contextlib.contextmanager
+def scratch() -> Iterator[Path]:
+    """A folder with a short name, for there are sockets in it."""
+    with tempfile.TemporaryDirectory(prefix="wb", dir="/tmp") as folder:
+        yield Path(folder)
+
+
+def every() -> list[Contender]:
     return [
         peer(FLOOR, "bare"),
+        Contender(name="Wand, its edge alone", start=start_edge, acts={"echo": ECHO}),
+        Contender(name="Wand, all of it", start=start_wand, acts={"true": WANDS_TRUE}),
         peer("mcp SDK, low level, uvicorn", "sdk", "low"),
         peer("mcp SDK, MCPServer, uvicorn", "sdk", "high"),
         peer("FastMCP, uvicorn", "fast"),

@@ -7,9 +7,11 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
+
+from support.running import descendants
 
 ROOT = Path(__file__).resolve().parents[2]
 HOME = ROOT / ".dev" / "bench"
@@ -60,14 +62,25 @@ def on_core(core: int) -> Iterator[None]:
         os.sched_setaffinity(0, before)
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Server:
+    """A server that answers: its process, where, and what to send it in every request."""
+
+    pid: int
+    port: int
+    headers: Mapping[str, str] = field(default_factory=dict)
+
+
 @contextlib.contextmanager
-def server(argv: Sequence[str | Path], port: int, log: Path) -> Iterator[int]:
-    """A server that answers on `port`, as its process id; ended when the block is left."""
+def started(
+    argv: Sequence[str | Path], port: int, log: Path, headers: Mapping[str, str] | None = None
+) -> Iterator[Server]:
+    """A server on `port`; ended when the block is left."""
     with log.open("wb") as out, on_core(0):
         child = subprocess.Popen(argv, stdin=subprocess.DEVNULL, stdout=out, stderr=out)
     try:
         wait_for(port, child, log)
-        yield child.pid
+        yield Server(pid=child.pid, port=port, headers=headers or {})
     finally:
         child.send_signal(signal.SIGTERM)
         with contextlib.suppress(subprocess.TimeoutExpired):
@@ -90,7 +103,7 @@ def wait_for(port: int, child: subprocess.Popen[bytes], log: Path) -> None:
 
 def usage(root: int) -> Usage:
     """CPU time and resident memory of a process, its children, and the children they have waited for."""
-    found = [fields for pid in _tree(root) if (fields := _stat(pid)) is not None]
+    found = [fields for pid in [root, *descendants(root)] if (fields := _stat(pid)) is not None]
     ticks = sum(int(part) for fields in found for part in fields[11:15])
     pages = sum(int(fields[21]) for fields in found)
     return Usage(cpu_seconds=ticks / _TICKS, resident_bytes=pages * _PAGE)
@@ -102,15 +115,3 @@ def _stat(pid: int) -> list[str] | None:
         return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
     except OSError:
         return None
-
-
-def _tree(root: int) -> list[int]:
-    parents: dict[int, list[int]] = {}
-    for entry in Path("/proc").iterdir():
-        if entry.name.isdecimal() and (fields := _stat(int(entry.name))) is not None:
-            parents.setdefault(int(fields[1]), []).append(int(entry.name))
-    found, todo = [], [root]
-    while todo:
-        found.append(todo.pop())
-        todo += parents.get(found[-1], [])
-    return found

@@ -6,7 +6,6 @@ import contextlib
 import json
 import statistics
 import sys
-import tempfile
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -14,6 +13,7 @@ from pathlib import Path
 from bench import _contenders, _servers
 from bench._contenders import Contender
 from bench._load import Era, Load, Run, Target, open_load
+from bench._servers import Server
 
 NOTE = """\
 Every server is held to one core and the load to the other; the servers take turns within each round,
@@ -61,17 +61,17 @@ class Row:
         self.wrong += run.wrong
 
 
-async def enter(contender: Contender, pid: int, connections: int) -> list[Entry]:
-    """The contender's entries, their connections open."""
+async def enter(contender: Contender, server: Server, connections: int) -> list[Entry]:
+    """The contender's entries, their sessions open."""
     entries = []
     for act, ask in contender.acts.items():
         for era in contender.eras:
             target = Target(
-                port=contender.port, era=era, tool=ask.tool, arguments=ask.arguments, proof=ask.proof,
-                headers=contender.headers,
+                port=server.port, era=era, tool=ask.tool, arguments=ask.arguments, proof=ask.proof,
+                headers=server.headers,
             )  # fmt: skip
             load = await open_load(target, connections)
-            entries.append(Entry(name=contender.name, act=act, era=era, pid=pid, load=load))
+            entries.append(Entry(name=contender.name, act=act, era=era, pid=server.pid, load=load))
     return entries
 
 
@@ -97,12 +97,11 @@ async def measure(entries: Sequence[Entry], rounds: int, seconds: float) -> list
 
 async def compete(contenders: Sequence[Contender], options: argparse.Namespace) -> list[Row]:
     with contextlib.ExitStack() as stack:
-        logs = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="wand-bench-")))
         entries = []
         for contender in contenders:
-            log = logs / f"{contender.port}.log"
-            pid = stack.enter_context(_servers.server(contender.argv, contender.port, log))
-            entries += await enter(contender, pid, options.connections)
+            folder = stack.enter_context(_contenders.scratch())
+            server = stack.enter_context(contender.start(folder))
+            entries += await enter(contender, server, options.connections)
         with _servers.on_core(1):
             return await measure(entries, options.rounds, options.seconds)
 
@@ -137,10 +136,8 @@ def read_options() -> argparse.Namespace:
 
 def main() -> int:
     options = read_options()
-    with contextlib.ExitStack() as stack:
-        every = _contenders.every(stack)
-        chosen = [one for one in every if options.only in one.name or one.name == _contenders.FLOOR]
-        rows = asyncio.run(compete(chosen, options))
+    chosen = [one for one in _contenders.every() if options.only in one.name or one.name == _contenders.FLOOR]
+    rows = asyncio.run(compete(chosen, options))
     print(*lines(rows), "", NOTE, sep="\n")
     print(f"{options.connections} connections, {options.rounds} rounds of {options.seconds} s a row.")
     if options.json:

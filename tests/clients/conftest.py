@@ -8,8 +8,6 @@ import pytest
 from support.clients import Clients, find_claude, find_node
 from support.running import Running, embedded
 
-collect_ignore_glob = ["test_*.py"]  # until the supervisor lands
-
 
 @pytest.fixture(scope="session")
 def wand(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:

@@ -40,11 +40,11 @@ async def test_an_agent_tests_searches_and_edits_a_clone_of_this_repository(clon
             await run_tests(client)
             found = await object_of(client, "search_files", SEARCH)
             changed = await object_of(client, "write_file", {"path": ERRORS, "edits": [EDIT]})
-        events = [json.loads(line)["event"] for line in (wand.state / "ledger" / "ledger.jsonl").open()]
+        lines = (wand.state / "ledger" / "ledger.jsonl").read_text().splitlines()
     assert [match["path"] for match in found["matches"]] == [ERRORS]
     assert "+class WandError(ValueError)" in changed["diff"]
     assert "class WandError(ValueError)" in (clone / ERRORS).read_text()
-    assert {"start", "run", "worker", "file"} <= set(events)
+    assert {"start", "run", "worker", "file"} <= {json.loads(line)["event"] for line in lines}
 
 
 async def run_tests(client: Client) -> None:

@@ -1,0 +1,42 @@
+"""Our edge alone (guard, transport, kernel) with one tool that says it again: _edge.py PORT KEYS."""
+
+import asyncio
+import sys
+from pathlib import Path
+from typing import Any
+
+from wand_server.auth.guard import Guard
+from wand_server.auth.keys import Keys
+from wand_server.auth.origins import Origins
+from wand_server.model import Call, ToolDescription, ToolResult
+from wand_server.protocol.server import build
+from wand_server.transports.http import HttpTransport
+
+SCHEMA = {"type": "object", "properties": {"text": {"type": "string"}}, "required": ["text"]}
+
+
+class Echo:
+    """The tools as the protocol sees them, with one in it."""
+
+    def describe(self) -> tuple[ToolDescription, ...]:
+        return (
+            ToolDescription(
+                name="echo", title="Echo", description="Say it again.", input_schema=SCHEMA,
+                output_schema=SCHEMA, read_only=True, destructive=False, idempotent=True, open_world=False,
+            ),
+        )  # fmt: skip
+
+    async def call(self, name: str, arguments: dict[str, Any], call: Call) -> ToolResult:
+        text = str(arguments["text"])
+        return ToolResult(text=text, structured={"text": text})
+
+
+async def main() -> None:
+    kernel = build(Echo(), version="0", instructions="")
+    guard = Guard(Keys(Path(sys.argv[2])), Origins())
+    async with HttpTransport(kernel, guard, hostagent_is_up=lambda: True, port=int(sys.argv[1])):
+        await asyncio.Event().wait()
+
+
+if __name__ == "__main__":
+    asyncio.run(main())
