@@ -21,6 +21,9 @@ _LINE_CHARACTERS = 500
 _MOST_CHARACTERS = 1024 * 1024  # of all matches together: the answer must fit into a message
 _FILE_BYTES = 8 * 1024 * 1024
 _SNIFFED_BYTES = 8192
+_LINE_BOUND = re.compile(  # where a line alone may match and the same line within its file may not
+    r"\(\?(?!:)|\\[ABZ]|[*+?}]\+"
+)
 _PLAIN = os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC
 
 
@@ -50,7 +53,7 @@ class _Wanted:
     """The question, made ready; without a pattern, names are looked for."""
 
     pattern: re.Pattern[str] | None
-    needle: str  # what a file must hold anywhere to be worth a look line by line
+    sieve: re.Pattern[str] | None  # what a whole file must match to be worth a look line by line
     context: int
     is_name: Callable[[str, str], bool]
 
@@ -63,6 +66,8 @@ def search(roots: Roots, ask: Search) -> SearchAnswer:
         is_folder = stat.S_ISDIR(os.fstat(found).st_mode)
         if not is_folder:
             require_file(os.fstat(found), place.shown)
+            if wanted.pattern is None:
+                raise Refused("Invalid", f"{place.shown} is a file: give a pattern", field="pattern")
     flags = os.O_DIRECTORY if is_folder else _PLAIN
     with roots.opened(ask.path or ".", os.O_RDONLY | flags) as (descriptor, place):
         try:
@@ -88,8 +93,10 @@ def _read(ask: Search) -> _Wanted:
         raise Refused("Invalid", f"must be at most {_MOST_CONTEXT}", field="context_lines")
     if not ask.pattern and not ask.name_glob:
         raise Refused("Invalid", "give a pattern, a name_glob, or both", field="pattern")
-    needle = ask.pattern if ask.literal and not ask.ignore_case else ""
-    return _Wanted(_compile(ask), needle, ask.context_lines, matcher(ask.name_glob))
+    pattern = _compile(ask)
+    is_simple = pattern and not _LINE_BOUND.search(pattern.pattern)
+    sieve = re.compile(pattern.pattern, pattern.flags | re.MULTILINE) if pattern and is_simple else None
+    return _Wanted(pattern, sieve, ask.context_lines, matcher(ask.name_glob))
 
 
 def _compile(ask: Search) -> re.Pattern[str] | None:
@@ -139,7 +146,7 @@ def _search_file(descriptor: int, shown: str, wanted: _Wanted, findings: _Findin
         findings.skipped += 1
         return
     findings.searched += 1
-    if wanted.pattern is None or wanted.needle not in text:
+    if wanted.pattern is None or (wanted.sieve and "\r" not in text and not wanted.sieve.search(text)):
         return
     lines = text.removesuffix("\n").split("\n")
     for number, start in _matching(lines, wanted.pattern):

@@ -1,6 +1,5 @@
 """A folder's names, in order, down to some depth; no link is ever followed."""
 
-import heapq
 import os
 import stat
 from collections.abc import Callable, Generator
@@ -9,7 +8,6 @@ from dataclasses import dataclass
 from wand_hostagent.filesystem.paths import show
 
 _MOST_DEPTH = 64  # each open folder on the way takes a descriptor
-MOST_NAMES = 200_000  # of one folder
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,5 +50,4 @@ def walk(
 
 def _names(folder: int, *, hidden: bool) -> list[str]:
     with os.scandir(folder) as entries:
-        names = (entry.name for entry in entries if hidden or not entry.name.startswith("."))
-        return heapq.nsmallest(MOST_NAMES, names)
+        return sorted(entry.name for entry in entries if hidden or not entry.name.startswith("."))

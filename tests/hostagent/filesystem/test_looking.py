@@ -1,6 +1,7 @@
 """What listing a folder and searching in it finds."""
 
 import os
+import re
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -87,6 +88,25 @@ def test_a_search_leaves_out_heavy_folders_binaries_and_giants_and_counts_them(a
     assert at.ask(Search(path="", pattern="needle", hidden=True)).files_searched == 2
 
 
+@pytest.mark.parametrize(
+    "pattern",
+    [
+        "^two$", "two", r"\Atwo\Z", r"(?<!\n)two", r"two(?!\s)", r"t[^x]*+$", r"[^x]++$",
+        r"two\B|two\b", "(?i)TWO",
+        "(?:two|2)$", r"t.o", r"^\w+$", "$", "^", "two|nothing",
+    ],
+)  # fmt: skip
+@pytest.mark.parametrize("text", ["one\ntwo\nthree x\n", "two", "one\r\ntwo\r\n"])
+def test_a_line_matches_as_if_it_stood_alone(at: Site, pattern: str, text: str) -> None:
+    at.put("f", text)
+
+    found = [match.line for match in at.ask(Search(path="", pattern=pattern)).matches]
+
+    lines = enumerate(text.removesuffix("\n").replace("\r", "").split("\n"), 1)
+    assert found == [number for number, line in lines if re.search(pattern, line)]
+    assert 1 in found or 2 in found
+
+
 def test_a_search_follows_no_link(at: Site) -> None:
     (at.work / "file").symlink_to(at.top / "outside" / "secret")
     (at.work / "folder").symlink_to(at.top / "outside")
@@ -102,6 +122,12 @@ def test_one_file_and_names_can_be_searched(at: Site) -> None:
 
     assert [(each.path, each.line) for each in literal.matches] == [("x.py", 1)]
     assert [(each.path, each.line, each.text) for each in names.matches] == [("src/x.py", 0, "src/x.py")]
+
+
+def test_names_cannot_be_looked_for_in_a_file(at: Site) -> None:
+    at.put("f")
+
+    assert "is a file" in at.refused(Search(path="f", name_glob="*")).message
 
 
 def test_matches_are_bounded_in_number_and_length(at: Site) -> None:
