@@ -171,8 +171,8 @@ def _dress(descriptor: int, old: _Old | None) -> None:
     if old is None:
         os.fchmod(descriptor, 0o666 & ~_UMASK)
         return
-    mode = old.mode
-    if old.owner != (os.geteuid(), os.getegid()):
+    mode, new = old.mode, os.fstat(descriptor)
+    if old.owner != (new.st_uid, new.st_gid):
         try:
             os.fchown(descriptor, *old.owner)
         except PermissionError:

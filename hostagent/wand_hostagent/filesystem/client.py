@@ -9,14 +9,29 @@ from dataclasses import dataclass, field
 from typing import Any, Protocol, TypeVar
 
 from wand_hostagent.filesystem import wire
-from wand_hostagent.filesystem.model import Answer, Ask, Edit, Write
+from wand_hostagent.filesystem.model import (
+    Answer,
+    Ask,
+    Edit,
+    List,
+    ListAnswer,
+    Read,
+    ReadAnswer,
+    Search,
+    SearchAnswer,
+    Write,
+    WriteAnswer,
+)  # fmt: skip
 from wand_hostagent.filesystem.refusal import Refused
 from wand_proto import errors
-from wand_proto.errors import Ambiguous, Exhausted, TimedOut, Unavailable
+from wand_proto.errors import Ambiguous, Broken, Exhausted, TimedOut, Unavailable
 
 ASK_SECONDS = 30.0
 WORKERS = 2  # of one profile
 _END_SECONDS = 2.0
+_ANSWERS: dict[type[Ask], type[Answer]] = {
+    Read: ReadAnswer, Write: WriteAnswer, Edit: WriteAnswer, List: ListAnswer, Search: SearchAnswer,
+}  # fmt: skip
 _T = TypeVar("_T")
 _WHY = {"for": "file tools"}
 
@@ -47,13 +62,15 @@ class _Exchange:
 
     frame: bytes
     is_change: bool
+    answer: type[Answer]
     sent: bool = False
 
 
 class _Worker:
-    def __init__(self, job: str, sock: socket.socket) -> None:
+    def __init__(self, job: str, sock: socket.socket, ending: "asyncio.Future[Any]") -> None:
         self.job = job
         self.sock = sock
+        self.ending = ending
 
     def is_fit(self) -> bool:
         """Whether it lives and owes nothing: neither an end nor a byte waits to be read."""
@@ -72,13 +89,22 @@ class _Worker:
         except OSError as error:
             exchange.sent = False  # a part of a frame is never acted on
             raise _Gone from error
-        header_bytes, body_bytes = wire.LENGTHS.unpack(await self._exactly(wire.LENGTHS.size))
-        wire.check_lengths(header_bytes, body_bytes)
-        header, body = await self._exactly(header_bytes), await self._exactly(body_bytes)
-        answer = wire.unpack(header, body)
+        answer = await self._receive()
         if isinstance(answer, Refused):
             raise answer
-        return answer  # type: ignore[return-value]  # what a worker may send is checked by `unpack`
+        if not isinstance(answer, exchange.answer):
+            raise Broken("the file tools answered something else")
+        return answer
+
+    async def _receive(self) -> Ask | Answer | Refused:
+        """What the worker says; it is not trusted, for commands that run as its user may have got at it."""
+        lengths = wire.LENGTHS.unpack(await self._exactly(wire.LENGTHS.size))
+        try:
+            wire.check_lengths(*lengths)
+            header, body = [await self._exactly(length) for length in lengths]
+            return wire.unpack(header, body)
+        except Refused as refused:
+            raise Broken(f"the file tools' answer cannot be read: {refused.message}") from refused
 
     async def _exactly(self, count: int) -> bytes:
         got = bytearray(count)
@@ -124,7 +150,7 @@ class FileWorkers:
             Unavailable: no worker could be started.
         """
         try:
-            exchange = _Exchange(wire.pack(ask), isinstance(ask, Write | Edit))
+            exchange = _Exchange(wire.pack(ask), isinstance(ask, Write | Edit), _ANSWERS[type(ask)])
             if not exchange.is_change:
                 return await self._use(profile, exchange)
             return await asyncio.shield(self._keep(asyncio.create_task(self._use(profile, exchange))))
@@ -229,7 +255,7 @@ class FileWorkers:
             if isinstance(error, Ambiguous | TimedOut):
                 raise Unavailable(f"the file tools could not be started: {error.message}") from error
             raise
-        return _Worker(job, ours)
+        return _Worker(job, ours, self._link.ending(job))
 
     def _dismiss_after_close(self, pool: _Pool) -> None:
         while self._is_closed and pool.idle:
@@ -238,16 +264,15 @@ class FileWorkers:
     def _dismiss(self, worker: _Worker) -> None:
         """Close its socket, upon which it ends, and see to it that it does."""
         worker.sock.close()
-        self._keep(asyncio.create_task(self._see_off(worker.job)))
+        self._keep(asyncio.create_task(self._see_off(worker)))
 
-    async def _see_off(self, job: str) -> None:
-        ending = self._link.ending(job)
-        await asyncio.wait({ending}, timeout=_END_SECONDS)
-        if ending.done():
-            self._link.release(job)
+    async def _see_off(self, worker: _Worker) -> None:
+        await asyncio.wait({worker.ending}, timeout=_END_SECONDS)
+        if worker.ending.done():
+            self._link.release(worker.job)
         else:
             with suppress(errors.WandError):
-                await self._link.abandon(job)
+                await self._link.abandon(worker.job)
 
 
 def _lost(how: str) -> str:

@@ -42,8 +42,7 @@ def every_verb(path: str) -> dict[str, Ask]:
         "{top}/outside/absent", "/proc/1/fd/0",
     ],
 )  # fmt: skip
-@pytest.mark.parametrize("verb", ["read", "write", "edit", "list", "search"])
-def test_no_verb_leaves_the_permitted_folders(at: Site, path: str, verb: str) -> None:
+def test_no_verb_leaves_the_permitted_folders(at: Site, path: str) -> None:
     (at.work / "link").symlink_to("../outside/secret")
     (at.work / "folder").symlink_to(at.top / "outside")
     (at.work / "to-etc").symlink_to("/etc")
@@ -51,10 +50,10 @@ def test_no_verb_leaves_the_permitted_folders(at: Site, path: str, verb: str) ->
     (at.work / "a").mkdir()
     (at.top / "workshop").mkdir()
 
-    refusal = at.refused(every_verb(path.format(top=at.top))[verb])
+    refusals = [at.refused(ask) for ask in every_verb(path.format(top=at.top)).values()]
 
-    assert refusal.kind == "Denied"
-    assert refusal.hint == f"permitted are {at.work}, {at.top}/shared; to read only: {at.top}/readonly"
+    hint = f"permitted are {at.work}, {at.top}/shared; to read only: {at.top}/readonly"
+    assert {(refusal.kind, refusal.hint) for refusal in refusals} == {("Denied", hint)}
     assert (at.top / "outside" / "secret").read_text() == "secret"
     assert at.names("outside") == ["secret"]
 

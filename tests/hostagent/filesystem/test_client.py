@@ -10,9 +10,10 @@ from pathlib import Path
 import pytest
 
 from support.fileworker import FakeLink, short_folder
+from wand_hostagent.filesystem import wire
 from wand_hostagent.filesystem.client import FileWorkers
 from wand_hostagent.filesystem.model import Mode, Read, ReadAnswer, Search, Write, WriteAnswer
-from wand_proto.errors import Ambiguous, Denied, Invalid, TimedOut, Unavailable
+from wand_proto.errors import Ambiguous, Broken, Denied, Invalid, TimedOut, Unavailable
 
 
 @asynccontextmanager
@@ -176,3 +177,21 @@ async def test_after_the_close_nothing_is_started() -> None:
         with pytest.raises(Unavailable, match="stopping"):
             await files.use("developer", READ)
         assert link.started == []
+
+
+@pytest.mark.parametrize(
+    "says",
+    [
+        wire.LENGTHS.pack(2**32 - 1, 0),
+        wire.LENGTHS.pack(2, 0) + b"[]",
+        wire.pack(READ),
+        wire.pack(WriteAnswer(path="f", total_bytes=0, sha256="")),
+    ],
+)
+async def test_a_worker_that_talks_nonsense_is_not_believed_and_replaced(says: bytes) -> None:
+    async with workers() as (files, link, _):
+        link.instead = says
+        with pytest.raises(Broken, match="the file tools"):
+            await files.use("developer", READ)
+        link.instead = b""
+        assert isinstance(await files.use("developer", READ), ReadAnswer)
