@@ -39,8 +39,7 @@ def explain_failure(address: str, identity: Identity) -> str | None:
     except WandError as error:
         return str(error)
     except ssl.SSLCertVerificationError as error:
-        wrong = _UNVERIFIED.get(error.verify_code, f"is not good: {error.verify_message}")
-        return "the host agent's certificate " + wrong.format(*_their_dates(address))
+        return "the host agent's certificate " + _what_is_wrong(error, _their_dates(address))
     except ssl.SSLError as error:
         return _explain_alert(error)
     except (OSError, ValueError) as error:
@@ -82,7 +81,12 @@ def _connect(address: str) -> socket.socket:
     return plain
 
 
-def _their_dates(address: str) -> tuple[datetime, datetime]:
+def _what_is_wrong(error: ssl.SSLCertVerificationError, dates: tuple[datetime, datetime] | None) -> str:
+    wrong = _UNVERIFIED.get(error.verify_code)
+    return wrong.format(*dates) if wrong and dates else f"is not good: {error.verify_message}"
+
+
+def _their_dates(address: str) -> tuple[datetime, datetime] | None:
     """The dates of a certificate that we do not trust, to be shown and for nothing else."""
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
@@ -90,7 +94,7 @@ def _their_dates(address: str) -> tuple[datetime, datetime]:
         with _connect(address) as plain, context.wrap_socket(plain) as secure:
             return _dates(secure.getpeercert(binary_form=True) or b"")
     except (OSError, ValueError, IndexError):
-        return datetime.fromtimestamp(0, UTC), datetime.fromtimestamp(0, UTC)
+        return None
 
 
 def _explain_alert(error: ssl.SSLError) -> str:
