@@ -13,7 +13,7 @@ from wand_hostagent.filesystem.model import Answer, Ask, Edit, List, Read, Searc
 from wand_hostagent.jobs import Jobs
 from wand_hostagent.launcherlink import LauncherLink
 from wand_hostagent.model import CHANGES, Event, Exited, FileAct, FileVerb, Job
-from wand_hostagent.policy.decide import decide
+from wand_hostagent.policy.decide import decide, file_profile
 from wand_hostagent.policy.model import Permit, Policy, Refusal
 from wand_hostagent.policy.paths import resolved
 from wand_hostagent.reports import ProfilesReport, who
@@ -119,7 +119,7 @@ class Gate:
         Raises:
             Denied: the policy, or the system, says no.
         """
-        path = await self._absolute(ask.path)
+        path = await self._absolute(caller, ask.path)
         act = FileAct(id=act_id, verb=VERBS[type(ask)], path=path)
         permit = await self._permit(caller, act)
         asked = replace(ask, path=path)
@@ -130,14 +130,18 @@ class Gate:
             await self._permit(caller, replace(act, path=answer.path))
         return answer
 
-    async def _absolute(self, path: str) -> str:
-        """The path that is meant: a relative one begins at the workspace of the default profile."""
+    async def _absolute(self, caller: Caller, path: str) -> str:
+        """The path that is meant: a relative one begins at the workspace of the caller's profile."""
         if path.startswith("/"):
             return resolved(path, "/")
-        report = await self._link.profiles()
-        profile = report.named("")
+        try:
+            name = file_profile(self._policy.current, caller)
+        except BrokenPolicy:
+            return resolved(path, "/")  # it is denied, wherever it lies
+        profile = (await self._link.profiles()).named(name)
         if profile is None:
-            raise Invalid("must begin with /: there is no default profile with a workspace", field="path")
+            wanted = f"profile {name!r}" if name else "default profile"
+            raise Invalid(f"must begin with /: there is no {wanted} with a workspace", field="path")
         return resolved(path, profile.workspace)
 
     async def _change_file(self, permit: Permit, act: FileAct, asked: Ask) -> Answer:

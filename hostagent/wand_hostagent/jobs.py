@@ -57,11 +57,7 @@ class Jobs:
     ) -> AsyncIterator[Self]:
         """The jobs, those of an earlier host agent taken up; in the end, detached ones are left to run."""
         jobs = cls(SpoolFolder(folder), native, max_jobs=max_jobs, retention=retention or Retention())
-        recovered = 0
-        if native.link.is_up:
-            await jobs.recover()
-            recovered = await native.link.next_connection(0)
-        jobs._spawn(jobs._keep_recovering(recovered), "recover jobs")
+        jobs._spawn(jobs._keep_recovering(await jobs._recover_first()), "recover jobs")
         jobs._spawn(jobs._keep_sweeping(), "sweep jobs")
         try:
             yield jobs
@@ -220,16 +216,28 @@ class Jobs:
         self._spawn(self._read(run, self._native.adopt(found, run.offsets())), f"job {found.job}")
         log.info("job taken up", extra={"job": found.job, "running": found.running})
 
+    async def _recover_first(self) -> int:
+        """Where the launcher is there, know its jobs before anybody asks; the connection that told them."""
+        if not self._link.is_up:
+            return 0
+        seen = await self._link.next_connection(0)
+        return seen if await self._try_to_recover() else seen - 1
+
     async def _keep_recovering(self, seen: int) -> None:
         """After every new connection to the launcher, look what it has."""
         while True:
             seen = await self._link.next_connection(seen)
-            try:
-                await self.recover()
-            except WandError as error:
-                log.warning("jobs not recovered", extra={"error": str(error)})
+            if not await self._try_to_recover():
                 await asyncio.sleep(RETRY_SECONDS)
                 seen -= 1
+
+    async def _try_to_recover(self) -> bool:
+        try:
+            await self.recover()
+        except WandError as error:
+            log.warning("jobs not recovered", extra={"error": str(error)})
+            return False
+        return True
 
     # -- asking ---------------------------------------------------------------------------------------------
 

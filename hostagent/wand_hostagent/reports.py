@@ -8,6 +8,8 @@ from wand_hostagent.model import Exited, Limits, Reason
 from wand_proto.context import Caller
 from wand_proto.errors import Broken
 
+_WRONG = (KeyError, TypeError, ValueError, AttributeError, OverflowError)  # what a misshapen message raises
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RunRequest:
@@ -127,7 +129,7 @@ def read_started(untrusted: Mapping[str, Any]) -> StartedReport:
             directory=str(untrusted.get("directory", "")),
             program=str(untrusted.get("program", "")),
         )
-    except (KeyError, TypeError, ValueError, AttributeError) as error:
+    except _WRONG as error:
         raise _unreadable("started", error) from error
 
 
@@ -143,7 +145,7 @@ def read_exited(untrusted: Mapping[str, Any]) -> Exited:
             cpu_seconds=float(untrusted.get("cpu_seconds") or 0),
             peak_memory_bytes=int(untrusted.get("peak_memory_bytes") or 0),
         )
-    except (KeyError, TypeError, ValueError) as error:
+    except _WRONG as error:
         raise _unreadable("exited", error) from error
 
 
@@ -163,7 +165,7 @@ def read_jobs(untrusted: Mapping[str, Any]) -> tuple[FoundJob, ...]:
             )
             for one in untrusted["jobs"]
         )
-    except (KeyError, TypeError, ValueError, AttributeError) as error:
+    except _WRONG as error:
         raise _unreadable("jobs", error) from error
 
 
@@ -175,7 +177,7 @@ def read_profiles(untrusted: Mapping[str, Any]) -> ProfilesReport:
             guarantees=tuple(map(_guarantee, untrusted.get("guarantees") or ())),
             default=str(untrusted.get("default") or ""),
         )
-    except (KeyError, TypeError, ValueError, AttributeError) as error:
+    except _WRONG as error:
         raise _unreadable("profiles", error) from error
 
 

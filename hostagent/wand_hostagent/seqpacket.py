@@ -13,6 +13,7 @@ from pathlib import Path
 
 log = logging.getLogger(__name__)
 
+MOST_AT_ONCE = 64
 _ROOM = socket.CMSG_SPACE(16 * array.array("i").itemsize)
 _CUT = socket.MSG_TRUNC | socket.MSG_CTRUNC
 
@@ -100,8 +101,10 @@ class Connection:
         return sent
 
     def _readable(self) -> None:
-        """Take what has come; a message of no bytes is the end."""
-        while self._socket.fileno() >= 0:
+        """Take what has come, and let others have a turn; a message of no bytes is the end."""
+        for _ in range(MOST_AT_ONCE):
+            if self._socket.fileno() < 0:
+                break
             try:
                 size, beside, flags, _ = self._socket.recvmsg_into(
                     [self._room], _ROOM, socket.MSG_CMSG_CLOEXEC

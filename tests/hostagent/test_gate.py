@@ -200,6 +200,15 @@ async def test_a_path_with_a_nul_is_invalid() -> None:
     assert caught.value.field == "path"
 
 
+async def test_a_relative_path_without_a_workspace_is_invalid_and_says_why() -> None:
+    async with fake_house() as (launcher, house):
+        launcher.default = "other"
+        with pytest.raises(Invalid, match="there is no profile 'developer'") as caught:
+            await house.gate.use_file(ANN, "f1", Read(path="a"))
+
+    assert caught.value.field == "path"
+
+
 async def test_a_link_to_a_denied_place_is_refused_before_its_content_leaves() -> None:
     async with fake_house() as (launcher, house):
         house.files.links["/srv/work/a"] = "/srv/work/secrets/key"

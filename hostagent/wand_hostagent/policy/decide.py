@@ -43,6 +43,13 @@ def decide(policy: Policy, caller: Caller, act: Job | FileAct) -> Permit | Refus
     return _refusal(policy, caller, act, None)
 
 
+def file_profile(policy: Policy, caller: Caller) -> str:
+    """The profile in whose workspace this caller's relative paths begin: that of the first rule for files."""
+    anywhere = FileAct(id="", verb=FileVerb.LIST, path="/")
+    rules = (rule for rule in policy.rules if rule.verdict is Verdict.ALLOW)
+    return next((rule.profile for rule in rules if _concerns(rule, caller, anywhere)), "")
+
+
 def lower(one: Limits, other: Limits) -> Limits:
     """The lower of each limit; None is no limit but the profile's."""
     return Limits(

@@ -59,6 +59,7 @@ class PolicyFolder:
 
     def reload(self) -> None:
         """Read it again, all of it; where that fails, the policy is broken until the next time."""
+        self._state = BrokenPolicy("the policy is being read")  # whatever happens next, it is not the old one
         try:
             self._state = load(self._folder, self._owners)
             log.info("policy read", extra={"rules": len(self._state.rules), "digest": self._state.digest})
@@ -96,7 +97,10 @@ def _rules(path: Path, table: Mapping[str, Any]) -> list[Rule]:
 
 def _lines(path: Path, count: int) -> list[str]:
     """The line of each rule's heading, to be shown; its number where the headings cannot be told apart."""
-    text = path.read_text()
+    try:
+        text = path.read_text()
+    except (OSError, UnicodeDecodeError):  # it has changed since it was read
+        text = ""
     found = [str(text.count("\n", 0, heading.start()) + 1) for heading in _HEADING.finditer(text)]
     return found if len(found) == count else [f"rule {number}" for number in range(1, count + 1)]
 
