@@ -124,7 +124,9 @@ def _reload(policy: PolicyFolder) -> None:
 async def _counter(settings: Settings, parts: _Parts) -> AsyncIterator[list[str]]:
     """The server of gRPC, started; in the end calls get a grace, then are cancelled, their jobs killed."""
     doorkeeper = Doorkeeper(settings.peers)
-    server = aio.server(interceptors=[doorkeeper], options=listen.OPTIONS)
+    server = aio.server(
+        interceptors=[doorkeeper], options=listen.OPTIONS, maximum_concurrent_rpcs=listen.MOST_CALLS
+    )
     host = Host(parts.gate, parts.facts, version("wand-hostagent"))
     execution_pb2_grpc.add_ExecutionServicer_to_server(Execution(parts.gate), server)
     files_pb2_grpc.add_FilesServicer_to_server(Files(parts.gate), server)

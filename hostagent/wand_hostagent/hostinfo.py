@@ -43,7 +43,7 @@ class Status:
     """How the host fares now."""
 
     load: tuple[float, float, float]
-    cpu_percent: float  # since the last time anybody asked
+    cpu_percent: float  # of all processors
     memory_total_bytes: int
     memory_available_bytes: int
     swap_total_bytes: int
@@ -67,12 +67,30 @@ def info(path: str) -> Info:
     )
 
 
-def status(folders: Iterable[str]) -> Status:
+class CpuMeter:
+    """How busy the processors were since it was last read."""
+
+    def __init__(self) -> None:
+        self._seen = psutil.cpu_times()
+
+    def percent(self) -> float:
+        before, self._seen = self._seen, psutil.cpu_times()
+        spent = {
+            name: max(0.0, now - then)
+            for name, now, then in zip(before._fields, self._seen, before, strict=True)
+        }
+        spent |= {"guest": 0.0, "guest_nice": 0.0}  # counted in user and nice already: proc_stat(5)
+        total = sum(spent.values())
+        idle = spent["idle"] + spent.get("iowait", 0.0)
+        return 100.0 * (total - idle) / total if total > 0 else 0.0
+
+
+def status(folders: Iterable[str], meter: CpuMeter) -> Status:
     """How the host fares; the disks are those that hold `/` and `folders`."""
     memory, swap = psutil.virtual_memory(), psutil.swap_memory()
     return Status(
         load=os.getloadavg(),
-        cpu_percent=psutil.cpu_percent(interval=None),
+        cpu_percent=meter.percent(),
         memory_total_bytes=memory.total,
         memory_available_bytes=memory.available,
         swap_total_bytes=swap.total,

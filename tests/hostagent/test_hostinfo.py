@@ -22,13 +22,22 @@ def test_info_names_this_host() -> None:
 
 
 def test_status_counts_each_disk_once_and_leaves_out_what_is_not_there() -> None:
-    status = hostinfo.status(["/", "/nonexistent", "/\0"])
+    status = hostinfo.status(["/", "/nonexistent", "/\0"], hostinfo.CpuMeter())
 
     assert [disk.path for disk in status.disks] == ["/"]
     assert 0 <= status.disks[0].free_bytes <= status.disks[0].total_bytes
     assert 0 < status.memory_available_bytes <= status.memory_total_bytes
     assert status.uptime_seconds > 0
     assert len(status.load) == 3
+
+
+def test_a_busy_processor_is_seen_as_busy() -> None:
+    meter = hostinfo.CpuMeter()
+    began = time.process_time()
+    while time.process_time() - began < 0.1:
+        pass
+
+    assert 5 <= meter.percent() <= 100
 
 
 @pytest.fixture

@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import TypeVar
 
 from wand_hostagent import hostinfo
 from wand_hostagent.gate import Gate
@@ -12,13 +13,15 @@ from wand_hostagent.reports import ProfileReport, ProfilesReport
 from wand_hostagent.service import translate_host as translate
 from wand_hostagent.service.execution import new_id
 from wand_hostagent.service.intercept import Context, caller
-from wand_proto.errors import BrokenPolicy, WandError
+from wand_proto.errors import BrokenPolicy, TimedOut, WandError
 from wand_proto.v1 import host_pb2 as wire
 from wand_proto.v1 import host_pb2_grpc
 
 # ruff: noqa: N802, ARG002 - gRPC names the methods and hands each a context
 
 DEFAULT_PATH = "/usr/local/bin:/usr/bin:/bin"
+_LOOK_SECONDS = 10.0
+_T = TypeVar("_T")
 _NOTHING = ProfilesReport(profiles=(), guarantees=(), default="")
 
 
@@ -38,17 +41,18 @@ class Host(host_pb2_grpc.HostServicer):
         self._gate = gate
         self._facts = facts
         self._version = version
+        self._meter = hostinfo.CpuMeter()
 
     async def Info(self, request: wire.InfoRequest, context: Context) -> wire.InfoReply:
         profile = self._profile(await self._profiles())
-        info = await asyncio.to_thread(hostinfo.info, _path(profile))
+        info = await _aside(lambda: hostinfo.info(_path(profile)))
         return translate.info_to_wire(info, profile, self._version)
 
     async def Status(self, request: wire.StatusRequest, context: Context) -> wire.StatusReply:
         report = await self._profiles()
         profile = self._profile(report)
         folders = (profile.workspace, *profile.directories) if profile else ()
-        reply = translate.status_to_wire(await asyncio.to_thread(hostinfo.status, folders))
+        reply = translate.status_to_wire(await _aside(lambda: hostinfo.status(folders, self._meter)))
         facts = self._facts()
         reply.jobs_running = facts.jobs_running
         reply.jobs_ceiling = facts.jobs_ceiling
@@ -60,7 +64,7 @@ class Host(host_pb2_grpc.HostServicer):
     async def FindCommand(self, request: wire.FindCommandRequest, context: Context) -> wire.FindCommandReply:
         names = translate.names_from_wire(request)
         path = _path(self._profile(await self._profiles()))
-        places = await asyncio.to_thread(lambda: [hostinfo.find_command(name, path) for name in names])
+        places = await _aside(lambda: [hostinfo.find_command(name, path) for name in names])
         return wire.FindCommandReply(
             commands=[
                 wire.FoundCommand(name=name, path=place, permitted=self._permit(name) is not None)
@@ -92,6 +96,15 @@ class Host(host_pb2_grpc.HostServicer):
         except BrokenPolicy:
             return None
         return verdict if isinstance(verdict, Permit) else None
+
+
+async def _aside(look: Callable[[], _T]) -> _T:
+    """What a look at the disk brings, in a thread: a file system that is away must not stop everybody."""
+    try:
+        async with asyncio.timeout(_LOOK_SECONDS):
+            return await asyncio.to_thread(look)
+    except TimeoutError:
+        raise TimedOut(f"the host's disks did not answer within {_LOOK_SECONDS:g} s") from None
 
 
 def _path(profile: ProfileReport | None) -> str:

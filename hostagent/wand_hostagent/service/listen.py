@@ -14,6 +14,7 @@ from wand_proto.errors import Conflict, Denied, NotFound, Unavailable
 
 MESSAGE_BYTES = 4 * 1024 * 1024 + 64 * 1024
 _METADATA_BYTES = 64 * 1024
+MOST_CALLS = 1024  # at once; what runs is bounded by max_jobs long before
 _PROBE_SECONDS = 2.0
 _SOCKET_UMASK = 0o117  # the socket file: for owner and group alone
 
