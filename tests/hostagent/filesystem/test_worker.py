@@ -2,13 +2,14 @@
 
 import socket
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
 from support import fileworker
 from support.fileworker import Site
 from wand_hostagent.filesystem import wire
-from wand_hostagent.filesystem.model import Read, Search
+from wand_hostagent.filesystem.model import Edit, List, Mode, Read, Replacement, Search, Write
 from wand_hostagent.filesystem.refusal import Refused
 
 
@@ -57,6 +58,27 @@ def test_a_pattern_that_never_ends_is_stopped(at: Site) -> None:
 
         assert (refusal.kind, "not done within 0.3 seconds" in refusal.message) == ("TimedOut", True)
         assert site.ask(Read(path="f")).total_bytes == 65
+
+
+def test_no_descriptor_is_left_open_by_what_is_asked(at: Site) -> None:
+    at.put("a/b/f", "x")
+    open_files = Path(f"/proc/{at.worker.process.pid}/fd")
+
+    def use_everything() -> int:
+        for path in ("a/b/f", "a", "", "absent", "../x", "a/b/f/g"):
+            for ask in (
+                Read(path=path), List(path=path, depth=8, max_entries=1),
+                Search(path=path, pattern="x", max_matches=1),
+                Write(path=path, data=b"x", mode=Mode.CREATE), Write(path=path, data=b"x", mode=Mode.REPLACE),
+                Edit(path=path, replacements=(Replacement(old_text="absent", new_text=""),)),
+            ):  # fmt: skip
+                at.worker.send(ask)
+                at.worker.receive()
+        return len(list(open_files.iterdir()))
+
+    first = use_everything()
+
+    assert [use_everything() for _ in range(3)] == [first] * 3
 
 
 def test_a_frame_too_large_ends_the_worker(at: Site) -> None:
