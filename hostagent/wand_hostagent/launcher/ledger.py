@@ -44,7 +44,7 @@ class Ledger:
         """
         self.path = str(Path(folder) / FILE)
         self.broken = ""
-        self._descriptor = _open(self.path)
+        self._descriptor = _open(folder, self.path)
         self._seq, self._prev, self._size = 0, record.FIRST, 0
         self._open_jobs: dict[str, None] = {}
         try:
@@ -138,10 +138,12 @@ class Ledger:
         self.append([Entry("cut", {"bytes": len(tail), "sha256": hashlib.sha256(tail).hexdigest()})])
 
 
-def _open(path: str) -> int:
+def _open(folder: str, path: str) -> int:
     flags = os.O_RDWR | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC | os.O_NOFOLLOW
     try:
+        Path(folder).mkdir(mode=0o700, exist_ok=True)
         descriptor = os.open(path, flags, 0o600)
+        _keep_name(folder)
     except OSError as error:
         raise Refused("Broken", f"{path} cannot be opened: {reason_of(error.errno or 0)}") from error
     about = os.fstat(descriptor)
@@ -149,6 +151,15 @@ def _open(path: str) -> int:
         os.close(descriptor)
         raise Refused("Broken", f"{path} must be a file of the launcher's own user with mode 0600")
     return descriptor
+
+
+def _keep_name(folder: str) -> None:
+    """Make durable that the file is there at all: fsync(2) of a file does not say so of its folder."""
+    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
 
 
 def _lock(descriptor: int, path: str) -> None:

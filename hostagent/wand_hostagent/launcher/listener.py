@@ -95,6 +95,14 @@ def tell_ready(options: Options) -> None:
     notify(b"READY=1")
 
 
+def watchdog_seconds() -> float:
+    """How long systemd waits for a sign of life from us; 0 where it does not; see sd_watchdog_enabled(3)."""
+    if os.environ.get("WATCHDOG_PID", str(os.getpid())) != str(os.getpid()):
+        return 0.0
+    told = os.environ.get("WATCHDOG_USEC", "")
+    return int(told) / 1e6 if told.isdigit() else 0.0
+
+
 def notify(text: bytes) -> None:
     address = os.environ.get("NOTIFY_SOCKET", "")
     if not address:

@@ -53,11 +53,19 @@ class Launcher:
         self._peers.open()
         gc.freeze()  # what lives as long as we do is not touched again, so that children can share it
         listener.tell_ready(self._told)
+        self._show_life()
         log.write("info", "launcher ready", socket=self._told.socket, pid=os.getpid())
         while not self._house.stopping:
             self._loop.turn()
             self._service.commit()
         self._stop()
+
+    def _show_life(self) -> None:
+        """Tell systemd that the loop still turns, as often as it wants to hear it."""
+        seconds = listener.watchdog_seconds()
+        if seconds:
+            listener.notify(b"WATCHDOG=1")
+            self._loop.later(seconds / 2, self._show_life)
 
     def _refuse_unconfined(self) -> None:
         if self._box.holds_tree or self._told.development or self._told.allow_unconfined:

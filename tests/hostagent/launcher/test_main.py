@@ -128,7 +128,7 @@ def test_the_socket_of_a_killed_launcher_is_taken_over() -> None:
 @pytest.mark.parametrize(
     ("flag", "value", "said"),
     [("--socket", "/tmp/" + "x" * 120, "at most 107 bytes"), ("--socket", "", "--socket is missing"),
-     ("--profiles", "/nonesuch", "cannot be read"), ("--ledger", "/nonesuch", "cannot be opened")],
+     ("--profiles", "/nonesuch", "cannot be read"), ("--ledger", "/nonesuch/deep", "cannot be opened")],
 )  # fmt: skip
 def test_a_command_line_that_cannot_work_says_why(flag: str, value: str, said: str) -> None:
     with short_folder() as folder:
@@ -139,7 +139,7 @@ def test_a_command_line_that_cannot_work_says_why(flag: str, value: str, said: s
         assert said in told
 
 
-def test_it_adopts_a_socket_and_tells_when_it_is_ready() -> None:
+def test_it_adopts_a_socket_and_tells_when_it_is_ready_and_that_it_lives() -> None:
     with short_folder() as folder:
         for name in ("profiles", "ledger"):
             (folder / name).mkdir(mode=0o755)
@@ -149,16 +149,16 @@ def test_it_adopts_a_socket_and_tells_when_it_is_ready() -> None:
         listening = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         listening.bind(str(folder / "handed.sock"))
         listening.listen()
-        environment = {**os.environ, "LISTEN_FDS": "1", "NOTIFY_SOCKET": str(folder / "notify")}
+        told = {"LISTEN_FDS": "1", "NOTIFY_SOCKET": str(folder / "notify"), "WATCHDOG_USEC": "100000"}
         argv = [sys.executable, "-c", HAND_OVER, str(listening.fileno()), *command(folder), "--development"]
         process = subprocess.Popen(
-            argv, pass_fds=[listening.fileno()], env=environment, stderr=subprocess.DEVNULL
+            argv, pass_fds=[listening.fileno()], env={**os.environ, **told}, stderr=subprocess.DEVNULL
         )
-        assert notified.recv(100) == b"READY=1"
+        assert [notified.recv(100) for _ in range(3)] == [b"READY=1", b"WATCHDOG=1", b"WATCHDOG=1"]
         with Client(folder / "handed.sock") as client:
             assert client.ask("profiles")["profiles"] == []
         process.terminate()
-        assert notified.recv(100) == b"STOPPING=1"
+        until(lambda: notified.recv(100) == b"STOPPING=1")
         assert process.wait(SECONDS) == 0
         notified.close()
         listening.close()
