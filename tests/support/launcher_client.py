@@ -28,12 +28,12 @@ NO_LIMITS: Mapping[str, float] = {}
 _ids = itertools.count()
 
 
-def _can_be_others() -> bool:
+def can_be_others() -> bool:
     """Whether this is root, and not one who is alone in a user namespace."""
     return os.geteuid() == 0 and int(Path("/proc/self/uid_map").read_text().split()[2]) > 65535
 
 
-needs_root = pytest.mark.skipif(not _can_be_others(), reason="only root can become another user")
+needs_root = pytest.mark.skipif(not can_be_others(), reason="only root can become another user")
 
 
 class Failed(Exception):

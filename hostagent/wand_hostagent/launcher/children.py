@@ -85,18 +85,25 @@ class Children:
         Raises:
             Refused: not even the init could be made.
         """
-        ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         try:
-            pid, pidfd = self.box.clone()
+            ours, theirs, pid, pidfd = self._init()
         except OSError as error:
-            ours.close()
-            theirs.close()
             number = error.errno or 0
             raise Refused(kind_of(number), f"no process can be made: {reason_of(number)}") from error
         if pid == 0:
             init.live(init.Orders(self.box, plan.table, theirs.fileno(), plan.uses))
         theirs.close()
         return self._watch(Child(plan, pid, pidfd, ours, time.time(), time.monotonic()))
+
+    def _init(self) -> tuple[socket.socket, socket.socket, int, int]:
+        """Both ends of a socket, and a new process with its pidfd; the pid is 0 in the process itself."""
+        ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+        try:
+            return ours, theirs, *self.box.clone()
+        except OSError:
+            ours.close()
+            theirs.close()
+            raise
 
     def signal(self, job: str, number: int, reason: str) -> None:
         """Send a signal to all processes of a job; SIGKILL ends the job and `reason` says why.
@@ -194,13 +201,16 @@ class Children:
         del self.running[child.plan.job]
         if not self.box.holds_tree:
             self.reap_strays()
-        if child.started or child.reason:
-            self.outcomes.ended(
-                child, _ending(child, status, usage.ru_utime + usage.ru_stime, usage.ru_maxrss)
-            )
-        else:
+        self._report(child, _ending(child, status, usage.ru_utime + usage.ru_stime, usage.ru_maxrss))
+
+    def _report(self, child: Child, ending: Ending) -> None:
+        if not child.started and (child.failure or not child.reason):
             gone = Refused("Broken", "the first process of the job died before the command ran")
             self.outcomes.failed(child, child.failure or gone)
+            return
+        if not child.started:  # ended on purpose before it ran: whoever asked for it still waits
+            self.outcomes.started(child)
+        self.outcomes.ended(child, ending)
 
 
 def _ending(child: Child, init_status: int, cpu_seconds: float, peak_kibibytes: int) -> Ending:

@@ -31,17 +31,18 @@ def granted(profile: Profile, asked: Mapping[str, float]) -> dict[str, float]:
 
 
 def for_kernel(
-    limits: Mapping[str, float], *, counts_processes: bool, open_files: int
+    limits: Mapping[str, float], *, counted: bool, beside: int, open_files: int
 ) -> dict[int, tuple[int, int]]:
     """Soft and hard value of each resource limit, none above what the launcher itself has.
 
-    `open_files` is the soft limit that the launcher was started with, before it raised its own.
+    Processes are limited where they are `counted` for this job or its user alone; `beside` of those counted
+    are not the job's. `open_files` is the soft limit that the launcher was started with; it raises its own.
     """
     wanted = {resource.RLIMIT_CORE: (0, 0)}
     wanted[resource.RLIMIT_NOFILE] = (open_files, resource.getrlimit(resource.RLIMIT_NOFILE)[1])
     for name, number in _RESOURCES.items():
-        if name in limits and (name != "processes" or counts_processes):
-            amount = math.ceil(limits[name])
+        if name in limits and (name != "processes" or counted):
+            amount = math.ceil(limits[name]) + beside * (name == "processes")
             # one second between SIGXCPU, which a program may catch, and SIGKILL
             wanted[number] = (amount, amount + (number == resource.RLIMIT_CPU))
     return {number: _clamped(number, *pair) for number, pair in wanted.items()}

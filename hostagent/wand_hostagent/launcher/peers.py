@@ -15,6 +15,7 @@ MOST = 4  # connections at one time
 _QUEUED_MESSAGES = 4096
 _QUEUED_BYTES = 8 * 1024 * 1024
 _CREDENTIALS = struct.Struct("=iII")
+_REST_SECONDS = 0.5
 _READS = 64  # requests taken from one peer before the others have their turn
 
 
@@ -53,7 +54,7 @@ class Peers:
 
     def open(self) -> None:
         self.listener.setblocking(False)
-        self.loop.watch(self.listener.fileno(), READ, lambda _: self._accept())
+        self._watch_door()
 
     def close_door(self) -> None:
         """Take no more connections."""
@@ -78,7 +79,11 @@ class Peers:
         if len(peer.queue) >= _QUEUED_MESSAGES or peer.queued_bytes + len(packed) > _QUEUED_BYTES:
             self.drop(peer, "it does not read")
             return
-        peer.queue.append((packed, tuple(map(os.dup, descriptors))))
+        try:
+            peer.queue.append((packed, tuple(map(os.dup, descriptors))))
+        except OSError as error:
+            self.drop(peer, f"it does not read, and {error}")
+            return
         peer.queued_bytes += len(packed)
         self.loop.change(peer.socket.fileno(), READ | WRITE)
 
@@ -99,7 +104,8 @@ class Peers:
     def _accept(self) -> None:
         try:
             connection, _ = self.listener.accept()
-        except OSError:
+        except OSError as error:
+            self._rest(error)
             return
         packed = connection.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, _CREDENTIALS.size)
         pid, uid, _ = _CREDENTIALS.unpack(packed)
@@ -114,6 +120,16 @@ class Peers:
         self.loop.watch(connection.fileno(), READ, lambda events: self._ready(peer, events))
         log.write("info", "peer joined", pid=pid, uid=uid)
         self.joined(peer)
+
+    def _rest(self, error: OSError) -> None:
+        """Wait before the next try: where no descriptor is left, the socket stays ready all the time."""
+        log.write("error", "no connection taken", why=str(error))
+        self.loop.ignore(self.listener.fileno())
+        self.loop.later(_REST_SECONDS, self._watch_door)
+
+    def _watch_door(self) -> None:
+        if self.listener.fileno() >= 0:
+            self.loop.watch(self.listener.fileno(), READ, lambda _: self._accept())
 
     def _refusal(self, uid: int) -> str:
         if uid not in self.allowed:

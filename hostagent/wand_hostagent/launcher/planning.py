@@ -119,7 +119,7 @@ class Planner:
         uses: tuple[int, ...],
     ) -> Table:
         user, box = profile.user, self._box
-        counts = box.has_own_users or (user.changes and user.uid != 0)
+        counted = (box.has_own_users or user.changes) and user.uid != 0
         pairs = (f"{name}={text}" for name, text in given.items())
         return Table(
             Command(
@@ -128,7 +128,9 @@ class Planner:
                 environment=[places.encoded(pair, "environment") for pair in pairs],
                 streams=(uses[0], uses[1], uses[2]),
                 directory=uses[3],
-                rlimits=limits.for_kernel(granted, counts_processes=counts, open_files=self._open_files),
+                rlimits=limits.for_kernel(
+                    granted, counted=counted, beside=int(box.has_own_users), open_files=self._open_files
+                ),
                 user=user,
                 drop_capabilities=user.changes or box.has_own_users,
                 umask=profile.umask,

@@ -50,6 +50,11 @@ def test_a_whole_tree_ends_when_its_time_is_up(client: Client, marker: str) -> N
     assert 0.7 <= exited["wall_seconds"] < 1.7
 
 
+def test_a_job_whose_time_is_up_before_it_runs_is_answered_all_the_same(client: Client) -> None:
+    running = client.run("sleep", "60", limits={"wall_seconds": 0.0001})
+    assert client.exited(running.job)["reason"] == "timed_out"
+
+
 @pytest.mark.parametrize("reason", ["cancelled", "output_limit"])
 def test_a_whole_tree_ends_when_it_is_killed_and_the_reason_comes_back(
     client: Client, marker: str, reason: str
