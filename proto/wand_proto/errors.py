@@ -127,7 +127,8 @@ def to_metadata(error: WandError) -> tuple[tuple[str, bytes], ...]:
         "hint": error.hint[:_TEXT_CEILING],
         "field": error.field[:256],
     }
-    return ((METADATA_KEY, json.dumps(parts, separators=(",", ":")).encode()),)
+    packed = json.dumps(parts, separators=(",", ":"), ensure_ascii=False)  # an escape takes up to 12 bytes
+    return ((METADATA_KEY, packed.encode("utf-8", "replace")),)
 
 
 def from_wire(code: str, details: str, metadata: Iterable[tuple[str, str | bytes]]) -> WandError:

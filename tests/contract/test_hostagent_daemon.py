@@ -129,7 +129,7 @@ async def test_as_many_jobs_run_as_may_and_no_more() -> None:
 
 
 async def test_an_error_as_long_as_may_be_arrives_whole() -> None:
-    say = "ü" * 3000
+    say = "😀" * 4096
     with hostagent.running(policy=hostagent.POLICY.replace("anything else is permitted", say)) as wand:
         error = await failure(run(wand, "forbidden"))
 

@@ -30,3 +30,15 @@ def test_metadata_that_cannot_be_read_leaves_the_status_code_to_speak(untrusted:
 
 def test_a_subclass_that_shares_a_code_is_not_taken_for_its_parent() -> None:
     assert type(errors.from_wire("PERMISSION_DENIED", "no", [])) is errors.Denied
+
+
+def test_the_longest_error_fits_into_the_metadata_of_a_call() -> None:
+    ((_, packed),) = errors.to_metadata(errors.Denied("😀" * 5000, hint="😀" * 5000, field="😀" * 300))
+
+    assert len(packed) < 48 * 1024  # below grpc.max_metadata_size of either end, in base64 too
+
+
+def test_text_that_is_no_unicode_still_travels() -> None:
+    sent = errors.to_metadata(errors.NotFound("\udcff does not exist"))
+
+    assert errors.from_wire("NOT_FOUND", "", sent).message == "? does not exist"

@@ -157,6 +157,10 @@ class Program:
         """What of it lies in memory now (proc(5), statm)."""
         return int(Path(f"/proc/{self.pid}/statm").read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE")
 
+    def descriptors(self) -> int:
+        """How many it has open."""
+        return len(list(Path(f"/proc/{self.pid}/fd").iterdir()))
+
     def events(self, event: str) -> list[dict[str, Any]]:
         """The lines of the log that tell of such an event."""
         lines = (line for line in self.log.read_text().splitlines() if line.startswith("{"))

@@ -27,6 +27,7 @@ OPTIONS: Sequence[tuple[str, int]] = (
     ("grpc.absolute_max_metadata_size", 2 * _METADATA_BYTES),
     ("grpc.so_reuseport", 0),
     ("grpc.max_connection_age_ms", 600_000),
+    ("grpc.server_handshake_timeout_ms", 10_000),
     ("grpc.keepalive_time_ms", 30_000),
     ("grpc.keepalive_timeout_ms", 10_000),
     ("grpc.keepalive_permit_without_calls", 1),
