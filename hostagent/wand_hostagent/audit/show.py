@@ -26,7 +26,7 @@ def main(argv: Sequence[str]) -> int:
     """Print the records of the file that is named, as far as the filters let them through."""
     parser = argparse.ArgumentParser(prog="show", description="Show a ledger of Wand.")
     parser.add_argument("file", type=Path, help="ledger.jsonl, or a copy of it")
-    parser.add_argument("--job", default="", help="only this job")
+    parser.add_argument("--job", default="", help="only this job, or this use of a file tool")
     parser.add_argument("--principal", default="", help="only what this principal asked for")
     parser.add_argument("--denied", action="store_true", help="only what was refused")
     parser.add_argument(
@@ -69,19 +69,23 @@ def show(
             continue
         if principal and not _concerns(record, principal, jobs):
             continue
-        if (job and record.fields.get("job") != job) or (denied and record.event != "refused"):
+        if (job and _id(record.fields) != job) or (denied and record.event != "refused"):
             continue
         if record.time >= since:
             yield _line(record)
 
 
 def _concerns(record: Record, principal: str, jobs: set[str]) -> bool:
-    job = record.fields.get("job")
-    if principal in {_why(record).get("principal"), record.fields.get("principal")}:
-        if job:
-            jobs.add(str(job))
+    job = _id(record.fields)
+    if _why(record).get("principal") == principal:
+        jobs.add(job)
         return True
-    return job in jobs
+    return bool(job) and job in jobs
+
+
+def _id(fields: Mapping[str, Any]) -> str:
+    """The job, or the use of a file tool, that a record is about."""
+    return str(fields.get("job") or fields.get("act") or "")
 
 
 def _why(record: Record) -> Mapping[str, Any]:
@@ -104,7 +108,17 @@ def _run(record: Record) -> str:
 def _refused(record: Record) -> str:
     fields, why = record.fields, _why(record)
     said = next((fields[name] for name in ("message", "say", "reason", "rule") if fields.get(name)), "")
-    return f"{fields.get('job', '')}  {_who(why)}: {_command(fields)}  {said}"
+    return f"{_id(fields)}  {_who(why)}: {_command(fields)}  {said}"
+
+
+def _file(record: Record) -> str:
+    return f"{_id(record.fields)}  {_who(record.fields)}: {_command(record.fields)}"
+
+
+def _file_end(record: Record) -> str:
+    fields = record.fields
+    outcome = "done" if fields.get("ok") else f"not done: {fields.get('kind')}: {fields.get('message')}"
+    return f"{_id(fields)}  {_command(fields)}  {outcome}"
 
 
 def _end(record: Record) -> str:
@@ -142,7 +156,7 @@ def _command(fields: Mapping[str, Any]) -> str:
     argv = fields.get("argv")
     if isinstance(argv, list):
         return shlex.join(map(str, argv))
-    return str(argv or fields.get("path") or fields.get("act") or "")
+    return f"{fields.get('verb', '')} {shlex.quote(str(fields.get('path', '')))}".strip()
 
 
 def _text(value: object) -> str:
@@ -165,6 +179,8 @@ _TELLERS: Mapping[str, Callable[[Record], str]] = {
     "run": _run,
     "worker": _run,
     "refused": _refused,
+    "file": _file,
+    "file_end": _file_end,
     "end": _end,
     "lost": _lost,
     "start": _start,

@@ -15,7 +15,8 @@ EVENTS: list[tuple[str, dict[str, Any]]] = [
     ("refused", {"job": "b", "argv": ["rm", "/\x1b[31m"], "message": "no", "why": {"principal": "bob"}}),
     ("end", {"job": "a", "reason": "exited", "exit_code": 3, "wall_seconds": 1.5, "cpu_seconds": 0.25}),
     ("lost", {"job": "c"}),
-    ("file", {"verb": "write", "path": "/w/x", "principal": "bob"}),
+    ("file", {"act": "f", "verb": "write", "path": "/w/x y", "principal": "bob"}),
+    ("file_end", {"act": "f", "verb": "write", "path": "/w/x y", "ok": False, "kind": "Conflict", "message": "new"}),
 ]  # fmt: skip
 
 
@@ -39,6 +40,11 @@ def test_an_end_says_how_and_what_it_took() -> None:
     assert "a  exited with 3  after 1.500 s, 0.250 s of it computing" in shown()
 
 
+def test_a_file_change_is_shown_with_its_outcome() -> None:
+    assert "f  bob: write '/w/x y'" in shown()
+    assert "f  write '/w/x y'  not done: Conflict: new" in shown()
+
+
 def test_what_a_caller_wrote_cannot_colour_the_screen() -> None:
     assert "\x1b" not in shown()
     assert "\\x1b[31m" in shown()
@@ -47,10 +53,11 @@ def test_what_a_caller_wrote_cannot_colour_the_screen() -> None:
 @pytest.mark.parametrize(
     ("filters", "events"),
     [
-        ({}, ["start", "run", "refused", "end", "lost", "file"]),
+        ({}, ["start", "run", "refused", "end", "lost", "file", "file_end"]),
         ({"job": "a"}, ["run", "end"]),
         ({"principal": "ann"}, ["run", "end"]),
-        ({"principal": "bob"}, ["refused", "file"]),
+        ({"principal": "bob"}, ["refused", "file", "file_end"]),
+        ({"job": "f"}, ["file", "file_end"]),
         ({"denied": True}, ["refused"]),
         ({"principal": "ann", "denied": True}, []),
         ({"since": "2999-01-01T00:00:00.000000Z"}, []),
