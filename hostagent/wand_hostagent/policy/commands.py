@@ -10,6 +10,7 @@ import re
 import shlex
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 
 from wand_hostagent.model import Job
 
@@ -54,9 +55,14 @@ class Reading:
 
 def read(job: Job) -> Reading:
     """The programs that a job would run."""
-    if job.shell:
-        return _read_text(job.argv[0])
-    commands, hidden = _unwrapped(job.argv)
+    return _read(job.argv, shell=job.shell)
+
+
+@lru_cache(maxsize=16)  # every rule that denies asks about the same job
+def _read(argv: tuple[str, ...], *, shell: bool) -> Reading:
+    if shell:
+        return _read_text(argv[0])
+    commands, hidden = _unwrapped(argv)
     return Reading(tuple(commands), hidden)
 
 

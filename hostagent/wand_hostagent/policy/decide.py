@@ -74,7 +74,8 @@ def _least(one: Amount | None, other: Amount | None) -> Amount | None:
 
 def _concerns(rule: Rule, caller: Caller, act: Job | FileAct) -> bool:
     """Whether the rule speaks of this caller, and of this kind of act."""
-    if rule.principals and not any(fnmatchcase(caller.principal, glob) for glob in rule.principals):
+    everybody = not rule.principals or "*" in rule.principals
+    if not everybody and not _any_glob(rule.principals, caller.principal):
         return False
     if isinstance(act, Job):
         return not (rule.paths or rule.verbs) and rule.shell in (None, act.shell)
@@ -106,9 +107,15 @@ def _command_fits(rule: Rule, command: Command) -> bool:
 
 def _program_fits(rule: Rule, program: str, *, trusting: bool) -> bool:
     """Whether a glob fits; an allowed name is trusted bare or in the system's folders, nowhere else."""
+    if not rule.programs or "*" in rule.programs or _any_glob(rule.programs, program):
+        return True
     folder, name = posixpath.split(program)
-    names = {program} if trusting and folder and folder not in SYSTEM_FOLDERS else {program, name}
-    return not rule.programs or any(fnmatchcase(one, glob) for glob in rule.programs for one in names)
+    is_known = not trusting or folder in SYSTEM_FOLDERS
+    return bool(folder) and is_known and _any_glob(rule.programs, name)
+
+
+def _any_glob(globs: tuple[str, ...], text: str) -> bool:
+    return any(fnmatchcase(text, glob) for glob in globs)
 
 
 def _arguments_fit(rule: Rule, arguments: tuple[str, ...]) -> bool:
