@@ -71,19 +71,30 @@ class Following:
                 await asyncio.shield(self._link.abandon(self._started.job))
 
     async def _outputs(self) -> AsyncGenerator[Output, None]:
-        while True:
+        while not self._is_over():
             self._news.clear()
-            for tap in self._taps:
-                if data := tap.take():
-                    yield self._output(tap, data)
+            for output in self._taken():
+                yield output
             if self._left is not None and self._left < 0:
                 await self._stop()
-            if self._is_over():
-                break
-            if not self._news.is_set():
-                await self._news.wait()
+            try:
+                await self._more()
+            except asyncio.CancelledError:
+                for last in self._last():
+                    yield last
+                raise
         for rest in self._rest():
             yield rest
+
+    async def _more(self) -> None:
+        """Wait until there is something to take, or it is over."""
+        if not self._is_over():
+            await self._news.wait()
+
+    def _taken(self) -> Iterator[Output]:
+        for tap in self._taps:
+            if data := tap.take():
+                yield self._output(tap, data)
 
     def _is_over(self) -> bool:
         if self._ending.done():
@@ -109,6 +120,13 @@ class Following:
         with contextlib.suppress(WandError):
             await self._link.kill(self._started.job, signal.SIGKILL, "output_limit")
         self._await_end(OVERDUE_SECONDS)
+
+    def _last(self) -> Iterator[Output]:
+        """What has been read of a job that runs on without us: nobody else can read it again."""
+        for tap in self._taps if self.detached else ():
+            tap.close()
+            if data := tap.take():
+                yield self._output(tap, data)
 
     def _rest(self) -> Iterator[Output]:
         """What a pipe still holds that something else than the job keeps open, up to one pipe of it."""
