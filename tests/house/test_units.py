@@ -1,0 +1,51 @@
+"""The units of systemd agree with the programs that they start."""
+
+import shlex
+from collections import defaultdict
+from pathlib import Path
+
+import pytest
+
+from support import tree
+from wand_hostagent.launcher import options
+from wand_hostagent.settings import DEFAULT_PATH, Settings
+
+UNITS = sorted((tree.ROOT / "systemd").glob("*.service"))
+
+
+def unit(name: str) -> dict[str, list[str]]:
+    """A unit's directives, each with its values in order."""
+    found = defaultdict(list)
+    for line in (tree.ROOT / "systemd" / name).read_text().splitlines():
+        key, equals, value = line.partition("=")
+        if equals and not line.startswith("#"):
+            found[key].append(value)
+    return found
+
+
+def test_the_launcher_understands_its_unit() -> None:
+    words = shlex.split(unit("wand-launcher.service")["ExecStart"][0])[5:]
+    words[words.index("--peer-uid") + 1] = "0"  # the unit's user is on no machine that only builds
+
+    told = options.read(words)
+
+    assert told.socket == str(Settings().launcher_socket)
+    assert not told.development
+    assert unit("wand-launcher.socket")["ListenSequentialPacket"] == [told.socket]
+
+
+def test_the_host_agent_s_folders_are_those_of_its_settings() -> None:
+    found, settings = unit("wand-hostagent.service"), Settings()
+
+    assert found["ExecStart"] == [f"/usr/bin/wand-hostagent serve --settings {DEFAULT_PATH}"]
+    assert settings.listen[0].startswith(f"unix:/run/{found['RuntimeDirectory'][0]}/")
+    assert str(settings.spool_directory).startswith(f"/var/lib/{found['StateDirectory'][0]}/")
+
+
+@pytest.mark.parametrize("path", UNITS, ids=lambda path: path.stem)
+def test_every_unit_gives_up_new_privileges_and_is_stopped_whole(path: Path) -> None:
+    found = unit(path.name)
+
+    assert found["NoNewPrivileges"] == ["yes"]
+    assert found["KillMode"] == ["mixed"]
+    assert found["Type"] in (["notify"], ["exec"])
