@@ -16,7 +16,8 @@ EVENTS: list[tuple[str, dict[str, Any]]] = [
     ("end", {"job": "a", "reason": "exited", "exit_code": 3, "wall_seconds": 1.5, "cpu_seconds": 0.25}),
     ("lost", {"job": "c"}),
     ("file", {"act": "f", "verb": "write", "path": "/w/x y", "principal": "bob"}),
-    ("file_end", {"act": "f", "verb": "write", "path": "/w/x y", "ok": False, "kind": "Conflict", "message": "new"}),
+    ("file_end", {"act": "f", "verb": "write", "path": "/w/x y", "ok": False, "kind": "Conflict",
+                  "message": "new"}),
 ]  # fmt: skip
 
 
