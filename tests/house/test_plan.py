@@ -2,6 +2,7 @@
 
 import subprocess
 import sys
+import tomllib
 from pathlib import Path
 
 import pytest
@@ -11,6 +12,7 @@ from support import tree
 MOST_LINES_OF_A_MODULE = 400
 MOST_LINES_OF_A_FUNCTION = 60
 MOST_LINES_OF_WAND_PROTO = 600
+KEYS = ("source_modules", "forbidden_modules")
 
 
 def test_every_import_runs_downhill() -> None:
@@ -47,3 +49,26 @@ def test_every_module_says_its_subject_in_its_first_line(package: str) -> None:
         if path.read_text() and not path.read_text().startswith(('"""', 'r"""'))
     ]
     assert not silent
+
+
+@pytest.mark.parametrize("contract", ["launcher stands apart", "of the launcher", "stops at the counter"])
+def test_a_contract_about_rooms_of_the_host_agent_leaves_none_out(contract: str) -> None:
+    """import-linter checks the list of a layer for being whole, and no other list."""
+    settings = tomllib.loads((tree.ROOT / "pyproject.toml").read_text())["tool"]["importlinter"]
+    found = next(one for one in settings["contracts"] if contract in one["name"])
+    named = {module.removeprefix("wand_hostagent.") for key in KEYS for module in found[key]}
+    above_the_counter = {"cli", "daemon", "pki", "doctor", "service", "settings", "sdnotify", "certificates"}
+    apart = {"launcher"} | (above_the_counter if "counter" in contract else set())
+    assert rooms("hostagent/wand_hostagent") - named <= apart
+
+
+def rooms(package: str) -> set[str]:
+    """The modules and folders right below a package."""
+    below = (path.relative_to(tree.ROOT / package).parts[0] for path in tree.modules_of(package))
+    return {part.removesuffix(".py") for part in below} - {"__init__"}
+
+
+@pytest.mark.parametrize("package", ["hostagent/wand_hostagent", "server/wand_server"])
+def test_the_house_names_every_room(package: str) -> None:
+    house = (tree.ROOT / "docs" / "explanation" / "house.md").read_text()
+    assert not {room for room in rooms(package) if f"`{room}`" not in house}

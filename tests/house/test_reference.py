@@ -1,18 +1,20 @@
 """The reference tells what there is: every tool, argument, result, error, event and setting."""
 
 import dataclasses
+import importlib.util
 import re
 from collections.abc import Iterator
 from typing import Any, cast
 
 import pytest
 
-from support.tree import ROOT
+from support.tree import ROOT, modules_of
 from wand_hostagent import cli as hostagent_cli
 from wand_hostagent import settings as hostagent_settings
 from wand_hostagent.launcher import profile
 from wand_hostagent.launcher.options import Options
 from wand_hostagent.launcher.protocol import LIMIT_NAMES
+from wand_hostagent.launcher.service import _OWN_EVENTS
 from wand_hostagent.policy.model import Rule
 from wand_proto.errors import FAMILY
 from wand_server import cli as server_cli
@@ -104,9 +106,10 @@ def test_every_key_of_a_rule_is_told() -> None:
 
 
 @pytest.mark.parametrize("commands", [hostagent_cli.COMMANDS, server_cli.COMMANDS])
-def test_every_subcommand_is_told(commands: dict[str, tuple[str, ...]]) -> None:
+def test_every_subcommand_is_told_and_there(commands: dict[str, tuple[str, ...]]) -> None:
     text = (REFERENCE / "cli.md").read_text()
-    for name in commands:
+    for name, (module, *_) in commands.items():
+        assert importlib.util.find_spec(module) is not None, module
         assert re.search(rf"`wand-(server|hostagent) {name}`", text), name
 
 
@@ -115,3 +118,10 @@ def test_every_option_of_the_launcher_is_told() -> None:
     assert not [
         name for name in names if f"`--{name.replace('_', '-')}" not in section("cli.md", "The launcher")
     ]
+
+
+def test_every_event_that_the_ledger_is_told_of_is_told() -> None:
+    told = re.compile(r"""(?:Entry\(|\.record\()"(\w+)\"""")
+    sources = [path.read_text() for path in modules_of("hostagent/wand_hostagent")]
+    events = {event for source in sources for event in told.findall(source)} | _OWN_EVENTS
+    assert not missing(iter(sorted(events)), section("ledger.md", "Events"))

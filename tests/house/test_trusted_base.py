@@ -38,7 +38,7 @@ def listed() -> set[str]:
 
 
 def test_the_host_agent_loads_what_the_list_says_and_nothing_else() -> None:
-    assert foreign(loaded_by("wand_hostagent.daemon")) <= listed()
+    assert foreign(loaded_by("wand_hostagent.daemon")) == listed()
 
 
 def test_the_host_agent_loads_no_part_of_the_launcher_but_its_protocol_and_records() -> None:
@@ -56,3 +56,10 @@ def test_the_launcher_loads_the_standard_library_and_itself_alone() -> None:
         "wand_hostagent.launcher",
     }
     assert {name for name in ours if not name.startswith("wand_hostagent.launcher.")} == set()
+
+
+def test_the_supervisor_loads_the_standard_library_and_itself_alone() -> None:
+    names = loaded_by("wand_server.embedded")
+    assert not foreign(names)
+    ours = {name for name in names if name.startswith("wand_")} - {"wand_server", "wand_server.embedded"}
+    assert {name for name in ours if not name.startswith("wand_server.embedded.")} == set()
