@@ -8,7 +8,8 @@ from typing import Any
 import pytest
 
 from support import hostagent
-from support.hostagent import Wand, asking, command, failure, followed, processes, shell
+from support.calls import asking, command, failure, followed, processes, shell
+from support.hostagent import Wand
 from support.waiting import until
 from wand_proto import errors
 from wand_proto.v1 import execution_pb2 as wire

@@ -7,7 +7,9 @@ from typing import Any
 import pytest
 
 from support import hostagent
-from support.hostagent import Wand, asking, command, failure, followed, processes, shell
+from support.calls import asking, command, failure, followed, processes, shell
+from support.hostagent import Wand
+from support.program import Program
 from support.waiting import until
 from wand_proto import errors
 from wand_proto.v1 import execution_pb2 as wire
@@ -136,7 +138,7 @@ async def test_a_detached_job_outlives_the_agent_s_stop(wand: Wand) -> None:
 
 
 async def test_a_second_agent_does_not_take_the_place_of_a_living_one(wand: Wand) -> None:
-    second = hostagent.Program(wand.agent.argv, wand.folder / "second.log")
+    second = Program(wand.agent.argv, wand.folder / "second.log")
 
     with pytest.raises(AssertionError, match="another host agent uses"):
         second.start()

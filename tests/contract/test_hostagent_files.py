@@ -7,7 +7,8 @@ from typing import Any
 import pytest
 
 from support import hostagent
-from support.hostagent import Wand, asking, failure
+from support.calls import asking, failure
+from support.hostagent import Wand
 from wand_proto import errors
 from wand_proto.v1 import files_pb2 as wire
 from wand_proto.v1.files_pb2_grpc import FilesStub

@@ -10,7 +10,8 @@ import pytest
 from grpc import aio
 
 from support import certificates, hostagent
-from support.hostagent import Wand, asking, failure
+from support.calls import asking, failure
+from support.hostagent import Wand
 from support.waiting import until
 from wand_hostagent import pki
 from wand_hostagent.certificates import leaves

@@ -7,37 +7,26 @@ Each `running` has its own folder, sockets and ports, so any number may run besi
 both processes are ended by their ids.
 """
 
-import asyncio
 import json
-import os
 import secrets
-import select
-import signal
-import subprocess
 import sys
-import time
-from collections.abc import Awaitable, Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager, suppress
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
 from grpc import aio
 
 import wand_hostagent.launcher
 from support import certificates
 from support.places import short_folder
+from support.program import Program
 from wand_hostagent import pki
 from wand_proto import tls
-from wand_proto.context import Caller, new_request_id, to_metadata
-from wand_proto.errors import WandError, from_wire
-from wand_proto.v1 import execution_pb2 as wire
 
 LAUNCHER = Path(wand_hostagent.launcher.__file__ or "").parent
 HOSTAGENT = Path(sys.executable).with_name("wand-hostagent")
-START_SECONDS = 30.0
-CALL_SECONDS = 40.0
-STOP_SECONDS = 20.0
 
 POLICY = """
 [[rule]]
@@ -86,85 +75,6 @@ ca = "{folder}/pki/ca.crt"
 certificate = "{folder}/pki/hostagent.crt"
 key = "{folder}/pki/hostagent.key"
 """
-
-
-@dataclass
-class Program:
-    """One process that is started with `--ready-fd` and writes its log to a file."""
-
-    argv: Sequence[str]
-    log: Path
-    process: "subprocess.Popen[bytes] | None" = None
-    said: str = ""  # on the ready descriptor
-    environment: Mapping[str, str] = field(default_factory=dict)  # beside our own
-
-    @property
-    def pid(self) -> int:
-        assert self.process is not None, "not started"
-        return self.process.pid
-
-    def start(self) -> None:
-        """Start it and wait until it says that it is ready."""
-        ours, its = os.pipe()
-        with os.fdopen(ours, "rb") as ready, self.log.open("ab") as log:
-            try:
-                self.process = subprocess.Popen(
-                    [*self.argv, "--ready-fd", str(its)],
-                    env={**os.environ, **self.environment},
-                    pass_fds=[its],
-                    stdin=subprocess.DEVNULL,
-                    stderr=log,
-                )
-            finally:
-                os.close(its)
-            self.said = self._answer(ready.fileno())
-
-    def _answer(self, ready: int) -> str:
-        until, said = time.monotonic() + START_SECONDS, b""
-        while select.select([ready], [], [], max(0.0, until - time.monotonic()))[0]:
-            part = os.read(ready, 4096)
-            said += part
-            if not part or said.endswith(b"\n"):
-                break
-        if not said:
-            self.end()
-            raise AssertionError(f"{self.argv[:2]} did not become ready:\n{self.log.read_text()[-4000:]}")
-        return said.decode()
-
-    def signal(self, number: int) -> None:
-        """Send it a signal."""
-        assert self.process is not None, "not started"
-        self.process.send_signal(number)
-
-    def kill(self) -> None:
-        """End it as a crash does."""
-        assert self.process is not None, "not started"
-        self.process.kill()
-        self.process.wait(STOP_SECONDS)
-
-    def end(self) -> int:
-        """End it as systemd does; the exit status."""
-        assert self.process is not None, "not started"
-        if self.process.poll() is None:
-            self.process.send_signal(signal.SIGTERM)
-        try:
-            return self.process.wait(STOP_SECONDS)
-        except subprocess.TimeoutExpired:
-            self.kill()
-            raise AssertionError(f"{self.argv[:2]} did not stop:\n{self.log.read_text()[-4000:]}") from None
-
-    def memory_bytes(self) -> int:
-        """What of it lies in memory now (proc(5), statm)."""
-        return int(Path(f"/proc/{self.pid}/statm").read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE")
-
-    def descriptors(self) -> int:
-        """How many it has open."""
-        return len(list(Path(f"/proc/{self.pid}/fd").iterdir()))
-
-    def events(self, event: str) -> list[dict[str, Any]]:
-        """The lines of the log that tell of such an event."""
-        lines = (line for line in self.log.read_text().splitlines() if line.startswith("{"))
-        return [line for line in map(json.loads, lines) if line.get("event") == event]
 
 
 @dataclass
@@ -220,55 +130,6 @@ OPTIONS = (
     ("grpc.max_metadata_size", 64 * 1024),
     ("grpc.use_local_subchannel_pool", 1),
 )
-
-
-def asking(principal: str = "ada") -> aio.Metadata:
-    """Metadata of a call of theirs."""
-    return aio.Metadata(*to_metadata(Caller(principal=principal, request_id=new_request_id())))
-
-
-def command(*argv: str, **fields: Any) -> wire.RunRequest:
-    """A request to run these words."""
-    return wire.RunRequest(argv=wire.Argv(words=argv), **fields)
-
-
-def shell(text: str, **fields: Any) -> wire.RunRequest:
-    """A request to run this text."""
-    return wire.RunRequest(shell=text, **fields)
-
-
-async def followed(events: Any) -> tuple[dict[int, bytes], wire.Exited]:
-    """What the rest of a call's events brings: each stream's output, and the end."""
-    parts: dict[int, list[bytes]] = {wire.STREAM_STDOUT: [], wire.STREAM_STDERR: []}
-    async with asyncio.timeout(CALL_SECONDS):
-        async for event in events:
-            if event.HasField("output"):
-                parts[event.output.stream].append(event.output.data)
-            elif event.HasField("exited"):
-                return {stream: b"".join(some) for stream, some in parts.items()}, event.exited
-    raise AssertionError("the stream ended before its job")
-
-
-async def failure(call: Awaitable[Any]) -> WandError:
-    """The error with which a call ends."""
-    try:
-        async with asyncio.timeout(CALL_SECONDS):
-            answer = await call
-    except aio.AioRpcError as error:
-        trailing = cast("Iterable[tuple[str, str | bytes]]", error.trailing_metadata() or ())
-        return from_wire(error.code().name, error.details() or "", trailing)
-    raise AssertionError(f"it did not fail, but answered {answer}")
-
-
-def processes(mark: str) -> list[int]:
-    """The processes, living ones, with `mark` in their command line."""
-    return [int(path.name) for path in Path("/proc").glob("[0-9]*") if mark in _words(path)]
-
-
-def _words(process: Path) -> str:
-    with suppress(OSError):
-        return (process / "cmdline").read_bytes().decode(errors="replace")
-    return ""
 
 
 @contextmanager
