@@ -1,6 +1,5 @@
 """An agent's day with this very repository: run its tests, search it, change it; then look at the ledger."""
 
-import json
 import subprocess
 import sys
 from pathlib import Path
@@ -10,7 +9,7 @@ import pytest
 from mcp import Client
 
 from support.agent import over_http
-from support.running import embedded
+from support.running import COMMAND, embedded
 from support.tree import ROOT
 
 ERRORS = "proto/wand_proto/errors.py"
@@ -40,11 +39,18 @@ async def test_an_agent_tests_searches_and_edits_a_clone_of_this_repository(clon
             await run_tests(client)
             found = await object_of(client, "search_files", SEARCH)
             changed = await object_of(client, "write_file", {"path": ERRORS, "edits": [EDIT]})
-        lines = (wand.state / "ledger" / "ledger.jsonl").read_text().splitlines()
+        ledger = wand.state / "ledger" / "ledger.jsonl"
     assert [match["path"] for match in found["matches"]] == [ERRORS]
     assert "+class WandError(ValueError)" in changed["diff"]
     assert "class WandError(ValueError)" in (clone / ERRORS).read_text()
-    assert {"start", "run", "worker", "file"} <= {json.loads(line)["event"] for line in lines}
+    assert "whole" in audit("verify", ledger)
+    assert {"start", "run", "worker", "file", "end", "stop"} <= set(audit("show", ledger).split())
+
+
+def audit(act: str, ledger: Path) -> str:
+    """What the host agent's own command says of a ledger."""
+    argv: list[str | Path] = [COMMAND.with_name("wand-hostagent"), "audit", act, ledger]
+    return subprocess.run(argv, check=True, capture_output=True, text=True).stdout
 
 
 async def run_tests(client: Client) -> None:

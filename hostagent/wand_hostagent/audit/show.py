@@ -29,13 +29,11 @@ def main(argv: Sequence[str]) -> int:
     parser.add_argument("--job", default="", help="only this job, or this use of a file tool")
     parser.add_argument("--principal", default="", help="only what this principal asked for")
     parser.add_argument("--denied", action="store_true", help="only what was refused")
-    parser.add_argument(
-        "--since", type=moment, default="", help="2031-01-31, 2031-01-31T12:00:00Z, 90s, 15m, 2h, 3d"
-    )
+    parser.add_argument("--since", type=moment, help="2031-01-31, 2031-01-31T12:00:00Z, 90s, 15m, 2h, 3d")
     told = parser.parse_args(argv)
     try:
         with told.file.open("rb") as lines:
-            for shown in show(lines, told.job, told.principal, denied=told.denied, since=told.since):
+            for shown in show(lines, told.job, told.principal, denied=told.denied, since=told.since or ""):
                 sys.stdout.write(shown + "\n")
     except OSError as error:
         sys.stderr.write(f"show: {error}\n")
