@@ -50,7 +50,7 @@ def _add_common(parser: argparse.ArgumentParser) -> None:
 def _told_plainly(run: Callable[[], int]) -> int:
     try:
         return run()
-    except Unfit as why:
+    except (Unfit, OSError) as why:
         sys.stderr.write(f"wand: {why}\n")
         return _FAILURE
     except Stopped:

@@ -123,7 +123,10 @@ def _python(module: str, *words: str) -> tuple[str, ...]:
 def _tool(module: str, *words: str) -> str:
     """What one of our own commands prints."""
     argv = _python(module, *words)
-    done = subprocess.run(argv, check=False, capture_output=True, text=True, timeout=_TOOL_SECONDS)
+    try:
+        done = subprocess.run(argv, check=False, capture_output=True, text=True, timeout=_TOOL_SECONDS)
+    except subprocess.TimeoutExpired as error:
+        raise Unfit(f"{module} {' '.join(words[:2])} did not end in {_TOOL_SECONDS} seconds") from error
     if done.returncode != 0:
         raise Unfit(f"{module} {' '.join(words[:2])} failed: {done.stderr.strip()[-2000:]}")
     return done.stdout

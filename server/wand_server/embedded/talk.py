@@ -5,6 +5,7 @@ import json
 import shlex
 import shutil
 import sys
+import textwrap
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -14,6 +15,7 @@ from wand_server.embedded.place import Place, Unfit
 
 _VERSION = "2026-07-28"
 _ASK_SECONDS = 20
+_COLUMNS = 100
 _Guarantees = list[Mapping[str, Any]]
 
 
@@ -39,9 +41,7 @@ def ask_guarantees(port: int, key: str) -> _Guarantees:
 def welcome(place: Place, port: int, guarantees: _Guarantees) -> str:
     """Where the workspace is, what bounds commands in it, and how to connect: ready to paste."""
     url, key = f"http://{HOST}:{port}/mcp", place.key()
-    bounds = [
-        f"  {'yes' if each['enforced'] else 'NO '}  {each['name']}: {each['detail']}" for each in guarantees
-    ]
+    bounds = [_bound(each) for each in guarantees]
     return "\n".join(
         (
             f"Wand serves {place.workspace} at {url}; Ctrl-C ends it.",
@@ -61,6 +61,12 @@ def welcome(place: Place, port: int, guarantees: _Guarantees) -> str:
             "",
         )
     )
+
+
+def _bound(each: Mapping[str, Any]) -> str:
+    first = "  yes  " if each["enforced"] else "  NO   "
+    text = f"{each['name']}: {each['detail']}"
+    return textwrap.fill(text, _COLUMNS, initial_indent=first, subsequent_indent=" " * len(first))
 
 
 def _desktop(place: Place) -> str:
@@ -99,4 +105,5 @@ def _body(tool: str, arguments: Mapping[str, Any]) -> str:
     prefix = "io.modelcontextprotocol/"
     about = {f"{prefix}protocolVersion": _VERSION, f"{prefix}clientCapabilities": {}}
     params = {"name": tool, "arguments": arguments, "_meta": about}
-    return json.dumps({"jsonrpc": "2.0", "id": 1, "method": "tools/call", "params": params})
+    call = {"jsonrpc": "2.0", "id": 1, "method": "tools/call", "params": params}
+    return json.dumps(call, separators=(",", ":"))

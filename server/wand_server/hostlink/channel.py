@@ -138,7 +138,8 @@ class Link:
 
     async def _wait_until_up(self) -> None:
         try:
-            await asyncio.wait_for(self._up.wait(), self._patience_seconds)
+            async with asyncio.timeout(self._patience_seconds):
+                await self._up.wait()
         except TimeoutError:
             raise self.unavailable() from None
 
@@ -175,8 +176,8 @@ class Link:
     async def _explain(self) -> None:
         """Find out why there is no connection, by a handshake that tells more than gRPC does."""
         try:
-            probe = asyncio.to_thread(explain_failure, self._address, self._identity)
-            why = await asyncio.wait_for(probe, _EXPLAIN_SECONDS)
+            async with asyncio.timeout(_EXPLAIN_SECONDS):
+                why = await asyncio.to_thread(explain_failure, self._address, self._identity)
         except TimeoutError:
             why = f"no answer at {self._address}"
         if self._up.is_set():

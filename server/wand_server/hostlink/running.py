@@ -21,7 +21,7 @@ log = logging.getLogger(__name__)
 GRACE_SECONDS = 30.0  # beyond the wall clock, for starting, ending and telling
 _REJOIN_SECONDS = 20.0  # how long a host agent that went away may take to come back
 _AGAIN_SECONDS = 0.25
-_KILL_SECONDS = 5.0
+_KILL_SECONDS = 10.0
 
 Stream = (
     aio.UnaryStreamCall[execution_pb2.RunRequest, execution_pb2.Event]
@@ -121,12 +121,26 @@ class Running:
 
     async def _kill(self) -> None:
         """End a job that no stream of ours holds any more; without a host agent its time limit ends it."""
+        why = ""
+        try:
+            async with asyncio.timeout(_KILL_SECONDS):
+                while True:
+                    why = await self._kill_once()
+                    if not why:
+                        return
+                    await asyncio.sleep(_AGAIN_SECONDS)
+        except TimeoutError:
+            log.warning("job could not be ended", extra={"job": self._gathered.job, "why": why})
+
+    async def _kill_once(self) -> str:
+        """Kill the job; why that did not work, or nothing."""
         request = execution_pb2.SignalRequest(job=self._gathered.job, signal=signal.SIGKILL)
         try:
-            async with asyncio.timeout(_KILL_SECONDS), self._link.connection() as connection:
-                await connection.execution.Signal(request, metadata=self._metadata)
-        except (TimeoutError, WandError, aio.AioRpcError) as error:
-            log.warning("job could not be ended", extra={"job": self._gathered.job, "why": str(error)})
+            async with self._link.connection() as connection:
+                await connection.execution.Signal(request, metadata=self._metadata, timeout=_KILL_SECONDS)
+        except (WandError, aio.AioRpcError) as error:
+            return str(error)
+        return ""
 
     def _lost(self) -> Ambiguous:
         return Ambiguous(

@@ -61,7 +61,8 @@ class Live:
         try:
             while True:
                 with contextlib.suppress(TimeoutError):
-                    await asyncio.wait_for(self._printed.wait(), self._silence_seconds)
+                    async with asyncio.timeout(self._silence_seconds):
+                        await self._printed.wait()
                 await self._progress(self._elapsed_seconds(), None, self._message())
                 await asyncio.sleep(_BETWEEN_SECONDS)
         except Exception:  # the top of this task: a client that cannot be told must not end the command

@@ -108,6 +108,7 @@ async def test_a_host_agent_that_is_down_is_told_of_within_two_seconds_and_why()
     async with linked(WireHost()) as (client, folder, served):
         await client.info(call())
         await served.aclose()
+        await until(lambda: not client.link.is_up)
         began = time.monotonic()
 
         with pytest.raises(Unavailable) as caught:
@@ -182,14 +183,12 @@ async def test_a_job_that_nobody_knows_any_more_is_ambiguous(monkeypatch: pytest
     monkeypatch.setattr("wand_server.hostlink.running._REJOIN_SECONDS", 0.1)
 
     async def run(_: Any) -> Events:
+        host.error = NotFound("there is no such job")
         yield started()
 
     async with linked(host := WireHost(run=run)) as (client, *_):
-        asking = asyncio.create_task(client.run(call(), LS))
-        await until(lambda: host.asked)
-        host.error = NotFound("there is no such job")
         with pytest.raises(Ambiguous, match="how it went is not known") as caught:
-            await asking
+            await client.run(call(), LS)
 
     assert "wand://jobs/j1/stdout" in caught.value.hint
 
