@@ -212,3 +212,12 @@ def test_a_folder_of_our_name_in_the_workspace_is_not_imported(folder: Path) -> 
             assert running.key
     finally:
         os.chdir(before)
+
+
+def test_its_settings_stand_the_check(wand: Running) -> None:
+    words = [str(COMMAND), "check", "--settings", str(wand.state / "server.toml")]
+
+    done = subprocess.run(words, capture_output=True, text=True, timeout=30, check=True)
+
+    assert "1 API keys" in done.stdout
+    assert "the host agent: answers at unix:" in done.stdout

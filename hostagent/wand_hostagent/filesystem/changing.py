@@ -127,7 +127,7 @@ def _create(folder: int, name: str, data: bytes, shown: str) -> None:
     try:
         descriptor = os.open(name, _NEW, 0o666, dir_fd=folder)
     except FileExistsError as error:
-        hint = "mode replace writes over it, edit_file changes it"
+        hint = "mode replace writes over it, an edit changes it"
         raise Refused("Conflict", f"{shown} exists already", hint=hint, field="path") from error
     try:
         _fill(descriptor, data)

@@ -5,7 +5,7 @@ from typing import Annotated, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
-from wand_proto.errors import Invalid
+from wand_proto.errors import Invalid, WandError
 from wand_server.model import Call
 from wand_server.ports import (
     FileRead,
@@ -52,7 +52,14 @@ class ReadAnswer(Answer):
         start = where if self.offset or self.next_offset is not None else ""
         return f"{self.path}: {self.total_bytes:,} bytes{digest}{start}"
 
+    def _ends_within_line(self) -> bool:
+        is_one_line = self.first_line is not None and self.next_line == self.first_line + 1
+        return is_one_line and self.next_offset is not None and not self.content.endswith("\n")
+
     def _how_to_go_on(self) -> tuple[str, ...]:
+        if self._ends_within_line():
+            goes_on = f"line {self.first_line} goes on: read on with offset={self.next_offset}"
+            return (f"{goes_on}; the line after it is first_line={self.next_line}.",)
         if self.next_line is not None:
             return (f"There is more: read on with first_line={self.next_line}.",)
         if self.next_offset is not None:
@@ -242,4 +249,8 @@ class WriteFile(Tool):
             Replacement(old_text=edit.old_text, new_text=edit.new_text, every=edit.every)
             for edit in self.edits
         ]
-        return await host.edit_file(call, self.path, replacements, expected_sha256=self.expected_sha256)
+        try:
+            return await host.edit_file(call, self.path, replacements, expected_sha256=self.expected_sha256)
+        except WandError as error:
+            error.field = error.field.replace("replacements", "edits", 1)  # as the caller wrote it
+            raise

@@ -8,7 +8,7 @@ from wand_server.ports import StreamName
 
 TEXT_CEILING = 64 * 1024  # bytes of UTF-8 in one result
 STREAM_CEILING = 31 * 1024  # bytes of one stream that are shown
-BINARY_SHOWN = 1024  # bytes of a binary stream that are shown
+BINARY_SHOWN = 512  # bytes of a binary stream that are shown
 _INVALID_FEW = 8  # bytes that are not UTF-8 and yet leave a short stream a text
 _INVALID_SHARE = 10  # one byte in so many that is not UTF-8 makes a stream binary
 
@@ -142,8 +142,10 @@ def clipped(text: str, ceiling_bytes: int = TEXT_CEILING) -> str:
 
 def seconds(amount: float) -> str:
     """A duration as people say it."""
+    if amount < 1:
+        return f"{amount * 1000:.0f} ms"
     if amount < 120:
-        return f"{amount:.2f} s" if amount < 10 else f"{amount:.0f} s"
+        return f"{amount:.1f} s" if amount < 10 else f"{amount:.0f} s"
     minutes, rest = divmod(round(amount), 60)
     if minutes < 120:
         return f"{minutes} min {rest} s"

@@ -35,7 +35,7 @@ async def test_shell_text_and_words_reach_the_host_as_they_were_given() -> None:
 async def test_what_was_printed_comes_back_in_both_forms() -> None:
     result = await run(FakeHost(outcome=outcome(b"out\n", b"err\n")))
 
-    assert result.text == "exit code 0 after 0.25 s in /work (job j1)\n--- stdout\nout\n--- stderr\nerr"
+    assert result.text == "exit code 0 after 250 ms in /work (job j1)\n--- stdout\nout\n--- stderr\nerr"
     assert (result.structured["stdout"], result.structured["stderr"]) == ("out\n", "err\n")
 
 
@@ -90,7 +90,7 @@ async def test_two_full_streams_stay_within_the_ceiling_of_a_result() -> None:
 async def test_binary_output_is_escaped_and_said_to_be_binary() -> None:
     result = await run(FakeHost(outcome=outcome(b"\x7fELF\x00\x01" * 1000)))
 
-    assert "stdout is binary: 6,000 bytes, the first 1,024 shown escaped" in result.text
+    assert "stdout is binary: 6,000 bytes, the first 512 shown escaped" in result.text
     assert "\\x7fELF\\x00\\x01" in result.structured["stdout"]
     assert len(result.text) < 6000
 

@@ -5,7 +5,8 @@ from typing import Any
 
 import pytest
 
-from support.host import FILE, FakeHost, call
+from support.host import FILE, FakeHost, call, refusing
+from wand_proto.errors import Invalid
 from wand_server import ports
 from wand_server.model import ToolResult
 from wand_server.tools.registry import Registry
@@ -53,6 +54,14 @@ async def test_a_part_by_lines_says_the_next_line() -> None:
     assert (result.structured["next_line"], result.structured["next_offset"]) == (3, 8)
 
 
+async def test_a_line_too_long_for_an_answer_goes_on_by_bytes() -> None:
+    part = replace(FILE, data=b"x" * 100, total_bytes=300, next_line=2, sha256="")
+
+    result = await use(FakeHost(file=part), "read_file", path="a.txt")
+
+    assert "line 1 goes on: read on with offset=100; the line after it is first_line=2." in result.text
+
+
 async def test_a_part_by_bytes_ends_with_a_whole_character() -> None:
     part = replace(FILE, data="ab€".encode()[:4], first_line=0, offset=10, total_bytes=100, sha256="")
 
@@ -67,7 +76,7 @@ async def test_a_binary_file_is_shown_escaped_and_said_to_be_binary() -> None:
 
     result = await use(FakeHost(file=part), "read_file", path="a.bin")
 
-    assert "binary: 1,024 of 5,000 bytes are shown, escaped" in result.text
+    assert "binary: 512 of 5,000 bytes are shown, escaped" in result.text
     assert result.structured["binary"] is True
 
 
@@ -127,6 +136,14 @@ async def test_edits_reach_the_host_in_order_and_the_diff_comes_back() -> None:
     )
     assert host.asked == [("a", replacements, "")]
     assert result.text == "/work/a changed: 1 bytes, sha256 s\n-a\n+b\n"
+
+
+async def test_a_fault_in_an_edit_is_named_as_the_caller_wrote_it() -> None:
+    host = refusing(Invalid("does not occur in the file", field="replacements[0].old_text"))
+
+    result = await use(host, "write_file", path="a", edits=[{"old_text": "a", "new_text": "b"}])
+
+    assert result.text == "Invalid: edits[0].old_text: does not occur in the file"
 
 
 async def test_a_mode_beside_edits_is_refused() -> None:

@@ -77,7 +77,14 @@ def test_a_text_too_long_for_a_result_loses_its_middle() -> None:
 
 @pytest.mark.parametrize(
     ("amount", "text"),
-    [(0.25, "0.25 s"), (42, "42 s"), (150, "2 min 30 s"), (8000, "2 h 13 min"), (200_000, "2 d 7 h")],
+    [
+        (0.25, "250 ms"),
+        (2.5, "2.5 s"),
+        (42, "42 s"),
+        (150, "2 min 30 s"),
+        (8000, "2 h 13 min"),
+        (200_000, "2 d 7 h"),
+    ],
 )
 def test_durations_read_as_people_say_them(amount: float, text: str) -> None:
     assert render.seconds(amount) == text

@@ -1,0 +1,59 @@
+"""The port that is chosen, and settings files that are good whatever a path is called."""
+
+import socket
+import tomllib
+from pathlib import Path
+
+import pytest
+
+from wand_server.embedded import parts
+from wand_server.embedded.place import Place, Unfit
+
+
+def test_the_first_free_port_is_taken(monkeypatch: pytest.MonkeyPatch) -> None:
+    with socket.create_server((parts.HOST, 0)) as taken, socket.create_server((parts.HOST, 0)) as other:
+        free = other.getsockname()[1]
+        other.close()
+        monkeypatch.setattr(parts, "_PORTS", (taken.getsockname()[1], free))
+
+        assert parts.choose_port(None) == free
+
+
+def test_ports_that_are_all_taken_are_said_to_be(monkeypatch: pytest.MonkeyPatch) -> None:
+    with socket.create_server((parts.HOST, 0)) as taken:
+        port = taken.getsockname()[1]
+        monkeypatch.setattr(parts, "_PORTS", (port,))
+
+        with pytest.raises(Unfit, match="are all taken; give --port 0"):
+            parts.choose_port(None)
+        with pytest.raises(Unfit, match=f"port {port} is taken"):
+            parts.choose_port(port)
+
+
+@pytest.mark.parametrize("port", [-1, 65536])
+def test_a_number_that_is_no_port_is_refused(port: int) -> None:
+    with pytest.raises(Unfit, match="is no port"):
+        parts.choose_port(port)
+
+
+@pytest.mark.parametrize(
+    "name", ["plain", 'quo"te', "back\\slash", "spa ce", "new\nline", "ünï", "\x7f", "😀"]
+)
+def test_every_name_of_a_folder_makes_good_settings(name: str) -> None:
+    place = Place(workspace=Path("/w") / name, state=Path("/s"), run=Path("/r") / name)
+
+    for text in (
+        parts._profile(place),
+        parts._policy(place),
+        parts._hostagent(place),
+        parts._server(place, 1),
+    ):
+        assert tomllib.loads(text)
+    assert tomllib.loads(parts._profile(place))["workspace"] == f"/w/{name}"
+
+
+def test_a_name_that_is_not_utf8_is_refused() -> None:
+    place = Place(workspace=Path("/w/\udcff"), state=Path("/s"), run=Path("/r"))
+
+    with pytest.raises(Unfit, match="is not UTF-8"):
+        parts._profile(place)
