@@ -7,7 +7,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections import deque
+from collections import defaultdict, deque
 from collections.abc import Sequence
 from pathlib import Path
 from types import FrameType, TracebackType
@@ -37,7 +37,7 @@ class Family:
         self._verbose = verbose
         self._running: dict[str, tuple[Child, subprocess.Popen[bytes]]] = {}
         self._front: subprocess.Popen[bytes] | None = None
-        self._deaths: deque[float] = deque(maxlen=_MOST_DEATHS)
+        self._deaths: defaultdict[str, deque[float]] = defaultdict(lambda: deque(maxlen=_MOST_DEATHS))
 
     def __enter__(self) -> Self:
         self._heard, self._bell = os.pipe2(os.O_NONBLOCK | os.O_CLOEXEC)
@@ -85,19 +85,25 @@ class Family:
         while True:
             if self._front is not None and self._front.poll() is not None:
                 return self._front.returncode
-            for name, (child, process) in list(self._running.items()):
-                if process.poll() is not None:
-                    self._start_again(name, child, process.returncode)
-            if self._heard_within(None) & _STOPPING:
+            if (dead := self._first_dead()) is not None:
+                self._start_again(*dead)  # it may swallow the bell of another that died meanwhile: look again
+            elif self._heard_within(None) & _STOPPING:
                 return 0
 
-    def _start_again(self, name: str, child: Child, status: int) -> None:
+    def _first_dead(self) -> tuple[Child, int] | None:
+        """A child that has ended, and its status."""
+        for child, process in self._running.values():
+            if process.poll() is not None:
+                return child, process.returncode
+        return None
+
+    def _start_again(self, child: Child, status: int) -> None:
         how = signal.Signals(-status).name if status < 0 else f"status {status}"
-        now = time.monotonic()
-        if len(self._deaths) == _MOST_DEATHS and now - self._deaths[0] < _DEATHS_SECONDS:
-            raise Unfit(f"the {name} ended with {how}, once too often{self._tail(name)}")
-        self._deaths.append(now)
-        sys.stderr.write(f"wand: the {name} ended with {how}; starting it again\n")
+        deaths, now = self._deaths[child.name], time.monotonic()
+        if len(deaths) == _MOST_DEATHS and now - deaths[0] < _DEATHS_SECONDS:
+            raise Unfit(f"the {child.name} ended with {how}, once too often{self._tail(child.name)}")
+        deaths.append(now)
+        sys.stderr.write(f"wand: the {child.name} ended with {how}; starting it again\n")
         self.start(child)
 
     def _wait_until_ready(self, name: str, read: int) -> None:
