@@ -137,14 +137,23 @@ def _holder(lock: int) -> dict[str, str]:
     return {}
 
 
+def _elsewhere(state: Path) -> Path:
+    """A short path that is the same at every start: clients have it in their settings."""
+    base = os.environ.get("XDG_RUNTIME_DIR") or tempfile.gettempdir()
+    digest = hashlib.sha256(os.fsencode(state)).hexdigest()[:16]
+    return Path(base) / f"wand-{os.geteuid()}-{digest}"
+
+
 @contextlib.contextmanager
 def _run_folder(state: Path) -> Iterator[Path]:
     """A folder for sockets, gone at the end: in the state where its path is short, else elsewhere."""
     run = state / "run"
     longest = run / "hostagent.sock"
     if len(os.fsencode(longest)) > _MOST_SOCKET_PATH:
-        run = Path(tempfile.mkdtemp(prefix="wand-", dir=os.environ.get("XDG_RUNTIME_DIR") or None))
+        run = _elsewhere(state)
     shutil.rmtree(run, ignore_errors=True)  # what a killed one has left; the lock says that it is dead
+    if run.is_symlink():
+        raise Unfit(f"{run} is a link; remove it")
     _make_private(run)
     try:
         yield run
