@@ -1,7 +1,7 @@
 """A job's environment: the profile's own, and of the caller's only what the profile lets through."""
 
 import fnmatch
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 
 from wand_hostagent.launcher.profile import Profile
 from wand_hostagent.launcher.refusal import Refused
@@ -25,14 +25,13 @@ def build(profile: Profile, asked: Mapping[str, str]) -> dict[str, str]:
         Refused: the caller sets what it may not; the hint names what it may.
     """
     for name in asked:
-        if not _may_set(profile, name):
-            allowed = ", ".join(profile.environment_allowed) or "none"
-            raise Refused(
-                "Denied",
-                f"profile {profile.name!r} does not let a caller set {name!r}",
-                hint=f"it may set: {allowed}",
-                field="environment",
-            )
+        if _matches(name, NEVER):
+            message = f"no caller may set {name!r}: it would make another program run than the permitted one"
+            raise Refused("Denied", message, hint="leave it out", field="environment")
+        if not _matches(name, profile.environment_allowed):
+            message = f"profile {profile.name!r} does not let a caller set {name!r}"
+            allowed = ", ".join(profile.environment_allowed) or "no variable"
+            raise Refused("Denied", message, hint=f"a caller may set: {allowed}", field="environment")
     user = profile.user
     own = {
         "PATH": profile.path, "HOME": user.home, "USER": user.name, "LOGNAME": user.name,
@@ -41,7 +40,5 @@ def build(profile: Profile, asked: Mapping[str, str]) -> dict[str, str]:
     return {**own, **profile.environment, **asked}
 
 
-def _may_set(profile: Profile, name: str) -> bool:
-    if any(fnmatch.fnmatchcase(name, glob) for glob in NEVER):
-        return False
-    return any(fnmatch.fnmatchcase(name, glob) for glob in profile.environment_allowed)
+def _matches(name: str, globs: Iterable[str]) -> bool:
+    return any(fnmatch.fnmatchcase(name, glob) for glob in globs)

@@ -77,7 +77,7 @@ def _outside(profile: Profile, asked: str) -> Refused:
 def _no_place(profile: Profile, asked: str, number: int) -> Refused:
     if number in {errno.EXDEV, errno.ELOOP}:
         return _outside(profile, asked)
-    return Refused(kind_of(number), f"{asked} is no directory here: {reason_of(number)}", field="directory")
+    return Refused(kind_of(number), f"{asked} cannot be entered: {reason_of(number)}", field="directory")
 
 
 def find_program(profile: Profile, word: str, place: Place) -> str:
@@ -98,8 +98,8 @@ def find_program(profile: Profile, word: str, place: Place) -> str:
         found = found or (candidate if about is not None else "")
     if found:
         raise Refused("Denied", f"{found} is not executable by {profile.user.name}", field="argv")
-    looked = profile.path if "/" not in word else place.path
-    raise Refused("NotFound", f"there is no program {word!r}", hint=f"looked in: {looked}", field="argv")
+    looked = f"looked for {candidates[0]}" if "/" in word else f"looked in: {profile.path}"
+    raise Refused("NotFound", f"there is no program {word!r}", hint=looked, field="argv")
 
 
 def _regular(path: bytes) -> os.stat_result | None:

@@ -89,7 +89,7 @@ def _environment(untrusted: Mapping[str, str]) -> dict[str, str]:
 
 def _variable(untrusted: str) -> str:
     if not untrusted or "=" in untrusted:
-        raise Invalid(f"has the name {untrusted[:64]!r}: empty, or with a =", field="environment")
+        raise Invalid(f"{untrusted[:64]!r} names no variable: empty, or with a =", field="environment")
     return fields.text(untrusted, "environment", most_bytes=256)
 
 
