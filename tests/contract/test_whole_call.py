@@ -181,4 +181,5 @@ async def test_the_host_says_what_bounds_a_command(wand: Running) -> None:
 
     assert status.structured_content["launcher_up"] is True
     assert any(each["name"] == "network" for each in status.structured_content["guarantees"])
-    assert [each["exists"] for each in found.structured_content["commands"]] == [True, False]
+    commands = found.structured_content["commands"]
+    assert [(each["exists"], each["permitted"]) for each in commands] == [(True, True), (False, False)]

@@ -67,7 +67,9 @@ class Host(host_pb2_grpc.HostServicer):
         places = await _aside(lambda: [hostinfo.find_command(name, path) for name in names])
         return wire.FindCommandReply(
             commands=[
-                wire.FoundCommand(name=name, path=place, permitted=self._permit(name) is not None)
+                wire.FoundCommand(
+                    name=name, path=place, permitted=bool(place) and self._permit(name) is not None
+                )
                 for name, place in zip(names, places, strict=True)
             ]
         )
