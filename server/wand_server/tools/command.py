@@ -5,6 +5,7 @@ from typing import Annotated, ClassVar, Literal, Self
 
 from pydantic import Field, model_validator
 
+from wand_proto.errors import WandError
 from wand_server.model import Call
 from wand_server.ports import Command, CommandOutcome, Host
 from wand_server.tools import render
@@ -12,6 +13,7 @@ from wand_server.tools.base import Answer, Tool
 from wand_server.tools.live import Live
 
 _STDIN_CEILING = 1024 * 1024
+_FIELDS = {"shell": "command", "limits.wall_seconds": "timeout_seconds"}  # the host's names of ours
 
 Reason = Literal["exited", "signaled", "timed_out", "cancelled", "output_limit", "lost"]
 
@@ -82,7 +84,7 @@ class ExecuteCommand(Tool):
     argv: tuple[str, ...] = Field(default=(), description='e.g. ["git", "log", "-3"]; or give command')
     directory: str = Field(default="", description="absolute, or relative to the workspace")
     environment: dict[str, str] = Field(
-        default={}, description="added variables; policy says which are allowed"
+        default={}, description="added variables; the profile says which are allowed"
     )
     stdin: str = Field(default="", description="text for its standard input; else it is empty")
     timeout_seconds: Annotated[float, Field(gt=0, le=86400)] | None = Field(
@@ -105,6 +107,13 @@ class ExecuteCommand(Tool):
     _silence_seconds: ClassVar[float] = 5.0
 
     async def call(self, host: Host, call: Call) -> CommandAnswer:
+        try:
+            return await self._run(host, call)
+        except WandError as error:
+            error.field = _FIELDS.get(error.field, error.field).replace("argv.words", "argv", 1)
+            raise
+
+    async def _run(self, host: Host, call: Call) -> CommandAnswer:
         command = Command(
             argv=self.argv,
             shell=self.command,

@@ -21,6 +21,7 @@ from wand_server.tools import render
 from wand_server.tools.base import Answer, Tool
 
 READ_CEILING = 48 * 1024  # bytes in one answer
+MOST_COUNTED = 2**53 - 1  # the greatest whole number that every JSON parser reads as it is
 _JOB_OUTPUT = re.compile(r"wand://jobs/([A-Za-z0-9_-]{1,64})/(stdout|stderr)")
 
 Path = Annotated[
@@ -50,7 +51,7 @@ class ReadAnswer(Answer):
         digest = f", sha256 {self.sha256}" if self.sha256 else ""
         where = f" from line {self.first_line}" if self.first_line else f" from byte {self.offset}"
         start = where if self.offset or self.next_offset is not None else ""
-        return f"{self.path}: {self.total_bytes:,} bytes{digest}{start}"
+        return f"{self.path}: {render.count(self.total_bytes, 'byte')}{digest}{start}"
 
     def _ends_within_line(self) -> bool:
         is_one_line = self.first_line is not None and self.next_line == self.first_line + 1
@@ -64,6 +65,8 @@ class ReadAnswer(Answer):
             return (f"There is more: read on with first_line={self.next_line}.",)
         if self.next_offset is not None:
             return (f"There is more: read on with offset={self.next_offset}.",)
+        if not self.content and (self.offset or (self.first_line or 1) > 1):
+            return ("There is nothing here: this is past its end.",)
         return ("The job still runs: more may come.",) if self.running else ()
 
 
@@ -82,9 +85,9 @@ class ReadFile(Tool):
     idempotent = True
 
     path: Path
-    first_line: int = Field(default=0, ge=0, description="1 is the first")
+    first_line: int = Field(default=0, ge=0, le=MOST_COUNTED, description="1 is the first")
     max_lines: int = Field(default=0, ge=0, le=1_000_000, description="0: as many as fit")
-    offset: int | None = Field(default=None, ge=0, description="in bytes, instead of lines")
+    offset: int | None = Field(default=None, ge=0, le=MOST_COUNTED, description="in bytes, instead of lines")
     max_bytes: int = Field(default=0, ge=0, description="0: as many as fit")
 
     @model_validator(mode="after")
@@ -190,7 +193,7 @@ class WriteAnswer(Answer):
 
     def text(self) -> str:
         verb = "created" if self.created else "changed" if self.diff else "written"
-        first = f"{self.path} {verb}: {self.total_bytes:,} bytes, sha256 {self.sha256}"
+        first = f"{self.path} {verb}: {render.count(self.total_bytes, 'byte')}, sha256 {self.sha256}"
         return f"{first}\n{self.diff}" if self.diff else first
 
 

@@ -55,7 +55,10 @@ class ListAnswer(Answer):
     truncated: bool
 
     def text(self) -> str:
-        lines = [f"{self.path}: {len(self.entries)} entries", *(entry.line() for entry in self.entries)]
+        lines = [
+            f"{self.path}: {render.count(len(self.entries), 'entry', 'entries')}",
+            *(entry.line() for entry in self.entries),
+        ]
         if self.truncated:
             lines.append(
                 "There are more: list a folder below, lower depth, or use search_files with name_glob."
@@ -108,7 +111,7 @@ class MatchPart(Part):
     """One line that matches, or one name."""
 
     path: str = Field(description="relative to the searched folder")
-    line: int = Field(default=0, description="0 where names were searched")
+    line: int = 0
     text: str = ""
     before: tuple[str, ...] = ()
     after: tuple[str, ...] = ()
@@ -127,6 +130,7 @@ class SearchAnswer(Answer):
     """What was found."""
 
     path: str
+    searched: Literal["lines", "names"]
     matches: list[MatchPart]
     truncated: bool
     files_searched: int
@@ -135,8 +139,9 @@ class SearchAnswer(Answer):
     def text(self) -> str:
         more = ", and there are more: narrow the search" if self.truncated else ""
         skipped = f", {self.files_skipped} skipped" if self.files_skipped else ""
-        counted = f"{self.files_searched} files searched{skipped} in {self.path}"
-        lines = [f"{len(self.matches)} matches{more} ({counted})"]
+        counted = f" ({render.count(self.files_searched, 'file')} searched{skipped})"
+        found = f"{render.count(len(self.matches), 'match', 'matches')} in {self.path}"
+        lines = [f"{found}{counted if self.searched == 'lines' else ''}{more}"]
         for path, group in groupby(self.matches, key=lambda match: match.path):
             lines.append(path)
             lines += [f"  {line}" for match in group if match.line for line in match.lines()]
@@ -168,6 +173,7 @@ class SearchFiles(Tool):
         matches, left_out = _within_ceiling(_match_part(match) for match in found.matches)
         return SearchAnswer(
             path=found.path,
+            searched="lines" if self.pattern else "names",
             matches=matches,
             truncated=found.truncated or left_out,
             files_searched=found.files_searched,

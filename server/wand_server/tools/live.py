@@ -81,5 +81,9 @@ class Live:
         return f"...{newest[-(NEWEST_CHARACTERS - 3) :]}" if skipped else newest
 
     def _sign_of_life(self) -> str:
-        printed = f"{self._seen_bytes:,} bytes of output so far" if self._seen_bytes else "no output yet"
+        printed = (
+            f"{render.count(self._seen_bytes, 'byte')} of output so far"
+            if self._seen_bytes
+            else "no output yet"
+        )
         return f"running {self._elapsed_seconds():.0f} s, {printed}"

@@ -140,6 +140,11 @@ def clipped(text: str, ceiling_bytes: int = TEXT_CEILING) -> str:
     return head.decode(errors="ignore") + marker + tail.decode(errors="ignore")
 
 
+def count(number: int, one: str, many: str = "") -> str:
+    """A number of things: "1 byte", "2 bytes"."""
+    return f"{number:,} {one if number == 1 else many or one + 's'}"
+
+
 def seconds(amount: float) -> str:
     """A duration as people say it."""
     if amount < 1:
@@ -157,6 +162,6 @@ def size(amount: float) -> str:
     """A number of bytes as people say it."""
     for unit in ("bytes", "KiB", "MiB", "GiB"):
         if amount < 1024:
-            return f"{amount:,.0f} bytes" if unit == "bytes" else f"{amount:.1f} {unit}"
+            return count(round(amount), "byte") if unit == "bytes" else f"{amount:.1f} {unit}"
         amount /= 1024
     return f"{amount:.1f} TiB"

@@ -206,7 +206,7 @@ class CheckCommandExists(Tool):
     read_only = True
     idempotent = True
 
-    names: Annotated[tuple[str, ...], BeforeValidator(_list_of_one), Field(min_length=1, max_length=64)] = (
+    names: Annotated[tuple[str, ...], Field(min_length=1, max_length=64), BeforeValidator(_list_of_one)] = (
         Field(description='names of programs, e.g. ["git", "pytest"]')
     )
 

@@ -5,7 +5,8 @@ from typing import Any, get_args
 
 import pytest
 
-from support.host import FakeHost, call, outcome
+from support.host import FakeHost, call, outcome, refusing
+from wand_proto.errors import Invalid
 from wand_server import ports
 from wand_server.model import ToolResult
 from wand_server.tools import command
@@ -180,3 +181,15 @@ def test_every_reason_but_exited_is_explained() -> None:
     reasons = set(get_args(command.Reason))
 
     assert set(command._WHAT_HAPPENED) == reasons - {"exited"}
+
+
+@pytest.mark.parametrize(
+    ("field", "said"),
+    [("shell", "command"), ("argv.words[1]", "argv[1]"), ("directory", "directory")],
+)
+async def test_what_the_host_finds_wrong_is_named_as_the_caller_wrote_it(field: str, said: str) -> None:
+    host = refusing(Invalid("is too long", field=field))
+
+    result = await Registry(host).call("execute_command", {"command": "ls"}, call())
+
+    assert result.text == f"Invalid: {said}: is too long"

@@ -102,7 +102,17 @@ async def test_the_output_of_a_job_that_runs_can_be_asked_for_again_at_its_end()
 async def test_the_output_of_a_job_is_not_read_by_lines() -> None:
     result = await use(FakeHost(), "read_file", path="wand://jobs/j1/stdout", first_line=2)
 
-    assert result.text == "Invalid: first_line: what a job printed is read by bytes\nWhat to do: give offset"
+    assert result.text == "Invalid: first_line: what a job printed is read by bytes\nHint: give offset"
+
+
+async def test_a_part_past_the_end_is_said_to_be_past_it() -> None:
+    past = replace(FILE, data=b"", offset=8, first_line=30)
+
+    result = await use(FakeHost(file=past), "read_file", path="a.txt", first_line=30)
+    empty = await use(FakeHost(file=replace(FILE, data=b"", total_bytes=0)), "read_file", path="a.txt")
+
+    assert "There is nothing here: this is past its end." in result.text
+    assert "past its end" not in empty.text
 
 
 async def test_content_is_written_in_its_mode() -> None:
@@ -135,7 +145,7 @@ async def test_edits_reach_the_host_in_order_and_the_diff_comes_back() -> None:
         ports.Replacement(old_text="c", new_text="", every=True),
     )
     assert host.asked == [("a", replacements, "")]
-    assert result.text == "/work/a changed: 1 bytes, sha256 s\n-a\n+b\n"
+    assert result.text == "/work/a changed: 1 byte, sha256 s\n-a\n+b\n"
 
 
 async def test_a_fault_in_an_edit_is_named_as_the_caller_wrote_it() -> None:
@@ -194,7 +204,7 @@ async def test_what_is_found_reads_as_grep_prints_it() -> None:
 
     assert host.asked == [ports.Search(pattern="run", name_glob="*.py", context_lines=1, max_matches=100)]
     assert result.text.splitlines() == [
-        "3 matches, and there are more: narrow the search (9 files searched, 1 skipped in /work)",
+        "3 matches in /work (9 files searched, 1 skipped), and there are more: narrow the search",
         "a.py",
         "  6- ",
         "  7: def run():",
@@ -202,3 +212,13 @@ async def test_what_is_found_reads_as_grep_prints_it() -> None:
         "  20: run()",
         "run.txt",
     ]
+
+
+async def test_names_that_are_found_are_not_called_files_searched() -> None:
+    matches = (ports.Match(path="run.py", line=0, text=""),)
+    found = ports.Found(path="/work", matches=matches, truncated=False, files_searched=0, files_skipped=0)
+
+    result = await use(FakeHost(found=found), "search_files", name_glob="*.py")
+
+    assert result.text == "1 match in /work\nrun.py"
+    assert result.structured["searched"] == "names"
