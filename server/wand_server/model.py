@@ -4,6 +4,8 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
+from wand_proto.errors import WandError
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Principal:
@@ -51,3 +53,13 @@ class ToolResult:
     text: str
     structured: dict[str, Any] = field(default_factory=dict)
     is_error: bool = False
+
+
+def refusal(error: WandError) -> ToolResult:
+    """An error of the family as a result: its kind, what happened, and its hint.
+
+    It carries no object: clients check objects against the output schema even in errors.
+    """
+    where = f"{error.field}: " if error.field and not error.message.startswith(error.field) else ""
+    hint = f"\nHint: {error.hint}" if error.hint else ""
+    return ToolResult(text=f"{type(error).__name__}: {where}{error.message}{hint}", is_error=True)

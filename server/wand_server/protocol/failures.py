@@ -1,9 +1,6 @@
-"""How a failure leaves: a tool's own as its result, a protocol's as an error of JSON-RPC."""
+"""How a failure of the protocol leaves: as an error of JSON-RPC. One of a tool's own is its result."""
 
 from typing import Any
-
-from wand_proto.errors import WandError
-from wand_server.model import ToolResult
 
 PARSE_ERROR = -32700
 INVALID_REQUEST = -32600
@@ -64,18 +61,3 @@ def internal(request_id: str) -> ProtocolFailure:
     """What a caller learns of a defect: nothing but the id under which the log has the rest."""
     message = f"Internal error (request {request_id})"
     return ProtocolFailure(INTERNAL_ERROR, message, data={"request": request_id})
-
-
-def tool_failure(failed: WandError) -> ToolResult:
-    """A failure of the family as a tool's result, which a model can read and act on."""
-    where = f"{failed.field}: " if failed.field else ""
-    hint = f"\nHint: {failed.hint}" if failed.hint else ""
-    parts = {
-        "kind": type(failed).__name__,
-        "message": failed.message,
-        "hint": failed.hint,
-        "field": failed.field,
-    }
-    return ToolResult(
-        text=f"{parts['kind']}: {where}{failed.message}{hint}", structured={"error": parts}, is_error=True
-    )

@@ -1,6 +1,5 @@
 """What the server answers to: the list of tools, and a call of one."""
 
-import difflib
 import logging
 import re
 import time
@@ -9,10 +8,11 @@ from typing import Any
 
 from wand_proto.context import REQUEST_ID, new_request_id
 from wand_proto.errors import Exhausted, WandError
-from wand_server.model import Call, Principal, Progress, ToolDescription, ToolResult
+from wand_server.model import Call, Principal, Progress, ToolDescription, ToolResult, refusal
 from wand_server.ports import Tools
 from wand_server.protocol import failures, messages
 from wand_server.protocol.failures import INVALID_PARAMS, ProtocolFailure
+from wand_server.tools.arguments import unknown_tool
 
 log = logging.getLogger(__name__)
 
@@ -63,7 +63,7 @@ class Methods:
         """
         self._refresh()
         if name not in self._by_name:
-            raise ProtocolFailure(INVALID_PARAMS, _unknown(name, list(self._by_name)))
+            raise ProtocolFailure(INVALID_PARAMS, f"name: {unknown_tool(name, self._by_name)}")
         call = _call(visit)
         token = REQUEST_ID.set(call.request_id)
         started, ended = time.monotonic(), "cancelled"
@@ -85,7 +85,7 @@ class Methods:
             self._need_room()
             return await self._tools.call(name, arguments, call)
         except WandError as failed:
-            return failures.tool_failure(failed)
+            return refusal(failed)
         except Exception as broken:
             log.exception("tool broke", extra={"tool": name, "principal": call.principal.name})
             raise failures.internal(call.request_id) from broken
@@ -140,12 +140,6 @@ def _rising(tell: Progress) -> Progress:
             await tell(progress, total, message.encode(errors="replace").decode())
 
     return tell_if_risen
-
-
-def _unknown(name: str, names: list[str]) -> str:
-    near = difflib.get_close_matches(name, names, n=3, cutoff=0.4)
-    advice = f"the nearest: {', '.join(near)}" if near else "tools/list names them all"
-    return f"name: there is no tool {name[:_TEXT_CEILING]!r}; {advice}"
 
 
 def _wire_tool(tool: ToolDescription) -> dict[str, Any]:

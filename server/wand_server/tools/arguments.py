@@ -14,6 +14,21 @@ AnyModel = TypeVar("AnyModel", bound=BaseModel)
 
 _SHOWN_CHARACTERS = 80
 _SHOWN_ERRORS = 10
+_MUST = {  # what pydantic calls a problem, in the words of JSON
+    **dict.fromkeys(("list_type", "tuple_type"), "must be a list"),
+    "dict_type": "must be an object of names and values",
+    "string_type": "must be text",
+    **dict.fromkeys(("int_type", "int_parsing", "int_from_float"), "must be a whole number"),
+    **dict.fromkeys(("float_type", "float_parsing", "finite_number"), "must be a number"),
+    **dict.fromkeys(("bool_type", "bool_parsing"), "must be true or false"),
+    "literal_error": "must be {expected}",
+    "greater_than": "must be above {gt}",
+    "greater_than_equal": "must be at least {ge}",
+    "less_than_equal": "must be at most {le}",
+    "string_too_long": "must have at most {max_length} characters",
+    "string_pattern_mismatch": "must match {pattern}",
+    "too_long": "must have at most {max_length} items",
+}
 
 
 def read(model: type[AnyModel], untrusted: dict[str, Any]) -> AnyModel:
@@ -36,6 +51,12 @@ def nearest(name: str, known: Iterable[str]) -> str:
     return f"did you mean {' or '.join(close)}?" if close else ""
 
 
+def unknown_tool(name: str, known: Iterable[str]) -> str:
+    """Say that there is no such tool, and which there are."""
+    near = nearest(name, known) or f"there are: {', '.join(known)}"
+    return f"there is no tool {name[:_SHOWN_CHARACTERS]!r}; {near}"
+
+
 def _explain(model: type[BaseModel], problems: Sequence[ErrorDetails]) -> str:
     lines = [_problem(model, problem) for problem in problems[:_SHOWN_ERRORS]]
     if len(problems) > _SHOWN_ERRORS:
@@ -53,9 +74,14 @@ def _problem(model: type[BaseModel], problem: ErrorDetails) -> str:
         case "value_error":
             said = str(problem["ctx"]["error"])
             return f"{place}: {said}" if place else said
+        case "string_too_short" | "too_short":
+            return f"{place}: must not be empty"
+        case known if known in _MUST:
+            return (
+                f"{place}: {_MUST[known].format_map(problem.get('ctx', {}))}, not {_shown(problem['input'])}"
+            )
         case _:
-            given = _shown(problem["input"])
-            return f"{place}: {problem['msg'][:1].lower()}{problem['msg'][1:]}, not {given}"
+            return f"{place}: {problem['msg']}, not {_shown(problem['input'])}"
 
 
 def _known(model: type[BaseModel], location: tuple[int | str, ...]) -> str:
@@ -63,14 +89,16 @@ def _known(model: type[BaseModel], location: tuple[int | str, ...]) -> str:
     if len(location) > 1:
         return ""
     names = list(model.model_fields)
-    return "; " + (nearest(str(location[0]), names) or f"there are: {', '.join(names) or 'none'}")
+    if not names:
+        return "; the tool takes none"
+    return "; " + (nearest(str(location[0]), names) or f"there are: {', '.join(names)}")
 
 
 def _place(location: tuple[int | str, ...]) -> str:
     place = ""
     for part in location:
         place += f"[{part}]" if isinstance(part, int) else f".{part}" if place else part
-    return place
+    return place if len(place) <= _SHOWN_CHARACTERS else f"{place[:_SHOWN_CHARACTERS]}..."
 
 
 def _shown(value: object) -> str:

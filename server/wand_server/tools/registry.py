@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable
 from typing import Any, Protocol, TypeVar
 
 from wand_proto.errors import NotFound, WandError
-from wand_server.model import Call, ToolDescription, ToolResult
+from wand_server.model import Call, ToolDescription, ToolResult, refusal
 from wand_server.ports import Host
 from wand_server.tools import arguments, render
 from wand_server.tools.base import Answer, Tool
@@ -53,7 +53,7 @@ class ModelEntry:
         self.description = ToolDescription(
             name=kind.name,
             title=kind.title,
-            description=inspect.cleandoc(kind.__doc__ or kind.title),
+            description=_unwrapped(inspect.cleandoc(kind.__doc__ or kind.title)),
             input_schema=schema_of(kind, "validation"),
             output_schema=schema_of(kind.answer, "serialization"),
             read_only=kind.read_only,
@@ -66,6 +66,11 @@ class ModelEntry:
         """Read the arguments, run the tool, and give its answer in both forms."""
         tool = arguments.read(self._kind, untrusted)
         return _result(await tool.call(host, call))
+
+
+def _unwrapped(text: str) -> str:
+    """Each paragraph as one line: where the source wraps means nothing to a client."""
+    return "\n\n".join(" ".join(paragraph.split()) for paragraph in text.split("\n\n"))
 
 
 def _result(answer: Answer) -> ToolResult:
@@ -149,17 +154,4 @@ class Registry:
             return ToolResult(text=message, is_error=True)
 
     def _missing(self, name: str) -> Entry:
-        near = arguments.nearest(name, self._entries) or f"there are: {', '.join(self._entries)}"
-        raise NotFound(f"there is no tool {name[:64]!r}", hint=near, field="name")
-
-
-def refusal(error: WandError) -> ToolResult:
-    """An error of the family as a result: its kind, what happened, and what to do.
-
-    It carries no object: clients check objects against the output schema even in errors.
-    """
-    where = f"{error.field}: " if error.field and not error.message.startswith(error.field) else ""
-    lines = [f"{type(error).__name__}: {where}{error.message}"]
-    if error.hint:
-        lines.append(f"What to do: {error.hint}")
-    return ToolResult(text=render.clipped("\n".join(lines)), is_error=True)
+        raise NotFound(arguments.unknown_tool(name, self._entries), field="name")

@@ -70,14 +70,16 @@ async def test_only_so_many_calls_run_at_once_and_the_next_is_told_when_to_come_
 
     refused = await methods.call_tool("echo", {}, VISIT)
 
-    assert refused["structuredContent"]["error"]["kind"] == "Exhausted"
-    assert "try again" in refused["content"][0]["text"]
+    assert refused["content"][0]["text"].startswith("Exhausted: 1 calls are running")
+    assert "Hint: try again" in refused["content"][0]["text"]
     tools.slow_may_end.set()
     await running
     assert (await methods.call_tool("echo", {}, VISIT))["isError"] is False
 
 
-@pytest.mark.parametrize(("name", "near"), [("ech", "echo"), ("cuont", "count"), ("zzzzz", "tools/list")])
+@pytest.mark.parametrize(
+    ("name", "near"), [("ech", "echo"), ("cuont", "count"), ("zzzzz", "there are: echo, count")]
+)
 async def test_an_unknown_tool_is_answered_with_what_is_near(name: str, near: str) -> None:
     with pytest.raises(ProtocolFailure, match=near) as refused:
         await Methods(FakeTools()).call_tool(name, {}, VISIT)

@@ -59,22 +59,26 @@ def test_what_only_reads_is_never_marked_destructive(kind: Any) -> None:
         ("execute_command", {}, "give exactly one of command (shell text) and argv"),
         ("execute_command", {"command": "ls", "argv": ["ls"]}, "give exactly one of command"),
         ("execute_command", {"argv": [""]}, "the first word of argv must be a program"),
-        ("execute_command", {"argv": "ls"}, 'argv: input should be a valid tuple, not "ls"'),
+        ("execute_command", {"argv": "ls"}, 'argv: must be a list, not "ls"'),
         ("execute_command", {"command": "a\0b"}, "a NUL character cannot be part"),
         (
             "execute_command",
             {"command": "ls", "timeout_seconds": 0},
-            "timeout_seconds: input should be greater",
+            "timeout_seconds: must be above 0.0, not 0",
         ),
         (
             "execute_command",
             {"command": "ls", "environment": {"A": 1}},
-            "environment.A: input should be a valid",
+            "environment.A: must be text, not 1",
         ),
         ("execute_command", {"command": "cat", "stdin": "x" * 2**21}, "stdin can be at most 1 MiB"),
-        ("execute_command", {"command": "ls", "timeout_seconds": 1e9}, "less than or equal to 86400"),
+        (
+            "execute_command",
+            {"command": "ls", "timeout_seconds": 1e9},
+            "timeout_seconds: must be at most 86400",
+        ),
         ("read_file", {}, "path: is missing"),
-        ("read_file", {"path": ""}, "path: string should have at least 1 character"),
+        ("read_file", {"path": ""}, "path: must not be empty"),
         ("read_file", {"path": "a", "offset": 1, "first_line": 1}, "give either lines"),
         ("read_file", {"path": "wand://jobs/../x"}, "path: wand://jobs/../x is not the output of a job"),
         ("write_file", {"path": "a"}, "give exactly one of content (the text to write) and edits"),
@@ -82,18 +86,21 @@ def test_what_only_reads_is_never_marked_destructive(kind: Any) -> None:
         (
             "write_file",
             {"path": "a", "content": "", "mode": "w"},
-            "mode: input should be 'create', 'replace' or",
+            "mode: must be 'create', 'replace' or",
         ),
         (
             "write_file",
             {"path": "a", "content": "", "expected_sha256": "x"},
-            "expected_sha256: string should match",
+            "expected_sha256: must match ^",
         ),
-        ("list_directory", {"depth": 99}, "depth: input should be less than or equal to 8, not 99"),
-        ("search_files", {"context_lines": -1}, "context_lines: input should be greater than or equal to 0"),
-        ("get_system_info", {"verbose": True}, "verbose: there is no such argument; there are: none"),
+        ("list_directory", {"depth": 99}, "depth: must be at most 8, not 99"),
+        ("search_files", {"context_lines": -1}, "context_lines: must be at least 0"),
+        ("get_system_info", {"verbose": True}, "verbose: there is no such argument; the tool takes none"),
         ("check_command_exists", {"name": "git"}, "name: there is no such argument; did you mean names?"),
-        ("check_command_exists", {"names": []}, "names: value should have at least 1 item"),
+        ("check_command_exists", {"names": []}, "names: must not be empty"),
+        ("check_command_exists", {"names": ["x"] * 65}, "names: must have at most 64 items"),
+        ("read_file", {"path": "a", "offset": 10**30}, "offset: must be at most 9007199254740991"),
+        ("read_file", {"path": "a", "x" * 9999: 1}, f"{'x' * 80}...: there is no such argument"),
     ],
 )
 async def test_arguments_that_do_not_fit_are_named_one_by_one(tool: str, arguments: Any, said: str) -> None:
@@ -123,7 +130,7 @@ async def test_a_refusal_says_what_is_permitted_and_carries_no_object() -> None:
 
     result = await Registry(host).call("execute_command", {"command": "rm x"}, call())
 
-    assert result.text == "Denied: rm is denied\nWhat to do: git is permitted"
+    assert result.text == "Denied: rm is denied\nHint: git is permitted"
     assert (result.is_error, result.structured) == (True, {})
 
 

@@ -105,12 +105,7 @@ async def test_a_failure_of_a_tool_is_a_result(server: Edge) -> None:
     assert status == 200
     assert body["result"]["isError"] is True
     assert body["result"]["content"][0]["text"] == "Denied: argv: rm is denied\nHint: git is permitted"
-    assert body["result"]["structuredContent"]["error"] == {
-        "kind": "Denied",
-        "message": "rm is denied",
-        "hint": "git is permitted",
-        "field": "argv",
-    }
+    assert "structuredContent" not in body["result"]
 
 
 async def test_a_broken_tool_tells_nothing_but_an_id(server: Edge) -> None:
@@ -141,7 +136,7 @@ async def test_an_unknown_tool_is_answered_with_the_nearest(server: Edge) -> Non
     status, body = await server.ask(**server.call("ecko"))
 
     assert (status, body["error"]["code"], body["id"]) == (400, -32602, 1)
-    assert "the nearest: echo" in body["error"]["message"]
+    assert "did you mean echo?" in body["error"]["message"]
 
 
 WRONG: dict[str, tuple[dict[str, str | None], int, int]] = {
