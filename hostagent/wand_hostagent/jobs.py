@@ -15,7 +15,7 @@ from wand_hostagent.model import Event, Job
 from wand_hostagent.policy.model import Permit
 from wand_hostagent.reports import FoundJob
 from wand_hostagent.runs import JobSummary, Origin, Run
-from wand_hostagent.spool import JOB_NAME, SpoolFolder
+from wand_hostagent.spool import JOB_NAME, Room, SpoolFolder
 from wand_proto.errors import Broken, Conflict, Exhausted, NotFound, WandError
 
 log = logging.getLogger(__name__)
@@ -27,27 +27,24 @@ RETRY_SECONDS = 1.0
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Retention:
-    """How much of ended jobs is kept; what ended first goes first."""
+    """How much of jobs is kept; what ended first goes first."""
 
-    jobs: int = 256
-    seconds: float = 3600.0
-    disk_bytes: int = 2 * 2**30
+    jobs: int = 256  # that have ended
+    seconds: float = 3600.0  # after their end
+    disk_bytes: int = 2 * 2**30  # of those that run too
 
 
 class Jobs:
     """Every job that runs or has ended lately: one reader of its pipes each, any number of followers."""
 
-    def __init__(
-        self, folder: SpoolFolder, native: NativeBackend, *, max_jobs: int, retention: Retention
-    ) -> None:
+    def __init__(self, folder: Path, native: NativeBackend, *, max_jobs: int, retention: Retention) -> None:
         self.max_jobs = max_jobs
-        self._folder = folder
+        self._folder = SpoolFolder(folder, Room(retention.disk_bytes, self._make_way))
         self._native = native
         self._link = native.link
         self._retention = retention
         self._runs: dict[str, Run] = {}
         self._ended: dict[str, Run] = {}  # in order of their end
-        self._ended_bytes = 0  # on disk
         self._tasks: set[asyncio.Task[None]] = set()
 
     @classmethod
@@ -56,7 +53,7 @@ class Jobs:
         cls, folder: Path, native: NativeBackend, *, max_jobs: int = 64, retention: Retention | None = None
     ) -> AsyncIterator[Self]:
         """The jobs, those of an earlier host agent taken up; in the end, detached ones are left to run."""
-        jobs = cls(SpoolFolder(folder), native, max_jobs=max_jobs, retention=retention or Retention())
+        jobs = cls(folder, native, max_jobs=max_jobs, retention=retention or Retention())
         jobs._spawn(jobs._keep_recovering(await jobs._recover_first()), "recover jobs")
         jobs._spawn(jobs._keep_sweeping(), "sweep jobs")
         try:
@@ -169,7 +166,6 @@ class Jobs:
             run.remove()
         else:
             self._ended[run.origin.job] = run
-            self._ended_bytes += run.kept_bytes
         self._sweep()
 
     # -- what is kept ---------------------------------------------------------------------------------------
@@ -178,12 +174,22 @@ class Jobs:
         oldest = time.monotonic() - self._retention.seconds
         while self._ended:
             first = next(iter(self._ended.values()))
-            few = len(self._ended) <= self._retention.jobs and self._ended_bytes <= self._retention.disk_bytes
-            if few and first.ended_monotonic >= oldest:
+            if len(self._ended) <= self._retention.jobs and first.ended_monotonic >= oldest:
                 break
-            del self._ended[first.origin.job]
-            self._ended_bytes -= first.kept_bytes
-            first.remove()
+            self._drop(first)
+
+    def _drop(self, run: Run) -> None:
+        del self._ended[run.origin.job]
+        run.remove()
+
+    def _make_way(self, wanted_bytes: int) -> None:
+        """Drop ended jobs until so much of the disk is free, or none has any of it."""
+        for run in list(self._ended.values()):
+            if wanted_bytes <= 0:
+                return
+            if run.kept_bytes:
+                wanted_bytes -= run.kept_bytes
+                self._drop(run)
 
     async def _keep_sweeping(self) -> None:
         while True:

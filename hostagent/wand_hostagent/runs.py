@@ -2,8 +2,9 @@
 
 import asyncio
 import time
-from collections.abc import AsyncGenerator
-from dataclasses import dataclass
+from collections.abc import AsyncGenerator, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
 from typing import Literal
 
 from wand_hostagent.backends.base import ExecutionBackend
@@ -61,7 +62,9 @@ class Run:
         self._failure: Exception | None = None
         self._spools: dict[StreamName, Spool] = {"stdout": spools[0], "stderr": spools[1]}
         self._news = asyncio.Event()
+        self._waiting = 0
         self._followers = 0
+        self._left_alone = time.monotonic()
 
     @property
     def running(self) -> bool:
@@ -97,8 +100,17 @@ class Run:
             case Started():
                 self.started = event
             case Exited():
-                self.exited = event
+                self.exited = self._counted(event)
         self._ring()
+
+    def _counted(self, exited: Exited) -> Exited:
+        """What was lost before we took the job up was written all the same."""
+        stdout, stderr = self.offsets()
+        return replace(
+            exited,
+            stdout_bytes=max(exited.stdout_bytes, stdout),
+            stderr_bytes=max(exited.stderr_bytes, stderr),
+        )
 
     def fail(self, error: Exception) -> None:
         """It never started, or cannot be followed any more."""
@@ -140,7 +152,7 @@ class Run:
             spool.remove()
 
     def _ring(self) -> None:
-        if self._followers:
+        if self._waiting:
             self._news.set()
             self._news = asyncio.Event()
 
@@ -152,38 +164,62 @@ class Run:
         data = spool.read(offset, most_bytes)
         return OutputPart(data=data, offset=offset, total_bytes=spool.total, running=self.running)
 
+    @property
+    def alone_seconds(self) -> float:
+        """For how long nobody has followed it or waited for it."""
+        return 0.0 if self._followers else time.monotonic() - self._left_alone
+
+    @contextmanager
+    def _followed(self) -> Iterator[None]:
+        self._followers += 1
+        try:
+            yield
+        finally:
+            self._followers -= 1
+            self._left_alone = time.monotonic()
+
     async def wait(self) -> Exited:
         """How it ended."""
-        while self.exited is None:
-            if self._failure is not None:
-                raise self._failure
-            await self._next(self._news)
-        return self.exited
+        with self._followed():
+            while self.exited is None:
+                if self._failure is not None:
+                    raise self._failure
+                await self._next(self._news)
+            return self.exited
 
     async def follow(self, stdout_offset: int, stderr_offset: int) -> AsyncGenerator[Event, None]:
         """Its events once more, the output from the given offsets on; closing this leaves the job alone."""
         offsets: dict[StreamName, int] = {"stdout": stdout_offset, "stderr": stderr_offset}
-        while self.started is None:
-            if self._failure is not None:
-                raise self._failure
-            await self._next(self._news)
-        yield self.started
-        while True:
-            news, running, anything = self._news, self.running, False
+        with self._followed():
+            while self.started is None:
+                if self._failure is not None:
+                    raise self._failure
+                await self._next(self._news)
+            yield self.started
             for stream, offset in offsets.items():
-                if part := self._spools[stream].read(offset, PART_BYTES):
-                    offsets[stream] += len(part)
+                self._spools[stream].begin_at(offset)
+            while True:
+                news, running, anything = self._news, self.running, False
+                for output in self._kept_from(offsets):
                     anything = True
-                    yield Output(stream=stream, data=part, offset=offset)
-            if not anything and not running:
-                yield await self.wait()
-                return
-            if not anything:
-                await self._next(news)
+                    yield output
+                if not anything and not running:
+                    yield await self.wait()
+                    return
+                if not anything:
+                    await self._next(news)
+
+    def _kept_from(self, offsets: dict[StreamName, int]) -> Iterator[Output]:
+        """The next part of each stream, its offset moved on."""
+        for stream, spool in self._spools.items():
+            offset = spool.next_kept(offsets[stream])
+            if part := spool.read(offset, PART_BYTES):
+                offsets[stream] = offset + len(part)
+                yield Output(stream=stream, data=part, offset=offset)
 
     async def _next(self, news: asyncio.Event) -> None:
-        self._followers += 1
+        self._waiting += 1
         try:
             await news.wait()
         finally:
-            self._followers -= 1
+            self._waiting -= 1

@@ -23,7 +23,7 @@ class Tls:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Kept:
-    """How much of ended jobs is kept for reading on: the oldest go first."""
+    """How much of jobs is kept for reading on: of those that have ended the oldest go first."""
 
     jobs: int = 256
     seconds: float = 3600.0

@@ -1,6 +1,7 @@
 """Jobs have slots, are followed and read on, are kept for a while, and are found again."""
 
 import asyncio
+import os
 import signal
 from collections.abc import AsyncIterator
 from contextlib import aclosing
@@ -198,6 +199,50 @@ async def test_what_a_job_wrote_while_no_host_agent_was_there_is_found() -> None
             await until(lambda: not launcher.jobs)
 
     assert text(events) == b"one\ntwo\n"
+
+
+async def test_output_that_died_with_a_host_agent_shifts_none_of_the_rest() -> None:
+    with fake_launcher() as launcher, short_folder() as spool:
+        gate = spool / "gate"
+        os.mkfifo(gate)
+        asked = shell(f"echo one; read line < {gate}; echo two", detached=True)
+        async with house(launcher.path, spool) as first:
+            await detached(first, asked)
+            await until(lambda: first.jobs.of("ann", asked.id).offsets()[0] == 4)
+        (spool / f"{asked.id}.stdout").unlink()
+        async with house(launcher.path, spool) as second:
+            following = asyncio.create_task(all_of(second.gate.attach(ANN, asked.id, 4, 0)))
+            await asyncio.to_thread(gate.write_text, "go\n")
+            events = await following
+
+    assert text(events) == b"two\n"
+    assert isinstance(events[-1], Exited)
+    assert events[-1].stdout_bytes == 8
+
+
+async def test_ended_jobs_make_way_for_one_that_runs() -> None:
+    async with fake_house(retention=Retention(disk_bytes=250_000)) as (_, house):
+        old, new = (job("head", "-c", "100000", "/dev/zero") for _ in range(2))
+        await all_of(house.gate.run(ANN, old))
+        await all_of(house.gate.run(ANN, new))
+        await all_of(house.gate.run(ANN, shell("head -c 100000 /dev/zero >&2")))
+
+        with pytest.raises(NotFound):
+            house.jobs.of("ann", old.id)
+        assert (await house.gate.read_output(ANN, new.id, "stdout", 99_999, 9)).data == b"\0"
+
+
+async def test_a_job_that_writes_without_end_fills_its_part_of_the_disk_and_no_more() -> None:
+    with fake_launcher() as launcher, short_folder() as spool:
+        async with house(launcher.path, spool, retention=Retention(disk_bytes=250_000)) as every:
+            asked = [shell("head -c 3000000 /dev/zero; echo the end >&2") for _ in range(2)]
+            events = await all_of(every.gate.run(ANN, asked[0]))
+            await all_of(every.gate.run(ANN, asked[1]))
+            kept = sum(path.stat().st_size for path in spool.iterdir())
+            again = await all_of(every.gate.attach(ANN, asked[0].id, 0, 0))
+
+    assert (len(text(events)), text(again, "stderr")) == (3_000_000, b"the end\n")
+    assert (len(text(again)), kept) == (125_000, 250_000)
 
 
 async def test_what_is_left_of_forgotten_jobs_is_removed_at_the_start() -> None:
