@@ -2,9 +2,10 @@
 
 import asyncio
 import logging
+import signal
 import time
 from collections.abc import AsyncGenerator, AsyncIterator, Coroutine
-from contextlib import aclosing, asynccontextmanager
+from contextlib import aclosing, asynccontextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Self
@@ -23,6 +24,7 @@ log = logging.getLogger(__name__)
 SPILL_SECONDS = 1.0  # from this age on a job's output lies in files, which outlive the host agent
 SWEEP_SECONDS = 60.0
 RETRY_SECONDS = 1.0
+ALONE_SECONDS = 30.0  # how long a job whose call broke off waits for its caller; a server comes within 20
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -220,7 +222,20 @@ class Jobs:
         run = self._runs[found.job] = Run(origin, self._folder.spools(found.job))
         run.take_up()
         self._spawn(self._read(run, self._native.adopt(found, run.offsets())), f"job {found.job}")
+        if not found.why.get("detached"):
+            self._spawn(self._mind(run), f"mind {found.job}")
         log.info("job taken up", extra={"job": found.job, "running": found.running})
+
+    async def _mind(self, run: Run) -> None:
+        """End a job that was to end with its call, where nobody comes back for it."""
+        while run.running:
+            if (left := ALONE_SECONDS - run.alone_seconds) > 0:
+                await asyncio.sleep(left)
+                continue
+            log.warning("job ended, its caller is gone", extra={"job": run.origin.job})
+            with suppress(WandError):
+                await self._link.kill(run.origin.job, signal.SIGKILL, "cancelled")
+            await asyncio.sleep(RETRY_SECONDS)
 
     async def _recover_first(self) -> int:
         """Where the launcher is there, know its jobs before anybody asks; the connection that told them."""

@@ -13,6 +13,7 @@ from support.gates import House, fake_house, house
 from support.people import ANN, job, shell
 from support.places import short_folder
 from support.waiting import descriptors, until
+from wand_hostagent import jobs
 from wand_hostagent.jobs import Retention
 from wand_hostagent.model import Event, Exited, Job, Output, Reason, Started
 from wand_hostagent.spool import MEMORY_BYTES
@@ -218,6 +219,28 @@ async def test_output_that_died_with_a_host_agent_shifts_none_of_the_rest() -> N
     assert text(events) == b"two\n"
     assert isinstance(events[-1], Exited)
     assert events[-1].stdout_bytes == 8
+
+
+async def test_a_job_whose_call_broke_off_ends_unless_somebody_comes_back(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(jobs, "ALONE_SECONDS", 0.2)
+    left, wanted, meant_to_stay = (shell("sleep 60", detached=True) for _ in range(3))
+    with fake_launcher() as launcher, short_folder() as spool:
+        async with house(launcher.path, spool) as first:
+            for asked in (left, wanted, meant_to_stay):
+                await detached(first, asked)
+        for asked in (left, wanted):
+            del launcher.jobs[asked.id].asked["why"]["detached"]
+        async with house(launcher.path, spool) as second:
+            async with aclosing(second.gate.attach(ANN, wanted.id, 0, 0)) as events:
+                await anext(events)
+                await until(lambda: left.id not in launcher.jobs)
+                ended = await second.gate.wait(ANN, left.id)
+                assert wanted.id in launcher.jobs
+            await until(lambda: list(launcher.jobs) == [meant_to_stay.id])
+
+    assert ended.reason is Reason.CANCELLED
 
 
 async def test_ended_jobs_make_way_for_one_that_runs() -> None:
