@@ -22,6 +22,7 @@ SESSIONS_CEILING = 1000
 SESSIONS_OF_ONE_CEILING = 200
 CALLS_CEILING = 64  # of one session: they go on when their client hangs up
 IDLE_SECONDS = 1800.0
+ALONE_SECONDS = 120.0  # how long calls go on for a client that reads nothing and says nothing
 _REAP_SECONDS = 30.0
 _ENDED_STREAMS_KEPT = 16
 _STANDALONE = "g"
@@ -34,16 +35,34 @@ class Session:
         self.id = session_id
         self.principal = principal
         self.peer = peer
-        self.attached = 0  # clients that are reading one of the streams
+        self._attached = 0  # clients that are reading one of the streams
         self.used = time.monotonic()
         self.standalone = EventLog(_STANDALONE)
         self._streams = {_STANDALONE: self.standalone}
         self._calls: dict[str | int, asyncio.Task[None]] = {}
         self._counter = 0
 
+    def attach(self) -> None:
+        """Note that a client begins to read one of the streams."""
+        self._attached += 1
+
+    def detach(self) -> None:
+        """Note that it has stopped."""
+        self._attached -= 1
+        self.used = time.monotonic()
+
     @property
     def is_idle(self) -> bool:
-        return not self._calls and not self.attached
+        return not self._calls and not self._attached
+
+    @property
+    def is_left_alone(self) -> bool:
+        """Whether calls run for a client that is not there."""
+        return bool(self._calls) and not self._attached
+
+    def cancel_calls(self) -> None:
+        for call in self._calls.values():
+            call.cancel()
 
     def stream(self, key: str) -> EventLog | None:
         return self._streams.get(key)
@@ -85,8 +104,7 @@ class Session:
     async def close(self) -> None:
         """Cancel what runs, and end every stream."""
         calls = list(self._calls.values())
-        for call in calls:
-            call.cancel()
+        self.cancel_calls()
         if calls:
             await asyncio.wait(calls)
         for stream in self._streams.values():
@@ -160,13 +178,22 @@ class Sessions:
         await session.close()
 
     async def reap(self) -> None:
-        """For ever: end the sessions that nobody has used for long."""
+        """For ever: end the sessions that nobody has used for long, and calls whose client stays away."""
         while True:
             await asyncio.sleep(_REAP_SECONDS)
             try:
+                self.cancel_left_alone(ALONE_SECONDS)
                 await self.end_idle(IDLE_SECONDS)
             except Exception:
                 log.exception("sessions not looked through")
+
+    def cancel_left_alone(self, seconds: float) -> None:
+        """Cancel the calls of clients that hung up so long ago: they could have come back."""
+        old = time.monotonic() - seconds
+        for session in self._sessions.values():
+            if session.is_left_alone and session.used <= old:
+                log.info("calls cancelled, their client is gone", extra={"principal": session.principal.name})
+                session.cancel_calls()
 
     async def end_idle(self, seconds: float) -> None:
         """End the sessions that nobody has used for so long."""

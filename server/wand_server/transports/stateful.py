@@ -90,7 +90,7 @@ async def _stream(session: Session, request: web.Request, stream: EventLog, afte
     async def write(frame: bytes) -> None:
         await replies.write(request, response, frame)
 
-    session.attached += 1
+    session.attach()
     try:
         if session.peer.is_resumable:
             await write(stream.follow_up(after))
@@ -99,5 +99,5 @@ async def _stream(session: Session, request: web.Request, stream: EventLog, afte
     except ConnectionError:
         pass  # the client hung up; it may come back for the rest
     finally:
-        session.attached -= 1
+        session.detach()
     return response

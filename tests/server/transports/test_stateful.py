@@ -9,6 +9,7 @@ import aiohttp
 import pytest
 
 from support.edge import Edge, edge, legacy
+from support.waiting import until
 
 
 @pytest.fixture
@@ -175,6 +176,24 @@ async def test_an_unused_session_is_ended_and_a_used_one_is_not(server: Edge) ->
     (await running).release()
     statuses = [(await server.ask(json=legacy("ping", {}, 9), headers=one))[0] for one in (unused, used)]
     assert statuses == [404, 200]
+
+
+async def test_a_call_whose_client_stays_away_is_cancelled(server: Edge) -> None:
+    session = await server.initialize()
+    (kept,) = server.transport.sessions._sessions.values()
+    running = asyncio.create_task(server.client.post(server.url, json=call("slow"), headers=session))
+    await asyncio.wait_for(server.tools.slow_began.wait(), 5)
+    await until(lambda: not kept.is_left_alone)
+    server.transport.sessions.cancel_left_alone(0)
+
+    running.cancel()
+    await until(lambda: kept.is_left_alone)
+    server.transport.sessions.cancel_left_alone(60)
+    assert not server.tools.slow_cancelled.is_set()
+    server.transport.sessions.cancel_left_alone(0)
+
+    await asyncio.wait_for(server.tools.slow_cancelled.wait(), 5)
+    assert (await server.ask(json=legacy("ping", {}, 9), headers=session))[0] == 200
 
 
 async def test_there_are_only_so_many_sessions(server: Edge, monkeypatch: pytest.MonkeyPatch) -> None:
