@@ -11,12 +11,15 @@ import select
 import signal
 import socket
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 DEFAULT_SOCKET = "/run/wand-server/stdio.sock"
 SOCKET_VARIABLE = "WAND_SOCKET"
 
-_USAGE = "usage: wand-server stdio [--socket PATH]"
+_USAGE = """\
+usage: wand-server stdio [--socket PATH]
+       wand-server stdio --embedded [FOLDER]   (--embedded --help tells more)
+"""
 _CHUNK = 65536
 _PIPE_CHUNK = 4096  # a pipe that is ready takes so much without blocking: PIPE_BUF, pipe(7)
 _BUFFER_CEILING = 262144
@@ -30,8 +33,9 @@ def main(argv: Sequence[str]) -> int:
     """Run `wand-server stdio`, until the client or the server ends the conversation."""
     path = _path(list(argv))
     if path is None:
-        sys.stderr.write(_USAGE + "\n")
-        return 2
+        is_help = not {"-h", "--help"}.isdisjoint(argv)
+        (sys.stdout if is_help else sys.stderr).write(_USAGE)
+        return 0 if is_help else 2
     parent = os.getppid()
     server = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
     try:
@@ -164,27 +168,29 @@ def _die_with_parent(parent: int) -> None:
 
 
 def _no_server(path: str, why: str) -> int:
-    """Answer the client's first request with what is wrong: a client shows that, and hides stderr."""
+    """Answer the client's requests with what is wrong: a client shows that, and hides stderr."""
     message = f"no Wand server answers on {path}: {why}"
-    hint = "start it (systemctl start wand-server), or use: wand-server stdio --embedded FOLDER"
+    hint = "start it (systemctl start wand-server, or ./dev run), or use: wand-server stdio --embedded FOLDER"
     sys.stderr.write(f"wand-server stdio: {message}; {hint}\n")
     sys.stderr.flush()
-    request_id = _first_request_id()
-    if request_id is not None:
-        error = {"code": _INTERNAL_ERROR, "message": f"{message}; {hint}", "data": {"hint": hint}}
-        sys.stdout.write(json.dumps({"jsonrpc": "2.0", "id": request_id, "error": error}) + "\n")
-        sys.stdout.flush()
+    if sys.stdin.isatty():
+        return 1
+    error = {"code": _INTERNAL_ERROR, "message": f"{message}; {hint}", "data": {"hint": hint}}
+    with contextlib.suppress(BrokenPipeError):
+        for request_id in _request_ids():
+            sys.stdout.write(json.dumps({"jsonrpc": "2.0", "id": request_id, "error": error}) + "\n")
+            sys.stdout.flush()
     return 1
 
 
-def _first_request_id() -> str | int | None:
-    """The id in the first line that has one."""
+def _request_ids() -> Iterator[str | int]:
+    """The ids of what the client asks, up to its `initialize`: some ask something else before that."""
     while line := sys.stdin.buffer.readline(_LINE_CEILING):
         try:
             untrusted = json.loads(line)
         except ValueError:
             continue
-        request_id = untrusted.get("id") if isinstance(untrusted, dict) else None
-        if isinstance(request_id, str | int):
-            return request_id
-    return None
+        if isinstance(untrusted, dict) and isinstance(untrusted.get("id"), str | int):
+            yield untrusted["id"]
+            if untrusted.get("method") == "initialize":
+                return

@@ -139,21 +139,25 @@ async def test_a_dead_parent_ends_the_pipe_though_stdin_stays_open(path: Path, t
 
 
 @pytest.mark.parametrize("gone", ["never there", "nobody listens"])
-async def test_where_no_server_listens_the_first_request_is_told(folder: Path, gone: str) -> None:
+async def test_where_no_server_listens_every_request_up_to_initialize_is_told(
+    folder: Path, gone: str
+) -> None:
     if gone == "nobody listens":
         with socket.socket(socket.AF_UNIX) as stale:
             stale.bind(str(folder / "s"))
     pipe = await start(folder / "s")
     assert pipe.stdin is not None
-    pipe.stdin.write(
-        b'not JSON\n{"jsonrpc":"2.0","method":"note"}\n{"jsonrpc":"2.0","id":"a","method":"initialize"}\n'
-    )
+    pipe.stdin.write(b'not JSON\n{"jsonrpc":"2.0","method":"note"}\n')
+    pipe.stdin.write(b'{"jsonrpc":"2.0","id":"a","method":"server/discover"}\n')
+    pipe.stdin.write(b'{"jsonrpc":"2.0","id":2,"method":"initialize"}\n')
 
-    code, out, err = await ended(pipe)
+    code = await asyncio.wait_for(pipe.wait(), 10)
+    _, out, err = await ended(pipe)
 
-    answer = json.loads(out)
-    assert (code, answer["id"], answer["error"]["code"]) == (1, "a", -32603)
-    assert "--embedded" in answer["error"]["data"]["hint"]
+    answers = [json.loads(line) for line in out.splitlines()]
+    assert (code, [answer["id"] for answer in answers]) == (1, ["a", 2])
+    assert answers[0]["error"]["code"] == -32603
+    assert "--embedded" in answers[0]["error"]["data"]["hint"]
     assert str(folder / "s") in err.decode()
 
 
@@ -176,6 +180,12 @@ def test_it_tells_how_it_is_used(words: list[str]) -> None:
     done = subprocess.run([sys.executable, "-c", START, *words], capture_output=True, check=False)
 
     assert (done.returncode, b"usage" in done.stderr) == (2, True)
+
+
+def test_help_tells_of_both_ways_and_goes_to_stdout() -> None:
+    done = subprocess.run([sys.executable, "-c", START, "--help"], capture_output=True, check=False)
+
+    assert (done.returncode, b"--embedded [FOLDER]" in done.stdout, done.stderr) == (0, True, b"")
 
 
 def test_it_loads_nothing_that_is_slow() -> None:
