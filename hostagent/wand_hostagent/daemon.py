@@ -39,10 +39,11 @@ def main(words: Sequence[str]) -> int:
     """Run the host agent until it is told to stop; the exit status."""
     signal.signal(signal.SIGHUP, signal.SIG_IGN)  # until we know what to reload
     parser = argparse.ArgumentParser(prog="wand-hostagent serve", description="Run the host agent.")
-    parser.add_argument("--settings", type=Path, default=DEFAULT_PATH, help="default: %(default)s")
     parser.add_argument(
-        "--ready-fd", type=int, default=-1, help="a descriptor: told our addresses once we are ready"
+        "--settings", type=Path, default=DEFAULT_PATH, metavar="FILE", help="default: %(default)s"
     )
+    does = "a descriptor: told our addresses once we are ready"
+    parser.add_argument("--ready-fd", type=int, default=-1, metavar="N", help=does)
     asked = parser.parse_args(words)
     settings = load(asked.settings)
     with corelog.own_stderr():

@@ -21,11 +21,12 @@ from wand_proto.errors import Denied, WandError
 
 _SOON = timedelta(days=14)
 _ANSWER_SECONDS = 5.0
+_WRITE = "write it, or name another with --settings (docs/reference/settings.md)"
 _LANDLOCK_CREATE_RULESET, _LANDLOCK_VERSION = 444, 1  # landlock_create_ruleset(2)
-_KERNEL = (  # what to build into the kernel, or to boot with, stands last
-    ("seccomp", Path("/proc/sys/kernel/seccomp/actions_avail"), "CONFIG_SECCOMP_FILTER"),
-    ("cgroup v2", Path("/sys/fs/cgroup/cgroup.controllers"), "systemd.unified_cgroup_hierarchy=1"),
-    ("process namespaces", Path("/proc/self/ns/pid"), "CONFIG_PID_NS"),
+_KERNEL = (  # what to do where it is not there stands last
+    ("seccomp", Path("/proc/sys/kernel/seccomp/actions_avail"), "a kernel built with CONFIG_SECCOMP_FILTER"),
+    ("cgroup v2", Path("/sys/fs/cgroup/cgroup.controllers"), "boot with systemd.unified_cgroup_hierarchy=1"),
+    ("process namespaces", Path("/proc/self/ns/pid"), "a kernel built with CONFIG_PID_NS"),
 )  # fmt: skip
 
 
@@ -50,7 +51,9 @@ def main(words: Sequence[str]) -> int:
     parser = argparse.ArgumentParser(
         prog="wand-hostagent doctor", description="Tell what is missing on this machine, and how to get it."
     )
-    parser.add_argument("--settings", type=Path, default=DEFAULT_PATH, help="default: %(default)s")
+    parser.add_argument(
+        "--settings", type=Path, default=DEFAULT_PATH, metavar="FILE", help="default: %(default)s"
+    )
     findings = examine(parser.parse_args(words).settings)
     worst = 0
     for finding in findings:
@@ -65,7 +68,7 @@ def examine(path: Path) -> Iterator[Finding]:
     try:
         settings = load(path)
     except WandError as error:
-        yield Finding(name="settings", is_good=False, says=error.message, hint=error.hint)
+        yield Finding(name="settings", is_good=False, says=error.message, hint=error.hint or _WRITE)
         return
     yield Finding(name="settings", is_good=True, says=str(path))
     yield from certificates(settings, datetime.now(UTC))

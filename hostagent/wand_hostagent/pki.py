@@ -229,11 +229,17 @@ def _parser() -> argparse.ArgumentParser:
         ("renew", "make both leaves again now"),
     ):
         each = acts.add_parser(act, help=does)
-        each.add_argument("--directory", type=Path, required=True)
+        each.add_argument("--directory", type=Path, required=True, metavar="DIR")
         if act != "show":
-            each.add_argument("--hostname", default=socket.gethostname(), help="default: %(default)s")
             each.add_argument(
-                "--days", type=_days, default=LEAF_DAYS, help="a leaf's life; default: %(default)s"
+                "--hostname", default=socket.gethostname(), metavar="NAME", help="default: %(default)s"
+            )
+            each.add_argument(
+                "--days",
+                type=_days,
+                default=LEAF_DAYS,
+                metavar="N",
+                help="a leaf's life; default: %(default)s",
             )
     return parser
 

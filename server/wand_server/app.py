@@ -61,9 +61,12 @@ def check(words: Sequence[str]) -> int:
 
 def _parser(name: str, *, ready: bool) -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog=f"wand-server {name}")
-    parser.add_argument("--settings", type=Path, default=settings.DEFAULT_PATH, metavar="FILE")
+    parser.add_argument(
+        "--settings", type=Path, default=settings.DEFAULT_PATH, metavar="FILE", help="default: %(default)s"
+    )
     if ready:
-        parser.add_argument("--ready-fd", type=int, metavar="N", help="write the port there once it listens")
+        does = "a descriptor: told the port once it listens"
+        parser.add_argument("--ready-fd", type=int, metavar="N", help=does)
     return parser
 
 

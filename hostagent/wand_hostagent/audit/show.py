@@ -24,19 +24,20 @@ _ENDINGS = {
 
 def main(argv: Sequence[str]) -> int:
     """Print the records of the file that is named, as far as the filters let them through."""
-    parser = argparse.ArgumentParser(prog="show", description="Show a ledger of Wand.")
-    parser.add_argument("file", type=Path, help="ledger.jsonl, or a copy of it")
-    parser.add_argument("--job", default="", help="only this job, or this use of a file tool")
-    parser.add_argument("--principal", default="", help="only what this principal asked for")
+    parser = argparse.ArgumentParser(prog="audit show", description="Show a ledger of Wand.")
+    parser.add_argument("file", type=Path, metavar="FILE", help="ledger.jsonl, or a copy of it")
+    parser.add_argument("--job", default="", metavar="ID", help="only this job, or this use of a file tool")
+    parser.add_argument("--principal", default="", metavar="NAME", help="only what this principal asked for")
     parser.add_argument("--denied", action="store_true", help="only what was refused")
-    parser.add_argument("--since", type=moment, help="2031-01-31, 2031-01-31T12:00:00Z, 90s, 15m, 2h, 3d")
+    times = "2031-01-31, 2031-01-31T12:00:00Z, 90s, 15m, 2h, 3d"
+    parser.add_argument("--since", type=moment, metavar="WHEN", help=times)
     told = parser.parse_args(argv)
     try:
         with told.file.open("rb") as lines:
             for shown in show(lines, told.job, told.principal, denied=told.denied, since=told.since or ""):
                 sys.stdout.write(shown + "\n")
     except OSError as error:
-        sys.stderr.write(f"show: {error}\n")
+        sys.stderr.write(f"audit show: {told.file}: {error.strerror}\n")
         return 2
     return 0
 

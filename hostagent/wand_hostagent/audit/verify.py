@@ -119,17 +119,20 @@ def report(chain: Chain) -> list[str]:
 
 def main(argv: Sequence[str]) -> int:
     """Check the file that is named and print what was found."""
-    parser = argparse.ArgumentParser(prog="verify", description="Check a ledger of Wand.")
-    parser.add_argument("file", type=Path, help="ledger.jsonl, or a copy of it")
+    parser = argparse.ArgumentParser(prog="audit verify", description="Check a ledger of Wand.")
+    parser.add_argument("file", type=Path, metavar="FILE", help="ledger.jsonl, or a copy of it")
     parser.add_argument(
-        "--head", default=FIRST, help="a hash that was kept elsewhere: it must be on one of the lines"
+        "--head",
+        default=FIRST,
+        metavar="HASH",
+        help="a hash that was kept elsewhere: it must be on one of the lines",
     )
     told = parser.parse_args(argv)
     try:
         with told.file.open("rb") as lines:
             chain = check(lines, told.head)
     except OSError as error:
-        sys.stderr.write(f"verify: {error}\n")
+        sys.stderr.write(f"audit verify: {told.file}: {error.strerror}\n")
         return UNREADABLE
     sys.stdout.write("\n".join(report(chain)) + "\n")
     return WHOLE if chain.has_kept and not chain.damage else DAMAGED

@@ -65,8 +65,14 @@ def _parser() -> argparse.ArgumentParser:
     check = acts.add_parser("check", help="read it, and say what is wrong with it")
     explain = acts.add_parser("explain", help="say whether a command is permitted, and why")
     for act in (check, explain):
-        act.add_argument("--settings", type=Path, default=DEFAULT_PATH, help="default: %(default)s")
-    explain.add_argument("--principal", default="anybody", help="who asks; default: %(default)s")
-    explain.add_argument("--shell", default="", help="shell text, instead of a program and its arguments")
+        act.add_argument(
+            "--settings", type=Path, default=DEFAULT_PATH, metavar="FILE", help="default: %(default)s"
+        )
+    explain.add_argument(
+        "--principal", default="anybody", metavar="NAME", help="who asks; default: %(default)s"
+    )
+    explain.add_argument(
+        "--shell", default="", metavar="TEXT", help="shell text, instead of a program and its arguments"
+    )
     explain.add_argument("argv", nargs="*", metavar="WORD", help="a program and its arguments, after --")
     return parser

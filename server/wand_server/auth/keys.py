@@ -31,7 +31,11 @@ _PREFIX = "wand_"
 _LOOK_AGAIN_SECONDS = 1.0
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._@-]{0,63}")
 _SHA256 = re.compile(r"[0-9a-f]{64}")
-_USAGE = "usage: wand-server keys add|list|remove [NAME] --file FILE"
+_USAGE = """\
+usage: wand-server keys add NAME --file FILE      make a key and print it, once
+       wand-server keys list --file FILE          whose keys there are, and since when
+       wand-server keys remove NAME --file FILE   let that key in no more
+"""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -168,6 +172,9 @@ def remove(path: Path, name: str) -> None:
 def main(argv: Sequence[str]) -> int:
     """Run `wand-server keys`."""
     words = list(argv)
+    if not {"-h", "--help"}.isdisjoint(words):
+        sys.stdout.write(_USAGE)
+        return 0
     if "--file" in words[:-1]:
         at = words.index("--file")
         path = Path(words[at + 1])
@@ -177,7 +184,7 @@ def main(argv: Sequence[str]) -> int:
         except (WandError, OSError) as why:
             sys.stderr.write(f"wand-server keys: {why}\n")
             return 1
-    sys.stderr.write(_USAGE + "\n")
+    sys.stderr.write(_USAGE)
     return 2
 
 
@@ -191,7 +198,7 @@ def _run(words: list[str], path: Path) -> int:
         case ["remove", name]:
             remove(path, name)
         case _:
-            sys.stderr.write(_USAGE + "\n")
+            sys.stderr.write(_USAGE)
             return 2
     return 0
 

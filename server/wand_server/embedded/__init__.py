@@ -20,7 +20,7 @@ def main(words: Sequence[str]) -> int:
     parser = argparse.ArgumentParser(prog="wand-server embedded", description=_summary())
     _add_common(parser)
     parser.add_argument(
-        "--port", type=int, help="for HTTP; 0 takes any (default: 8001, or the next free one)"
+        "--port", type=int, metavar="N", help="for HTTP; 0 takes any (default: 8001, or the next free one)"
     )
     asked = parser.parse_args(words)
     return _told_plainly(lambda: _serve(asked))
@@ -29,7 +29,7 @@ def main(words: Sequence[str]) -> int:
 def stdio(words: Sequence[str]) -> int:
     """Run `wand-server stdio --embedded`: quiet, until the client closes stdin."""
     parser = argparse.ArgumentParser(prog="wand-server stdio", description=_summary())
-    parser.add_argument("--embedded", action="store_true", required=True)
+    parser.add_argument("--embedded", action="store_true", required=True, help="start a Wand for this client")
     _add_common(parser)
     asked = parser.parse_args(words)
     return _told_plainly(lambda: _pipe(asked))
@@ -41,7 +41,7 @@ def _summary() -> str:
 
 def _add_common(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
-        "folder", nargs="?", type=Path, default=Path(), metavar="FOLDER", help="the workspace"
+        "folder", nargs="?", type=Path, default=Path(), metavar="FOLDER", help="the workspace (default: here)"
     )
     parser.add_argument("--state", type=Path, metavar="DIR", help="where keys, ledger and logs are kept")
     parser.add_argument("--verbose", action="store_true", help="logs to stderr, not to files")

@@ -86,7 +86,7 @@ def test_a_time_is_read_as_records_write_it(text: str, starts: str) -> None:
 @pytest.mark.parametrize("argv", [[], ["edit", "x"]])
 def test_the_audit_command_says_what_it_can_do(argv: list[str], capsys: pytest.CaptureFixture[str]) -> None:
     assert command.main(argv) == 2
-    assert "verify|show" in capsys.readouterr().err
+    assert "audit verify FILE" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize("words", [["verify"], ["show", "--since", "1d"]])
