@@ -6,8 +6,9 @@ metadata beside the call; handlers find it with `caller()`.
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Iterable
-from contextlib import aclosing
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Iterable, Iterator
+from contextlib import aclosing, contextmanager
 from contextvars import ContextVar
 from typing import Any, Never, cast
 
@@ -64,8 +65,8 @@ class Doorkeeper(aio.ServerInterceptor):
     def _unary(self, behaviour: _Unary, method: str) -> _Unary:
         async def serve(request: Any, context: Context) -> Any:
             try:
-                self._admit(context)
-                return await behaviour(request, context)
+                with self._admitted(context, method):
+                    return await behaviour(request, context)
             except Exception as error:  # noqa: BLE001 - the interceptor
                 await _fail(context, error, method)
 
@@ -74,16 +75,32 @@ class Doorkeeper(aio.ServerInterceptor):
     def _streaming(self, behaviour: _Streaming, method: str) -> Callable[[Any, Context], Awaitable[None]]:
         async def serve(request: Any, context: Context) -> None:
             try:
-                self._admit(context)
                 # Closed by us, not by the garbage collector, wherever a cancellation strikes; and `write`
                 # returns only when the peer's window has room: one message is in flight, never more.
-                async with aclosing(cast("Any", behaviour(request, context))) as replies:
-                    async for reply in replies:
-                        await context.write(reply)
+                with self._admitted(context, method):
+                    async with aclosing(cast("Any", behaviour(request, context))) as replies:
+                        async for reply in replies:
+                            await context.write(reply)
             except Exception as error:  # noqa: BLE001 - the interceptor
                 await _fail(context, error, method)
 
         return serve
+
+    @contextmanager
+    def _admitted(self, context: Context, method: str) -> Iterator[None]:
+        """Around a call that may be served: one line of log tells of it, and `_fail` of one that failed."""
+        self._admit(context)
+        began, ended = time.monotonic(), "cancelled"
+        try:
+            yield
+            ended = "ok"
+        except Exception:
+            ended = ""
+            raise
+        finally:
+            if ended:
+                ms = round((time.monotonic() - began) * 1000, 1)
+                _log.info("call served", extra={"method": method, "ended": ended, "ms": ms})
 
     def _admit(self, context: Context) -> None:
         """Set the caller of this call, or raise what the peer is to be told."""

@@ -86,6 +86,18 @@ async def test_a_handler_learns_who_asks_and_by_which_peer() -> None:
     assert request_id == ASKING.request_id
 
 
+async def test_a_call_that_was_served_leaves_one_line_with_its_method(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    caplog.set_level(logging.INFO)
+
+    await serve(unary(lambda: "private"), Visit())
+
+    (line,) = [vars(record) for record in caplog.records if record.message == "call served"]
+    assert (line["method"], line["ended"]) == ("/x/Y", "ok")
+    assert "private" not in str(line)
+
+
 @pytest.mark.parametrize(
     ("auth", "kind"),
     [
