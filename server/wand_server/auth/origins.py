@@ -6,6 +6,7 @@ from urllib.parse import urlsplit
 
 from wand_proto.errors import Denied
 
+_SHOWN_CHARACTERS = 80
 _LOOPBACK = frozenset({"localhost", "127.0.0.1", "[::1]"})
 
 
@@ -40,11 +41,11 @@ class Origins:
             Denied: the Origin is not permitted.
         """
         if len(hosts) != 1 or not self._is_ours(hosts[0]):
-            hint = "connect by 127.0.0.1 or localhost, or add the name to the server's allowed hosts"
-            raise Misdirected("is not a name of this server", hint=hint, field="Host")
+            hint = "connect by 127.0.0.1 or localhost, or add the name to http.allowed_hosts in the settings"
+            raise Misdirected(f"{_shown(hosts)} is no name of this server", hint=hint, field="Host")
         if origins and (len(origins) > 1 or not self._is_permitted(origins[0])):
-            hint = "add the page's origin to the server's allowed origins"
-            raise Denied("is not permitted", hint=hint, field="Origin")
+            hint = "add the page's origin to http.allowed_origins in the settings"
+            raise Denied(f"{_shown(origins)} is not permitted", hint=hint, field="Origin")
 
     def _is_ours(self, untrusted: str) -> bool:
         host = untrusted.lower()
@@ -57,6 +58,10 @@ class Origins:
             return True
         scheme, _, rest = origin.partition("://")
         return scheme in {"http", "https"} and _without_port(rest) in _LOOPBACK
+
+
+def _shown(untrusted: list[str]) -> str:
+    return ", ".join(repr(value[:_SHOWN_CHARACTERS]) for value in untrusted[:2]) or "none"
 
 
 def _without_port(host: str) -> str:

@@ -4,6 +4,7 @@ import asyncio
 import logging
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
+from http import HTTPStatus
 from types import TracebackType
 from typing import Self
 
@@ -55,7 +56,7 @@ class HttpTransport:
             access_log=None,
             handler_cancellation=True,  # hanging up cancels a stateless call: the protocol wants it
             keepalive_timeout=IDLE_SECONDS,
-            shutdown_timeout=STOP_SECONDS,
+            shutdown_timeout=STOP_SECONDS / 2,  # it waits twice: for calls to end, then before it cancels
         )
         await self._runner.setup()
         loop = asyncio.get_running_loop()
@@ -196,7 +197,12 @@ async def _json_rpc_bodies(request: web.Request, handler: _Handler) -> web.Strea
         return replies.failed(why)
     except web.HTTPException as why:
         allow = {"Allow": why.headers["Allow"]} if "Allow" in why.headers else None
-        return replies.refused(Refused(why.status, why.reason, headers=allow))
+        said = (
+            "there is nothing here: MCP is served at /mcp"
+            if why.status == HTTPStatus.NOT_FOUND
+            else why.reason
+        )
+        return replies.refused(Refused(why.status, said, headers=allow))
     except ConnectionError:
         return web.Response(status=400)  # to nobody: the client is gone
     except Exception:

@@ -87,7 +87,7 @@ class UnixTransport:
     def _principal(self, writer: asyncio.StreamWriter) -> Principal:
         uid = _peer_uid(writer.get_extra_info("socket"))
         if uid not in self._allowed_uids:
-            hint = "the server's settings list the users that may"
+            hint = "stdio.allowed_users in the server's settings lists who may"
             raise Denied(f"user {_user_name(uid)} may not use this socket", hint=hint)
         if len(self._clients) > CONNECTIONS_CEILING:
             raise Exhausted(f"{CONNECTIONS_CEILING} clients are connected, which is the most at once")

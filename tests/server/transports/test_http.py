@@ -142,6 +142,7 @@ async def test_what_is_not_there_is_refused_as_json(server: Edge, place: tuple[s
 
     assert response.status == ELSEWHERE[place]
     assert body["error"]["code"] == -32600
+    assert ("MCP is served at /mcp" in body["error"]["message"]) == (response.status == 404)
 
 
 @pytest.mark.parametrize(("hostagent", "status", "word"), [("up", 200, "ok"), ("down", 503, "degraded")])
