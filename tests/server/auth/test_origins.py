@@ -52,7 +52,7 @@ def test_a_host_passes_where_it_is_a_name_of_ours(hosts: list[str], *, passes: b
     if passes:
         OURS.check(hosts, [])
     else:
-        with pytest.raises(Misdirected, match="Host: .+ is no name of this server"):
+        with pytest.raises(Misdirected, match=r"Host: .+ is no name of this server"):
             OURS.check(hosts, [])
 
 
@@ -61,5 +61,5 @@ def test_an_origin_passes_where_it_is_here_or_permitted(origins: list[str], *, p
     if passes:
         OURS.check(["localhost"], origins)
     else:
-        with pytest.raises(Denied, match="Origin: .+ is not permitted"):
+        with pytest.raises(Denied, match=r"Origin: .+ is not permitted"):
             OURS.check(["localhost"], origins)

@@ -181,12 +181,12 @@ async def test_an_unused_session_is_ended_and_a_used_one_is_not(server: Edge) ->
 async def test_a_call_whose_client_stays_away_is_cancelled(server: Edge) -> None:
     session = await server.initialize()
     (kept,) = server.transport.sessions._sessions.values()
-    running = asyncio.create_task(server.client.post(server.url, json=call("slow"), headers=session))
+    answer = await asyncio.wait_for(server.client.post(server.url, json=call("slow"), headers=session), 10)
     await asyncio.wait_for(server.tools.slow_began.wait(), 5)
     await until(lambda: not kept.is_left_alone)
     server.transport.sessions.cancel_left_alone(0)
 
-    running.cancel()
+    answer.close()
     await until(lambda: kept.is_left_alone)
     server.transport.sessions.cancel_left_alone(60)
     assert not server.tools.slow_cancelled.is_set()
