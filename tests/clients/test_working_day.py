@@ -61,8 +61,10 @@ async def run_tests(client: Client) -> None:
         told.append(message or "")
 
     argv = [sys.executable, "-m", "pytest", "-v", "-p", "no:cacheprovider", "tests/proto"]
-    ran = await client.call_tool("execute_command", {"argv": argv}, progress_callback=on_progress)
-    assert ran.structured_content is not None
+    here = {"PYTHONPATH": "proto:hostagent:server"}  # of the clone: commands see no other one
+    asked = {"argv": argv, "environment": here}
+    ran = await client.call_tool("execute_command", asked, progress_callback=on_progress)
+    assert ran.structured_content is not None, ran.content
     assert ran.structured_content["exit_code"] == 0, ran.structured_content["stdout"]
     assert any("PASSED" in message for message in told)
 

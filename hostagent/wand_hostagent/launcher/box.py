@@ -1,27 +1,22 @@
 """What a job is put in, as far as this machine lets us: found out once, when the launcher starts.
 
-plain       its own pid and mount namespaces; the launcher is root
+plain       its own namespaces, made as root
 user        the same inside a user namespace of its own, in which it keeps its number
 none        no namespaces: its processes are found in /proc when they have to be ended
+
+A machine may give the namespaces and refuse the mounts, the fresh process list or the network; the best that
+it gives is taken, and `guarantees.py` says what that is not.
 """
 
 import os
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
 
-from wand_hostagent.launcher import syscalls
+from wand_hostagent.launcher import landlock, namespaces, seccomp, syscalls
 from wand_hostagent.launcher.refusal import reason_of
+from wand_hostagent.launcher.walls import Unprepared, Walls, bare
 
 _TREE = syscalls.CLONE_NEWPID | syscalls.CLONE_NEWNS
-
-
-class Unprepared(Exception):
-    """A step of preparing the box failed in the job's init; `stage` is its place in STAGES."""
-
-    def __init__(self, stage: int, number: int) -> None:
-        super().__init__(f"{STAGES[stage]}: {reason_of(number)}")
-        self.stage = stage
-        self.number = number
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -32,6 +27,10 @@ class Box:
     fresh_proc: bool
     uid: int
     gid: int
+    own_tree: bool = False  # a mount tree of its own
+    spaces: bool = False  # network, IPC and host name of its own
+    landlock: int = 0  # the version of the interface; 0 is none
+    filters: bool = False  # seccomp
     refusal: str = ""  # why it is not a better one
 
     @property
@@ -43,93 +42,124 @@ class Box:
     def has_own_users(self) -> bool:
         return bool(self.flags & syscalls.CLONE_NEWUSER)
 
-    def clone(self) -> tuple[int, int]:
+    def clone(self, network: str = "host") -> tuple[int, int]:
         """The init of a job: its pid (0 in the init itself) and its pidfd."""
         if self.flags:
-            return syscalls.clone(self.flags)
+            return syscalls.clone(self.flags | (namespaces.flags(network) if self.spaces else 0))
         pid = os.fork()
         return pid, os.pidfd_open(pid) if pid else -1
 
-    def enter(self) -> None:
+    def enter(self, walls: Walls) -> None:
         """Prepare the box from inside, as its init.
 
         Raises:
-            Unprepared: a stage failed.
+            Unprepared: something failed.
         """
-        for stage, prepare in enumerate(_PREPARE):
+        for name, prepare in (
+            ("the map of users", self._map_users),
+            ("private mounts", self._close_mounts),
+            ("a network of its own", lambda: self._raise_network(walls)),
+        ):
             try:
-                prepare(self)
+                prepare()
             except OSError as error:
-                raise Unprepared(stage, error.errno or 0) from error
+                raise Unprepared(name, error.errno or 0) from error
+        walls.put_up()
 
+    def _map_users(self) -> None:
+        if not self.has_own_users:
+            return
+        syscalls.prctl(syscalls.PR_SET_DUMPABLE, 1)  # or the files below would belong to root: proc(5)
+        for name, text in (
+            ("setgroups", "deny"),
+            ("uid_map", f"{self.uid} {self.uid} 1"),
+            ("gid_map", f"{self.gid} {self.gid} 1"),
+        ):
+            descriptor = os.open(f"/proc/self/{name}", os.O_WRONLY | os.O_CLOEXEC)
+            os.write(descriptor, text.encode())
+            os.close(descriptor)
+        syscalls.prctl(syscalls.PR_SET_DUMPABLE, 0)
 
-def _map_users(box: Box) -> None:
-    if not box.has_own_users:
-        return
-    syscalls.prctl(syscalls.PR_SET_DUMPABLE, 1)  # or the files below would belong to root: proc(5)
-    for name, text in (
-        ("setgroups", "deny"),
-        ("uid_map", f"{box.uid} {box.uid} 1"),
-        ("gid_map", f"{box.gid} {box.gid} 1"),
-    ):
-        descriptor = os.open(f"/proc/self/{name}", os.O_WRONLY | os.O_CLOEXEC)
-        os.write(descriptor, text.encode())
-        os.close(descriptor)
-    syscalls.prctl(syscalls.PR_SET_DUMPABLE, 0)
-
-
-def _close_mounts(box: Box) -> None:
-    if box.flags & syscalls.CLONE_NEWNS:
+    def _close_mounts(self) -> None:
+        """Keep our mounts to ourselves; a tree of its own does more, in walls.py."""
+        if self.own_tree or not self.flags & syscalls.CLONE_NEWNS:
+            return
         syscalls.mount(b"none", b"/", syscalls.MS_REC | syscalls.MS_PRIVATE)
+        if self.fresh_proc:
+            flags = syscalls.MS_NOSUID | syscalls.MS_NODEV | syscalls.MS_NOEXEC
+            syscalls.mount(b"proc", b"/proc", flags)
 
-
-def _mount_proc(box: Box) -> None:
-    if box.fresh_proc:
-        flags = syscalls.MS_NOSUID | syscalls.MS_NODEV | syscalls.MS_NOEXEC
-        syscalls.mount(b"proc", b"/proc", flags)
-
-
-STAGES = ("the map of users", "private mounts", "a process list of its own")
-_PREPARE: tuple[Callable[[Box], None], ...] = (_map_users, _close_mounts, _mount_proc)
+    def _raise_network(self, walls: Walls) -> None:
+        if self.spaces and walls.network == "loopback":
+            namespaces.raise_loopback()
 
 
 def probe() -> Box:
     """The best box that this machine lets us make; each is tried before it is believed."""
-    uid, gid = os.geteuid(), os.getegid()
-    kinds = [_TREE] if uid == 0 else []
     refusal = ""
-    for flags in (*kinds, _TREE | syscalls.CLONE_NEWUSER):
-        for fresh_proc in (True, False):
-            box = Box(flags=flags, fresh_proc=fresh_proc, uid=uid, gid=gid, refusal=refusal)
-            trouble = _trouble(box)
-            if not trouble:
-                return box
-            refusal = trouble
-    return Box(flags=0, fresh_proc=False, uid=uid, gid=gid, refusal=refusal)
+    for box in _kinds():
+        trouble = _trouble(box)
+        if not trouble:
+            return replace(box, refusal=refusal)
+        refusal = refusal or trouble
+    raise AssertionError("the box `none` can always be made")
+
+
+def _kinds() -> Iterator[Box]:
+    """Every box, the best first."""
+    uid, gid = os.geteuid(), os.getegid()
+    plain = Box(
+        flags=_TREE, fresh_proc=True, uid=uid, gid=gid, own_tree=True, spaces=True,
+        landlock=landlock.version(), filters=seccomp.is_there(),
+    )  # fmt: skip
+    lesser = (
+        plain,
+        replace(plain, fresh_proc=False),
+        replace(plain, spaces=False),
+        replace(plain, spaces=False, fresh_proc=False),
+        replace(plain, spaces=False, own_tree=False),
+        replace(plain, spaces=False, own_tree=False, fresh_proc=False),
+    )
+    if uid == 0:
+        yield from lesser
+    for box in lesser:
+        yield replace(box, flags=box.flags | syscalls.CLONE_NEWUSER)
+    yield replace(lesser[-1], flags=0)
 
 
 def _trouble(box: Box) -> str:
     """Why this box cannot be made; empty where it can."""
+    if not box.flags:
+        return ""
     if "clone3" not in syscalls.NUMBERS:
         return "this processor is not known to Wand"
+    reader, writer = os.pipe2(os.O_CLOEXEC)
     try:
-        pid, pidfd = box.clone()
+        walls = bare(box.uid, own_tree=box.own_tree, fresh_proc=box.fresh_proc)
+        pid, pidfd = box.clone("loopback")
+        if pid == 0:
+            _try(box, walls, writer)
+        os.close(writer)
+        writer = -1
+        os.close(pidfd)
+        told = os.read(reader, 512).decode()
+        code = os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
     except OSError as error:
         return f"clone3: {reason_of(error.errno or 0)}"
-    if pid == 0:
-        _try(box)
-    os.close(pidfd)
-    code = os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
-    return "" if code == 0 else f"{STAGES[code - 1]}: refused" if code > 0 else "killed"
+    finally:
+        os.close(reader)
+        if writer >= 0:
+            os.close(writer)
+    return told or ("" if code == 0 else "the first process of the box died")
 
 
-def _try(box: Box) -> None:
-    """Enter the box in a child that does nothing else; its exit code is the stage that failed."""
-    code = len(STAGES)
+def _try(box: Box, walls: Walls, writer: int) -> None:
+    """Enter the box in a child that does nothing else, and say what failed."""
+    code = 1
     try:
-        box.enter()
+        box.enter(walls)
         code = 0
     except Unprepared as trouble:
-        code = trouble.stage + 1
+        os.write(writer, str(trouble).encode()[:512])
     finally:
         os._exit(code)

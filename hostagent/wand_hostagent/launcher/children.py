@@ -10,10 +10,11 @@ from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 from wand_hostagent.launcher import init, tree
-from wand_hostagent.launcher.box import STAGES, Box
+from wand_hostagent.launcher.box import Box
 from wand_hostagent.launcher.loop import READ, Loop
 from wand_hostagent.launcher.refusal import Refused, kind_of, reason_of
 from wand_hostagent.launcher.steps import Table
+from wand_hostagent.launcher.walls import Walls
 
 # A reason that somebody gave for ending a job; what the command itself did then is beside the point.
 _GIVEN = frozenset({"cancelled", "output_limit", "timed_out"})
@@ -25,6 +26,7 @@ class Plan:
 
     job: str
     table: Table
+    walls: Walls
     uses: tuple[int, ...]  # the descriptors in the table: streams and directory
     kept: tuple[int, ...]  # read ends of the job's output, kept for a later host agent
     limits: Mapping[str, float]
@@ -86,20 +88,20 @@ class Children:
             Refused: not even the init could be made.
         """
         try:
-            ours, theirs, pid, pidfd = self._init()
+            ours, theirs, pid, pidfd = self._init(plan.walls.network)
         except OSError as error:
             number = error.errno or 0
             raise Refused(kind_of(number), f"no process can be made: {reason_of(number)}") from error
         if pid == 0:
-            init.live(init.Orders(self.box, plan.table, theirs.fileno(), plan.uses))
+            init.live(init.Orders(self.box, plan.walls, plan.table, theirs.fileno(), plan.uses))
         theirs.close()
         return self._watch(Child(plan, pid, pidfd, ours, time.time(), time.monotonic()))
 
-    def _init(self) -> tuple[socket.socket, socket.socket, int, int]:
+    def _init(self, network: str) -> tuple[socket.socket, socket.socket, int, int]:
         """Both ends of a socket, and a new process with its pidfd; the pid is 0 in the process itself."""
         ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         try:
-            return ours, theirs, *self.box.clone()
+            return ours, theirs, *self.box.clone(network)
         except OSError:
             ours.close()
             theirs.close()
@@ -167,7 +169,7 @@ class Children:
         """Read all that the init has said; at its end, stop listening."""
         while True:
             try:
-                message = child.control.recv(init.MESSAGE.size)
+                message = child.control.recv(init.MESSAGE.size + init.TEXT_BYTES)
             except BlockingIOError:
                 return
             except OSError:
@@ -175,9 +177,9 @@ class Children:
             if not message:
                 self.loop.ignore(child.control.fileno())
                 return
-            self._hear(child, *init.MESSAGE.unpack(message))
+            self._hear(child, message[init.MESSAGE.size :], *init.MESSAGE.unpack_from(message))
 
-    def _hear(self, child: Child, letter: bytes, first: int, second: int) -> None:
+    def _hear(self, child: Child, text: bytes, letter: bytes, first: int, second: int) -> None:
         if letter == b"S":
             child.started = True
             self.outcomes.started(child)
@@ -186,7 +188,7 @@ class Children:
         elif letter == b"F":
             child.failure = _no_command(child.plan, first, second)
         else:
-            message = f"the job could not be confined: {STAGES[first]}: {reason_of(second)}"
+            message = f"the job could not be confined: {text.decode(errors='replace')}: {reason_of(second)}"
             child.failure = Refused("Broken", message)
 
     def _finish(self, child: Child) -> None:
@@ -237,7 +239,7 @@ def _no_command(plan: Plan, index: int, number: int) -> Refused:
     if name == "execve":
         hint = "a script needs a first line such as #!/bin/sh" if kind_of(number) == "Invalid" else ""
         return Refused(kind_of(number), f"{program} cannot be run: {why}", hint=hint, field="argv")
-    if name == "fchdir":
+    if name in {"chdir", "fchdir"}:
         message = f"{user} may not enter {plan.facts['directory']}: {why}"
         return Refused("Denied", message, field="directory")
     return Refused("Broken", f"{steps[index].shown} failed in the new process: {why}")

@@ -3,8 +3,9 @@
 from collections.abc import Iterable
 from dataclasses import dataclass
 
+from wand_hostagent.launcher import landlock
 from wand_hostagent.launcher.box import Box
-from wand_hostagent.launcher.profile import Profile
+from wand_hostagent.launcher.profile import Profile, Shelf
 
 
 @dataclass(frozen=True, slots=True)
@@ -16,14 +17,19 @@ class Guarantee:
     detail: str
 
 
+# What a profile asks of the machine where it names no `minimum` of its own and nobody develops on it.
+_DEMANDED = ("process tree", "launcher death", "no new privileges", "file system", "system calls")
+
+
 def of(box: Box, profiles: Iterable[Profile]) -> list[Guarantee]:
     """Every promise, as things stand here."""
-    return [
+    known = list(profiles)
+    found = [
         _tree(box),
         _launcher_death(box),
         _processes_seen(box),
         Guarantee("no new privileges", enforced=True, detail="set-user-id programs give nothing (prctl)"),
-        _run_as(list(profiles)),
+        _run_as(known),
         Guarantee(
             "resource ceilings",
             enforced=False,
@@ -31,14 +37,86 @@ def of(box: Box, profiles: Iterable[Profile]) -> list[Guarantee]:
             " process by itself, not for their sum. Memory: what each process has for itself (RLIMIT_DATA)."
             f" Processes: {_process_count(box)}. Sums need control groups, which are not used yet",
         ),
-        Guarantee(
-            "file system",
-            enforced=False,
-            detail="a command starts in the profile's folders and the file tools stay in them, but a command"
-            " reads and writes whatever its user may",
-        ),
-        Guarantee("network", enforced=False, detail="a command reaches whatever this machine reaches"),
+        _file_system(box),
+        _system_calls(box),
+        _network(box, known),
     ]
+    return [*found, _programs(box, known)] if any(profile.programs for profile in known) else found
+
+
+def fitting(shelf: Shelf, box: Box, *, lenient: bool) -> Shelf:
+    """The shelf, on which a profile that demands more than this machine gives is broken and says why."""
+    fit, broken = dict(shelf.profiles), dict(shelf.broken)
+    for name, profile in shelf.profiles.items():
+        missing = _missing(profile, box, lenient=lenient)
+        if missing:
+            del fit[name]
+            broken[name] = f"this machine does not give what it demands: {missing}"
+    return Shelf(profiles=fit, broken=broken)
+
+
+def _missing(profile: Profile, box: Box, *, lenient: bool) -> str:
+    if box.landlock < profile.landlock_abi_minimum:
+        return f"Landlock {profile.landlock_abi_minimum}, for it has {box.landlock or 'none'}"
+    demanded = set(_demanded(profile, lenient=lenient))
+    return "; ".join(
+        f"{one.name} ({one.detail})"
+        for one in of(box, [profile])
+        if one.name in demanded and not one.enforced
+    )
+
+
+def _demanded(profile: Profile, *, lenient: bool) -> tuple[str, ...]:
+    own = ("programs",) if profile.programs else ()
+    if profile.minimum is not None:
+        return (*profile.minimum, *own)
+    if lenient:
+        return ("no new privileges", *own)
+    return (*_DEMANDED, *own, *(() if profile.network == "host" else ("network",)))
+
+
+def _file_system(box: Box) -> Guarantee:
+    lacks = "; ".join(landlock.lacks(box.landlock))
+    if box.own_tree:
+        also = f"Landlock {box.landlock} holds it besides" if box.landlock else "without Landlock"
+        detail = f"a mount tree of the job's own shows what the profile names, and {also}"
+        return Guarantee("file system", enforced=True, detail=detail + (f" ({lacks})" if lacks else ""))
+    if box.landlock:
+        detail = (
+            "no mount tree of its own: Landlock holds a job's reading and writing to what the profile names"
+            f" and to /tmp, but it sees names and modes of all files and reaches sockets ({box.refusal})"
+        )
+    else:
+        detail = f"a command reads and writes whatever its user may ({box.refusal})"
+    return Guarantee("file system", enforced=False, detail=detail)
+
+
+def _system_calls(box: Box) -> Guarantee:
+    detail = (
+        "a filter denies what reaches deep into the kernel: mounts, namespaces, modules, keys, tracing of it"
+    )
+    if not box.filters:
+        detail = "this kernel or processor takes no filter (seccomp)"
+    return Guarantee("system calls", enforced=box.filters, detail=detail)
+
+
+def _network(box: Box, profiles: list[Profile]) -> Guarantee:
+    if not box.spaces:
+        return Guarantee(
+            "network", enforced=False, detail=f"no network namespace: a command reaches all ({box.refusal})"
+        )
+    through = sorted(profile.name for profile in profiles if profile.network == "host")
+    if through:
+        detail = f"commands of these profiles reach whatever this machine reaches: {', '.join(through)}"
+        return Guarantee("network", enforced=False, detail=detail)
+    return Guarantee("network", enforced=True, detail="a network namespace for each job: no way out of it")
+
+
+def _programs(box: Box, profiles: list[Profile]) -> Guarantee:
+    listed = ", ".join(sorted(profile.name for profile in profiles if profile.programs))
+    enforced = box.landlock > 0
+    detail = f"only what is listed runs under: {listed}" if enforced else "this kernel has no Landlock"
+    return Guarantee("programs", enforced=enforced, detail=detail)
 
 
 def _tree(box: Box) -> Guarantee:

@@ -6,7 +6,7 @@ subreaper of the job and ends what is below it before it goes.
 
 What it says on the socket is one of these, each a letter and two numbers:
 
-    B stage errno     the box could not be prepared
+    B 0 errno         the box could not be prepared; what failed follows as text
     F step errno      a step of the table failed
     S 0 0             the command runs
     E status 0        the command has ended, with this wait status
@@ -23,10 +23,12 @@ from dataclasses import dataclass
 from typing import NoReturn
 
 from wand_hostagent.launcher import syscalls, tree
-from wand_hostagent.launcher.box import Box, Unprepared
+from wand_hostagent.launcher.box import Box
 from wand_hostagent.launcher.steps import Table
+from wand_hostagent.launcher.walls import Unprepared, Walls
 
 MESSAGE = struct.Struct("=cii")
+TEXT_BYTES = 512
 _PAIR = struct.Struct("=ii")
 
 
@@ -35,6 +37,7 @@ class Orders:
     """All that an init needs; the descriptors are the launcher's numbers."""
 
     box: Box
+    walls: Walls
     table: Table
     control: int
     command: tuple[int, ...]  # what the command's steps use
@@ -45,16 +48,16 @@ def live(orders: Orders) -> NoReturn:
     gc.disable()  # or it would copy every page it looks at
     try:
         _close_all_but(orders.control, *orders.command)
-        _prepare(orders.box)
+        _prepare(orders.box, orders.walls)
         if not _launcher_is_gone(orders.control):
             _run(orders)
     except Unprepared as trouble:
-        _say(orders, b"B", trouble.stage, trouble.number)
+        _say(orders, b"B", 0, trouble.number, trouble.stage)
     finally:
         os._exit(0)
 
 
-def _prepare(box: Box) -> None:
+def _prepare(box: Box, walls: Walls) -> None:
     signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGCHLD})
     if box.holds_tree:
         syscalls.prctl(syscalls.PR_SET_PDEATHSIG, signal.SIGKILL)
@@ -62,7 +65,7 @@ def _prepare(box: Box) -> None:
         syscalls.prctl(syscalls.PR_SET_CHILD_SUBREAPER, 1)
     os.setsid()
     syscalls.set_name(b"wand-init")
-    box.enter()
+    box.enter(walls)
 
 
 def _launcher_is_gone(control: int) -> bool:
@@ -153,9 +156,10 @@ def _end_what_is_left() -> None:
             return
 
 
-def _say(orders: Orders, letter: bytes, first: int, second: int) -> None:
+def _say(orders: Orders, letter: bytes, first: int, second: int, text: str = "") -> None:
+    said = MESSAGE.pack(letter, first, second) + text.encode("utf-8", "surrogateescape")[:TEXT_BYTES]
     try:
-        os.write(orders.control, MESSAGE.pack(letter, first, second))
+        os.write(orders.control, said)
     except OSError:
         return  # the launcher is gone
 

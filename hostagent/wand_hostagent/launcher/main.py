@@ -15,6 +15,7 @@ from wand_hostagent.launcher.journal import Journal
 from wand_hostagent.launcher.ledger import Entry, Ledger
 from wand_hostagent.launcher.loop import READ, Loop
 from wand_hostagent.launcher.peers import Peers
+from wand_hostagent.launcher.planning import Planner
 from wand_hostagent.launcher.refusal import Refused
 from wand_hostagent.launcher.reports import Reports
 from wand_hostagent.launcher.service import House, Service
@@ -32,7 +33,7 @@ class Launcher:
         self._told = told
         self._loop = Loop()
         self._box = box.probe()
-        shelf = profile.load(told.profiles, development=told.development)
+        shelf = self._load()
         self._house = House(shelf, guarantees.of(self._box, shelf.profiles.values()))
         self._refuse_unconfined()
         self._journal = Journal(Ledger(told.ledger), self._loop)
@@ -40,9 +41,16 @@ class Launcher:
         self._peers = Peers(self._loop, listener.open_socket(told), allowed)
         reports = Reports(self._peers, self._journal)
         self._children = Children(self._loop, self._box, reports)
-        self._service = Service(self._house, self._peers, self._children, self._journal, reports)
+        planner = Planner(self._box, (told.ledger, told.profiles, told.socket))
+        self._service = Service(self._house, self._peers, self._children, planner, reports)
         self._peers.joined = reports.joined
         self._peers.received = self._service.receive
+
+    def _load(self) -> profile.Shelf:
+        """The profiles as they are now, and of those that cannot be used, why."""
+        told = self._told
+        shelf = profile.load(told.profiles, development=told.development)
+        return guarantees.fitting(shelf, self._box, lenient=told.development or told.allow_unconfined)
 
     def run(self) -> None:
         """Serve until a signal says stop."""
@@ -113,7 +121,7 @@ class Launcher:
     def _reload(self) -> None:
         """Read the profiles again: all of them, or none."""
         try:
-            shelf = profile.load(self._told.profiles, development=self._told.development)
+            shelf = self._load()
             broken = "; ".join(shelf.broken.values())
         except Refused as refusal:
             broken = refusal.message

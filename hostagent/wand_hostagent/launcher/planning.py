@@ -4,7 +4,7 @@ import fcntl
 import os
 import stat
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
@@ -17,6 +17,7 @@ from wand_hostagent.launcher.profile import Profile
 from wand_hostagent.launcher.refusal import Refused
 from wand_hostagent.launcher.reports import close
 from wand_hostagent.launcher.steps import Command, Table
+from wand_hostagent.launcher.walls import Builder, Walls
 
 _WORKER = str(Path(__file__).resolve().parents[1] / "filesystem")
 _NOT_FOR_WORKERS = frozenset({"wall_seconds", "cpu_seconds", "output_bytes"})  # it lives on
@@ -48,10 +49,11 @@ class Planned:
 
 
 class Planner:
-    """Makes plans for one kind of box."""
+    """Makes plans for one kind of box; what is `covered` no job sees."""
 
-    def __init__(self, box: Box) -> None:
+    def __init__(self, box: Box, covered: Sequence[str]) -> None:
         self._box = box
+        self._builder = Builder(box, covered)
         self._open_files = limits.raise_open_files()
 
     def plan(self, asked: Asking, profile: Profile, answer: Callable[[Mapping[str, Any]], None]) -> Planned:
@@ -70,12 +72,13 @@ class Planner:
             granted = limits.granted(profile, asked.fields["limits"])
             facts = {**_facts(asked, profile, program, place.path), "limits": granted}
             uses = (*asked.descriptors[:3], place.descriptor)
-            table = self._table(facts, given, granted, profile, uses)
+            walls = self._builder.walls(profile)
+            table = self._table(facts, given, walls, profile, uses)
         except BaseException:
             os.close(place.descriptor)
             raise
         plan = Plan(
-            job=asked.fields["job"], table=table, uses=uses, kept=asked.descriptors[3:],
+            job=asked.fields["job"], table=table, walls=walls, uses=uses, kept=asked.descriptors[3:],
             limits=granted, facts=facts, answer=answer,
         )  # fmt: skip
         return Planned(plan, _entry(plan, profile, tuple(asked.fields["environment"])))
@@ -85,23 +88,25 @@ class Planner:
     ) -> Planned:
         if not stat.S_ISSOCK(os.fstat(asked.descriptors[0]).st_mode):
             raise Refused("Invalid", "a worker talks on a socket", field="descriptors")
+        walls = self._builder.walls(profile, worker=True)
         place = places.open_directory(profile, "")
-        argv = [sys.executable, "-I", "-S", "-E", _WORKER]
+        python = os.path.realpath(sys.executable)  # what an environment's link leads to is what a job sees
+        argv = [python, "-I", "-S", "-E", _WORKER]
         argv += [word for folder in profile.folders for word in ("--write", folder)]
         argv += [word for folder in profile.read_only for word in ("--read", folder)]
         given = environment.build(profile, {})
         granted = {name: amount for name, amount in profile.limits.items() if name not in _NOT_FOR_WORKERS}
-        facts = {**_facts(asked, profile, sys.executable, place.path), "argv": argv, "limits": granted}
+        facts = {**_facts(asked, profile, python, place.path), "argv": argv, "limits": granted}
         uses = (
             asked.descriptors[0],
             os.open(os.devnull, os.O_WRONLY | os.O_CLOEXEC),
             os.dup(2),
             place.descriptor,
         )
-        table = self._table(facts, given, granted, profile, uses)
         plan = Plan(
             job=asked.fields["job"],
-            table=table,
+            table=self._table(facts, given, walls, profile, uses),
+            walls=walls,
             uses=uses,
             kept=(),
             limits=granted,
@@ -114,7 +119,7 @@ class Planner:
         self,
         facts: Mapping[str, Any],
         given: Mapping[str, str],
-        granted: Mapping[str, float],
+        walls: Walls,
         profile: Profile,
         uses: tuple[int, ...],
     ) -> Table:
@@ -128,12 +133,17 @@ class Planner:
                 environment=[places.encoded(pair, "environment") for pair in pairs],
                 streams=(uses[0], uses[1], uses[2]),
                 directory=uses[3],
+                directory_path=places.encoded(facts["directory"], "directory"),
                 rlimits=limits.for_kernel(
-                    granted, counted=counted, beside=int(box.has_own_users), open_files=self._open_files
+                    facts["limits"],
+                    counted=counted,
+                    beside=int(box.has_own_users),
+                    open_files=self._open_files,
                 ),
                 user=user,
-                drop_capabilities=user.changes or box.has_own_users,
+                drop_capabilities=user.changes or box.holds_tree,
                 umask=profile.umask,
+                walls=walls,
             )
         )
 

@@ -15,9 +15,15 @@ from pathlib import PurePosixPath
 from typing import Any
 
 from wand_hostagent.launcher import users
+from wand_hostagent.launcher.namespaces import NETWORKS
 from wand_hostagent.launcher.protocol import LIMIT_NAMES
 from wand_hostagent.launcher.refusal import Refused, reason_of
 
+# What can be promised of a job; see guarantees.py.
+GUARANTEES = (
+    "process tree", "launcher death", "processes seen", "no new privileges", "run as", "resource ceilings",
+    "file system", "system calls", "network", "programs",
+)  # fmt: skip
 _FILE_BYTES = 256 * 1024
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 _FRACTIONS = frozenset({"wall_seconds", "cpu_seconds"})  # the other limits are whole numbers
@@ -38,6 +44,13 @@ class Profile:
     environment_allowed: tuple[str, ...] = ()
     umask: int = 0o022
     limits: Mapping[str, float] = field(default_factory=dict)
+    network: str = "loopback"
+    visible: tuple[str, ...] = ()
+    hidden: tuple[str, ...] = ()
+    programs: tuple[str, ...] = ()
+    execute_in_workspace: bool = True
+    minimum: tuple[str, ...] | None = None
+    landlock_abi_minimum: int = 0
     digest: str = ""  # SHA-256 of the file
 
     @property
@@ -120,6 +133,8 @@ def _profile(folder: int, entry: str, *, development: bool) -> Profile:
         raise Refused("BrokenPolicy", f"name: must be the file's own, {entry.removesuffix('.toml')!r}")
     if "workspace" not in values:
         raise Refused("BrokenPolicy", "workspace: is missing; it must be the absolute path of a folder")
+    if values.get("programs") and values.setdefault("execute_in_workspace", False):
+        raise Refused("BrokenPolicy", "execute_in_workspace: must be false where programs are listed")
     user = _user(values.pop("run_as", ""), development=development)
     return Profile(**values, user=user, digest=hashlib.sha256(raw).hexdigest())
 
@@ -173,11 +188,19 @@ def _name(value: Any) -> str:
     return str(value)
 
 
-def _folder(value: Any) -> str:
+def _path(value: Any) -> str:
     text = _text(value)
     if not text.startswith("/") or ".." in PurePosixPath(text).parts:
         raise ValueError(repr(text))
     return str(PurePosixPath("/" + text.lstrip("/")))
+
+
+def _folder(value: Any) -> str:
+    """A folder that a job is shown: not the whole machine, and not what each job has of its own."""
+    path = PurePosixPath(_path(value))
+    if path.parts[:2] in {("/",), ("/", "proc"), ("/", "dev")}:
+        raise ValueError(f"{path} is never shown")
+    return str(path)
 
 
 def _folders(value: Any) -> tuple[str, ...]:
@@ -186,8 +209,41 @@ def _folders(value: Any) -> tuple[str, ...]:
     return tuple(map(_folder, value))
 
 
+def _paths(value: Any) -> tuple[str, ...]:
+    if not isinstance(value, list):
+        raise TypeError
+    return tuple(map(_path, value))
+
+
+def _flag(value: Any) -> bool:
+    if not isinstance(value, bool):
+        raise TypeError
+    return value
+
+
+def _network(value: Any) -> str:
+    if value not in NETWORKS:
+        raise ValueError(repr(value))
+    return str(value)
+
+
+def _guarantees(value: Any) -> tuple[str, ...]:
+    if not isinstance(value, list):
+        raise TypeError
+    for name in value:
+        if name not in GUARANTEES:
+            raise ValueError(f"unknown: {name!r}")
+    return tuple(value)
+
+
+def _version(value: Any) -> int:
+    if isinstance(value, bool) or not isinstance(value, int) or not 0 <= value < 1000:
+        raise TypeError
+    return value
+
+
 def _search_path(value: Any) -> str:
-    return ":".join(_folder(part) for part in _text(value).split(":"))
+    return ":".join(_path(part) for part in _text(value).split(":"))
 
 
 def _globs(value: Any) -> tuple[str, ...]:
@@ -231,5 +287,12 @@ _KEYS: Mapping[str, tuple[Callable[[Any], Any], str]] = {
     "environment": (_environment, 'a table of text, such as { LANG = "C.UTF-8" }'),
     "environment_allowed": (_globs, 'a list of names or globs, such as ["CI", "LC_*"]'),
     "umask": (_umask, 'an octal number in quotes, such as "022"'),
+    "network": (_network, f"one of {', '.join(NETWORKS)}"),
+    "visible": (_folders, "a list of absolute paths, without .."),
+    "hidden": (_paths, "a list of absolute paths, without .."),
+    "programs": (_paths, "a list of absolute paths of programs"),
+    "execute_in_workspace": (_flag, "true or false"),
+    "minimum": (_guarantees, f"a list of guarantees: {', '.join(GUARANTEES)}"),
+    "landlock_abi_minimum": (_version, "a version of the Landlock interface, such as 6"),
     "limits": (_limits, f"a table of positive numbers: {', '.join(sorted(LIMIT_NAMES))}"),
 }

@@ -30,7 +30,7 @@ class Reports:
 
     def __init__(self, peers: Peers, journal: Journal, most: int = MOST) -> None:
         self._peers = peers
-        self._journal = journal
+        self.journal = journal
         self._most = most
         self.kept: OrderedDict[str, Ended] = OrderedDict()
 
@@ -50,11 +50,11 @@ class Reports:
     def not_started(self, job: str, refusal: Refused) -> None:
         """A job was recorded and then could not be started: its record gets an end too."""
         fields = {"job": job, "reason": "not_started", "kind": refusal.kind, "message": refusal.message}
-        self._journal.later(Entry("end", fields))
+        self.journal.later(Entry("end", fields))
 
     def ended(self, child: Child, ending: Ending) -> None:
         fields = asdict(ending)
-        self._journal.later(Entry("end", fields))
+        self.journal.later(Entry("end", fields))
         message = {"say": "exited", **fields}
         if child.plan.facts["kind"] == "run":  # the end of a worker is of no use to a later host agent
             self.kept[ending.job] = Ended(message, child.plan.kept, child.plan.facts, child.since)

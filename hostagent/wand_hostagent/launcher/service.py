@@ -12,7 +12,6 @@ from typing import Any
 from wand_hostagent.launcher import log, protocol, reports
 from wand_hostagent.launcher.children import Children
 from wand_hostagent.launcher.guarantees import Guarantee
-from wand_hostagent.launcher.journal import Journal
 from wand_hostagent.launcher.ledger import Entry
 from wand_hostagent.launcher.peers import Letter, Peer, Peers
 from wand_hostagent.launcher.planning import Planned, Planner
@@ -60,14 +59,14 @@ class Service:
     """Every request of the closed table."""
 
     def __init__(
-        self, house: House, peers: Peers, children: Children, journal: Journal, kept: reports.Reports
+        self, house: House, peers: Peers, children: Children, planner: Planner, kept: reports.Reports
     ) -> None:
         self._house = house
         self._peers = peers
         self._children = children
-        self._journal = journal
+        self._journal = kept.journal
         self._reports = kept
-        self._planner = Planner(children.box)
+        self._planner = planner
         self._acts: list[Act] = []
         self._table: dict[str, Callable[[Asked], Act]] = {
             "run": self._run,

@@ -8,26 +8,35 @@ import os
 
 _NUMBERS = {
     "x86_64": {
-        "rt_sigaction": 13, "rt_sigprocmask": 14, "execve": 59, "fchdir": 81, "umask": 95, "setsid": 112,
-        "setgroups": 116, "setresuid": 117, "setresgid": 119, "capset": 126, "prctl": 157, "mount": 165,
-        "signalfd4": 289, "dup3": 292, "prlimit64": 302, "clone3": 435, "close_range": 436, "openat2": 437,
+        "rt_sigaction": 13, "rt_sigprocmask": 14, "execve": 59, "chdir": 80, "fchdir": 81, "umask": 95,
+        "setsid": 112, "setgroups": 116, "setresuid": 117, "setresgid": 119, "capset": 126,
+        "pivot_root": 155, "prctl": 157, "mount": 165, "umount2": 166, "mkdirat": 258, "mknodat": 259,
+        "unlinkat": 263, "symlinkat": 266, "signalfd4": 289, "dup3": 292, "prlimit64": 302, "seccomp": 317,
+        "clone3": 435, "close_range": 436, "openat2": 437, "mount_setattr": 442,
+        "landlock_create_ruleset": 444, "landlock_add_rule": 445, "landlock_restrict_self": 446,
     },
     "aarch64": {
-        "dup3": 24, "mount": 40, "fchdir": 50, "signalfd4": 74, "capset": 91, "rt_sigaction": 134,
-        "rt_sigprocmask": 135, "setresuid": 147, "setresgid": 149, "setsid": 157, "setgroups": 159,
-        "umask": 166, "prctl": 167, "execve": 221, "prlimit64": 261, "clone3": 435, "close_range": 436,
-        "openat2": 437,
+        "dup3": 24, "mknodat": 33, "mkdirat": 34, "unlinkat": 35, "symlinkat": 36, "umount2": 39,
+        "mount": 40, "pivot_root": 41, "chdir": 49, "fchdir": 50, "signalfd4": 74, "capset": 91,
+        "rt_sigaction": 134, "rt_sigprocmask": 135, "setresuid": 147, "setresgid": 149, "setsid": 157,
+        "setgroups": 159, "umask": 166, "prctl": 167, "execve": 221, "prlimit64": 261, "seccomp": 277,
+        "clone3": 435, "close_range": 436, "openat2": 437, "mount_setattr": 442,
+        "landlock_create_ruleset": 444, "landlock_add_rule": 445, "landlock_restrict_self": 446,
     },
 }  # fmt: skip
 NUMBERS = _NUMBERS.get(os.uname().machine, {})
 
 CLONE_NEWNS = 0x00020000
 CLONE_PIDFD = 0x00001000
+CLONE_NEWUTS = 0x04000000
+CLONE_NEWIPC = 0x08000000
 CLONE_NEWUSER = 0x10000000
 CLONE_NEWPID = 0x20000000
+CLONE_NEWNET = 0x40000000
 _SIGCHLD = 17
 
-MS_NOSUID, MS_NODEV, MS_NOEXEC, MS_REC, MS_PRIVATE = 2, 4, 8, 0x4000, 0x40000
+MS_RDONLY, MS_NOSUID, MS_NODEV, MS_NOEXEC = 1, 2, 4, 8
+MS_BIND, MS_REC, MS_PRIVATE = 0x1000, 0x4000, 0x40000
 
 PR_SET_PDEATHSIG = 1
 PR_SET_DUMPABLE = 4

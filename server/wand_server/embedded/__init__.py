@@ -44,6 +44,12 @@ def _add_common(parser: argparse.ArgumentParser) -> None:
         "folder", nargs="?", type=Path, default=Path(), metavar="FOLDER", help="the workspace (default: here)"
     )
     parser.add_argument("--state", type=Path, metavar="DIR", help="where keys, ledger and logs are kept")
+    parser.add_argument(
+        "--network",
+        choices=("none", "loopback", "host"),
+        default="host",
+        help="what commands reach: nothing, themselves, or all that this machine does (default: host)",
+    )
     parser.add_argument("--verbose", action="store_true", help="logs to stderr, not to files")
 
 
@@ -62,7 +68,7 @@ def _serve(asked: argparse.Namespace) -> int:
         port = parts.choose_port(asked.port)
         if asked.port is None and port != parts.FIRST_PORT:
             sys.stderr.write(f"wand: port {parts.FIRST_PORT} is taken, so it is {port} this time\n")
-        _start(family, here, port)
+        _start(family, here, port, asked.network)
         guarantees = talk.ask_guarantees(port, here.key())
         sys.stdout.write(talk.welcome(here, port, guarantees))
         sys.stdout.flush()
@@ -73,7 +79,7 @@ def _pipe(asked: argparse.Namespace) -> int:
     """Serve stdin and stdout alone; where the same folder is served already, be a pipe to that."""
     try:
         with place.prepared(asked.folder, asked.state) as here, _family(asked, here) as family:
-            _start(family, here, 0)
+            _start(family, here, 0, asked.network)
             family.start_front(parts.pipe(str(here.stdio_socket)))
             return family.watch()
     except Held as held:
@@ -87,7 +93,7 @@ def _family(asked: argparse.Namespace, here: Place) -> Family:
     return Family(here.logs, verbose=asked.verbose)
 
 
-def _start(family: Family, here: Place, port: int) -> None:
-    parts.write_files(here, port)
+def _start(family: Family, here: Place, port: int, network: str) -> None:
+    parts.write_files(here, port, network)
     for child in (parts.launcher(here), parts.hostagent(here), parts.server(here)):
         family.start(child)

@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from wand_server.embedded.place import Place, Unfit
+from wand_server.embedded.shown import Person
 
 HOST = "127.0.0.1"
 FIRST_PORT = 8001
@@ -34,7 +35,7 @@ class Child:
     death_signal: signal.Signals = signal.SIGKILL
 
 
-def write_files(place: Place, port: int) -> None:
+def write_files(place: Place, port: int, network: str) -> None:
     """Make certificates and the API key where they are missing, and write every settings file anew.
 
     Raises:
@@ -42,8 +43,11 @@ def write_files(place: Place, port: int) -> None:
     """
     _tool("wand_hostagent.cli", "pki", "ensure", "--directory", str(place.state / "pki"))
     _ensure_key(place)
+    person = Person(home=Path.home(), workspace=place.workspace, environment=os.environ)
+    if not (place.home / ".gitconfig").exists():
+        _write_private(place.home / ".gitconfig", person.git_identity())
     files = {
-        "profiles.d/developer.toml": _profile(place),
+        "profiles.d/developer.toml": _profile(place, person, network),
         "policy.d/embedded.toml": _policy(place),
         "hostagent.toml": _hostagent(place),
         "server.toml": _server(place, port),
@@ -180,14 +184,19 @@ def _quoted(text: str | Path) -> str:
     return json.dumps(str(text), ensure_ascii=False).replace("\x7f", "\\u007f")
 
 
-def _profile(place: Place) -> str:
-    parts = os.environ.get("PATH", "").split(":")
-    path = ":".join(part for part in parts if part.startswith("/")) or "/usr/local/bin:/usr/bin:/bin"
+def _profile(place: Place, person: Person, network: str) -> str:
+    variables = {"LANG": "C.UTF-8", **person.variables(), "HOME": str(place.home)}
+    environment = ", ".join(f"{name} = {_quoted(text)}" for name, text in variables.items())
+    hidden = [str(place.state), *person.hidden()]
     return f"""\
 name = "developer"
 workspace = {_quoted(place.workspace)}
-path = {_quoted(path)}
-environment = {{ HOME = {_quoted(Path.home())}, LANG = "C.UTF-8" }}
+directories = [{_quoted(place.home)}]
+visible = [{", ".join(map(_quoted, person.visible()))}]
+hidden = [{", ".join(map(_quoted, hidden))}]
+network = {_quoted(network)}
+path = {_quoted(person.path())}
+environment = {{ {environment} }}
 environment_allowed = ["*"]
 
 [limits]

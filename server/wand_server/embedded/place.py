@@ -48,6 +48,11 @@ class Place:
         return self.state / "logs"
 
     @property
+    def home(self) -> Path:
+        """The home that commands have."""
+        return self.state / "home"
+
+    @property
     def stdio_socket(self) -> Path:
         return self.run / "stdio.sock"
 
@@ -70,7 +75,7 @@ def prepared(workspace: Path, state: Path | None) -> Iterator[Place]:
     home = (state or _default_state(folder)).expanduser().absolute()
     _make_private(home)
     with _locked(home) as lock, _run_folder(home) as run:
-        for name in ("logs", "pki", "profiles.d", "policy.d", "ledger", "spool"):
+        for name in ("logs", "pki", "profiles.d", "policy.d", "ledger", "spool", "home"):
             _make_private(home / name)
         place = Place(workspace=folder, state=home, run=run)
         about = {"pid": str(os.getpid()), "workspace": str(folder), "socket": str(place.stdio_socket)}

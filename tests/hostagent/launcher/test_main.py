@@ -1,5 +1,6 @@
 """How the launcher starts, stops, reloads, and when it refuses to start."""
 
+import json
 import os
 import signal
 import socket
@@ -12,6 +13,7 @@ from pathlib import Path
 import pytest
 
 from support.launcher_client import (
+    PROGRAM,
     SECONDS,
     Client,
     Failed,
@@ -165,20 +167,22 @@ def test_it_adopts_a_socket_and_tells_when_it_is_ready_and_that_it_lives() -> No
         listening.close()
 
 
-def test_a_launcher_works_inside_a_job_of_another() -> None:
-    with launched() as outer, outer.client() as client, short_folder() as folder:
-        folder.chmod(0o755)
+def test_a_launcher_works_inside_a_job_of_another_and_says_what_it_cannot_do_there() -> None:
+    tools = (sys.prefix, sys.base_prefix, PROGRAM.parent)
+    with (
+        launched(f"visible = {json.dumps([str(path) for path in tools])}") as outer,
+        outer.client() as client,
+    ):
+        folder = outer.workspace
         for name in ("profiles", "ledger", "work"):
             (folder / name).mkdir(mode=0o755)
         write_profile(folder / "profiles" / "p.toml", f'name = "p"\nworkspace = "{folder}/work"')
         inner = client.run(*map(str, command(folder)), "--development", "--ready-fd", "1")
         assert inner.line() == b"\n"
         with Client(folder / "launcher.sock") as nested:
-            tree = [
-                {one["name"]: one["enforced"] for one in each.ask("profiles")["guarantees"]}
-                for each in (client, nested)
-            ]
-            assert tree[0]["process tree"] == tree[1]["process tree"]
+            kept = {one["name"]: one["enforced"] for one in nested.ask("profiles")["guarantees"]}
+            assert not kept["process tree"]
+            assert not kept["file system"]
             assert nested.result("echo", "ok")[0] == b"ok\n"
         client.ask("kill", job=inner.job, signal=signal.SIGTERM, reason="signal")
         assert client.exited(inner.job)["exit_code"] == 0

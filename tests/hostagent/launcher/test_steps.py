@@ -6,12 +6,14 @@ import pytest
 
 from wand_hostagent.launcher import syscalls, users
 from wand_hostagent.launcher.steps import Command, Table, last_capability
+from wand_hostagent.launcher.walls import Walls
 
 OWN = users.own()
 OTHER = dataclasses.replace(OWN, name="nobody", uid=65534, gid=65534, groups=(5, 6), changes=True)
 COMMAND = Command(
     program=b"/bin/true", argv=(b"true", b"x"), environment=(b"A=1",), streams=(10, 11, 12), directory=13,
-    rlimits={4: (0, 0)}, user=OWN, drop_capabilities=False, umask=0o022,
+    directory_path=b"/work", rlimits={4: (0, 0)}, user=OWN, drop_capabilities=False, umask=0o022,
+    walls=Walls(tree=None, ruleset=None),
 )  # fmt: skip
 PLAIN = """\
 setsid()

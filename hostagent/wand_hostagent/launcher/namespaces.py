@@ -1,0 +1,25 @@
+"""The namespaces of a job beside its processes and mounts: network, IPC and host name."""
+
+import fcntl
+import socket
+import struct
+
+from wand_hostagent.launcher import syscalls
+
+ALWAYS = syscalls.CLONE_NEWIPC | syscalls.CLONE_NEWUTS
+NETWORKS = ("none", "loopback", "host")
+_SIOCGIFFLAGS, _SIOCSIFFLAGS = 0x8913, 0x8914
+_IFF_UP = 1
+
+
+def flags(network: str) -> int:
+    """The flags of clone(2) for a job with this network."""
+    return ALWAYS if network == "host" else ALWAYS | syscalls.CLONE_NEWNET
+
+
+def raise_loopback() -> None:
+    """Bring `lo` up in the network namespace that we are in."""
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM | socket.SOCK_CLOEXEC) as control:
+        asked = struct.pack("16sh14x", b"lo", 0)
+        _, found = struct.unpack("16sh14x", fcntl.ioctl(control, _SIOCGIFFLAGS, asked))
+        fcntl.ioctl(control, _SIOCSIFFLAGS, struct.pack("16sh14x", b"lo", found | _IFF_UP))

@@ -1,0 +1,175 @@
+"""What a job sees of this machine's files, and how: the list from which its mount tree is made.
+
+Whatever is not on the list is not there. A folder that lies in another one is arranged after it; a link is
+followed here, once, and stands in the job's tree as a link.
+"""
+
+import os
+import stat
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from enum import Enum
+
+from wand_hostagent.launcher.refusal import Refused
+
+# Programs, libraries and what they read; none of it is secret, and all of it read-only.
+SYSTEM = (
+    "/usr", "/bin", "/sbin", "/lib", "/lib32", "/lib64", "/libx32", "/opt", "/nix/store", "/gnu/store",
+    "/var/lib/dpkg",
+)  # fmt: skip
+
+TEMPORARY, SHARED_MEMORY = "/tmp", "/dev/shm"  # noqa: S108 - of the job's own tree
+
+# The parts of /etc that programs need. It is a list of what is let in: /etc holds keys and passwords too.
+_SETTINGS = (
+    "alternatives", "apt/sources.list", "apt/sources.list.d", "bash.bashrc", "bash_completion.d", "bashrc",
+    "ca-certificates", "ca-certificates.conf", "crypto-policies", "default/locale", "fonts", "gai.conf",
+    "gitconfig", "group", "hostname", "hosts", "inputrc", "java", "ld.so.cache", "ld.so.conf",
+    "ld.so.conf.d", "locale.alias", "locale.conf", "localtime", "login.defs", "lsb-release", "magic",
+    "maven", "mime.types", "node", "npmrc", "nsswitch.conf", "os-release", "passwd", "perl", "pip.conf",
+    "pki/ca-trust", "pki/tls/certs", "pki/tls/openssl.cnf", "profile", "profile.d", "protocols", "python",
+    "python3", "redhat-release", "resolv.conf", "services", "shells", "ssh/ssh_config", "ssl/certs",
+    "ssl/openssl.cnf", "system-release", "terminfo", "timezone", "vim", "vimrc", "wgetrc", "zprofile",
+    "zshenv", "zshrc", "java-17-openjdk", "java-21-openjdk", "java-11-openjdk",
+)  # fmt: skip
+SETTINGS = tuple(f"/etc/{name}" for name in _SETTINGS)
+
+
+class Kind(Enum):
+    """How something is seen."""
+
+    READ = "read"
+    WRITE = "write"
+    EMPTY = "own"  # a file system in memory that is the job's own
+    COVER = "cover"  # something empty stands in its place
+    LINK = "link"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Item:
+    """One place of the job's tree; `source` is where it is on this machine, or what a link says."""
+
+    path: str
+    kind: Kind
+    source: str = ""
+    is_folder: bool = True
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Wanted:
+    """What the tree is made from: paths, and the options of each file system in memory."""
+
+    system: tuple[str, ...] = ()  # read-only, whatever it lies in
+    read: tuple[str, ...] = ()  # read-only, but where it lies in a folder that is written
+    keep: tuple[str, ...] = ()  # read-only, also there
+    write: tuple[str, ...] = ()
+    cover: tuple[str, ...] = ()
+    empty: Mapping[str, str] | None = None
+
+    @property
+    def paths(self) -> tuple[str, ...]:
+        return (*self.system, *self.read, *self.keep, *self.write, *self.cover)
+
+
+def stamp(wanted: Wanted) -> tuple[int, ...]:
+    """Changes when something that was looked at is there no more, or is something else."""
+    return tuple(map(_trace, wanted.paths))
+
+
+def _trace(path: str) -> int:
+    try:
+        about = os.lstat(path)
+    except OSError:
+        return 0
+    return about.st_ino if stat.S_ISLNK(about.st_mode) else stat.S_IFMT(about.st_mode)
+
+
+def arrange(wanted: Wanted) -> tuple[Item, ...]:
+    """Every place of the tree, a folder before what lies in it.
+
+    Raises:
+        Refused: a folder is a link that commands could have made.
+    """
+    _check_links(wanted)
+    found: dict[str, Item] = {}
+    for item in _all(wanted):  # the first word on a path counts
+        found.setdefault(item.path, item)
+    kept: dict[str, Item] = {}
+    for item in sorted(found.values(), key=lambda one: (one.path.count("/"), one.path)):
+        if _belongs(item, above(kept, item.path), firm={*wanted.system, *wanted.keep}):
+            kept[item.path] = item
+    return tuple(kept.values())
+
+
+def above(items: Mapping[str, Item], path: str) -> Item | None:
+    """The nearest place that this path lies in."""
+    while path != "/":
+        path = os.path.dirname(path)  # noqa: PTH120 - a text, taken apart
+        if path in items:
+            return items[path]
+    return None
+
+
+def _belongs(item: Item, place: Item | None, firm: set[str]) -> bool:
+    """Whether an item says more than the place that it lies in."""
+    if place is None or place.kind in {Kind.EMPTY, Kind.COVER}:
+        return item.kind is not Kind.COVER
+    if item.kind is Kind.READ and item.source == item.path:
+        return place.kind is Kind.WRITE and item.path in firm
+    return item.kind in {Kind.COVER, Kind.READ} or (item.kind is Kind.WRITE and place.kind is Kind.READ)
+
+
+def _all(wanted: Wanted) -> Iterator[Item]:
+    for path in wanted.cover:
+        yield from _followed(path, Kind.COVER)
+    for path in wanted.write:
+        yield from _followed(path, Kind.WRITE)
+    for path in (*wanted.keep, *wanted.read):
+        yield from _followed(path, Kind.READ)
+    for path in wanted.system:
+        yield from _as_it_is(path)
+    for path, options in (wanted.empty or {}).items():
+        yield Item(path=path, kind=Kind.EMPTY, source=options)
+    yield Item(path="/var/tmp", kind=Kind.LINK, source=TEMPORARY)  # noqa: S108 - of the job's own tree
+
+
+def _followed(path: str, kind: Kind) -> Iterator[Item]:
+    """The place itself, and a link to it where the path has links in it; nothing where it is not there."""
+    real = os.path.realpath(path)
+    if os.path.lexists(real):
+        yield Item(path=real, kind=kind, source=real, is_folder=os.path.isdir(real))  # noqa: PTH112 - text
+        if real != path:
+            yield Item(path=path, kind=Kind.LINK, source=real)
+
+
+def _as_it_is(path: str) -> Iterator[Item]:
+    """A part of the system: a link stays one where it leads to another part."""
+    real = os.path.realpath(path)
+    try:
+        about = os.stat(real)  # noqa: PTH116 - text
+    except OSError:
+        return
+    if not about.st_mode & stat.S_IROTH:
+        return  # not for everybody: neither for a job, though it may have its owner's number
+    if real != path and is_within(real, SYSTEM[:7]):
+        yield Item(path=path, kind=Kind.LINK, source=real)
+    else:
+        yield Item(path=path, kind=Kind.READ, source=real, is_folder=stat.S_ISDIR(about.st_mode))
+
+
+def is_within(path: str, folders: Iterable[str]) -> bool:
+    """Whether a path is one of these folders or lies in one, going by its text."""
+    return any(path == folder or path.startswith(folder.rstrip("/") + "/") for folder in folders)
+
+
+def _check_links(wanted: Wanted) -> None:
+    """A folder in a writable one must be no link: a command may have made it, to be shown what it names."""
+    writable = [os.path.realpath(path) for path in wanted.write]
+    for path in (*wanted.read, *wanted.keep, *wanted.write, *wanted.cover):
+        inside = [folder for folder in writable if is_within(path, [folder]) and path != folder]
+        if inside and os.path.realpath(path) != path:
+            raise Refused(
+                "BrokenPolicy",
+                f"{path} is a link, or lies behind one, in {inside[0]}, where commands can make links",
+                hint="name the folder that it leads to",
+            )

@@ -1,0 +1,188 @@
+"""What stands around the jobs of one profile: built once, put up by the init of each job.
+
+A profile's walls are its mount tree, its Landlock ruleset and its filter of system calls. They can be
+printed, and the print is hashed into the record of each job.
+"""
+
+import hashlib
+import os
+import struct
+import sys
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path
+from typing import Protocol
+
+from wand_hostagent.launcher import landlock, seccomp, sight
+from wand_hostagent.launcher.mounts import Tree
+from wand_hostagent.launcher.profile import Profile
+from wand_hostagent.launcher.refusal import reason_of
+from wand_hostagent.launcher.sight import Item, Wanted
+from wand_hostagent.launcher.step import Memory, Step, run, step
+
+# A job's own files in memory; in percent of the machine's, for none is known of a job without control groups.
+_ROOM = "size=25%,nr_inodes=1m,mode=1777"
+_SHARED = "size=25%,nr_inodes=64k,mode=1777"
+_HOME = "size=25%,nr_inodes=1m,mode=0700"
+_PACKAGE = str(Path(__file__).resolve().parents[1])
+
+
+class Machine(Protocol):
+    """What this machine can put up."""
+
+    @property
+    def own_tree(self) -> bool: ...
+    @property
+    def fresh_proc(self) -> bool: ...
+    @property
+    def landlock(self) -> int: ...
+    @property
+    def filters(self) -> bool: ...
+
+
+class Unprepared(Exception):
+    """The box could not be prepared in the job's init; `stage` is what was done, `number` the errno."""
+
+    def __init__(self, stage: str, number: int) -> None:
+        super().__init__(f"{stage}: {reason_of(number)}")
+        self.stage = stage
+        self.number = number
+
+
+@dataclass(frozen=True, kw_only=True)
+class Walls:
+    """The walls of one profile; `ruleset_number` is where the ruleset's descriptor is put."""
+
+    tree: Tree | None
+    ruleset: landlock.Ruleset | None
+    version: int = 0  # of Landlock
+    ruleset_number: int = -1
+    filter: bytes = b""
+    network: str = "host"
+    memory: Memory = field(default_factory=Memory)
+
+    def __str__(self) -> str:
+        lines = [one.shown for one in self.mounts]
+        lines += [str(self.ruleset)] if self.ruleset else []
+        lines += [f"seccomp {hashlib.sha256(self.filter).hexdigest()}"] if self.filter else []
+        return "\n".join([*lines, f"network {self.network}"])
+
+    @property
+    def mounts(self) -> tuple[Step, ...]:
+        return self.tree.steps if self.tree else ()
+
+    @cached_property
+    def digest(self) -> str:
+        """The hash of the printed form."""
+        return hashlib.sha256(str(self).encode("utf-8", "surrogateescape")).hexdigest()
+
+    @cached_property
+    def restrict(self) -> tuple[Step, ...]:
+        """How a command puts itself under the ruleset; no_new_privs must be set."""
+        if self.ruleset is None:
+            return ()
+        return (step("landlock_restrict_self", self.ruleset_number, 0, shown="ruleset, 0"),)
+
+    @cached_property
+    def filters(self) -> tuple[Step, ...]:
+        """How a command puts itself under the filter, as the last thing but one."""
+        if not self.filter:
+            return ()
+        program = struct.pack("@HP", len(self.filter) // 8, self.memory.block(self.filter))
+        wanted = self.memory.block(program)
+        return (step("seccomp", 1, 0, wanted, shown="SECCOMP_SET_MODE_FILTER, 0, filter"),)
+
+    def put_up(self) -> None:
+        """Mount the tree and make the ruleset in it, in the init of a job.
+
+        Raises:
+            Unprepared: a call failed.
+        """
+        failed = run(self.mounts)
+        if failed is not None:
+            raise Unprepared(self.mounts[failed[0]].shown, failed[1])
+        if self.ruleset is None:
+            return
+        try:
+            descriptor = landlock.build(self.ruleset, self.version)
+            if descriptor != self.ruleset_number:
+                os.dup2(descriptor, self.ruleset_number, inheritable=False)
+                os.close(descriptor)
+        except OSError as error:
+            raise Unprepared("the Landlock ruleset", error.errno or 0) from error
+
+
+class Builder:
+    """Makes walls for the profiles of one launcher, and keeps them until something that they show changes."""
+
+    def __init__(self, machine: Machine, covered: Sequence[str]) -> None:
+        self._machine = machine
+        self._covered = tuple(os.path.realpath(path) for path in covered if path)
+        # a number that nobody else has
+        self._ruleset_number = os.open(os.devnull, os.O_RDONLY | os.O_CLOEXEC)
+        self._kept: dict[tuple[str, bool], tuple[str, tuple[int, ...], Walls]] = {}
+
+    def walls(self, profile: Profile, *, worker: bool = False) -> Walls:
+        """The walls of a profile; a worker's show the file tools' own program too.
+
+        Raises:
+            Refused: the profile names what cannot be shown.
+        """
+        wanted = self._wanted(profile, worker=worker)
+        stamp = sight.stamp(wanted)
+        key = (profile.name, worker)
+        digest, known, walls = self._kept.get(key, ("", (), None))
+        if walls is None or (digest, known) != (profile.digest, stamp):
+            walls = self._build(profile, sight.arrange(wanted))
+            self._kept[key] = (profile.digest, stamp, walls)
+        return walls
+
+    def _wanted(self, profile: Profile, *, worker: bool) -> Wanted:
+        own = _own_program() if worker else ()
+        return Wanted(
+            system=(*sight.SYSTEM, *sight.SETTINGS),
+            read=(*profile.visible, *own),
+            keep=profile.read_only,
+            write=profile.folders,
+            cover=(*profile.hidden, *self._covered),
+            empty=_empty(profile),
+        )
+
+    def _build(self, profile: Profile, items: tuple[Item, ...]) -> Walls:
+        machine, executable = self._machine, profile.execute_in_workspace
+        tree = Tree(items, executable=executable, fresh_proc=machine.fresh_proc) if machine.own_tree else None
+        found = landlock.rules(items, executable=executable, own_tree=machine.own_tree)
+        ruleset = landlock.Ruleset(rules=found, deny_tcp=profile.network == "none")
+        return Walls(
+            tree=tree,
+            ruleset=ruleset if machine.landlock else None,
+            version=machine.landlock,
+            ruleset_number=self._ruleset_number,
+            filter=seccomp.build(os.uname().machine, workshop=executable) if machine.filters else b"",
+            network=profile.network,
+        )
+
+
+def _own_program() -> tuple[str, ...]:
+    """What the file tools are made of: an interpreter, its library, and their package."""
+    folder = str(Path(sys.executable).resolve().parent)
+    return (sys.base_prefix, sys.base_exec_prefix, folder, _PACKAGE)
+
+
+def _empty(profile: Profile) -> dict[str, str]:
+    """The file systems in memory, with their options: for temporary files, and a home where none is shown."""
+    found = {sight.TEMPORARY: _ROOM, sight.SHARED_MEMORY: _SHARED}
+    home, user = profile.environment.get("HOME", profile.user.home), profile.user
+    never = ("/proc", "/dev", sight.TEMPORARY, *sight.SYSTEM)
+    if home.startswith("/") and home != "/" and not sight.is_within(home, never):
+        found[os.path.normpath(home)] = f"{_HOME},uid={user.uid},gid={user.gid}"
+    return found
+
+
+def bare(uid: int, *, own_tree: bool, fresh_proc: bool) -> Walls:
+    """Walls as any profile has them, to try whether this machine can put them up."""
+    room = {sight.TEMPORARY: f"{_ROOM},uid={uid}"}
+    wanted = Wanted(system=("/usr", "/bin", "/lib", "/lib64"), empty=room)
+    tree = Tree(sight.arrange(wanted), executable=True, fresh_proc=fresh_proc) if own_tree else None
+    return Walls(tree=tree, ruleset=None, network="loopback")
