@@ -1,0 +1,77 @@
+"""What a job sees: the places, in their order, and what is left out because it says nothing new."""
+
+from pathlib import Path
+
+import pytest
+
+from wand_hostagent.launcher.refusal import Refused
+from wand_hostagent.launcher.sight import Kind, Wanted, arrange, stamp
+
+
+def made(root: Path, *folders: str) -> None:
+    for folder in folders:
+        (root / folder).mkdir(parents=True)
+
+
+def seen(root: Path, **wanted: tuple[str, ...]) -> list[tuple[str, str]]:
+    """The places below `root` by their kind; paths are given and come back without it."""
+    full = {name: tuple(f"{root}/{path}" for path in paths) for name, paths in wanted.items()}
+    items = arrange(Wanted(**full))  # type: ignore[arg-type] # tuples of paths, all of them
+    return [
+        (item.path.removeprefix(f"{root}/"), item.kind.value)
+        for item in items
+        if item.path.startswith(str(root))
+    ]
+
+
+@pytest.mark.parametrize(
+    ("wanted", "places"),
+    [
+        ({"write": ("w",)}, [("w", "write")]),
+        ({"write": ("w", "w/sub")}, [("w", "write")]),
+        ({"read": ("w/sub",), "write": ("w",)}, [("w", "write")]),
+        ({"keep": ("w/sub",), "write": ("w",)}, [("w", "write"), ("w/sub", "read")]),
+        ({"read": ("t",), "write": ("t/w",)}, [("t", "read"), ("t/w", "write")]),
+        ({"write": ("w",), "cover": ("w/sub",)}, [("w", "write"), ("w/sub", "cover")]),
+        ({"write": ("w",), "cover": ("t",)}, [("w", "write")]),
+        ({"write": ("w", "w/sub/x"), "cover": ("w/sub",)},
+         [("w", "write"), ("w/sub", "cover"), ("w/sub/x", "write")]),
+        ({"write": ("w",), "read": ("nowhere",)}, [("w", "write")]),
+    ],
+)  # fmt: skip
+def test_a_place_is_there_once_and_after_what_it_lies_in(
+    tmp_path: Path, wanted: dict[str, tuple[str, ...]], places: list[tuple[str, str]]
+) -> None:
+    made(tmp_path, "w/sub/x", "t/w")
+    assert seen(tmp_path, **wanted) == places
+
+
+def test_a_folder_behind_a_link_is_where_it_really_is_and_the_link_is_a_link(tmp_path: Path) -> None:
+    made(tmp_path, "real/w")
+    (tmp_path / "short").symlink_to("real")
+    places = seen(tmp_path, write=("short/w",))
+    assert places == [("real/w", "write"), ("short/w", "link")]
+
+
+@pytest.mark.parametrize("kind", ["read", "keep", "write", "cover"])
+def test_a_link_in_a_folder_that_commands_write_is_not_followed(tmp_path: Path, kind: str) -> None:
+    made(tmp_path, "w", "t")
+    (tmp_path / "w" / "way").symlink_to(tmp_path / "t")
+    wanted = {"write": ("w",), **({"write": ("w", "w/way")} if kind == "write" else {kind: ("w/way",)})}
+    with pytest.raises(Refused, match="is a link"):
+        seen(tmp_path, **wanted)
+
+
+def test_a_file_of_the_system_that_is_not_for_everybody_is_not_shown(tmp_path: Path) -> None:
+    for name, mode in (("open", 0o644), ("closed", 0o640)):
+        (tmp_path / name).touch(mode)
+        (tmp_path / name).chmod(mode)
+    assert seen(tmp_path, system=("open", "closed")) == [("open", "read")]
+
+
+def test_the_stamp_changes_with_what_is_there(tmp_path: Path) -> None:
+    wanted = Wanted(write=(str(tmp_path),), cover=(f"{tmp_path}/later",))
+    before = stamp(wanted)
+    made(tmp_path, "later")
+    assert stamp(wanted) != before
+    assert Kind.COVER in {item.kind for item in arrange(wanted)}
