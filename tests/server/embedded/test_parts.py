@@ -8,6 +8,12 @@ import pytest
 
 from wand_server.embedded import parts
 from wand_server.embedded.place import Place, Unfit
+from wand_server.embedded.shown import Person
+
+
+def profile_of(place: Place) -> str:
+    person = Person(home=Path("/h"), workspace=place.workspace, environment={"PATH": "/usr/bin"})
+    return parts._profile(place, person, "host")
 
 
 def test_the_first_free_port_is_taken(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -43,17 +49,17 @@ def test_every_name_of_a_folder_makes_good_settings(name: str) -> None:
     place = Place(workspace=Path("/w") / name, state=Path("/s"), run=Path("/r") / name)
 
     for text in (
-        parts._profile(place),
+        profile_of(place),
         parts._policy(place),
         parts._hostagent(place),
         parts._server(place, 1),
     ):
         assert tomllib.loads(text)
-    assert tomllib.loads(parts._profile(place))["workspace"] == f"/w/{name}"
+    assert tomllib.loads(profile_of(place))["workspace"] == f"/w/{name}"
 
 
 def test_a_name_that_is_not_utf8_is_refused() -> None:
     place = Place(workspace=Path("/w/\udcff"), state=Path("/s"), run=Path("/r"))
 
     with pytest.raises(Unfit, match="is not UTF-8"):
-        parts._profile(place)
+        profile_of(place)
