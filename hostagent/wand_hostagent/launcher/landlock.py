@@ -12,7 +12,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from wand_hostagent.launcher import syscalls
-from wand_hostagent.launcher.sight import SHARED_MEMORY, Item, Kind
+from wand_hostagent.launcher.closure import Needed
+from wand_hostagent.launcher.sight import SHARED_MEMORY, SYSTEM, Item, Kind
 
 _VERSION = 1  # LANDLOCK_CREATE_RULESET_VERSION
 _BENEATH = 1  # LANDLOCK_RULE_PATH_BENEATH
@@ -70,20 +71,32 @@ def lacks(found: int) -> list[str]:
 
 def rules(items: Sequence[Item], *, executable: bool, own_tree: bool) -> tuple[Rule, ...]:
     """The rules for a list of places; in a tree of its own, a job may read whatever is there."""
-    written = _WRITE | (_EXECUTE if executable else 0)
     found = [Rule("/", _READ)] if own_tree else []
-    found += [Rule(path, rights) for path, rights in (("/proc", _READ | _WRITE_FILE), ("/dev", _DEVICE))]
-    found += [Rule(SHARED_MEMORY, written)]
+    found += _common(items, executable=executable)
     for item in items:
-        if item.kind in {Kind.WRITE, Kind.EMPTY}:
-            found.append(Rule(item.path, written))
-        elif (
-            item.kind is Kind.READ and (item.is_folder or not own_tree) and not item.path.startswith("/etc/")
-        ):
+        if item.kind is Kind.READ and item.is_folder and not item.path.startswith("/etc/"):
             found.append(Rule(item.path, _READ | _EXECUTE))
         elif item.kind is Kind.READ and not own_tree:
             found.append(Rule(item.path, _READ))
     return tuple(found)
+
+
+def rules_for(needed: Needed, items: Sequence[Item]) -> tuple[Rule, ...]:
+    """The rules where only some programs run: of the system's folders, what they need can be read."""
+    found = [Rule("/", _READ_DIR), *_common(items, executable=False)]
+    shown = [item.path for item in items if item.kind is Kind.READ]
+    found += [Rule(path, _READ) for path in shown if path not in SYSTEM]
+    found += [Rule(path, _READ_FILE | _EXECUTE) for path in needed.executed]
+    found += [Rule(path, _READ) for path in needed.read]
+    return tuple(found)
+
+
+def _common(items: Sequence[Item], *, executable: bool) -> list[Rule]:
+    """What every job may do, and where it may write."""
+    written = _WRITE | (_EXECUTE if executable else 0)
+    places = [item.path for item in items if item.kind in {Kind.WRITE, Kind.EMPTY}]
+    fixed = [Rule("/proc", _READ | _WRITE_FILE), Rule("/dev", _DEVICE)]
+    return fixed + [Rule(path, written) for path in dict.fromkeys((SHARED_MEMORY, *places))]
 
 
 def build(ruleset: Ruleset, found: int) -> int:

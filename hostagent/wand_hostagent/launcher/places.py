@@ -94,12 +94,24 @@ def find_program(profile: Profile, word: str, place: Place) -> str:
     for candidate in candidates:
         about = _regular(encoded(candidate, "argv"))
         if about is not None and profile.user.may_execute(about):
-            return candidate
+            return _listed(profile, candidate)
         found = found or (candidate if about is not None else "")
     if found:
         raise Refused("Denied", f"{found} is not executable by {profile.user.name}", field="argv")
     looked = f"looked for {candidates[0]}" if "/" in word else f"looked in: {profile.path}"
     raise Refused("NotFound", f"there is no program {word!r}", hint=looked, field="argv")
+
+
+def _listed(profile: Profile, program: str) -> str:
+    """The program, where the profile lists no programs, or this one.
+
+    Raises:
+        Refused: it lists others.
+    """
+    if profile.programs and os.path.realpath(program) not in map(os.path.realpath, profile.programs):
+        hint = f"it may run: {', '.join(profile.programs)}"
+        raise Refused("Denied", f"profile {profile.name!r} does not list {program}", hint=hint, field="argv")
+    return program
 
 
 def _regular(path: bytes) -> os.stat_result | None:

@@ -14,7 +14,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Protocol
 
-from wand_hostagent.launcher import landlock, seccomp, sight
+from wand_hostagent.launcher import closure, landlock, seccomp, sight
 from wand_hostagent.launcher.mounts import Tree
 from wand_hostagent.launcher.profile import Profile
 from wand_hostagent.launcher.refusal import reason_of
@@ -130,11 +130,11 @@ class Builder:
             Refused: the profile names what cannot be shown.
         """
         wanted = self._wanted(profile, worker=worker)
-        stamp = sight.stamp(wanted)
+        stamp = (*sight.stamp(wanted), *map(_age, profile.programs))
         key = (profile.name, worker)
         digest, known, walls = self._kept.get(key, ("", (), None))
         if walls is None or (digest, known) != (profile.digest, stamp):
-            walls = self._build(profile, sight.arrange(wanted))
+            walls = self._build(profile, sight.arrange(wanted), worker=worker)
             self._kept[key] = (profile.digest, stamp, walls)
         return walls
 
@@ -149,10 +149,13 @@ class Builder:
             empty=_empty(profile),
         )
 
-    def _build(self, profile: Profile, items: tuple[Item, ...]) -> Walls:
+    def _build(self, profile: Profile, items: tuple[Item, ...], *, worker: bool) -> Walls:
         machine, executable = self._machine, profile.execute_in_workspace
         tree = Tree(items, executable=executable, fresh_proc=machine.fresh_proc) if machine.own_tree else None
-        found = landlock.rules(items, executable=executable, own_tree=machine.own_tree)
+        if profile.programs and not worker:
+            found = landlock.rules_for(closure.of(profile.programs), items)
+        else:
+            found = landlock.rules(items, executable=executable, own_tree=machine.own_tree)
         ruleset = landlock.Ruleset(rules=found, deny_tcp=profile.network == "none")
         return Walls(
             tree=tree,
@@ -162,6 +165,15 @@ class Builder:
             filter=seccomp.build(os.uname().machine, workshop=executable) if machine.filters else b"",
             network=profile.network,
         )
+
+
+def _age(path: str) -> int:
+    """Changes when a file does."""
+    try:
+        about = Path(path).stat()
+    except OSError:
+        return 0
+    return hash((about.st_ino, about.st_mtime_ns))
 
 
 def _own_program() -> tuple[str, ...]:
