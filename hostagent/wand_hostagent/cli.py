@@ -1,6 +1,7 @@
 """The `wand-hostagent` command: which subcommand is in which module; each is loaded when it is chosen."""
 
 import importlib
+import logging
 import sys
 from collections.abc import Sequence
 from importlib.metadata import version
@@ -43,6 +44,7 @@ def run(words: Sequence[str]) -> int:
 
 def _run(chosen: str, words: Sequence[str]) -> int:
     module = importlib.import_module(COMMANDS[chosen][0])
+    logging.lastResort = None  # commands say what they have to say; `serve` sets up its log itself
     try:
         return int(module.main(words))
     except WandError as error:

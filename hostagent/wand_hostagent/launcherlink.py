@@ -68,7 +68,7 @@ class LauncherLink:
             await link._finish_abandoned()
             if link._connection is not None:
                 link._connection.close()
-                link._lost()
+                link._let_go()
 
     # -- up and down --------------------------------------------------------------------------------------
 
@@ -106,6 +106,10 @@ class LauncherLink:
         return True
 
     def _lost(self) -> None:
+        log.warning("launcher lost", extra={"requests": len(self._waiting), "jobs": len(self._endings)})
+        self._let_go()
+
+    def _let_go(self) -> None:
         self._connection = None
         waiting, self._waiting = self._waiting, {}
         endings, self._endings = self._endings, {}
@@ -117,7 +121,6 @@ class LauncherLink:
                 ending.set_result(Exited(job=job, reason=Reason.LOST))
         self._up.clear()
         self._down.set()
-        log.warning("launcher lost", extra={"requests": len(waiting), "jobs": len(endings)})
 
     async def _finish_abandoned(self) -> None:
         """Let kills on their way arrive, for a bounded while."""

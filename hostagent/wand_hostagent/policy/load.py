@@ -79,8 +79,8 @@ def load(folder: Path, owners: set[int]) -> Policy:
         rules = tuple(rule for path, table in tables.items() for rule in _rules(path, table))
         _no_name_twice(rules)
     except WandError as error:
-        where = f" ({error.field})" if error.field else ""
-        raise BrokenPolicy(f"{error.message}{where}", hint=error.hint) from error
+        where = f"{error.field}: " if error.field else ""
+        raise BrokenPolicy(f"{where}{error.message}", hint=error.hint) from error
     digest = hashlib.sha256(json.dumps(list(map(str, rules)), separators=(",", ":")).encode()).hexdigest()
     return Policy(rules=rules, digest=digest)
 

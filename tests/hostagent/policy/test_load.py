@@ -119,9 +119,9 @@ DENY = '[[rule]]\nname = "a"\nverdict = "deny"\n'
     ("text", "says"),
     [
         ("[[rule]\n", r"base\.toml.*line 1"),
-        ('\n\n[[rule]]\nname = "a"\n', r"base\.toml:3 \(verdict\)"),
-        (f"{WHOLE}\n{ALLOW}program = ['ls']\n", r"base\.toml:27 \(program\)"),
-        ("rules = 1\n", r"\[\[rule\]\] tables only \(rules\)"),
+        ('\n\n[[rule]]\nname = "a"\n', r"verdict: is missing.*base\.toml:3"),
+        (f"{WHOLE}\n{ALLOW}program = ['ls']\n", r"program: is not a setting.*base\.toml:27"),
+        ("rules = 1\n", r"rules: is not known.*\[\[rule\]\] tables only"),
         ("rule = 1\n", r"must be written as \[\[rule\]\]"),
         ('[rule]\nname = "a"\n', r"must be written as \[\[rule\]\]"),
         ('[[rule]]\nname = "a"\nverdict = "permit"\n', r"'allow', 'deny'"),
