@@ -3,6 +3,7 @@
 import argparse
 import asyncio
 import contextlib
+import errno
 import logging
 import os
 import pwd
@@ -32,6 +33,11 @@ from wand_server.transports.stdio import UnixTransport
 
 log = logging.getLogger(__name__)
 
+_WAYS_OUT = {
+    errno.EADDRINUSE: "stop what listens there, or name another place in the settings",
+    errno.ENOENT: "make the folder, or name another place in the settings",
+    errno.EACCES: "let this user write there, or name another place in the settings",
+}
 _INSTRUCTIONS = """\
 Wand runs commands and works with files on one host, within a policy. Begin with get_system_info when you do \
 not know the host. Relative paths begin at the workspace. A refusal says what is permitted instead: do that, \
@@ -52,10 +58,11 @@ def check(words: Sequence[str]) -> int:
     asked = _parser("check", ready=False).parse_args(words)
     read = settings.load(asked.settings, os.environ)
     found = keys.read(read.http.keys_file)
-    sys.stdout.write(f"{asked.settings} is good; {len(found)} API keys in {read.http.keys_file}\n")
+    known = f"the keys in {read.http.keys_file}: {', '.join(key.name for key in found) or 'none'}"
+    sys.stdout.write(f"the settings in {asked.settings}: good\n{known}\n")
     _uids(read.stdio.allowed_users)
     why = explain_failure(read.hostagent.address, _identity(read))
-    sys.stdout.write(f"the host agent: {why or f'answers at {read.hostagent.address}'}\n")
+    sys.stdout.write(f"the link: {why or f'the host agent answers at {read.hostagent.address}'}\n")
     return 1 if why else 0
 
 
@@ -121,9 +128,8 @@ async def _enter(
         await parts.enter_async_context(transport)
     except OSError as error:
         why = os.strerror(error.errno) if error.errno else str(error)
-        raise Conflict(
-            f"cannot listen on {where}: {why}", hint="stop what does, or change the settings"
-        ) from error
+        hint = _WAYS_OUT.get(error.errno or 0, "name another place in the settings")
+        raise Conflict(f"cannot listen on {where}: {why}", hint=hint) from error
 
 
 def _identity(read: Settings) -> Identity:

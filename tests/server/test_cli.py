@@ -67,4 +67,4 @@ def test_a_check_says_what_is_wrong_with_the_way_to_the_host_agent(
     settings.chmod(0o600)
 
     assert cli.run(["check", "--settings", str(settings)]) == 1
-    assert "the host agent: " in capsys.readouterr().out
+    assert "the link: " in capsys.readouterr().out

@@ -130,6 +130,8 @@ class Family:
         """End the front, then the rest from the last to the first; who asks twice has them killed."""
         if self._front is not None:
             self._end(self._front, 1.0)
+        elif self._running:
+            sys.stderr.write("wand: stopping; Ctrl-C once more kills what is left\n")
         for _, process in reversed(self._running.values()):
             self._end(process, _STOP_SECONDS)
 
