@@ -220,4 +220,4 @@ def test_its_settings_stand_the_check(wand: Running) -> None:
     done = subprocess.run(words, capture_output=True, text=True, timeout=30, check=True)
 
     assert "keys.toml: " in done.stdout
-    assert "the host agent: answers at unix:" in done.stdout
+    assert "the host agent answers at unix:" in done.stdout
