@@ -81,9 +81,11 @@ def _run(orders: Orders) -> None:
         _say(orders, b"F", *_PAIR.unpack(failure))
         return
     _say(orders, b"S", 0, 0)
-    status = _watch(orders, command)
-    if not orders.box.holds_tree:
-        _end_what_is_left()
+    try:
+        status = _watch(orders, command)
+    finally:
+        if not orders.box.holds_tree:
+            _end_what_is_left()
     if status is not None:
         _say(orders, b"E", status, 0)
 
@@ -117,11 +119,19 @@ def _watch(orders: Orders, command: int) -> int | None:
         for ready, _ in poll.poll():
             if ready == children:
                 os.read(children, 4096)
-            elif order := os.read(orders.control, 1):
+            elif order := _heard(orders.control):
                 _signal_all(orders.box, order[0])
             else:
                 return None
     return status
+
+
+def _heard(control: int) -> bytes:
+    """The number of a signal; nothing where the launcher is gone, whether or not it had read what we said."""
+    try:
+        return os.read(control, 1)
+    except ConnectionResetError:
+        return b""
 
 
 def _reap(command: int) -> int | None:
