@@ -15,11 +15,23 @@ from wand_server.hostlink.gathered import Kept
 from wand_server.hostlink.running import Running
 from wand_server.model import Call
 
+AnyRequest = TypeVar("AnyRequest")
 AnyReply = TypeVar("AnyReply")
 
-_QUICK_SECONDS = 15.0
-_FILE_SECONDS = 60.0
+_Method = Callable[[Connection], "aio.UnaryUnaryMultiCallable[AnyRequest, AnyReply]"]
+
 _MOST_READ_BYTES = 1024 * 1024
+
+
+@dataclass(frozen=True, slots=True)
+class _Way:
+    """How long an answer may take, and what a question that breaks off may have done."""
+
+    seconds: float
+    effect: Effect = "none"
+
+
+_QUICK, _LOOK, _CHANGE = _Way(15.0), _Way(60.0), _Way(60.0, "change")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -48,51 +60,25 @@ class HostClient:
             offset=offset,
             max_bytes=min(most_bytes, _MOST_READ_BYTES),
         )
-
-        def ask(to: Connection) -> Awaitable[execution_pb2.ReadOutputReply]:
-            return to.execution.ReadOutput(request, metadata=translate.metadata(call), timeout=_QUICK_SECONDS)
-
-        return translate.output_part(await self._ask(ask))
+        return translate.output_part(await self._ask(call, lambda to: to.execution.ReadOutput, request))
 
     async def info(self, call: Call) -> ports.HostInfo:
-        def ask(to: Connection) -> Awaitable[host_pb2.InfoReply]:
-            return to.host.Info(
-                host_pb2.InfoRequest(), metadata=translate.metadata(call), timeout=_QUICK_SECONDS
-            )
-
-        return translate.info(await self._ask(ask))
+        return translate.info(await self._ask(call, lambda to: to.host.Info, host_pb2.InfoRequest()))
 
     async def status(self, call: Call) -> ports.HostStatus:
-        def ask(to: Connection) -> Awaitable[host_pb2.StatusReply]:
-            return to.host.Status(
-                host_pb2.StatusRequest(), metadata=translate.metadata(call), timeout=_QUICK_SECONDS
-            )
-
-        return translate.status(await self._ask(ask))
+        return translate.status(await self._ask(call, lambda to: to.host.Status, host_pb2.StatusRequest()))
 
     async def find_commands(self, call: Call, names: Sequence[str]) -> tuple[ports.FoundCommand, ...]:
         request = host_pb2.FindCommandRequest(names=names)
-
-        def ask(to: Connection) -> Awaitable[host_pb2.FindCommandReply]:
-            return to.host.FindCommand(request, metadata=translate.metadata(call), timeout=_QUICK_SECONDS)
-
-        return translate.found_commands(await self._ask(ask))
+        return translate.found_commands(await self._ask(call, lambda to: to.host.FindCommand, request))
 
     async def read_file(self, call: Call, reading: ports.Reading) -> ports.FileRead:
         request = translate.read_request(reading)
-
-        def ask(to: Connection) -> Awaitable[files_pb2.ReadReply]:
-            return to.files.Read(request, metadata=translate.metadata(call), timeout=_FILE_SECONDS)
-
-        return translate.file_read(await self._ask(ask))
+        return translate.file_read(await self._ask(call, lambda to: to.files.Read, request, _LOOK))
 
     async def write_file(self, call: Call, writing: ports.Writing) -> ports.FileWritten:
         request = translate.write_request(writing)
-
-        def ask(to: Connection) -> Awaitable[files_pb2.WriteReply]:
-            return to.files.Write(request, metadata=translate.metadata(call), timeout=_FILE_SECONDS)
-
-        return translate.file_written(await self._ask(ask, "change"))
+        return translate.file_written(await self._ask(call, lambda to: to.files.Write, request, _CHANGE))
 
     async def edit_file(
         self, call: Call, path: str, replacements: Sequence[ports.Replacement], *, expected_sha256: str = ""
@@ -100,37 +86,29 @@ class HostClient:
         request = files_pb2.EditRequest(
             path=path, replacements=map(translate.replacement, replacements), expected_sha256=expected_sha256
         )
-
-        def ask(to: Connection) -> Awaitable[files_pb2.WriteReply]:
-            return to.files.Edit(request, metadata=translate.metadata(call), timeout=_FILE_SECONDS)
-
-        return translate.file_written(await self._ask(ask, "change"))
+        return translate.file_written(await self._ask(call, lambda to: to.files.Edit, request, _CHANGE))
 
     async def list_directory(self, call: Call, wanted: ports.List) -> ports.Listing:
         request = translate.list_request(wanted)
-
-        def ask(to: Connection) -> Awaitable[files_pb2.ListReply]:
-            return to.files.List(request, metadata=translate.metadata(call), timeout=_FILE_SECONDS)
-
-        return translate.listing(await self._ask(ask))
+        return translate.listing(await self._ask(call, lambda to: to.files.List, request, _LOOK))
 
     async def search_files(self, call: Call, search: ports.Search) -> ports.Found:
         request = translate.search_request(search)
-
-        def ask(to: Connection) -> Awaitable[files_pb2.SearchReply]:
-            return to.files.Search(request, metadata=translate.metadata(call), timeout=_FILE_SECONDS)
-
-        return translate.found(await self._ask(ask))
+        return translate.found(await self._ask(call, lambda to: to.files.Search, request, _LOOK))
 
     async def _ask(
-        self, ask: Callable[[Connection], Awaitable[AnyReply]], effect: Effect = "none"
+        self, call: Call, method: _Method[AnyRequest, AnyReply], request: AnyRequest, way: _Way = _QUICK
     ) -> AnyReply:
         """Ask once, and once more where the question cannot have arrived."""
+
+        def ask(to: Connection) -> Awaitable[AnyReply]:
+            return method(to)(request, metadata=translate.metadata(call), timeout=way.seconds)
+
         try:
-            return await self._ask_once(ask, effect)
+            return await self._ask_once(ask, way.effect)
         except NeverSent:
             try:
-                return await self._ask_once(ask, effect)
+                return await self._ask_once(ask, way.effect)
             except NeverSent:
                 raise self.link.unavailable() from None
 
