@@ -18,8 +18,6 @@ from wand_server.model import Call
 AnyRequest = TypeVar("AnyRequest")
 AnyReply = TypeVar("AnyReply")
 
-_Method = Callable[[Connection], "aio.UnaryUnaryMultiCallable[AnyRequest, AnyReply]"]
-
 _MOST_READ_BYTES = 1024 * 1024
 
 
@@ -97,7 +95,11 @@ class HostClient:
         return translate.found(await self._ask(call, lambda to: to.files.Search, request, _LOOK))
 
     async def _ask(
-        self, call: Call, method: _Method[AnyRequest, AnyReply], request: AnyRequest, way: _Way = _QUICK
+        self,
+        call: Call,
+        method: "Callable[[Connection], aio.UnaryUnaryMultiCallable[AnyRequest, AnyReply]]",
+        request: AnyRequest,
+        way: _Way = _QUICK,
     ) -> AnyReply:
         """Ask once, and once more where the question cannot have arrived."""
 
