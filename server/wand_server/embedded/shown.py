@@ -8,6 +8,7 @@ import os
 import subprocess
 import sys
 from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -76,7 +77,7 @@ class Person:
         yield from self._tool_homes().values()
         for part in self.path().split(":"):
             folder = Path(part)
-            if folder.is_dir() and self._may_be_shown(folder):
+            if _is_open_folder(folder) and self._may_be_shown(folder):
                 yield self._installation(folder)
                 yield from self._linked(folder)
         for name in _VENVS:
@@ -93,22 +94,31 @@ class Person:
     def _linked(self, folder: Path) -> Iterator[Path]:
         """What the links in a folder of programs lead to."""
         for entry in list(os.scandir(folder))[:_MOST_LINKS]:
-            if entry.is_symlink():
+            with suppress(OSError, RuntimeError):  # it leads where we may not look, or in a circle
                 target = Path(entry.path).resolve()
-                if target.is_file() and os.access(target, os.X_OK):
+                if entry.is_symlink() and target.is_file() and os.access(target, os.X_OK):
                     yield self._installation(target.parent)
 
     def _tool_homes(self) -> dict[str, Path]:
         places = {
             name: Path(self.environment.get(name) or self.home / usual) for name, usual in _HOMES.items()
         }
-        return {name: place for name, place in places.items() if place.is_dir() and self._may_be_shown(place)}
+        return {
+            name: place
+            for name, place in places.items()
+            if _is_open_folder(place) and self._may_be_shown(place)
+        }
 
     def _may_be_shown(self, folder: Path) -> bool:
         """Neither the system's nor the workspace's, which are shown anyway, nor what holds a home."""
         holds_a_home = _within(self.home, {folder}) or _within(self.workspace, {folder})
         mixed = folder.parent == self.home and folder.name in _MIXED
         return not (holds_a_home or mixed or _within(folder, {*SYSTEM, self.workspace}))
+
+
+def _is_open_folder(place: Path) -> bool:
+    """Whether it is a folder that we may look into; PATH can name those of another user."""
+    return os.access(place, os.R_OK | os.X_OK) and place.is_dir()
 
 
 def _within(path: Path, folders: set[Path]) -> bool:
