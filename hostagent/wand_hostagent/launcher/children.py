@@ -139,9 +139,11 @@ class Children:
         ours = {child.pid for child in self.running.values()}
         strays = [pid for pid in tree.children(os.getpid()) if pid not in ours]
         for pid in strays:
-            tree.kill(pid)
-            tree.send([pid], signal.SIGKILL)
             with suppress(ChildProcessError):
+                if os.waitpid(pid, os.WNOHANG) != (0, 0):
+                    continue  # dead, and so nothing is below it: no need to look through /proc for each
+                tree.kill(pid)
+                tree.send([pid], signal.SIGKILL)
                 os.waitpid(pid, 0)
 
     # -- one job's life ----------------------------------------------------------------------------------
