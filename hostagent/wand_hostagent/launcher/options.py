@@ -29,7 +29,9 @@ def read(argv: Sequence[str]) -> Options:
     parser.add_argument("--socket", default="", help="where to listen; not needed with socket activation")
     parser.add_argument("--profiles", required=True, help="the folder of the profiles, NAME.toml")
     parser.add_argument("--ledger", required=True, help="the folder of the ledger")
-    parser.add_argument("--peer-uid", type=_uid, help="a user that may connect beside root and our own")
+    parser.add_argument(
+        "--peer-uid", type=_uid, metavar="USER", help="a user that may connect beside root and our own"
+    )
     parser.add_argument("--ready-fd", type=int, help="write a byte to this descriptor when we listen")
     parser.add_argument("--development", action="store_true", help="commands may run as our own user")
     parser.add_argument(
