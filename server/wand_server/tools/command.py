@@ -69,9 +69,9 @@ class ExecuteCommand(Tool):
     Give either `command` (text for bash: pipes, redirections, &&) or `argv` (one program and its arguments,
     no shell, nothing to quote). There is no terminal and nobody to answer questions: use options such as
     --yes. It starts in `directory`, by default the workspace; a `cd` does not last to the next call. At
-    `timeout_seconds` it is ended with all that it started. An exit code other than 0 is a normal answer. Of
-    long output the beginning and the end come back; read_file reads the rest from `wand://jobs/<job>/stdout`.
-    To read, change or search files use the file tools.
+    `timeout_seconds` it is ended; whatever it started ends with it, in the background too. An exit code other
+    than 0 is a normal answer. Of long output the beginning and the end come back; read_file reads the rest
+    from `wand://jobs/<job>/stdout`. To read, change or search files use the file tools.
     """
 
     name = "execute_command"

@@ -126,46 +126,48 @@ class ReadFile(Tool):
 
 
 def _file_answer(read: FileRead) -> ReadAnswer:
-    data = read.data
+    is_binary = render.is_binary(read.data)
+    data = read.data[: render.BINARY_SHOWN] if is_binary else read.data
     end = read.offset + len(data)
-    if end < read.total_bytes and not read.first_line:
+    if end < read.total_bytes and not read.first_line and not is_binary:
         data = render.whole_characters(data)
         end = read.offset + len(data)
-    content, notes = _content(data)
+    content, notes = _content(data, is_binary=is_binary)
     return ReadAnswer(
         path=read.path,
         content=content,
         offset=read.offset,
         total_bytes=read.total_bytes,
         next_offset=end if end < read.total_bytes else None,
-        first_line=read.first_line or None,
-        next_line=read.next_line or None,
-        binary=read.binary,
+        first_line=None if is_binary else read.first_line or None,
+        next_line=None if is_binary else read.next_line or None,
+        binary=read.binary or is_binary,
         sha256=read.sha256,
         notes=notes,
     )
 
 
 def _output_answer(path: str, part: OutputPart) -> ReadAnswer:
-    more = part.offset + len(part.data) < part.total_bytes
-    data = render.whole_characters(part.data) if more else part.data
-    content, notes = _content(data)
+    is_binary = render.is_binary(part.data)
+    data = part.data[: render.BINARY_SHOWN] if is_binary else part.data
+    more = part.offset + len(data) < part.total_bytes
+    data = render.whole_characters(data) if more and not is_binary else data
+    content, notes = _content(data, is_binary=is_binary)
     return ReadAnswer(
         path=path,
         content=render.plain(content),
         offset=part.offset,
         total_bytes=part.total_bytes,
         next_offset=part.offset + len(data) if more or part.running else None,
-        binary=render.is_binary(data),
+        binary=is_binary,
         running=part.running,
         notes=notes,
     )
 
 
-def _content(data: bytes) -> tuple[str, tuple[str, ...]]:
-    if render.is_binary(data):
-        shown = data[: render.BINARY_SHOWN]
-        return render.escaped(shown), (f"binary: {len(shown):,} of {len(data):,} bytes are shown, escaped",)
+def _content(data: bytes, *, is_binary: bool) -> tuple[str, tuple[str, ...]]:
+    if is_binary:
+        return render.escaped(data), ("binary: shown escaped, a little at a time",)
     try:
         return data.decode(), ()
     except UnicodeDecodeError:
@@ -245,7 +247,11 @@ class WriteFile(Tool):
             expected_sha256=self.expected_sha256,
             create_directories=self.create_directories,
         )
-        return await host.write_file(call, writing)
+        try:
+            return await host.write_file(call, writing)
+        except WandError as error:
+            error.field = error.field.replace("data", "content", 1)  # as the caller wrote it
+            raise
 
     async def _edit(self, host: Host, call: Call) -> FileWritten:
         replacements = [

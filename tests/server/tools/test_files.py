@@ -76,7 +76,9 @@ async def test_a_binary_file_is_shown_escaped_and_said_to_be_binary() -> None:
 
     result = await use(FakeHost(file=part), "read_file", path="a.bin")
 
-    assert "binary: 512 of 5,000 bytes are shown, escaped" in result.text
+    assert "binary: shown escaped" in result.text
+    assert (len(result.structured["content"]), result.structured["next_offset"]) == (4 * 512, 512)
+    assert "read on with offset=512" in result.text
     assert result.structured["binary"] is True
 
 
