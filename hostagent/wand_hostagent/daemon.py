@@ -21,6 +21,7 @@ from wand_hostagent.gate import Gate
 from wand_hostagent.jobs import Jobs, Retention
 from wand_hostagent.launcherlink import LauncherLink
 from wand_hostagent.policy.load import PolicyFolder
+from wand_hostagent.positions import Positions
 from wand_hostagent.service import corelog, listen
 from wand_hostagent.service.execution import Execution
 from wand_hostagent.service.files import Files
@@ -105,7 +106,9 @@ async def _parts(settings: Settings) -> AsyncIterator[_Parts]:
     async with AsyncExitStack() as stack:
         stack.enter_context(_alone(settings.spool_directory))
         link = await stack.enter_async_context(LauncherLink.open(settings.launcher_socket))
-        native = NativeBackend(link)
+        table = settings.spool_directory / "positions"
+        positions = stack.enter_context(Positions.open(table, slots=settings.max_jobs))
+        native = NativeBackend(link, positions)
         jobs = await stack.enter_async_context(
             Jobs.open(settings.spool_directory, native, max_jobs=settings.max_jobs, retention=kept)
         )

@@ -44,6 +44,7 @@ class Jobs:
         self._folder = SpoolFolder(folder, Room(retention.disk_bytes, self._make_way))
         self._native = native
         self._link = native.link
+        self._positions = native.positions
         self._retention = retention
         self._runs: dict[str, Run] = {}
         self._ended: dict[str, Run] = {}  # in order of their end
@@ -158,12 +159,14 @@ class Jobs:
             began_unix_seconds=time.time(),
         )
         run = self._runs[job.id] = Run(origin, self._folder.spools(job.id))
+        self._positions.take(job.id)
         return run
 
     def _leave(self, run: Run) -> None:
         """It ended: the slot is free, and what it wrote is kept for a while."""
         run.end()
         self._runs.pop(run.origin.job, None)
+        self._positions.free(run.origin.job)
         if run.started is None:
             run.remove()
         else:
@@ -208,6 +211,7 @@ class Jobs:
                 (self._link.abandon if found.running else self._link.release)(found.job)
             elif found.job not in self._runs and JOB_NAME.fullmatch(found.job):
                 self._adopt(found)
+        self._positions.free_others(self._runs.keys())
         self._folder.remove_others(self._runs.keys() | self._ended.keys())
 
     def _adopt(self, found: FoundJob) -> None:
@@ -220,11 +224,12 @@ class Jobs:
             began_unix_seconds=found.started_unix_seconds,
         )
         run = self._runs[found.job] = Run(origin, self._folder.spools(found.job))
-        run.take_up()
+        lost_bytes = run.take_up(self._positions.counts(found.job))
+        self._positions.take(found.job, run.offsets())
         self._spawn(self._read(run, self._native.adopt(found, run.offsets())), f"job {found.job}")
         if not found.why.get("detached"):
             self._spawn(self._mind(run), f"mind {found.job}")
-        log.info("job taken up", extra={"job": found.job, "running": found.running})
+        log.info("job taken up", extra={"job": found.job, "running": found.running, "lost_bytes": lost_bytes})
 
     async def _mind(self, run: Run) -> None:
         """End a job that was to end with its call, where nobody comes back for it."""

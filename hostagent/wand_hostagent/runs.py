@@ -2,14 +2,16 @@
 
 import asyncio
 import time
-from collections.abc import AsyncGenerator, Iterator
+from collections.abc import AsyncGenerator, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Literal
 
 from wand_hostagent.backends.base import ExecutionBackend
 from wand_hostagent.model import Event, Exited, Output, Reason, Started
+from wand_hostagent.positions import Counts
 from wand_hostagent.spool import Spool
+from wand_proto.errors import Conflict
 
 PART_BYTES = 256 * 1024
 
@@ -31,7 +33,9 @@ class JobSummary:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OutputPart:
-    """A part of what a job wrote; while it runs, more may come."""
+    """A part of what a job wrote; while it runs, more may come. What lies between the offset asked for and
+    this one is lost.
+    """
 
     data: bytes
     offset: int
@@ -75,7 +79,7 @@ class Run:
         """What lies on disk."""
         return sum(spool.kept for spool in self._spools.values())
 
-    def offsets(self) -> tuple[int, int]:
+    def offsets(self) -> Counts:
         """How much has come of stdout and of stderr."""
         return self._spools["stdout"].total, self._spools["stderr"].total
 
@@ -100,17 +104,8 @@ class Run:
             case Started():
                 self.started = event
             case Exited():
-                self.exited = self._counted(event)
+                self.exited = event
         self._ring()
-
-    def _counted(self, exited: Exited) -> Exited:
-        """What was lost before we took the job up was written all the same."""
-        stdout, stderr = self.offsets()
-        return replace(
-            exited,
-            stdout_bytes=max(exited.stdout_bytes, stdout),
-            stderr_bytes=max(exited.stderr_bytes, stderr),
-        )
 
     def fail(self, error: Exception) -> None:
         """It never started, or cannot be followed any more."""
@@ -137,10 +132,9 @@ class Run:
         for spool in self._spools.values():
             spool.to_file()
 
-    def take_up(self) -> None:
-        """Go on where an earlier host agent's files end."""
-        for spool in self._spools.values():
-            spool.take_up()
+    def take_up(self, taken: Counts) -> Counts:
+        """Go on where an earlier host agent has stopped reading; how much of what it read is lost."""
+        return self._spools["stdout"].take_up(taken[0]), self._spools["stderr"].take_up(taken[1])
 
     def close(self) -> None:
         for spool in self._spools.values():
@@ -159,10 +153,10 @@ class Run:
     # -- whoever follows ------------------------------------------------------------------------------------
 
     def part(self, stream: StreamName, offset: int, most_bytes: int) -> OutputPart:
-        """What it wrote to a stream, from `offset` on."""
+        """What it wrote to a stream, from `offset` on, or from the first byte behind it that is not lost."""
         spool = self._spools[stream]
-        data = spool.read(offset, most_bytes)
-        return OutputPart(data=data, offset=offset, total_bytes=spool.total, running=self.running)
+        begin, data = spool.read(offset, most_bytes)
+        return OutputPart(data=data, offset=begin, total_bytes=spool.total, running=self.running)
 
     @property
     def alone_seconds(self) -> float:
@@ -188,16 +182,19 @@ class Run:
             return self.exited
 
     async def follow(self, stdout_offset: int, stderr_offset: int) -> AsyncGenerator[Event, None]:
-        """Its events once more, the output from the given offsets on; closing this leaves the job alone."""
+        """Its events once more, the output from the given offsets on; closing this leaves the job alone.
+
+        Raises:
+            Conflict: an offset lies behind all that was written, as far as we know.
+        """
         offsets: dict[StreamName, int] = {"stdout": stdout_offset, "stderr": stderr_offset}
         with self._followed():
             while self.started is None:
                 if self._failure is not None:
                     raise self._failure
                 await self._next(self._news)
+            self._check(offsets)
             yield self.started
-            for stream, offset in offsets.items():
-                self._spools[stream].begin_at(offset)
             while True:
                 news, running, anything = self._news, self.running, False
                 for output in self._kept_from(offsets):
@@ -212,10 +209,20 @@ class Run:
     def _kept_from(self, offsets: dict[StreamName, int]) -> Iterator[Output]:
         """The next part of each stream, its offset moved on."""
         for stream, spool in self._spools.items():
-            offset = spool.next_kept(offsets[stream])
-            if part := spool.read(offset, PART_BYTES):
-                offsets[stream] = offset + len(part)
-                yield Output(stream=stream, data=part, offset=offset)
+            begin, part = spool.read(spool.next_kept(offsets[stream]), PART_BYTES)
+            if part:
+                offsets[stream] = begin + len(part)
+                yield Output(stream=stream, data=part, offset=begin)
+
+    def _check(self, offsets: Mapping[StreamName, int]) -> None:
+        """Let nobody wait at a place that the job has not come to, and miss what it writes until there."""
+        for stream, offset in offsets.items():
+            if offset > self._spools[stream].total:
+                raise Conflict(
+                    f"{stream} has {self._spools[stream].total} bytes, fewer than {offset}",
+                    hint="where the count was lost with an earlier host agent, begin again at 0",
+                    field=f"{stream}_offset",
+                )
 
     async def _next(self, news: asyncio.Event) -> None:
         self._waiting += 1

@@ -1,4 +1,9 @@
-"""What a job wrote, kept to be read on: in memory while it is little, else in a file of its own."""
+"""What a job wrote, kept to be read on: in memory while it is little, else in files of its own.
+
+A file holds a part of a stream without a hole, and its name says at which byte it begins: `j1.stdout` at 0,
+`j1.4096.stdout` at 4096. There is more than one part where a host agent died with output that lay in no file
+yet: what is missing between two parts is lost, and everything else keeps its place.
+"""
 
 import logging
 import os
@@ -6,7 +11,7 @@ import re
 from collections.abc import Callable, Collection
 from pathlib import Path
 
-from wand_proto.errors import Broken, Exhausted, Invalid, NotFound
+from wand_proto.errors import Broken, Exhausted, Invalid
 
 log = logging.getLogger(__name__)
 
@@ -36,33 +41,93 @@ class Room:
         return max(0, min(wanted, self._most_bytes - self.used_bytes))
 
 
+class Part:
+    """A file that holds a stream from byte `start` on."""
+
+    def __init__(self, path: Path, room: Room, start: int = 0) -> None:
+        self.start = start
+        self.kept = 0
+        self.path = path
+        self._room = room
+        self._file = -1
+
+    @property
+    def end(self) -> int:
+        return self.start + self.kept
+
+    def take_up(self) -> None:
+        """Go on with what an earlier host agent has left in the file."""
+        self._grow(self.path.stat().st_size)
+
+    def _grow(self, bytes_more: int) -> None:
+        self.kept += bytes_more
+        self._room.used_bytes += bytes_more
+
+    def write(self, data: bytes) -> str:
+        """Add to the end; why that failed, or nothing."""
+        try:
+            if self._file < 0:
+                self._open()
+            left = memoryview(data)
+            while left:
+                written = os.write(self._file, left)
+                self._grow(written)
+                left = left[written:]
+        except OSError as error:
+            return error.strerror or str(error)
+        return ""
+
+    def read(self, offset: int, most_bytes: int) -> bytes:
+        opened = self._file < 0
+        try:
+            if opened:
+                self._open()
+            return os.pread(self._file, min(most_bytes, self.end - offset), offset - self.start)
+        except OSError as error:
+            raise Broken(f"{self.path.name} cannot be read: {error.strerror}") from error
+        finally:
+            if opened:
+                self.close()
+
+    def _open(self) -> None:
+        flags = os.O_RDWR | os.O_CREAT | os.O_APPEND | os.O_NOFOLLOW | os.O_CLOEXEC
+        self._file = os.open(self.path, flags, 0o600)
+
+    def close(self) -> None:
+        if self._file >= 0:
+            os.close(self._file)
+            self._file = -1
+
+    def remove(self) -> None:
+        self.close()
+        self.path.unlink(missing_ok=True)
+        self._grow(-self.kept)
+
+
 class Spool:
-    """One stream of one job; `total` counts every byte written, kept or not, `start` those lost before."""
+    """One stream of one job; `total` counts every byte written, kept or not."""
 
     def __init__(self, path: Path, room: Room) -> None:
         self.total = 0
-        self.start = 0
-        self._start_is_known = True
         self._path = path
         self._room = room
+        self._parts = [Part(path, room)]
         self._memory = bytearray()
         self._in_file = False
-        self._file = -1
-        self._kept = 0
         self._failure = ""
 
     @property
     def kept(self) -> int:
         """How many bytes lie on disk."""
-        return self._kept
+        return sum(part.kept for part in self._parts)
 
-    def append(self, part: bytes) -> None:
+    def append(self, data: bytes) -> None:
         """Keep what was written; where the disk is full, count it and go on."""
-        self.total += len(part)
+        self.total += len(data)
         if self._in_file:
-            self._write(part)
+            self._write(data)
             return
-        self._memory += part
+        self._memory += data
         if len(self._memory) > MEMORY_BYTES:
             self.to_file()
 
@@ -75,100 +140,66 @@ class Spool:
         if memory:
             self._write(memory)
 
-    def take_up(self) -> None:
-        """Go on with the file that an earlier host agent has left."""
+    def take_up(self, taken: int) -> int:
+        """Go on behind the first `taken` bytes; how many of them lie in no file, and are lost."""
         self._in_file = True
-        if not self._path.exists():
-            self._start_is_known = False
-            return
-        self._open()
-        self.total = self._kept = os.fstat(self._file).st_size
-        self._room.used_bytes += self._kept
+        self._parts = _parts_left(self._path, self._room) or self._parts
+        self.total = max(taken, self._parts[-1].end)
+        if self.total > self._parts[-1].end:
+            path = self._path.with_suffix(f".{self.total}{self._path.suffix}")
+            self._parts.append(Part(path, self._room, self.total))
+        return self.total - self.kept
 
-    def begin_at(self, offset: int) -> None:
-        """Where an earlier host agent has left nothing, take a follower's word for what it had handed on."""
-        if not self._start_is_known:
-            self._start_is_known = True
-            self.start, self.total = offset, offset + self.total
-
-    def _open(self) -> None:
-        flags = os.O_RDWR | os.O_CREAT | os.O_APPEND | os.O_NOFOLLOW | os.O_CLOEXEC
-        self._file = os.open(self._path, flags, 0o600)
-
-    def _write(self, part: bytes) -> None:
+    def _write(self, data: bytes) -> None:
         if self._failure:
             return
-        fitting = self._room.fitting(self._kept, len(part))
-        self._failure = self._write_all(part[:fitting])
-        if fitting < len(part):
+        part, fitting = self._parts[-1], self._room.fitting(self.kept, len(data))
+        self._failure = part.write(data[:fitting])
+        if fitting < len(data):
             self._failure = self._failure or self._room.rule
         if self._failure:
-            log.warning("output not kept", extra={"file": self._path.name, "why": self._failure})
+            log.warning("output not kept", extra={"file": part.path.name, "why": self._failure})
 
-    def _write_all(self, part: bytes) -> str:
-        """Write it; why that failed, or nothing."""
-        try:
-            if self._file < 0:
-                self._open()
-            left = memoryview(part)
-            while left:
-                written = os.write(self._file, left)
-                self._kept += written
-                self._room.used_bytes += written
-                left = left[written:]
-        except OSError as error:
-            return error.strerror or str(error)
-        return ""
-
-    def read(self, offset: int, most_bytes: int) -> bytes:
-        """From `offset` on, as much as there is, up to `most_bytes`.
+    def read(self, offset: int, most_bytes: int) -> tuple[int, bytes]:
+        """From `offset` on, or from the first byte behind it that is not lost: where, and up to `most_bytes`.
 
         Raises:
             Exhausted: there was no room for it when it was written.
-            NotFound: it was lost with an earlier host agent.
         """
         if not self._in_file:
-            return bytes(self._memory[offset : offset + most_bytes])
-        if offset < self.start:
-            raise NotFound(
-                f"output before byte {self.start} was lost when the host agent was killed",
-                hint=f"read on from offset {self.start}",
-            )
-        end = self.start + self._kept
-        if self._failure and end <= offset < self.total:
-            raise Exhausted(f"output from byte {end} on could not be kept: {self._failure}")
-        return self._read_file(offset - self.start, most_bytes) if offset < end else b""
+            return offset, bytes(self._memory[offset : offset + most_bytes])
+        for part in self._parts:
+            if offset < part.end:
+                begin = max(offset, part.start)
+                return begin, part.read(begin, most_bytes)
+        if self._failure and offset < self.total:
+            raise Exhausted(f"output from byte {part.end} on could not be kept: {self._failure}")
+        return max(offset, part.start), b""
 
     def next_kept(self, offset: int) -> int:
-        """The offset to read on from, past what was lost or not kept."""
-        is_gone = self._failure and offset >= self.start + self._kept
-        return max(offset, self.total if is_gone else self.start)
-
-    def _read_file(self, place: int, most_bytes: int) -> bytes:
-        opened = self._file < 0
-        try:
-            if opened:
-                self._open()
-            return os.pread(self._file, min(most_bytes, self._kept - place), place)
-        except OSError as error:
-            raise Broken(f"{self._path.name} cannot be read: {error.strerror}") from error
-        finally:
-            if opened:
-                self.close()
+        """The offset to read on from, past what was not kept for want of room."""
+        return max(offset, self.total) if self._failure and offset >= self._parts[-1].end else offset
 
     def close(self) -> None:
-        """Let go of the descriptor; reading and writing open the file again."""
-        if self._file >= 0:
-            os.close(self._file)
-            self._file = -1
+        """Let go of the descriptors; reading and writing open the files again."""
+        for part in self._parts:
+            part.close()
 
     def remove(self) -> None:
         """Throw it away."""
-        self.close()
         self._memory.clear()
-        self._path.unlink(missing_ok=True)
-        self._room.used_bytes -= self._kept
-        self._kept = 0
+        for part in self._parts:
+            part.remove()
+
+
+def _parts_left(first: Path, room: Room) -> list[Part]:
+    """The files of a stream that an earlier host agent has left, in order of their start."""
+    named = re.compile(rf"{re.escape(first.stem)}(?:\.(\d{{1,19}}))?{re.escape(first.suffix)}")
+    found = [(path, named.fullmatch(path.name)) for path in first.parent.iterdir() if path.is_file()]
+    parts = [Part(path, room, int(match[1] or 0)) for path, match in found if match]
+    for part in parts:
+        part.take_up()
+    return sorted(parts, key=lambda part: part.start)
 
 
 class SpoolFolder:
@@ -190,5 +221,5 @@ class SpoolFolder:
     def remove_others(self, jobs: Collection[str]) -> None:
         """Remove what was left of jobs that nobody knows any more."""
         for path in self._folder.iterdir():
-            if path.suffix in _SUFFIXES and path.stem not in jobs:
+            if path.suffix in _SUFFIXES and path.name.partition(".")[0] not in jobs:
                 path.unlink(missing_ok=True)

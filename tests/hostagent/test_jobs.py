@@ -5,6 +5,7 @@ import os
 import signal
 from collections.abc import AsyncIterator
 from contextlib import aclosing
+from pathlib import Path
 
 import pytest
 
@@ -27,6 +28,11 @@ async def all_of(events: AsyncIterator[Event]) -> list[Event]:
 
 def text(events: list[Event], stream: str = "stdout") -> bytes:
     return b"".join(one.data for one in events if isinstance(one, Output) and one.stream == stream)
+
+
+def files(spool: Path) -> dict[str, os.stat_result]:
+    """What jobs have left there."""
+    return {path.name: path.stat() for path in spool.iterdir() if path.name != "positions"}
 
 
 async def detached(house: House, asked: Job) -> Started:
@@ -87,13 +93,13 @@ async def test_little_output_makes_no_file_and_much_makes_one_that_is_ours_alone
     with fake_launcher() as launcher, short_folder() as spool:
         async with house(launcher.path, spool) as every:
             await all_of(every.gate.run(ANN, shell("echo out")))
-            before = list(spool.iterdir())
+            before = files(spool)
             asked = shell(f"head -c {MEMORY_BYTES + 1} /dev/zero")
             await all_of(every.gate.run(ANN, asked))
-            ((path, mode),) = [(path.name, path.stat().st_mode & 0o777) for path in spool.iterdir()]
-        assert list(spool.iterdir()) == before == []
+            ((path, about),) = files(spool).items()
+        assert files(spool) == before == {}
 
-    assert (path, mode) == (f"{asked.id}.stdout", 0o600)
+    assert (path, about.st_mode & 0o777) == (f"{asked.id}.stdout", 0o600)
 
 
 async def test_a_running_job_is_followed_by_others_from_where_they_say() -> None:
@@ -155,7 +161,7 @@ async def test_ended_jobs_go_by_what_they_take_on_disk() -> None:
         async with house(launcher.path, spool, retention=Retention(disk_bytes=250_000)) as every:
             for _ in range(4):
                 await all_of(every.gate.run(ANN, job("head", "-c", "100000", "/dev/zero")))
-            kept = sum(path.stat().st_size for path in spool.iterdir())
+            kept = sum(about.st_size for about in files(spool).values())
 
             assert len(every.gate.list_jobs(ANN)) == 2
     assert kept == 200_000
@@ -261,7 +267,7 @@ async def test_a_job_that_writes_without_end_fills_its_part_of_the_disk_and_no_m
             asked = [shell("head -c 3000000 /dev/zero; echo the end >&2") for _ in range(2)]
             events = await all_of(every.gate.run(ANN, asked[0]))
             await all_of(every.gate.run(ANN, asked[1]))
-            kept = sum(path.stat().st_size for path in spool.iterdir())
+            kept = sum(about.st_size for about in files(spool).values())
             again = await all_of(every.gate.attach(ANN, asked[0].id, 0, 0))
 
     assert (len(text(events)), text(again, "stderr")) == (3_000_000, b"the end\n")
@@ -273,7 +279,7 @@ async def test_what_is_left_of_forgotten_jobs_is_removed_at_the_start() -> None:
         (spool / "old.stdout").write_text("old")
         (spool / "note.txt").write_text("not ours")
         async with house(launcher.path, spool):
-            left = [path.name for path in spool.iterdir()]
+            left = list(files(spool))
 
     assert left == ["note.txt"]
 

@@ -1,11 +1,11 @@
-"""What is kept of a job's output: bounded, found again, and told of where it is not there."""
+"""What is kept of a job's output is bounded, found again, and keeps its place whatever is lost."""
 
 from pathlib import Path
 
 import pytest
 
 from wand_hostagent.spool import MEMORY_BYTES, Room, Spool, SpoolFolder
-from wand_proto.errors import Exhausted, NotFound
+from wand_proto.errors import Exhausted
 
 
 def in_file(path: Path, room: Room, *parts: bytes) -> Spool:
@@ -19,7 +19,7 @@ def in_file(path: Path, room: Room, *parts: bytes) -> Spool:
 def test_a_stream_keeps_at_most_half_of_the_room_and_counts_the_rest(tmp_path: Path) -> None:
     spool = in_file(tmp_path / "a.stdout", Room(200), b"x" * 60, b"y" * 41, b"z")
 
-    assert (spool.total, spool.kept, spool.read(60, 100)) == (102, 100, b"y" * 40)
+    assert (spool.total, spool.kept, spool.read(60, 100)) == (102, 100, (60, b"y" * 40))
     with pytest.raises(Exhausted, match="from byte 100 on could not be kept: at most 100 bytes of a stream"):
         spool.read(101, 10)
     assert spool.next_kept(60) == 60
@@ -60,7 +60,7 @@ def test_what_lies_in_memory_takes_no_room(tmp_path: Path) -> None:
 
     spool.append(b"x" * MEMORY_BYTES)
 
-    assert (room.used_bytes, spool.read(0, 3)) == (0, b"xxx")
+    assert (room.used_bytes, spool.read(0, 3)) == (0, (0, b"xxx"))
 
 
 def test_a_file_that_is_taken_up_takes_room_again(tmp_path: Path) -> None:
@@ -68,46 +68,96 @@ def test_a_file_that_is_taken_up_takes_room_again(tmp_path: Path) -> None:
     room = Room(100)
 
     spool = Spool(tmp_path / "a.stdout", room)
-    spool.take_up()
+    spool.take_up(4)
     spool.append(b"two")
 
-    assert (room.used_bytes, spool.total, spool.read(0, 99)) == (7, 7, b"one two")
+    assert (room.used_bytes, spool.total, spool.read(0, 99)) == (7, 7, (0, b"one two"))
 
 
-def test_where_nothing_was_left_offsets_go_on_where_a_follower_was(tmp_path: Path) -> None:
-    spool = Spool(tmp_path / "a.stdout", Room(100))
-    spool.take_up()
-    spool.append(b"after")
+def left(folder: Path, files: dict[str, bytes]) -> Path:
+    for name, data in files.items():
+        (folder / name).write_bytes(data)
+    return folder / "j.stdout"
 
-    spool.begin_at(6)
-    spool.begin_at(99)
-    spool.append(b" more")
 
-    assert (spool.total, spool.read(6, 99), spool.read(12, 99), spool.read(16, 9)) == (
-        16,
-        b"after more",
-        b"more",
-        b"",
+@pytest.mark.parametrize(
+    ("files", "taken", "total", "lost"),
+    [
+        ({}, 0, 0, 0),
+        ({}, 7, 7, 7),
+        ({"j.stdout": b"abc"}, 3, 3, 0),
+        ({"j.stdout": b"abc"}, 7, 7, 4),
+        ({"j.stdout": b"abc"}, 0, 3, 0),  # nobody counted
+        ({"j.stdout": b"abc", "j.7.stdout": b"hi"}, 9, 9, 4),
+        ({"j.stdout": b"abc", "j.7.stdout": b"hi", "j.12.stdout": b"m"}, 20, 20, 14),
+        ({"j.7.stdout": b"", "j.stderr": b"other", "jj.stdout": b"other", "j.x.stdout": b"?"}, 7, 7, 7),
+    ],
+)
+def test_a_stream_goes_on_where_it_was_read_to(
+    files: dict[str, bytes], taken: int, total: int, lost: int, tmp_path: Path
+) -> None:
+    spool = Spool(left(tmp_path, files), Room(100))
+
+    assert (spool.take_up(taken), spool.total) == (lost, total)
+    spool.append(b"next")
+
+    assert spool.read(total, 10) == (total, b"next")
+    spool.close()
+
+
+@pytest.mark.parametrize(
+    ("offset", "most", "found"),
+    [
+        (0, 10, (0, b"abc")),
+        (1, 1, (1, b"b")),
+        (3, 10, (7, b"hi")),
+        (5, 1, (7, b"h")),
+        (8, 10, (8, b"i")),
+        (9, 10, (20, b"new")),
+        (22, 10, (22, b"w")),
+        (23, 10, (23, b"")),
+        (30, 10, (30, b"")),
+    ],
+)
+def test_what_is_lost_is_stepped_over_and_the_place_is_told(
+    offset: int, most: int, found: tuple[int, bytes], tmp_path: Path
+) -> None:
+    spool = Spool(left(tmp_path, {"j.stdout": b"abc", "j.7.stdout": b"hi"}), Room(100))
+    spool.take_up(20)
+    spool.append(b"new")
+
+    assert spool.read(offset, most) == found
+    spool.close()
+
+
+def test_a_loss_at_the_end_is_told_before_anything_follows_it(tmp_path: Path) -> None:
+    spool = Spool(left(tmp_path, {"j.stdout": b"abc"}), Room(100))
+    spool.take_up(7)
+
+    assert [spool.read(offset, 10) for offset in (0, 3, 7)] == [(0, b"abc"), (7, b""), (7, b"")]
+
+
+def test_a_stream_that_loses_twice_is_taken_up_again(tmp_path: Path) -> None:
+    for taken, data in ((3, b"abc"), (10, b"de"), (15, b"f")):
+        room = Room(100)
+        spool = Spool(tmp_path / "j.stdout", room)
+        spool.take_up(taken if taken > 3 else 0)
+        spool.append(data)
+        spool.close()
+
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["j.10.stdout", "j.15.stdout", "j.stdout"]
+    assert [spool.read(offset, 10) for offset in (0, 3, 12)] == [(0, b"abc"), (10, b"de"), (15, b"f")]
+    assert room.used_bytes == spool.kept == 6
+    spool.remove()
+    assert not list(tmp_path.iterdir())
+    assert room.used_bytes == 0
+
+
+def test_the_files_of_others_go_whatever_part_they_hold(tmp_path: Path) -> None:
+    left(
+        tmp_path, {"j.stdout": b"a", "j.7.stderr": b"b", "k.stdout": b"c", "k.7.stderr": b"d", "n.txt": b"e"}
     )
-    assert spool.next_kept(0) == 6
-    with pytest.raises(NotFound, match="before byte 6 was lost"):
-        spool.read(0, 99)
 
+    SpoolFolder(tmp_path, Room(1)).remove_others({"j"})
 
-def test_where_everything_was_left_offsets_stay(tmp_path: Path) -> None:
-    in_file(tmp_path / "a.stdout", Room(100), b"one ").close()
-    spool = Spool(tmp_path / "a.stdout", Room(100))
-    spool.take_up()
-
-    spool.begin_at(6)
-
-    assert (spool.total, spool.start) == (4, 0)
-
-
-def test_what_nobody_knows_is_removed_and_other_files_are_not(tmp_path: Path) -> None:
-    for name in ("a.stdout", "b.stderr", "note.txt"):
-        (tmp_path / name).touch()
-
-    SpoolFolder(tmp_path, Room(1)).remove_others({"b"})
-
-    assert sorted(path.name for path in tmp_path.iterdir()) == ["b.stderr", "note.txt"]
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["j.7.stderr", "j.stdout", "n.txt"]

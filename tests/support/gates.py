@@ -1,7 +1,7 @@
 """A real gate with real jobs over a launcher that is a fake, or is not."""
 
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -14,6 +14,7 @@ from wand_hostagent.gate import Gate
 from wand_hostagent.jobs import Jobs
 from wand_hostagent.launcherlink import LauncherLink
 from wand_hostagent.policy.model import Policy, Rule, Verdict
+from wand_hostagent.positions import Positions
 from wand_proto.errors import BrokenPolicy
 
 ANYTHING = (
@@ -49,14 +50,23 @@ class House:
     rules: Rules = field(default_factory=Rules)
 
 
+@contextmanager
+def table_in(spool: Path, slots: int) -> Iterator[Positions]:
+    """A table of that many slots, in a folder that is made where it is missing."""
+    spool.mkdir(exist_ok=True)
+    with Positions.open(spool / "positions", slots) as positions:
+        yield positions
+
+
 @asynccontextmanager
-async def house(socket: Path, spool: Path, **parts: Any) -> AsyncIterator[House]:
-    """A gate over the launcher at `socket`; `parts` go to the jobs."""
+async def house(socket: Path, spool: Path, *, slots: int = 64, **parts: Any) -> AsyncIterator[House]:
+    """A gate over the launcher at `socket`; `slots` are for counting, `parts` go to the jobs."""
     async with LauncherLink.open(socket) as link:
-        native = NativeBackend(link)
-        async with Jobs.open(spool, native, **parts) as jobs:
-            files, rules = FakeFiles(), Rules()
-            yield House(Gate(rules, link, jobs, {"native": native}, files), jobs, link, files, rules)
+        with table_in(spool, slots) as positions:
+            native = NativeBackend(link, positions)
+            async with Jobs.open(spool, native, **parts) as jobs:
+                files, rules = FakeFiles(), Rules()
+                yield House(Gate(rules, link, jobs, {"native": native}, files), jobs, link, files, rules)
 
 
 @asynccontextmanager

@@ -11,6 +11,7 @@ from dataclasses import replace
 from wand_hostagent.backends.streams import PIPE_BYTES, Feed, Tap
 from wand_hostagent.launcherlink import LauncherLink
 from wand_hostagent.model import Event, Exited, Output, Reason, Started
+from wand_hostagent.positions import Position
 from wand_proto.errors import Broken, WandError
 
 SURVIVOR_SECONDS = 0.2  # how long output is awaited after the end, where something still holds a pipe
@@ -25,7 +26,7 @@ class Following:
         link: LauncherLink,
         started: Started,
         outputs: tuple[int, int],
-        offsets: tuple[int, int] = (0, 0),
+        positions: tuple[Position, Position],
     ) -> None:
         self.detached = False
         self._link = link
@@ -38,11 +39,12 @@ class Following:
         self._expired = False
         self._timers: list[asyncio.TimerHandle] = []
         self._feed: Feed | None = None
-        self._left = started.limits.output_bytes
         self._taps = (
-            Tap(outputs[0], "stdout", offsets[0], self._news.set),
-            Tap(outputs[1], "stderr", offsets[1], self._news.set),
+            Tap(outputs[0], "stdout", positions[0], self._news.set),
+            Tap(outputs[1], "stderr", positions[1], self._news.set),
         )
+        most = started.limits.output_bytes
+        self._left = None if most is None else most - sum(tap.offset for tap in self._taps)
 
     def feed(self, descriptor: int, stdin: bytes) -> None:
         """Write `stdin` as the job reads it, then close the descriptor."""

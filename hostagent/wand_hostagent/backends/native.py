@@ -13,6 +13,7 @@ from wand_hostagent.backends.streams import Pipes
 from wand_hostagent.launcherlink import LauncherLink
 from wand_hostagent.model import Event, Job, Started
 from wand_hostagent.policy.model import Permit
+from wand_hostagent.positions import Counts, Positions, uncounted
 from wand_hostagent.reports import FoundJob, RunRequest, StartedReport, who
 from wand_proto.errors import NotFound, TimedOut
 
@@ -20,12 +21,13 @@ SHELLS = ("/bin/bash", "/bin/sh")
 
 
 class NativeBackend(ExecutionBackend):
-    """Jobs on this host, in the launcher's box."""
+    """Jobs on this host, in the launcher's box; what is read of one that has positions is counted."""
 
     name = "native"
 
-    def __init__(self, link: LauncherLink) -> None:
+    def __init__(self, link: LauncherLink, positions: Positions) -> None:
         self.link = link
+        self.positions = positions
 
     async def run(self, permit: Permit) -> AsyncGenerator[Event, None]:
         """Start the permitted job and follow it; see `ExecutionBackend`."""
@@ -39,7 +41,9 @@ class NativeBackend(ExecutionBackend):
         profile = permit.profile or (await self.link.profiles()).default
         with Pipes(with_stdin=bool(job.stdin)) as pipes:
             report = await self._launch(request(permit, job, profile), pipes)
-            following = Following(self.link, started(permit, report, profile), pipes.take_outputs())
+            told = started(permit, report, profile)
+            positions = self.positions.of(job.id) or uncounted()
+            following = Following(self.link, told, pipes.take_outputs(), positions)
             following.detached = job.detached
             if job.stdin:
                 following.feed(pipes.take_stdin(), job.stdin)
@@ -52,14 +56,15 @@ class NativeBackend(ExecutionBackend):
             self.link.abandon(asked.job)
             raise
 
-    async def adopt(self, found: FoundJob, offsets: tuple[int, int]) -> AsyncGenerator[Event, None]:
+    async def adopt(self, found: FoundJob, offsets: Counts) -> AsyncGenerator[Event, None]:
         """Follow a job that an earlier host agent started, from where its output was left; it is detached.
 
         Raises:
             NotFound: the launcher no longer has it.
         """
         outputs = await self.link.adopt(found.job)
-        following = Following(self.link, _adopted(found), outputs, offsets)
+        positions = self.positions.of(found.job) or uncounted(offsets)
+        following = Following(self.link, _adopted(found), outputs, positions)
         following.detached = True
         async with aclosing(following.events()) as events:
             async for event in events:

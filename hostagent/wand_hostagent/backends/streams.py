@@ -3,10 +3,13 @@
 import asyncio
 import fcntl
 import os
+import sys
+import termios
 from collections.abc import Callable
 from contextlib import suppress
 from typing import Literal, Self
 
+from wand_hostagent.positions import Position
 from wand_proto.errors import Exhausted
 
 READ_BYTES = 64 * 1024  # the kernel's own size of a pipe (pipe(7))
@@ -22,11 +25,17 @@ class Tap:
     """
 
     def __init__(
-        self, descriptor: int, stream: Literal["stdout", "stderr"], offset: int, news: Callable[[], None]
+        self,
+        descriptor: int,
+        stream: Literal["stdout", "stderr"],
+        position: Position,
+        news: Callable[[], None],
     ) -> None:
         self.stream = stream
-        self.offset = offset  # of the first byte that nobody has taken yet
+        self.offset = position.taken_bytes  # of the first byte that nobody has taken yet
         self.ended = False
+        self._position = position
+        self._read_to = self.offset
         self._descriptor = descriptor
         self._news = news
         self._held: list[bytes] = []
@@ -57,20 +66,34 @@ class Tap:
     def _read(self) -> bool:
         """Read once; whether there may be more at once."""
         asked = min(self._read_bytes, WIDE_BYTES - self._held_bytes)
-        try:
-            part = os.read(self._descriptor, asked)
-        except BlockingIOError:
-            return False
-        except OSError:
-            part = b""
-        if not part:
+        part = self._read_counted(asked)
+        if part == b"":
             self.close()
+        if not part:
             return False
         self._held.append(part)
         self._held_bytes += len(part)
         if len(part) == self._read_bytes == READ_BYTES:
             self._widen()
         return len(part) == asked
+
+    def _read_counted(self, most_bytes: int) -> bytes | None:
+        """What is there, up to `most_bytes`; nothing at the end, and None where nothing is there yet.
+
+        It is counted before it is taken. Killed between the two, we tell of a loss that was none; the other
+        way round what comes next would pass for what is gone, and nobody would ever know.
+        """
+        there = min(unread(self._descriptor), most_bytes) or 1  # an end looks like nothing until it is read
+        self._position.taken_bytes = self._read_to + there
+        try:
+            part = os.read(self._descriptor, there)
+        except BlockingIOError:
+            part = None
+        except OSError:
+            part = b""
+        self._read_to += len(part or b"")
+        self._position.taken_bytes = self._read_to
+        return part
 
     def _widen(self) -> None:
         """A job that fills its pipe gets a larger one, as far as pipe-user-pages-soft lets us."""
@@ -99,6 +122,11 @@ class Tap:
             self._pause()
             self.ended = True
             os.close(self._descriptor)
+
+
+def unread(descriptor: int) -> int:
+    """How many bytes a pipe holds (FIONREAD, pipe(7)); as long as only we read it, they stay."""
+    return int.from_bytes(fcntl.ioctl(descriptor, termios.FIONREAD, bytes(4)), sys.byteorder)
 
 
 class Feed:

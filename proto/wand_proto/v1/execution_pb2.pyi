@@ -434,7 +434,7 @@ class ReadOutputReply(_message.Message):
     RUNNING_FIELD_NUMBER: _builtins.int
     data: _builtins.bytes
     offset: _builtins.int
-    """of data's first byte"""
+    """of data's first byte; what lies between the one asked for and this is lost"""
     total_bytes: _builtins.int
     """written so far"""
     running: _builtins.bool

@@ -78,7 +78,8 @@ class ExecutionServicer:
         raise NotImplementedError('Method not implemented!')
 
     def Attach(self, request, context):
-        """Follow a job that runs, or has ended, from the given offsets. Cancelling leaves the job alone.
+        """Follow a job that runs, or has ended, from the given offsets. Cancelling leaves the job alone. Output
+        that died with an earlier host agent is stepped over: where an offset jumps, what lies before is lost.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

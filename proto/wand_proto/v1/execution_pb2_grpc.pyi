@@ -36,7 +36,9 @@ class ExecutionStub:
     unless the job was detached.
     """
     Attach: _grpc.UnaryStreamMultiCallable[_execution_pb2.AttachRequest, _execution_pb2.Event]
-    """Follow a job that runs, or has ended, from the given offsets. Cancelling leaves the job alone."""
+    """Follow a job that runs, or has ended, from the given offsets. Cancelling leaves the job alone. Output
+    that died with an earlier host agent is stepped over: where an offset jumps, what lies before is lost.
+    """
     Signal: _grpc.UnaryUnaryMultiCallable[_execution_pb2.SignalRequest, _execution_pb2.SignalReply]
     """Send a signal to every process of a job."""
     Wait: _grpc.UnaryUnaryMultiCallable[_execution_pb2.WaitRequest, _execution_pb2.Exited]
@@ -54,7 +56,9 @@ class ExecutionAsyncStub(ExecutionStub):
     unless the job was detached.
     """
     Attach: _aio.UnaryStreamMultiCallable[_execution_pb2.AttachRequest, _execution_pb2.Event]  # type: ignore[assignment]
-    """Follow a job that runs, or has ended, from the given offsets. Cancelling leaves the job alone."""
+    """Follow a job that runs, or has ended, from the given offsets. Cancelling leaves the job alone. Output
+    that died with an earlier host agent is stepped over: where an offset jumps, what lies before is lost.
+    """
     Signal: _aio.UnaryUnaryMultiCallable[_execution_pb2.SignalRequest, _execution_pb2.SignalReply]  # type: ignore[assignment]
     """Send a signal to every process of a job."""
     Wait: _aio.UnaryUnaryMultiCallable[_execution_pb2.WaitRequest, _execution_pb2.Exited]  # type: ignore[assignment]
@@ -81,7 +85,9 @@ class ExecutionServicer(metaclass=_abc_1.ABCMeta):
         request: _execution_pb2.AttachRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_abc.Iterator[_execution_pb2.Event], _abc.AsyncIterator[_execution_pb2.Event]]:
-        """Follow a job that runs, or has ended, from the given offsets. Cancelling leaves the job alone."""
+        """Follow a job that runs, or has ended, from the given offsets. Cancelling leaves the job alone. Output
+        that died with an earlier host agent is stepped over: where an offset jumps, what lies before is lost.
+        """
 
     @_abc_1.abstractmethod
     def Signal(

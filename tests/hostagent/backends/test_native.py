@@ -15,14 +15,19 @@ from support.waiting import descriptors, is_alive, until
 from wand_hostagent.backends.native import NativeBackend, argv_of
 from wand_hostagent.backends.streams import PIPE_BYTES, WIDE_BYTES
 from wand_hostagent.model import Event, Exited, Job, Limits, Output, Reason, Started
+from wand_hostagent.positions import Positions, packed
 from wand_proto.errors import NotFound, Unavailable
+
+
+def positions() -> Positions:
+    return Positions(packed({}, free=8))
 
 
 @asynccontextmanager
 async def native() -> AsyncIterator[tuple[FakeLauncher, NativeBackend]]:
     before = descriptors()
     async with linked() as (launcher, link):
-        yield launcher, NativeBackend(link)
+        yield launcher, NativeBackend(link, positions())
         await link.record("still up", {})
         assert not launcher.jobs, "every job is forgotten in the end"
     assert descriptors() == before
@@ -216,7 +221,7 @@ async def test_the_clock_runs_on_while_nobody_reads() -> None:
 
 async def test_a_lost_launcher_ends_the_job_as_lost() -> None:
     async with linked() as (launcher, link), asyncio.timeout(10):
-        events = NativeBackend(link).run(permit(shell("echo out; sleep 60")))
+        events = NativeBackend(link, positions()).run(permit(shell("echo out; sleep 60")))
         seen = [await anext(events), await anext(events)]
         launcher.die()
         seen += [event async for event in events]
@@ -230,7 +235,7 @@ async def test_nothing_starts_while_the_launcher_is_away() -> None:
         launcher.die()
         await until(lambda: not link.is_up)
         with pytest.raises(Unavailable):
-            await all_of(NativeBackend(link), job("true"))
+            await all_of(NativeBackend(link, positions()), job("true"))
 
 
 def test_shell_text_is_one_word_for_a_shell_and_argv_is_left_alone() -> None:
