@@ -36,6 +36,8 @@ class CommandOutcome:
     stderr_bytes: int
     stdout_omitted: tuple[int, int] | None  # offsets [from, to) that `stdout` leaves out
     stderr_omitted: tuple[int, int] | None
+    stdout_lost_bytes: int = 0  # of those that are left out: nobody has them any more
+    stderr_lost_bytes: int = 0
     wall_seconds: float
     cpu_seconds: float
     peak_memory_bytes: int
@@ -44,7 +46,7 @@ class CommandOutcome:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OutputPart:
-    """A part of what a job wrote."""
+    """A part of what a job wrote; what lies between the offset asked for and this one is lost."""
 
     data: bytes
     offset: int

@@ -15,6 +15,8 @@ from support.places import short_folder
 from support.running import Running, descendants, embedded
 from support.visits import agent_pid, client_of, launcher_pid, marked, recorded, run, server_pid, text_of
 from support.waiting import is_alive, until
+from wand_hostagent import positions
+from wand_hostagent.backends.streams import WIDE_BYTES
 
 
 @pytest.fixture
@@ -44,9 +46,24 @@ async def begun(wand: Running, command: str, mark: str) -> "asyncio.Task[CallToo
     return calling
 
 
-def spooled(wand: Running) -> bytes:
-    """What lies in the host agent's spool."""
-    return b"".join(path.read_bytes() for path in (wand.state / "spool").iterdir() if path.is_file())
+@contextlib.contextmanager
+def standing_still(pid: int) -> Iterator[None]:
+    os.kill(pid, signal.SIGSTOP)
+    try:
+        yield
+    finally:
+        os.kill(pid, signal.SIGCONT)
+
+
+def counted(wand: Running) -> int:
+    """How much of what jobs write to stdout the host agent has read."""
+    table = (wand.state / "spool" / "positions").read_bytes()
+    return sum(stdout for _, _, (stdout, _) in positions.sealed(table))
+
+
+def spooled(wand: Running) -> int:
+    """How much of it lies in files."""
+    return sum(path.stat().st_size for path in (wand.state / "spool").glob("*.stdout"))
 
 
 async def ended(wand: Running, reason: str) -> None:
@@ -84,7 +101,6 @@ async def test_a_job_outlives_its_host_agent_and_its_client_hears_the_end(wand: 
     os.mkfifo(gate)
     command = f"sleep {mark} & read line < gate; echo $line; kill %1"
     calling = await begun(wand, command, mark)
-    await until(lambda: spooled(wand) == b"begun\n")  # from then on the host agent forgets nothing
     agent = agent_pid(wand)
 
     os.kill(agent, signal.SIGKILL)
@@ -95,8 +111,35 @@ async def test_a_job_outlives_its_host_agent_and_its_client_hears_the_end(wand: 
     result = await asyncio.wait_for(calling, 30)
     assert result.structured_content is not None
     assert result.structured_content["stdout"] == "begun\nafter\n"
+    assert result.structured_content["notes"] == []
     await ended(wand, "exited")
     assert not marked(mark)
+
+
+async def test_output_that_died_with_the_host_agent_is_told_of_and_the_rest_keeps_its_place(
+    wand: Running,
+) -> None:
+    """The server stands still, so the host agent dies with output that it can neither send nor keep."""
+    mark, gate = visits.mark(), wand.workspace / "gate"
+    os.mkfifo(gate)
+    command = f"sleep {mark} & read line < gate; head -c 5000000 /dev/zero | tr '\\0' x; kill %1"
+    calling = await begun(wand, command, mark)
+    agent = agent_pid(wand)
+    with standing_still(server_pid(wand)):
+        await asyncio.to_thread(gate.write_text, "go\n")
+        await until(lambda: counted(wand) - spooled(wand) == WIDE_BYTES)
+        os.kill(agent, signal.SIGKILL)
+        await until(lambda: not is_alive(agent))
+        kept, read = spooled(wand), counted(wand)
+
+    told = (await asyncio.wait_for(calling, 30)).structured_content
+    assert told is not None
+    part = await visits.use(wand, "read_file", path=f"wand://jobs/{told['job']}/stdout", offset=kept)
+
+    assert told["stdout_bytes"] == 5_000_006
+    assert told["notes"][0].startswith(f"stdout: {read - kept:,} bytes are lost")
+    assert part.structured_content["offset"] == read
+    assert part.structured_content["content"].startswith("xxx")
 
 
 async def test_cancelling_reaches_a_job_whose_host_agent_was_killed(wand: Running) -> None:

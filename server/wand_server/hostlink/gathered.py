@@ -1,11 +1,14 @@
 """The events of one job joined to its outcome, in bounded memory: of each stream the head and the tail."""
 
+import logging
 from dataclasses import dataclass
 
 from wand_proto.errors import Broken
 from wand_proto.v1 import execution_pb2
 from wand_server import ports
 from wand_server.hostlink import translate
+
+log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -17,33 +20,42 @@ class Kept:
 
 
 class Ends:
-    """The head and the tail of one stream."""
+    """The head and the tail of one stream; where something is lost, what came before it is the head."""
 
     def __init__(self, kept: Kept) -> None:
         self._kept = kept
         self._head = bytearray()
         self._tail = bytearray()
+        self._room = kept.head_bytes
         self.total_bytes = 0
+        self.lost_bytes = 0
 
     def add(self, data: bytes) -> None:
         """Take in what came next."""
         self.total_bytes += len(data)
-        room = self._kept.head_bytes - len(self._head)
-        self._head += data[:room]
-        rest = data[max(0, room) :]
+        head, rest = data[: self._room], data[self._room :]
+        self._head += head
+        self._room -= len(head)
         if not rest:
             return
         self._tail += rest[-self._kept.tail_bytes :] if self._kept.tail_bytes else b""
         del self._tail[: max(0, len(self._tail) - self._kept.tail_bytes)]
 
+    def lose(self, count: int) -> None:
+        """Note that the next `count` bytes will not come."""
+        self.total_bytes += count
+        self.lost_bytes += count
+        self._room = 0
+        self._tail.clear()
+
     def shown(self) -> bytes:
         """What is kept, the tail behind the head."""
         return bytes(self._head + self._tail)
 
-    def omitted(self, total_bytes: int) -> tuple[int, int] | None:
-        """The offsets that are left out of a stream that had so many bytes in all."""
-        missing = total_bytes - len(self._head) - len(self._tail)
-        return (len(self._head), len(self._head) + missing) if missing > 0 else None
+    def omitted(self) -> tuple[int, int] | None:
+        """The offsets that are left out of what is shown, lost or not."""
+        begin, end = len(self._head), self.total_bytes - len(self._tail)
+        return (begin, end) if begin < end else None
 
 
 class Gathered:
@@ -71,6 +83,8 @@ class Gathered:
                 self.job, self._directory = event.started.job, event.started.directory
             case "exited":
                 self._exited = event.exited
+                self._lose_until("stdout", event.exited.stdout_bytes)
+                self._lose_until("stderr", event.exited.stderr_bytes)
             case "output":
                 return self._take_output(event.output)
         return None
@@ -79,21 +93,23 @@ class Gathered:
         name = translate.STREAM_NAMES.get(output.stream)
         if name is None:
             raise Broken(f"the host agent sent a stream that is not known here: {output.stream}")
-        fresh = output.data[
-            max(0, self.offset(name) - output.offset) :
-        ]  # after a break, parts may come twice
+        self._lose_until(name, output.offset)
+        fresh = output.data[self.offset(name) - output.offset :]  # after a break, parts may come twice
         self._streams[name].add(fresh)
         return (name, fresh) if fresh else None
+
+    def _lose_until(self, name: ports.StreamName, offset: int) -> None:
+        """The stream goes on at `offset`: what lies before it and has not come is lost."""
+        missing = offset - self.offset(name)
+        if missing > 0:
+            self._streams[name].lose(missing)
+            log.warning("output lost", extra={"job": self.job, "stream": name, "bytes": missing})
 
     def outcome(self) -> ports.CommandOutcome:
         """How the job ended; only when it is over."""
         exited = self._exited
         assert exited is not None
         out, err = self._streams["stdout"], self._streams["stderr"]
-        out_bytes, err_bytes = (
-            max(exited.stdout_bytes, out.total_bytes),
-            max(exited.stderr_bytes, err.total_bytes),
-        )
         reason = translate.reason(exited.reason)
         return ports.CommandOutcome(
             job=exited.job or self.job,
@@ -102,10 +118,12 @@ class Gathered:
             signal=exited.signal or None,
             stdout=out.shown(),
             stderr=err.shown(),
-            stdout_bytes=out_bytes,
-            stderr_bytes=err_bytes,
-            stdout_omitted=out.omitted(out_bytes),
-            stderr_omitted=err.omitted(err_bytes),
+            stdout_bytes=out.total_bytes,
+            stderr_bytes=err.total_bytes,
+            stdout_omitted=out.omitted(),
+            stderr_omitted=err.omitted(),
+            stdout_lost_bytes=out.lost_bytes,
+            stderr_lost_bytes=err.lost_bytes,
             wall_seconds=exited.wall_seconds,
             cpu_seconds=exited.cpu_seconds,
             peak_memory_bytes=exited.peak_memory_bytes,

@@ -7,7 +7,7 @@ import time
 
 from grpc import aio
 
-from wand_proto.errors import Ambiguous, NotFound, Unavailable, WandError
+from wand_proto.errors import Ambiguous, Conflict, NotFound, Unavailable, WandError
 from wand_proto.v1 import execution_pb2
 from wand_server import ports
 from wand_server.hostlink import translate
@@ -106,6 +106,8 @@ class Running:
             except (Unavailable, Ambiguous, NotFound) as error:
                 if time.monotonic() > patience_until:
                     raise self._lost() from error
+            except Conflict as error:  # it no longer knows how far it had read
+                raise self._lost() from error
             if self._gathered.is_over:
                 return
             await asyncio.sleep(_AGAIN_SECONDS)

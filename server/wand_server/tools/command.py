@@ -137,6 +137,7 @@ def answer_from(outcome: CommandOutcome) -> CommandAnswer:
             data=outcome.stdout,
             total_bytes=outcome.stdout_bytes,
             omitted=outcome.stdout_omitted,
+            lost_bytes=outcome.stdout_lost_bytes,
         )
     )
     stderr = render.show_stream(
@@ -146,6 +147,7 @@ def answer_from(outcome: CommandOutcome) -> CommandAnswer:
             data=outcome.stderr,
             total_bytes=outcome.stderr_bytes,
             omitted=outcome.stderr_omitted,
+            lost_bytes=outcome.stderr_lost_bytes,
         )
     )
     happened = (_WHAT_HAPPENED[outcome.reason],) if outcome.reason in _WHAT_HAPPENED else ()

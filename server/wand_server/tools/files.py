@@ -121,8 +121,9 @@ class ReadFile(Tool):
         if self.first_line or self.max_lines:
             raise Invalid("what a job printed is read by bytes", hint="give offset", field="first_line")
         stream: StreamName = "stdout" if named[2] == "stdout" else "stderr"
-        part = await host.read_output(call, named[1], stream, (self.offset or 0, most))
-        return _output_answer(self.path, part)
+        offset = self.offset or 0
+        part = await host.read_output(call, named[1], stream, (offset, most))
+        return _output_answer(self.path, part, lost_bytes=part.offset - offset)
 
 
 def _file_answer(read: FileRead) -> ReadAnswer:
@@ -147,12 +148,15 @@ def _file_answer(read: FileRead) -> ReadAnswer:
     )
 
 
-def _output_answer(path: str, part: OutputPart) -> ReadAnswer:
+def _output_answer(path: str, part: OutputPart, *, lost_bytes: int) -> ReadAnswer:
     is_binary = render.is_binary(part.data)
     data = part.data[: render.BINARY_SHOWN] if is_binary else part.data
     more = part.offset + len(data) < part.total_bytes
-    data = render.whole_characters(data) if more and not is_binary else data
+    if more and not is_binary:
+        data = render.whole_characters(data) or data
     content, notes = _content(data, is_binary=is_binary)
+    if lost_bytes > 0:
+        notes = (f"before this {render.lost(lost_bytes)}", *notes)
     return ReadAnswer(
         path=path,
         content=render.plain(content),

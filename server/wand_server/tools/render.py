@@ -30,13 +30,22 @@ class Shown:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Stream:
-    """What is known of one stream of a job; `omitted` are the offsets that `data` leaves out."""
+    """What is known of one stream of a job; `omitted` are the offsets that `data` leaves out, lost or not."""
 
     name: StreamName
     job: str
     data: bytes
     total_bytes: int
     omitted: tuple[int, int] | None = None
+    lost_bytes: int = 0
+
+    def notes(self) -> tuple[str, ...]:
+        """What has to be said however it is shown."""
+        return (f"{self.name}: {lost(self.lost_bytes)}",) if self.lost_bytes else ()
+
+
+def lost(count: int) -> str:
+    return f"{count:,} bytes are lost: the host agent died, or had no room to keep them"
 
 
 def job_path(job: str, stream: StreamName) -> str:
@@ -57,20 +66,25 @@ def show_stream(stream: Stream) -> Shown:
     left_out = stream.total_bytes - len(head) - len(tail)
     if left_out > 0:
         parts += [_marker(stream, len(head), left_out), _readable(tail)]
-    notes = ("bytes that are not UTF-8 are shown as \\xNN",) if not _is_utf8(head, tail) else ()
-    return Shown(text="".join(parts), notes=tuple(f"{stream.name}: {note}" for note in notes))
+    notes = () if _is_utf8(head, tail) else (f"{stream.name}: bytes that are not UTF-8 are shown as \\xNN",)
+    return Shown(text="".join(parts), notes=(*stream.notes(), *notes))
 
 
 def _show_binary(stream: Stream) -> Shown:
     part = stream.data[:BINARY_SHOWN]
     more = f", the first {len(part):,} shown escaped" if len(part) < stream.total_bytes else ", shown escaped"
     note = f"{stream.name} is binary: {stream.total_bytes:,} bytes{more}; use a command such as xxd or base64"
-    return Shown(text=escaped(part), notes=(note,))
+    return Shown(text=escaped(part), notes=(*stream.notes(), note))
 
 
 def _marker(stream: Stream, offset: int, left_out: int) -> str:
+    if left_out == stream.lost_bytes:
+        return f"\n[... {left_out:,} bytes lost ...]\n"
     how = f'read_file path="{job_path(stream.job, stream.name)}" offset={offset}'
-    return f"\n[... {left_out:,} bytes left out; to read them: {how} ...]\n"
+    rest = (
+        f", {stream.lost_bytes:,} of them lost; to read the rest" if stream.lost_bytes else "; to read them"
+    )
+    return f"\n[... {left_out:,} bytes left out{rest}: {how} ...]\n"
 
 
 def _readable(data: bytes) -> str:

@@ -13,7 +13,7 @@ from support.host import call
 from support.places import short_folder
 from support.waiting import until
 from support.wirehost import Events, WireHost, address, exited, output, serving, started
-from wand_proto.errors import Ambiguous, Denied, NotFound, Unavailable
+from wand_proto.errors import Ambiguous, Conflict, Denied, NotFound, Unavailable
 from wand_proto.v1 import execution_pb2, files_pb2
 from wand_server import ports
 from wand_server.hostlink.channel import Link
@@ -191,6 +191,17 @@ async def test_a_job_that_nobody_knows_any_more_is_ambiguous(monkeypatch: pytest
             await client.run(call(), LS)
 
     assert "wand://jobs/j1/stdout" in caught.value.hint
+
+
+async def test_a_host_agent_that_lost_its_place_in_the_output_makes_it_ambiguous() -> None:
+    async def run(_: Any) -> Events:
+        host.error = Conflict("stdout has 0 bytes, fewer than 5")
+        yield started()
+        yield output(b"first")
+
+    async with linked(host := WireHost(run=run)) as (client, *_):
+        with pytest.raises(Ambiguous, match="how it went is not known"):
+            await client.run(call(), LS)
 
 
 async def test_cancelling_a_job_that_was_found_again_kills_it() -> None:

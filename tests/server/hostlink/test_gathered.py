@@ -1,5 +1,7 @@
 """Of each stream the head and the tail are kept, however much comes."""
 
+from typing import Any
+
 import pytest
 
 from support.wirehost import exited, output, started
@@ -28,7 +30,7 @@ def test_the_middle_is_left_out_and_counted(
     for part in parts:
         ends.add(part)
 
-    assert (ends.shown(), ends.omitted(ends.total_bytes)) == (shown, omitted)
+    assert (ends.shown(), ends.omitted()) == (shown, omitted)
 
 
 def test_events_join_to_an_outcome() -> None:
@@ -56,12 +58,29 @@ def test_parts_that_come_twice_count_once() -> None:
     assert gathered.offset("stdout") == 8
 
 
-def test_what_never_came_counts_as_left_out() -> None:
-    gathered = Gathered(Kept())
-    for event in (started(), output(b"abc"), exited(stdout_bytes=10)):
+@pytest.mark.parametrize(
+    ("events", "shown", "omitted", "lost"),
+    [
+        ((output(b"abc"), exited(stdout_bytes=10)), b"abc", (3, 10), 7),
+        ((output(b"abc", 4), exited(stdout_bytes=7)), b"abc", (0, 4), 4),
+        ((output(b"abc"), output(b"de", 5), exited(stdout_bytes=7)), b"abcde", (3, 5), 2),
+        ((output(b"a"), output(b"b", 2), output(b"c", 9), exited()), b"ac", (1, 9), 7),
+        ((output(b"a" * 9), output(b"b", 10), exited()), b"aaaaaab", (6, 10), 1),
+        ((output(b"a"), output(b"b" * 9, 3), exited()), b"abbb", (1, 9), 2),
+        ((output(b"a"), output(b"b", 3), output(b"bc", 3), exited()), b"abc", (1, 3), 2),
+    ],
+)
+def test_what_never_came_is_left_out_and_counted_as_lost(
+    events: tuple[Any, ...], shown: bytes, omitted: tuple[int, int], lost: int
+) -> None:
+    gathered = Gathered(Kept(head_bytes=6, tail_bytes=3))
+    for event in (started(), *events):
         gathered.take(event)
 
-    assert (gathered.outcome().stdout_bytes, gathered.outcome().stdout_omitted) == (10, (3, 10))
+    outcome = gathered.outcome()
+    assert (outcome.stdout, outcome.stdout_omitted, outcome.stdout_lost_bytes) == (shown, omitted, lost)
+    assert outcome.stdout_bytes == len(shown) + omitted[1] - omitted[0]
+    assert outcome.stderr_lost_bytes == 0
 
 
 def test_a_reason_that_nobody_knows_is_a_defect() -> None:

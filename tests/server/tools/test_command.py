@@ -14,6 +14,8 @@ from wand_server.tools.command import ExecuteCommand
 from wand_server.tools.live import Live
 from wand_server.tools.registry import Registry
 
+LOST = "stdout: 12 bytes are lost: the host agent died, or had no room to keep them"
+
 
 async def run(host: FakeHost, **arguments: Any) -> ToolResult:
     return await Registry(host).call("execute_command", arguments or {"command": "true"}, call())
@@ -75,6 +77,26 @@ async def test_what_is_left_out_is_marked_with_the_way_to_read_it() -> None:
         '[... 10,000 bytes left out; to read them: read_file path="wand://jobs/j1/stdout" offset=100 ...]'
     )
     assert f"{'a' * 100}\n{marker}\n{'z' * 50}" in text
+
+
+@pytest.mark.parametrize(
+    ("stdout", "total", "omitted", "marker"),
+    [
+        (b"before\nafter\n", 25, (7, 19), "before\n\n[... 12 bytes lost ...]\nafter\n"),
+        (b"after\n", 18, (0, 12), "\n[... 12 bytes lost ...]\nafter\n"),
+        (b"ab", 102, (1, 101), "a\n[... 100 bytes left out, 12 of them lost; to read the rest: read_file "),
+    ],
+)
+async def test_output_that_is_lost_is_said_to_be_lost(
+    stdout: bytes, total: int, omitted: tuple[int, int], marker: str
+) -> None:
+    told = outcome(stdout, stdout_bytes=total, stdout_omitted=omitted, stdout_lost_bytes=12)
+
+    result = await run(FakeHost(outcome=told))
+
+    assert result.structured["stdout"].startswith(marker)
+    assert result.structured["notes"] == [LOST]
+    assert "12 bytes are lost" in result.text
 
 
 async def test_two_full_streams_stay_within_the_ceiling_of_a_result() -> None:

@@ -101,6 +101,25 @@ async def test_the_output_of_a_job_that_runs_can_be_asked_for_again_at_its_end()
     assert (await use(host, "read_file", path="wand://jobs/j1/stdout")).structured["next_offset"] == 99
 
 
+@pytest.mark.parametrize(("asked", "note"), [(5, "before this 19 bytes are lost: the host agent"), (24, "")])
+async def test_output_that_is_lost_is_stepped_over_and_said_to_be_lost(asked: int, note: str) -> None:
+    host = FakeHost(part=ports.OutputPart(data=b"after", offset=24, total_bytes=29, running=False))
+
+    result = await use(host, "read_file", path="wand://jobs/j1/stdout", offset=asked)
+
+    assert (result.structured["offset"], result.structured["content"]) == (24, "after")
+    assert note in "".join(result.structured["notes"])
+    assert bool(note) == bool(result.structured["notes"])
+
+
+async def test_half_a_character_before_a_loss_is_not_asked_for_for_ever() -> None:
+    host = FakeHost(part=ports.OutputPart(data=b"\xe2\x82", offset=7, total_bytes=99, running=False))
+
+    assert (await use(host, "read_file", path="wand://jobs/j1/stdout", offset=7)).structured[
+        "next_offset"
+    ] == 9
+
+
 async def test_the_output_of_a_job_is_not_read_by_lines() -> None:
     result = await use(FakeHost(), "read_file", path="wand://jobs/j1/stdout", first_line=2)
 
