@@ -8,6 +8,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable
+from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
@@ -26,6 +27,7 @@ from support.launcher_client import (
 )
 from support.no_namespaces import WITHOUT, can_refuse
 from support.places import short_folder
+from support.users import user_alone
 
 # What systemd does for a socket unit: the socket becomes descriptor 3, and the program is told whose it is.
 HAND_OVER = """
@@ -204,8 +206,10 @@ def test_a_profile_with_a_user_runs_as_that_user_without_a_capability() -> None:
 
 
 def test_the_number_of_processes_is_limited_where_they_can_be_counted() -> None:
-    alone = 'run_as = "nobody"' if can_be_others() else ""
-    with launched(alone) as launcher, launcher.client() as client:
+    with ExitStack() as stack:
+        alone = f'run_as = "{stack.enter_context(user_alone())}"' if can_be_others() else ""
+        launcher = stack.enter_context(launched(alone))
+        client = stack.enter_context(launcher.client())
         told = {one["name"]: one["detail"] for one in client.ask("profiles")["guarantees"]}
         if not alone and "Processes: for each job" not in told["resource ceilings"]:
             pytest.skip("processes are not counted here: neither another user nor a user namespace")
