@@ -5,23 +5,21 @@ job is told that it is lost, and the link is made anew, again and again, with gr
 """
 
 import asyncio
-import itertools
 import logging
 import random
 import signal
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Self
 
 from wand_hostagent import reports
+from wand_hostagent.answers import HINT, Answer, Answers
 from wand_hostagent.launcher import protocol
 from wand_hostagent.model import Exited, Reason
 from wand_hostagent.reports import FoundJob, ProfilesReport, RunRequest, StartedReport
 from wand_hostagent.seqpacket import Connection, close_all, connect
-from wand_proto import errors
-from wand_proto.errors import Ambiguous, Broken, Invalid, TimedOut, Unavailable, WandError
+from wand_proto.errors import Broken, Invalid, TimedOut, Unavailable, WandError
 
 log = logging.getLogger(__name__)
 
@@ -30,13 +28,6 @@ CLOSE_SECONDS = 3.0
 FIRST_PAUSE_SECONDS = 0.05
 LAST_PAUSE_SECONDS = 2.0
 STARTS = frozenset({"run", "worker"})  # sent and not answered, it cannot be known what they did
-_HINT = "systemctl status wand-launcher says why it does not run"
-
-
-@dataclass(frozen=True, slots=True)
-class _Answer:
-    message: Mapping[str, Any]
-    descriptors: list[int]
 
 
 class LauncherLink:
@@ -48,8 +39,7 @@ class LauncherLink:
         self._connection: Connection | None = None
         self._connections = 0
         self._up, self._down = asyncio.Event(), asyncio.Event()
-        self._numbers = itertools.count(1)
-        self._waiting: dict[int, tuple[asyncio.Future[_Answer], type[WandError]]] = {}
+        self._answers = Answers()
         self._abandoned: set[asyncio.Task[None]] = set()
         self._endings: dict[str, asyncio.Future[Exited]] = {}
 
@@ -106,16 +96,13 @@ class LauncherLink:
         return True
 
     def _lost(self) -> None:
-        log.warning("launcher lost", extra={"requests": len(self._waiting), "jobs": len(self._endings)})
+        log.warning("launcher lost", extra={"requests": len(self._answers), "jobs": len(self._endings)})
         self._let_go()
 
     def _let_go(self) -> None:
         self._connection = None
-        waiting, self._waiting = self._waiting, {}
+        self._answers.give_up()
         endings, self._endings = self._endings, {}
-        for answer, broke in waiting.values():
-            if not answer.done():
-                answer.set_exception(broke("the link to the launcher broke", hint=_HINT))
         for job, ending in endings.items():
             if not ending.done():
                 ending.set_result(Exited(job=job, reason=Reason.LOST))
@@ -140,7 +127,7 @@ class LauncherLink:
             close_all(descriptors)
             log.error("launcher's message unreadable", extra={"error": str(error)})  # noqa: TRY400 - one line says it
             return None
-        self._answered(message, descriptors)
+        self._answers.give(message, descriptors)
         return None
 
     def _ended(self, exited: Exited) -> None:
@@ -148,22 +135,9 @@ class LauncherLink:
         if not ending.done():
             ending.set_result(exited)
 
-    def _answered(self, message: Mapping[str, Any], descriptors: list[int]) -> None:
-        answer, _ = self._waiting.pop(message.get("re", -1), (None, None))
-        if answer is None or answer.done():
-            close_all(descriptors)  # whoever asked has gone
-        elif message.get("say") == "failed":
-            close_all(descriptors)
-            text = {name: str(message.get(name) or "") for name in ("kind", "message", "hint", "field")}
-            answer.set_exception(
-                errors.named(text["kind"], text["message"], hint=text["hint"], field=text["field"])
-            )
-        else:
-            answer.set_result(_Answer(message, descriptors))
-
     # -- what goes out ------------------------------------------------------------------------------------
 
-    async def _ask(self, do: str, descriptors: Sequence[int] = (), **fields: Any) -> _Answer:
+    async def _ask(self, do: str, descriptors: Sequence[int] = (), **fields: Any) -> Answer:
         """Send one request and wait for its answer.
 
         Raises:
@@ -171,37 +145,26 @@ class LauncherLink:
             TimedOut: the launcher did not answer in time.
             Invalid: the request is larger than the socket carries.
         """
-        number = next(self._numbers)
-        answer: asyncio.Future[_Answer] = asyncio.get_running_loop().create_future()
-        taken = False
         try:
-            async with asyncio.timeout(self._answer_seconds):
-                await self._send({"do": do, "re": number, **fields}, descriptors, answer)
-                got = await answer
-            taken = True
+            with self._answers.expected() as (number, answer):
+                async with asyncio.timeout(self._answer_seconds):
+                    await self._send({"do": do, "re": number, **fields}, descriptors)
+                    return await answer
         except TimeoutError:
             raise TimedOut(f"the launcher did not answer {do} within {self._answer_seconds:g} s") from None
-        finally:
-            self._waiting.pop(number, None)
-            if not taken:
-                _drop(answer)
-        return got
 
-    async def _send(
-        self, message: Mapping[str, Any], descriptors: Sequence[int], answer: "asyncio.Future[_Answer]"
-    ) -> None:
+    async def _send(self, message: Mapping[str, Any], descriptors: Sequence[int]) -> None:
         if self._connection is None:
-            raise Unavailable("the launcher cannot be reached", hint=_HINT)
-        self._waiting[message["re"]] = answer, Unavailable
+            raise Unavailable("the launcher cannot be reached", hint=HINT)
         try:
             queued = self._connection.send(protocol.encode(message), descriptors)
         except (protocol.Unreadable, OSError) as error:
             hint = "pass large text on stdin or in a file"
             raise Invalid("is too large together with the environment", hint=hint, field="argv") from error
         if queued is not None and not await queued:
-            raise Unavailable("the link to the launcher broke", hint=_HINT)
-        if message["do"] in STARTS and message["re"] in self._waiting:
-            self._waiting[message["re"]] = answer, Ambiguous
+            raise Unavailable("the link to the launcher broke", hint=HINT)
+        if message["do"] in STARTS:
+            self._answers.note_sent(message["re"])
 
     # -- what there is to ask -----------------------------------------------------------------------------
 
@@ -301,14 +264,10 @@ class LauncherLink:
         """Forget, without waiting for the answer."""
         self._endings.pop(job, None)
         if self._connection is not None:
-            self._connection.send(protocol.encode({"do": "forget", "re": next(self._numbers), "job": job}))
+            self._connection.send(
+                protocol.encode({"do": "forget", "re": self._answers.next_number(), "job": job})
+            )
 
     async def profiles(self) -> ProfilesReport:
         """The profiles as the launcher has read them, and what this machine guarantees."""
         return reports.read_profiles((await self._ask("profiles")).message)
-
-
-def _drop(answer: "asyncio.Future[_Answer]") -> None:
-    """Give up an answer that nobody takes: its descriptors are closed, now or when it comes."""
-    if not answer.cancel() and not answer.cancelled() and answer.exception() is None:
-        close_all(answer.result().descriptors)
