@@ -32,6 +32,7 @@ _OPTIONS: tuple[tuple[str, int | str], ...] = (
     ("grpc.max_metadata_size", _METADATA_BYTES),
     ("grpc.keepalive_time_ms", 15_000),
     ("grpc.keepalive_timeout_ms", 10_000),
+    ("grpc.http2.ping_timeout_ms", 10_000),  # a minute otherwise, and it is this one that counts
     ("grpc.keepalive_permit_without_calls", 1),
     ("grpc.http2.max_pings_without_data", 0),
     ("grpc.initial_reconnect_backoff_ms", 100),
@@ -106,7 +107,7 @@ class Link:
     @property
     def why_down(self) -> str:
         """Why the host agent does not answer; empty while it does."""
-        return "" if self.is_up else self._why or f"not connected to {self._address} yet"
+        return "" if self.is_up else self._why or f"no connection to {self._address}"
 
     @contextlib.asynccontextmanager
     async def connection(self) -> AsyncIterator[Connection]:

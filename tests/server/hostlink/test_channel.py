@@ -2,6 +2,8 @@
 
 import asyncio
 import logging
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +18,7 @@ from wand_hostagent import pki
 from wand_proto.errors import NotFound, Unavailable
 from wand_proto.tls import Identity
 from wand_server import ports
+from wand_server.hostlink import channel
 from wand_server.hostlink.channel import Link
 from wand_server.hostlink.client import HostClient
 
@@ -106,6 +109,60 @@ async def test_renewed_certificates_make_a_new_channel_and_calls_on_the_old_one_
             assert (await client.info(call())).hostname == "box"
             may_end.set()
             assert (await running).exit_code == 0
+
+
+@asynccontextmanager
+async def muffled(folder: Path) -> AsyncIterator[tuple[str, asyncio.Event]]:
+    """The way to the host agent in `folder`; until the event is set, nothing passes and nothing breaks."""
+    flowing, path, joined = asyncio.Event(), folder / "way.sock", set[asyncio.Task[None]]()
+    flowing.set()
+
+    async def pass_on(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        while data := await reader.read(65536):
+            await flowing.wait()
+            writer.write(data)
+        writer.close()
+
+    async def join(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        from_there, there = await asyncio.open_unix_connection(folder / "agent.sock")
+        try:
+            await asyncio.gather(pass_on(reader, there), pass_on(from_there, writer))
+        except OSError:
+            return
+        finally:
+            for each in (writer, there):
+                each.transport.abort()
+
+    def welcome(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        joined.add(asyncio.create_task(join(reader, writer)))
+
+    async with await asyncio.start_unix_server(welcome, path):
+        yield f"unix:{path}", flowing
+        for task in joined:
+            task.cancel()
+        await asyncio.gather(*joined, return_exceptions=True)
+
+
+async def test_a_host_agent_that_falls_silent_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
+    quick = {name: most // 20 for name, most in channel._OPTIONS if name.endswith("_ms")}  # type: ignore[operator]  # times are numbers
+    monkeypatch.setattr(channel, "_OPTIONS", tuple({**dict(channel._OPTIONS), **quick}.items()))
+    with short_folder() as folder:
+        async with (
+            serving(WireHost(), folder) as identity,
+            muffled(folder) as (way, flowing),
+            Link(way, identity, patience_seconds=0.1) as link,
+        ):
+            client = HostClient(link=link)
+            await until(lambda: link.is_up)
+            await client.info(call())
+            flowing.clear()
+
+            with pytest.raises(Unavailable):
+                await asyncio.wait_for(client.info(call()), 8)
+
+            flowing.set()
+            await until(lambda: link.is_up)
+            await client.info(call())
 
 
 async def test_closing_leaves_no_task_behind() -> None:
