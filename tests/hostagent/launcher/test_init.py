@@ -16,17 +16,20 @@ sys.path.insert(0, sys.argv[1])
 from wand_hostagent.launcher import init, users
 from wand_hostagent.launcher.box import Box
 from wand_hostagent.launcher.steps import Command, Table
+from wand_hostagent.launcher.walls import Walls
 
 ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
 here = os.open("/", os.O_PATH)
 streams = tuple(map(os.dup, (0, 1, 2)))
+walls = Walls(tree=None, ruleset=None)
 table = Table(Command(
     program=b"/bin/sh", argv=[b"sh", b"-c", *map(os.fsencode, sys.argv[2:])], environment=[], streams=streams,
-    directory=here, rlimits={}, user=users.own(), drop_capabilities=False, umask=0o022,
+    directory=here, directory_path=b"/", rlimits={}, user=users.own(), drop_capabilities=False, umask=0o022,
+    walls=walls,
 ))
 box = Box(flags=0, fresh_proc=False, uid=os.geteuid(), gid=os.getegid())
 if os.fork() == 0:
-    init.live(init.Orders(box, table, theirs.fileno(), (*streams, here)))
+    init.live(init.Orders(box, walls, table, theirs.fileno(), (*streams, here)))
 theirs.close()
 sys.stdin.read()
 """
