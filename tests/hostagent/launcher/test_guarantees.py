@@ -13,7 +13,7 @@ ROOT = Box(
     flags=0x20020000, fresh_proc=True, uid=0, gid=0, own_tree=True, spaces=True, landlock=7, filters=True
 )
 PROFILE = Profile(name="p", workspace="/srv/work", user=users.own())
-NOTHING = {
+NOTHING: dict[str, Any] = {
     "flags": 0, "fresh_proc": False, "own_tree": False, "spaces": False, "landlock": 0, "filters": False,
 }  # fmt: skip
 
