@@ -9,11 +9,12 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
-from wand_hostagent.launcher import init, tree
+from wand_hostagent.launcher import init, tree, vfork
 from wand_hostagent.launcher.box import Box
 from wand_hostagent.launcher.loop import READ, Loop
+from wand_hostagent.launcher.nursery import Infant, Nursery, Unmade
 from wand_hostagent.launcher.refusal import Refused, kind_of, reason_of
-from wand_hostagent.launcher.steps import Table
+from wand_hostagent.launcher.steps import Command, Table
 from wand_hostagent.launcher.walls import Walls
 
 # A reason that somebody gave for ending a job; what the command itself did then is beside the point.
@@ -25,7 +26,9 @@ class Plan:
     """A job that has been checked and recorded, and may be started."""
 
     job: str
+    command: Command
     table: Table
+    orders: bytes  # the table for an init of the nursery; empty where it needs one of init.py
     walls: Walls
     uses: tuple[int, ...]  # the descriptors in the table: streams and directory
     kept: tuple[int, ...]  # read ends of the job's output, kept for a later host agent
@@ -45,6 +48,7 @@ class Child:
     since: float  # wall clock
     began: float  # monotonic clock
     deadline: int | None = None
+    infant: Infant | None = None  # its init, where that is one of the nursery
     started: bool = False
     reason: str = ""
     status: int | None = None
@@ -79,6 +83,7 @@ class Children:
     loop: Loop
     box: Box
     outcomes: Outcomes
+    nursery: Nursery | None = None
     running: dict[str, Child] = field(default_factory=dict)
 
     def start(self, plan: Plan) -> Child:
@@ -87,13 +92,17 @@ class Children:
         Raises:
             Refused: not even the init could be made.
         """
+        if plan.orders and self.nursery is not None:
+            with suppress(Unmade):
+                return self._order(plan, self.nursery)
         try:
             ours, theirs, pid, pidfd = self._init(plan.walls.network)
         except OSError as error:
             number = error.errno or 0
             raise Refused(kind_of(number), f"no process can be made: {reason_of(number)}") from error
         if pid == 0:
-            init.live(init.Orders(self.box, plan.walls, plan.table, theirs.fileno(), plan.uses))
+            table = Table(plan.command) if plan.orders else plan.table  # orders have numbers of their own
+            init.live(init.Orders(self.box, plan.walls, table, theirs.fileno(), plan.uses))
         theirs.close()
         return self._watch(Child(plan, pid, pidfd, ours, time.time(), time.monotonic()))
 
@@ -106,6 +115,24 @@ class Children:
             ours.close()
             theirs.close()
             raise
+
+    def _order(self, plan: Plan, nursery: Nursery) -> Child:
+        """Give a job to an init that waits.
+
+        Raises:
+            Unmade: there is none and none can be made, or it does not take its orders.
+        """
+        infant = nursery.take(plan.walls)
+        try:
+            socket.send_fds(infant.control, [plan.orders], plan.uses[:3])
+        except OSError as error:
+            infant.end()
+            raise Unmade(str(error)) from error
+        if plan.facts["kind"] == "run":
+            nursery.stock(plan.walls)
+        child = Child(plan, infant.pid, infant.pidfd, infant.control, time.time(), time.monotonic())
+        child.infant = infant
+        return self._watch(child)
 
     def signal(self, job: str, number: int, reason: str) -> None:
         """Send a signal to all processes of a job; SIGKILL ends the job and `reason` says why.
@@ -179,7 +206,10 @@ class Children:
             if not message:
                 self.loop.ignore(child.control.fileno())
                 return
-            self._hear(child, message[init.MESSAGE.size :], *init.MESSAGE.unpack_from(message))
+            if child.infant is not None:
+                self._hear_numbers(child, *vfork.MESSAGE.unpack(message))
+            else:
+                self._hear(child, message[init.MESSAGE.size :], *init.MESSAGE.unpack_from(message))
 
     def _hear(self, child: Child, text: bytes, letter: bytes, first: int, second: int) -> None:
         if letter == b"S":
@@ -193,16 +223,35 @@ class Children:
             message = f"the job could not be confined: {text.decode(errors='replace')}: {reason_of(second)}"
             child.failure = Refused("Broken", message)
 
+    def _hear_numbers(self, child: Child, letter: bytes, *numbers: int) -> None:
+        """The same of an init of the nursery; when it says the end, no other process of the job is left."""
+        first, second, microseconds, kibibytes = numbers
+        if letter == b"N":
+            child.failure = Refused(kind_of(second), f"no process can be made: {reason_of(second)}")
+        else:
+            self._hear(child, b"", letter, first, second)
+        if letter == b"E":
+            self._leave(child)
+            self._report(child, _ending(child, first, microseconds / 1e6, kibibytes))
+
+    def _leave(self, child: Child) -> None:
+        """The job is over; its init may still be ending."""
+        self.loop.cancel(child.deadline)
+        del self.running[child.plan.job]
+
     def _finish(self, child: Child) -> None:
         """The init is dead, and in a box that holds the tree all processes of the job with it."""
         self._listen(child)
-        self.loop.cancel(child.deadline)
         self.loop.ignore(child.control.fileno())
         self.loop.ignore(child.pidfd)
         _, status, usage = os.wait4(child.pid, 0)
         child.control.close()
         os.close(child.pidfd)
-        del self.running[child.plan.job]
+        if child.infant is not None and self.nursery is not None:
+            self.nursery.leave(child.infant)
+        if self.running.get(child.plan.job) is not child:
+            return  # it was over before
+        self._leave(child)
         if not self.box.holds_tree:
             self.reap_strays()
         self._report(child, _ending(child, status, usage.ru_utime + usage.ru_stime, usage.ru_maxrss))

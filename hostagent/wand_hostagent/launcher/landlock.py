@@ -8,14 +8,17 @@ import ctypes
 import os
 import stat
 import struct
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 
 from wand_hostagent.launcher import syscalls
 from wand_hostagent.launcher.closure import Needed
 from wand_hostagent.launcher.sight import SHARED_MEMORY, SYSTEM, Item, Kind
+from wand_hostagent.launcher.step import Memory, Step, step
 
 _VERSION = 1  # LANDLOCK_CREATE_RULESET_VERSION
+_AT_HERE = -100  # AT_FDCWD
 _BENEATH = 1  # LANDLOCK_RULE_PATH_BENEATH
 _EXECUTE, _WRITE_FILE, _READ_FILE, _READ_DIR = 1, 1 << 1, 1 << 2, 1 << 3
 _MAKE_CHAR, _MAKE_BLOCK = 1 << 6, 1 << 11
@@ -99,22 +102,45 @@ def _common(items: Sequence[Item], *, executable: bool) -> list[Rule]:
     return fixed + [Rule(path, written) for path in dict.fromkeys((SHARED_MEMORY, *places))]
 
 
+def attributes(ruleset: Ruleset, found: int) -> bytes:
+    """What a ruleset says of itself: struct landlock_ruleset_attr, as much as that version knows."""
+    tcp, scopes = _TCP if ruleset.deny_tcp and found >= 4 else 0, _SCOPES if found >= 6 else 0
+    return struct.pack("=QQQ", _known(found), tcp, scopes)[: 24 if found >= 6 else 16 if found >= 4 else 8]
+
+
 def build(ruleset: Ruleset, found: int) -> int:
     """The descriptor of a ruleset for the version that was found.
 
     Raises:
         OSError: what the kernel answered.
     """
-    handled = _known(found)
-    attributes = struct.pack(
-        "=QQQ", handled, _TCP if ruleset.deny_tcp and found >= 4 else 0, _SCOPES if found >= 6 else 0
-    )
-    size = 24 if found >= 6 else 16 if found >= 4 else 8
-    memory = ctypes.create_string_buffer(attributes, len(attributes))
-    descriptor = syscalls.call("landlock_create_ruleset", ctypes.addressof(memory), size, 0)
+    packed = attributes(ruleset, found)
+    memory = ctypes.create_string_buffer(packed, len(packed))
+    descriptor = syscalls.call("landlock_create_ruleset", ctypes.addressof(memory), len(packed), 0)
     for rule in ruleset.rules:
-        _add(descriptor, rule, handled)
+        _add(descriptor, rule, _known(found))
     return descriptor
+
+
+def fitting(ruleset: Ruleset, found: int) -> Iterator[Rule]:
+    """The rules for what is there in the present tree, with the rights that it can have."""
+    for rule in ruleset.rules:
+        with suppress(FileNotFoundError):
+            kind = os.stat(rule.path).st_mode  # noqa: PTH116 - text
+            rights = rule.rights & _known(found) & (-1 if stat.S_ISDIR(kind) else _FOR_FILES)
+            if rights:
+                yield Rule(rule.path, rights)
+
+
+def table(rules: Sequence[Rule], attributed: bytes, memory: Memory, free: int) -> Iterator[Step]:
+    """The calls that make a ruleset; `free` is the lowest free descriptor, and becomes the ruleset's."""
+    yield step("landlock_create_ruleset", memory.block(attributed), len(attributed), 0, shown="ruleset")
+    for rule in rules:
+        path, rule_packed = memory.text(os.fsencode(rule.path)), struct.pack("=Qi", rule.rights, free + 1)
+        yield step("openat", _AT_HERE, path, os.O_PATH | os.O_CLOEXEC, 0, shown=rule.path)
+        arguments = (free, _BENEATH, memory.block(rule_packed), 0)
+        yield step("landlock_add_rule", *arguments, shown=f"ruleset, {rule.path} {rule.rights:#06x}")
+        yield step("close", free + 1, shown=rule.path)
 
 
 def _known(found: int) -> int:

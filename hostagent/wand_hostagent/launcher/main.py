@@ -9,11 +9,12 @@ from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
 
-from wand_hostagent.launcher import box, guarantees, listener, log, options, profile, syscalls
+from wand_hostagent.launcher import box, guarantees, listener, log, options, profile, syscalls, vfork
 from wand_hostagent.launcher.children import Children
 from wand_hostagent.launcher.journal import Journal
 from wand_hostagent.launcher.ledger import Entry, Ledger
 from wand_hostagent.launcher.loop import READ, Loop
+from wand_hostagent.launcher.nursery import Nursery
 from wand_hostagent.launcher.peers import Peers
 from wand_hostagent.launcher.planning import Planner
 from wand_hostagent.launcher.refusal import Refused
@@ -40,11 +41,19 @@ class Launcher:
         allowed = {0, os.geteuid()} | ({told.peer_uid} if told.peer_uid is not None else set())
         self._peers = Peers(self._loop, listener.open_socket(told), allowed)
         reports = Reports(self._peers, self._journal)
-        self._children = Children(self._loop, self._box, reports)
-        planner = Planner(self._box, (told.ledger, told.profiles, told.socket))
+        nursery = self._nursery()
+        self._children = Children(self._loop, self._box, reports, nursery)
+        covered = (told.ledger, told.profiles, told.socket)
+        planner = Planner(self._box, covered, fast=nursery is not None)
         self._service = Service(self._house, self._peers, self._children, planner, reports)
         self._peers.joined = reports.joined
         self._peers.received = self._service.receive
+
+    def _nursery(self) -> Nursery | None:
+        """Where inits are made in advance, if this processor and this box have them."""
+        whole = not self._told.fork and self._box.own_tree and self._box.fresh_proc and self._box.spaces
+        machine = vfork.find() if whole and not self._box.has_own_users else None
+        return Nursery(self._loop, self._box, machine) if machine else None
 
     def _load(self) -> profile.Shelf:
         """The profiles as they are now, and of those that cannot be used, why."""

@@ -44,7 +44,8 @@ class Tree:
     """The table for one list of places; `executable` says whether what a job has written may be run."""
 
     def __init__(self, items: Sequence[Item], *, executable: bool, fresh_proc: bool) -> None:
-        self._memory = Memory()
+        self.memory = Memory()
+        self._own: list[Step] = []
         self._items = {item.path: item for item in items}
         self._made: set[str] = {"/"}  # folders that this table has made itself
         self._pinned: set[str] = set()
@@ -62,6 +63,24 @@ class Tree:
             if item.kind is Kind.COVER and item.is_folder:
                 yield self._set(item.path, MS_RDONLY | _SECURE | MS_NOEXEC)
         yield from self._end()
+
+    # -- for a job that gets a copy of the tree ----------------------------------------------------------
+
+    @property
+    def own(self) -> tuple[Step, ...] | None:
+        """What each job must mount again in its copy of the tree; None where that would hide other places."""
+        hidden = (above(self._items, path) for path in self._items)
+        return None if any(place and place.kind is Kind.EMPTY for place in hidden) else tuple(self._own)
+
+    @property
+    def sources(self) -> tuple[tuple[str, bool], ...]:
+        """What of this machine the tree holds on to: paths, and whether each is a folder."""
+        held = (item for item in self._items.values() if item.kind in {Kind.READ, Kind.WRITE})
+        return tuple((item.source, item.is_folder) for item in held)
+
+    def _each(self, one: Step) -> Step:
+        self._own.append(one)
+        return one
 
     # -- the root ----------------------------------------------------------------------------------------
 
@@ -84,7 +103,7 @@ class Tree:
         yield self._mkdir("/proc")
         flags = MS_RDONLY | _SECURE | MS_NOEXEC
         if self._fresh_proc:
-            yield self._mount("proc", "/proc", flags, "hidepid=2")
+            yield self._each(self._mount("proc", "/proc", flags, "hidepid=2"))
         else:
             yield from self._bind(f"{_OLD}/proc", "/proc", flags)
 
@@ -101,7 +120,7 @@ class Tree:
         yield self._mkdir("/dev/pts")
         yield self._set("/dev", MS_RDONLY | MS_NOSUID | MS_NOEXEC, recursive=True)
         options = "newinstance,ptmxmode=0666,mode=0600"
-        yield self._mount("devpts", "/dev/pts", MS_NOSUID | MS_NOEXEC, options)
+        yield self._each(self._mount("devpts", "/dev/pts", MS_NOSUID | MS_NOEXEC, options))
         self._made |= {"/proc", "/dev", SHARED_MEMORY}
 
     # -- one place ---------------------------------------------------------------------------------------
@@ -135,7 +154,7 @@ class Tree:
         elif item.kind is Kind.WRITE:
             yield from self._bind(source, item.path, self._written)
         elif item.kind is Kind.EMPTY:
-            yield self._mount("tmpfs", item.path, self._written, item.source)
+            yield self._each(self._mount("tmpfs", item.path, self._written, item.source))
         elif item.is_folder:
             yield self._mount("tmpfs", item.path, _SECURE | MS_NOEXEC, "size=64k,mode=0755")
         else:
@@ -162,7 +181,7 @@ class Tree:
     # -- single calls ------------------------------------------------------------------------------------
 
     def _path(self, path: str) -> int:
-        return self._memory.text(os.fsencode(path))
+        return self.memory.text(os.fsencode(path))
 
     def _mkdir(self, path: str, mode: int = 0o755) -> Step:
         return step("mkdirat", _AT_HERE, self._path(path), mode, shown=f"{path}, {mode:#o}")
@@ -192,7 +211,7 @@ class Tree:
 
     def _set(self, path: str, flags: int, *, recursive: bool = False) -> Step:
         """Add attributes to a mount, or to all in a tree; MOUNT_ATTR_* have the numbers of MS_*."""
-        wanted = self._memory.block(struct.pack("=QQQQ", flags, 0, 0, 0))
+        wanted = self.memory.block(struct.pack("=QQQQ", flags, 0, 0, 0))
         deep = _RECURSIVE if recursive else 0
         told = f"{path}, {'AT_RECURSIVE, ' if recursive else ''}{_said(flags)}"
         return step("mount_setattr", _AT_HERE, self._path(path), deep, wanted, 32, shown=told)

@@ -3,8 +3,10 @@
 import fcntl
 import socket
 import struct
+from collections.abc import Iterator
 
 from wand_hostagent.launcher import syscalls
+from wand_hostagent.launcher.step import Memory, Step, step
 
 ALWAYS = syscalls.CLONE_NEWIPC | syscalls.CLONE_NEWUTS
 NETWORKS = ("none", "loopback", "host")
@@ -23,3 +25,14 @@ def raise_loopback() -> None:
         asked = struct.pack("16sh14x", b"lo", 0)
         _, found = struct.unpack("16sh14x", fcntl.ioctl(control, _SIOCGIFFLAGS, asked))
         fcntl.ioctl(control, _SIOCSIFFLAGS, struct.pack("16sh14x", b"lo", found | _IFF_UP))
+
+
+def table(network: str, memory: Memory, free: int) -> Iterator[Step]:
+    """The calls that bring `lo` up in a new namespace; `free` is the lowest free descriptor."""
+    if network != "loopback":
+        return
+    family, kind = socket.AF_INET, socket.SOCK_DGRAM | socket.SOCK_CLOEXEC
+    wanted = memory.block(struct.pack("16sh22x", b"lo", _IFF_UP))
+    yield step("socket", family, kind, 0, shown="AF_INET, SOCK_DGRAM")
+    yield step("ioctl", free, _SIOCSIFFLAGS, wanted, shown="SIOCSIFFLAGS, lo, IFF_UP")
+    yield step("close", free, shown="lo")

@@ -17,6 +17,7 @@ class Options:
     ready_fd: int | None
     development: bool
     allow_unconfined: bool
+    fork: bool
 
 
 def read(argv: Sequence[str]) -> Options:
@@ -38,6 +39,9 @@ def read(argv: Sequence[str]) -> Options:
         "--allow-unconfined",
         action="store_true",
         help="start even where a job's processes cannot be held together",
+    )
+    parser.add_argument(
+        "--fork", action="store_true", help="start each job by a copy of the launcher: slower, and the same"
     )
     return Options(**vars(parser.parse_args(argv)))
 

@@ -5,11 +5,11 @@ import os
 import stat
 import sys
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Protocol
 
-from wand_hostagent.launcher import environment, limits, places
+from wand_hostagent.launcher import environment, limits, places, vfork
 from wand_hostagent.launcher.box import Box
 from wand_hostagent.launcher.children import Plan
 from wand_hostagent.launcher.ledger import Entry
@@ -51,8 +51,9 @@ class Planned:
 class Planner:
     """Makes plans for one kind of box; what is `covered` no job sees."""
 
-    def __init__(self, box: Box, covered: Sequence[str]) -> None:
+    def __init__(self, box: Box, covered: Sequence[str], *, fast: bool = False) -> None:
         self._box = box
+        self._fast = fast  # inits of vfork.py take the orders
         self._builder = Builder(box, covered)
         self._open_files = limits.raise_open_files()
 
@@ -73,13 +74,13 @@ class Planner:
             facts = {**_facts(asked, profile, program, place.path), "limits": granted}
             uses = (*asked.descriptors[:3], place.descriptor)
             walls = self._builder.walls(profile)
-            table = self._table(facts, given, walls, profile, uses)
+            command, table, orders = self._table(facts, given, walls, profile, uses)
         except BaseException:
             os.close(place.descriptor)
             raise
         plan = Plan(
-            job=asked.fields["job"], table=table, walls=walls, uses=uses, kept=asked.descriptors[3:],
-            limits=granted, facts=facts, answer=answer,
+            job=asked.fields["job"], command=command, table=table, orders=orders, walls=walls, uses=uses,
+            kept=asked.descriptors[3:], limits=granted, facts=facts, answer=answer,
         )  # fmt: skip
         return Planned(plan, _entry(plan, profile, tuple(asked.fields["environment"])))
 
@@ -103,9 +104,12 @@ class Planner:
             os.dup(2),
             place.descriptor,
         )
+        command, table, orders = self._table(facts, given, walls, profile, uses)
         plan = Plan(
             job=asked.fields["job"],
-            table=self._table(facts, given, walls, profile, uses),
+            command=command,
+            table=table,
+            orders=orders,
             walls=walls,
             uses=uses,
             kept=(),
@@ -122,30 +126,35 @@ class Planner:
         walls: Walls,
         profile: Profile,
         uses: tuple[int, ...],
-    ) -> Table:
+    ) -> tuple[Command, Table, bytes]:
+        """What a job is, the table of it, and its orders where an init of vfork.py can take them."""
         user, box = profile.user, self._box
         counted = (box.has_own_users or user.changes) and user.uid != 0
         pairs = (f"{name}={text}" for name, text in given.items())
-        return Table(
-            Command(
-                program=places.encoded(facts["program"], "argv"),
-                argv=[places.encoded(word, "argv") for word in facts["argv"]],
-                environment=[places.encoded(pair, "environment") for pair in pairs],
-                streams=(uses[0], uses[1], uses[2]),
-                directory=uses[3],
-                directory_path=places.encoded(facts["directory"], "directory"),
-                rlimits=limits.for_kernel(
-                    facts["limits"],
-                    counted=counted,
-                    beside=int(box.has_own_users),
-                    open_files=self._open_files,
-                ),
-                user=user,
-                drop_capabilities=user.changes or box.holds_tree,
-                umask=profile.umask,
-                walls=walls,
-            )
+        command = Command(
+            program=places.encoded(facts["program"], "argv"),
+            argv=[places.encoded(word, "argv") for word in facts["argv"]],
+            environment=[places.encoded(pair, "environment") for pair in pairs],
+            streams=(uses[0], uses[1], uses[2]),
+            directory=uses[3],
+            directory_path=places.encoded(facts["directory"], "directory"),
+            rlimits=limits.for_kernel(
+                facts["limits"],
+                counted=counted,
+                beside=int(box.has_own_users),
+                open_files=self._open_files,
+            ),
+            user=user,
+            drop_capabilities=user.changes or box.holds_tree,
+            umask=profile.umask,
+            walls=walls,
         )
+        if self._fast:
+            table = Table(replace(command, streams=vfork.STREAMS))
+            orders = vfork.orders(table.steps, *table.memory)
+            if len(orders) <= vfork.MOST_ORDERS:
+                return command, table, orders
+        return command, Table(command), b""
 
 
 def _facts(asked: Asking, profile: Profile, program: str, directory: str) -> dict[str, Any]:

@@ -64,6 +64,11 @@ class Table:
         """Become the command; what comes back is the step that failed and its errno."""
         return run(self.steps) or (len(self.steps), 0)
 
+    @property
+    def memory(self) -> tuple[Memory, ...]:
+        """What the steps point into."""
+        return self._memory, self._walls.memory
+
     # -- the order ---------------------------------------------------------------------------------------
 
     def _steps(self, command: Command) -> Iterator[Step]:

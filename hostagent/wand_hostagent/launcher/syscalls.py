@@ -8,6 +8,7 @@ import os
 
 _NUMBERS = {
     "x86_64": {
+        "close": 3, "ioctl": 16, "socket": 41, "openat": 257, "unshare": 272, "setns": 308, "execveat": 322,
         "rt_sigaction": 13, "rt_sigprocmask": 14, "execve": 59, "chdir": 80, "fchdir": 81, "umask": 95,
         "setsid": 112, "setgroups": 116, "setresuid": 117, "setresgid": 119, "capset": 126,
         "pivot_root": 155, "prctl": 157, "mount": 165, "umount2": 166, "mkdirat": 258, "mknodat": 259,
@@ -16,6 +17,7 @@ _NUMBERS = {
         "landlock_create_ruleset": 444, "landlock_add_rule": 445, "landlock_restrict_self": 446,
     },
     "aarch64": {
+        "close": 57, "ioctl": 29, "socket": 198, "openat": 56, "unshare": 97, "setns": 268, "execveat": 281,
         "dup3": 24, "mknodat": 33, "mkdirat": 34, "unlinkat": 35, "symlinkat": 36, "umount2": 39,
         "mount": 40, "pivot_root": 41, "chdir": 49, "fchdir": 50, "signalfd4": 74, "capset": 91,
         "rt_sigaction": 134, "rt_sigprocmask": 135, "setresuid": 147, "setresgid": 149, "setsid": 157,
@@ -57,7 +59,7 @@ _SYSCALL.restype = ctypes.c_long
 _SYSCALL.argtypes = [ctypes.c_long] * 7
 
 
-class _CloneArguments(ctypes.Structure):
+class CloneArguments(ctypes.Structure):
     """struct clone_args of clone(2)."""
 
     _fields_ = [
@@ -97,14 +99,14 @@ def call(name: str, *arguments: int) -> int:
 def clone(flags: int) -> tuple[int, int]:
     """A copy of this process in new namespaces: its pid (0 in the copy itself) and its pidfd."""
     pidfd = ctypes.c_int(-1)
-    wanted = _CloneArguments(flags=flags | CLONE_PIDFD, exit_signal=_SIGCHLD, pidfd=ctypes.addressof(pidfd))
+    wanted = CloneArguments(flags=flags | CLONE_PIDFD, exit_signal=_SIGCHLD, pidfd=ctypes.addressof(pidfd))
     pid = call("clone3", ctypes.addressof(wanted), ctypes.sizeof(wanted))
     return pid, pidfd.value
 
 
 def fork() -> int:
     """A copy of this process, made without Python's own ceremony; 0 in the copy itself."""
-    wanted = _CloneArguments(exit_signal=_SIGCHLD)
+    wanted = CloneArguments(exit_signal=_SIGCHLD)
     return call("clone3", ctypes.addressof(wanted), ctypes.sizeof(wanted))
 
 

@@ -4,6 +4,7 @@ A profile's walls are its mount tree, its Landlock ruleset and its filter of sys
 printed, and the print is hashed into the record of each job.
 """
 
+import fcntl
 import hashlib
 import os
 import struct
@@ -90,7 +91,7 @@ class Walls:
         if not self.filter:
             return ()
         program = struct.pack("@HP", len(self.filter) // 8, self.memory.block(self.filter))
-        wanted = self.memory.block(program)
+        wanted = self.memory.block(program, 8)
         return (step("seccomp", 1, 0, wanted, shown="SECCOMP_SET_MODE_FILTER, 0, filter"),)
 
     def put_up(self) -> None:
@@ -113,14 +114,22 @@ class Walls:
             raise Unprepared("the Landlock ruleset", error.errno or 0) from error
 
 
+def reserve() -> int:
+    """The number of a descriptor that nobody else has, above those that a child puts in order."""
+    spare = os.open(os.devnull, os.O_RDONLY | os.O_CLOEXEC)
+    try:
+        return fcntl.fcntl(spare, fcntl.F_DUPFD_CLOEXEC, 16)
+    finally:
+        os.close(spare)
+
+
 class Builder:
     """Makes walls for the profiles of one launcher, and keeps them until something that they show changes."""
 
     def __init__(self, machine: Machine, covered: Sequence[str]) -> None:
         self._machine = machine
         self._covered = tuple(os.path.realpath(path) for path in covered if path)
-        # a number that nobody else has
-        self._ruleset_number = os.open(os.devnull, os.O_RDONLY | os.O_CLOEXEC)
+        self._ruleset_number = reserve()
         self._kept: dict[tuple[str, bool], tuple[str, tuple[int, ...], Walls]] = {}
 
     def walls(self, profile: Profile, *, worker: bool = False) -> Walls:

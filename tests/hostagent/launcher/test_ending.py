@@ -18,14 +18,16 @@ echo up; wait
 """
 
 
-@pytest.fixture(params=["the best box", "no namespaces"])
+@pytest.fixture(params=["the best box", "by fork", "no namespaces"])
 def launcher(request: pytest.FixtureRequest) -> Iterator[Launcher]:
     before: Sequence[str] = ()
     if request.param == "no namespaces":
         if not can_refuse():
             pytest.skip("this machine cannot take namespaces away (unshare, setpriv)")
         before = WITHOUT
-    with launched(before=before) as one:
+    with launched(
+        "", "--development", *(["--fork"] if request.param == "by fork" else []), before=before
+    ) as one:
         yield one
 
 

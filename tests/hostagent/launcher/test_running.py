@@ -8,10 +8,13 @@ import pytest
 
 from support.launcher_client import Client, Failed, Launcher, launched
 
+PROFILE = 'environment = { SET = "here" }\nenvironment_allowed = ["CI", "LC_*"]'
 
-@pytest.fixture
-def launcher() -> Iterator[Launcher]:
-    with launched('environment = { SET = "here" }\nenvironment_allowed = ["CI", "LC_*"]') as one:
+
+@pytest.fixture(params=["", "--fork"])
+def launcher(request: pytest.FixtureRequest) -> Iterator[Launcher]:
+    """Both ways of starting a job, which a command cannot tell apart."""
+    with launched(PROFILE, "--development", *filter(None, [request.param])) as one:
         yield one
 
 

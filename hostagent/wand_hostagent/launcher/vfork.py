@@ -1,0 +1,179 @@
+"""Processes made without a copy of the launcher: clone3(2) the way of vfork(2), then a table of system calls.
+
+A few dozen bytes of machine code do the table in the child, which shares the launcher's memory until the
+table ends in execve(2); the launcher sleeps meanwhile. So a start costs the same however large the launcher
+is. The code is mapped from a file, which a process that may never make memory executable can do too. The
+same file is the program that is the first process of a job: see init.x86_64.S.
+
+There is one for x86-64; elsewhere, and where a box needs more than root's namespaces, init.py does it all.
+"""
+
+import ctypes
+import fcntl
+import os
+import signal
+import struct
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from wand_hostagent.launcher import syscalls
+from wand_hostagent.launcher.step import RECORD_BYTES, Memory, Step, packed, step
+
+ORDERS_AT = 0x10000000  # BLOB in the source
+MOST_ORDERS = 0x30000  # bytes; below BLOB_SIZE there, and what one datagram carries
+CONTROL = 3  # the init's end of its socket
+FIRST = CONTROL + 1  # where the first descriptor of its orders arrives
+STREAMS = (FIRST, FIRST + 1, FIRST + 2)  # those of the command come first
+HIGH = 16  # descriptors that a child's table names are no lower, so that it can put others in order below
+# What the init says: as init.py's, and with the end of the command come microseconds of processor time and
+# KiB of memory (of the largest) that the job's processes used. `N 0 errno`: no process could be made.
+MESSAGE = struct.Struct("=c3xii4xqq")
+PROGRAM = Path(__file__).with_name(f"init.{os.uname().machine}.bin")
+
+_START = 0x100
+_AT_EMPTY_PATH = 0x1000
+_CLONE_VM, _CLONE_VFORK = 0x100, 0x4000
+_CLONE_CLEAR_SIGHAND, _CLONE_INTO_CGROUP = 1 << 32, 1 << 33
+_PROT_READ, _PROT_EXEC, _MAP_PRIVATE = 1, 4, 2
+_FAILED = 2**64 - 1
+_SEALS = fcntl.F_SEAL_SEAL | fcntl.F_SEAL_SHRINK | fcntl.F_SEAL_GROW | fcntl.F_SEAL_WRITE
+
+_LIBC = ctypes.PyDLL(None, use_errno=True)
+_LIBC.mmap.restype = ctypes.c_size_t
+_LIBC.mmap.argtypes = [ctypes.c_size_t, ctypes.c_size_t, *[ctypes.c_int] * 3, ctypes.c_long]
+_START_TYPE = ctypes.PYFUNCTYPE(ctypes.c_long, *[ctypes.c_void_p] * 3)
+
+
+class Stopped(Exception):
+    """A step of the table failed; `place` is its number, counted from 0."""
+
+    def __init__(self, place: int, number: int) -> None:
+        super().__init__(f"step {place}: {os.strerror(number)}")
+        self.place = place
+        self.number = number
+
+
+@dataclass(frozen=True, slots=True)
+class Ready:
+    """A table that has been written down for the machine code; it can be run any number of times."""
+
+    records: ctypes.Array[ctypes.c_char]
+    memory: tuple[Memory, ...]  # what the records point into
+
+
+class Machine:
+    """The machine code of this processor, mapped; `program` is an open file of the init."""
+
+    def __init__(self) -> None:
+        """Open and map it.
+
+        Raises:
+            OSError: there is none for this processor, or the kernel does not let it be mapped.
+        """
+        descriptor = os.open(PROGRAM, os.O_RDONLY | os.O_CLOEXEC)
+        try:
+            size = os.fstat(descriptor).st_size
+            protection = _PROT_READ | _PROT_EXEC
+            address = _LIBC.mmap(0, size, protection, _MAP_PRIVATE, descriptor, 0)
+            if address == _FAILED:
+                error = ctypes.get_errno()
+                raise OSError(error, os.strerror(error), str(PROGRAM))
+            self.program = _sealed(os.read(descriptor, size))
+        finally:
+            os.close(descriptor)
+        self._start = _START_TYPE(address + _START)
+        self._result = (ctypes.c_int64 * 2)()
+        self._pidfd = ctypes.c_int(-1)
+
+    def start(self, table: Ready, flags: int = 0, cgroup: int = -1) -> tuple[int, int]:
+        """A child that does the table: its pid, and its pidfd.
+
+        Raises:
+            OSError: no process could be made.
+            Stopped: a step failed; the child is dead and collected.
+        """
+        made = _CLONE_VM | _CLONE_VFORK | _CLONE_CLEAR_SIGHAND | syscalls.CLONE_PIDFD | flags
+        asked = syscalls.CloneArguments(
+            flags=made | (_CLONE_INTO_CGROUP if cgroup >= 0 else 0),
+            pidfd=ctypes.addressof(self._pidfd),
+            exit_signal=signal.SIGCHLD,
+            cgroup=max(cgroup, 0),
+        )
+        self._result[1] = 0
+        with _signals_blocked():
+            pid = self._start(
+                ctypes.addressof(asked), ctypes.addressof(table.records), ctypes.addressof(self._result)
+            )
+        if pid < 0:
+            raise OSError(-pid, os.strerror(-pid))
+        if self._result[1]:
+            self._collect(pid)
+            place = (self._result[0] - ctypes.addressof(table.records)) // RECORD_BYTES
+            raise Stopped(place, -self._result[1])
+        return pid, self._pidfd.value
+
+    def _collect(self, pid: int) -> None:
+        os.close(self._pidfd.value)
+        os.waitpid(pid, 0)
+
+
+def ready(steps: Sequence[Step], *memory: Memory) -> Ready:
+    """The table as the machine code reads it, pointing into `memory` as it is."""
+    records = packed(steps, {place: place for one in memory for place in one.places})
+    return Ready(ctypes.create_string_buffer(records, len(records)), memory)
+
+
+def orders(steps: Sequence[Step], *memory: Memory) -> bytes:
+    """The table and all that it points to, as the init gets them."""
+    places: dict[int, int] = {}
+    images, end = [], ORDERS_AT + len(steps) * RECORD_BYTES
+    for one in memory:
+        image, found = one.moved(end)
+        places |= found
+        images.append(image)
+        end += len(image)
+    return packed(steps, places) + b"".join(images)
+
+
+def become_init(program: int, memory: Memory) -> Step:
+    """The last step of an init's own table; the descriptor CONTROL is its socket by then."""
+    argv, nothing = memory.words([b"wand-init"]), memory.words([])
+    arguments = (program, memory.text(b""), argv, nothing, _AT_EMPTY_PATH)
+    return step("execveat", *arguments, shown="init, argv, none, AT_EMPTY_PATH")
+
+
+def find() -> Machine | None:
+    """The machine code, where there is one for this processor and the kernel lets us have it."""
+    try:
+        return Machine()
+    except OSError:
+        return None
+
+
+def _sealed(code: bytes) -> int:
+    """A program in memory that nobody can change, root in a job included, who sees it in /proc."""
+    descriptor = os.memfd_create("wand-init", os.MFD_CLOEXEC | os.MFD_ALLOW_SEALING)
+    try:
+        os.write(descriptor, code)
+        fcntl.fcntl(descriptor, fcntl.F_ADD_SEALS, _SEALS)
+        return fcntl.fcntl(descriptor, fcntl.F_DUPFD_CLOEXEC, HIGH)
+    finally:
+        os.close(descriptor)
+
+
+_ALL = ctypes.c_uint64(2**64 - 1)
+_BEFORE = ctypes.c_uint64(0)
+
+
+@contextmanager
+def _signals_blocked() -> Iterator[None]:
+    """No signal reaches the child before it is what it should be; it keeps them blocked."""
+    call = syscalls.call
+    places = ctypes.addressof(_ALL), ctypes.addressof(_BEFORE)
+    call("rt_sigprocmask", signal.SIG_SETMASK, *places, 8)
+    try:
+        yield
+    finally:
+        call("rt_sigprocmask", signal.SIG_SETMASK, places[1], 0, 8)
