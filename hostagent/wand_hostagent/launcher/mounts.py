@@ -9,8 +9,9 @@ import os
 import stat
 import struct
 from collections.abc import Iterator, Sequence
+from functools import cached_property
 
-from wand_hostagent.launcher.sight import SHARED_MEMORY, TEMPORARY, Item, Kind, above
+from wand_hostagent.launcher.sight import SHARED_MEMORY, TEMPORARY, Item, Kind, Watched, above, number_of
 from wand_hostagent.launcher.step import Memory, Step, step
 from wand_hostagent.launcher.syscalls import (
     MS_BIND,
@@ -66,17 +67,17 @@ class Tree:
 
     # -- for a job that gets a copy of the tree ----------------------------------------------------------
 
-    @property
+    @cached_property
     def own(self) -> tuple[Step, ...] | None:
         """What each job must mount again in its copy of the tree; None where that would hide other places."""
         hidden = (above(self._items, path) for path in self._items)
         return None if any(place and place.kind is Kind.EMPTY for place in hidden) else tuple(self._own)
 
-    @property
-    def sources(self) -> tuple[tuple[str, bool], ...]:
-        """What of this machine the tree holds on to: paths, and whether each is a folder."""
+    @cached_property
+    def watched(self) -> Watched:
+        """What of this machine a tree that is mounted holds on to."""
         held = (item for item in self._items.values() if item.kind in {Kind.READ, Kind.WRITE})
-        return tuple((item.source, item.is_folder) for item in held)
+        return Watched((item.source for item in held), number_of)
 
     def _each(self, one: Step) -> Step:
         self._own.append(one)

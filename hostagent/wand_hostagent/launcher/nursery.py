@@ -140,7 +140,8 @@ class Nursery:
         self.stock(walls)
 
     def _cast(self, walls: Walls) -> Cast:
-        cast, trace = self._casts.get(id(walls)), _trace(walls)
+        trace = walls.tree.watched.stamp() if walls.tree else ()
+        cast = self._casts.get(id(walls))
         if cast is not None and cast.walls is walls and cast.trace == trace:
             return cast
         self._forget(id(walls))
@@ -194,24 +195,6 @@ class Nursery:
 
 def _lives(infant: Infant) -> bool:
     return not select.select([infant.pidfd], [], [], 0)[0]
-
-
-def _trace(walls: Walls) -> tuple[int, ...]:
-    """Changes when what the tree holds on to is replaced: a folder, or a file (its folder tells)."""
-    held = dict.fromkeys(walls.tree.sources if walls.tree else ())
-    folders = dict.fromkeys(os.path.dirname(path) for path, is_folder in held if not is_folder)  # noqa: PTH120 - text
-    times = (_about(path).st_mtime_ns for path in folders)
-    return (*times, *(_about(path).st_ino for path, is_folder in held if is_folder))
-
-
-_GONE = os.stat_result((0,) * 10)
-
-
-def _about(path: str) -> os.stat_result:
-    try:
-        return os.stat(path)  # noqa: PTH116 - text
-    except OSError:
-        return _GONE
 
 
 # -- a cast ----------------------------------------------------------------------------------------------

@@ -16,9 +16,10 @@ from wand_hostagent.launcher.ledger import Entry
 from wand_hostagent.launcher.profile import Profile
 from wand_hostagent.launcher.refusal import Refused
 from wand_hostagent.launcher.reports import close
-from wand_hostagent.launcher.steps import Command, Table
+from wand_hostagent.launcher.steps import Body, Command, Table
 from wand_hostagent.launcher.walls import Builder, Walls
 
+_BODIES = 64  # of tables, kept for the next job
 _WORKER = str(Path(__file__).resolve().parents[1] / "filesystem")
 _NOT_FOR_WORKERS = frozenset({"wall_seconds", "cpu_seconds", "output_bytes"})  # it lives on
 
@@ -54,6 +55,7 @@ class Planner:
     def __init__(self, box: Box, covered: Sequence[str], *, fast: bool = False) -> None:
         self._box = box
         self._fast = fast  # inits of vfork.py take the orders
+        self._bodies: dict[tuple[int, bytes, tuple[object, ...]], tuple[Walls, Body]] = {}
         self._builder = Builder(box, covered)
         self._open_files = limits.raise_open_files()
 
@@ -150,11 +152,22 @@ class Planner:
             walls=walls,
         )
         if self._fast:
-            table = Table(replace(command, streams=vfork.STREAMS))
-            orders = vfork.orders(table.steps, *table.memory)
+            table = Table(command, self._body(replace(command, streams=vfork.STREAMS)))
+            orders = table.orders()
             if len(orders) <= vfork.MOST_ORDERS:
                 return command, table, orders
         return command, Table(command), b""
+
+    def _body(self, command: Command) -> Body:
+        """What jobs with the same walls, directory and limits have in common, made once for them."""
+        walls = command.walls  # of one profile, so that user and umask are equal too
+        key = (id(walls), command.directory_path, tuple(command.rlimits.items()))
+        kept = self._bodies.get(key)
+        if kept is None or kept[0] is not walls:
+            while len(self._bodies) >= _BODIES:
+                del self._bodies[next(iter(self._bodies))]
+            kept = self._bodies[key] = walls, Body(command)
+        return kept[1]
 
 
 def _facts(asked: Asking, profile: Profile, program: str, directory: str) -> dict[str, Any]:

@@ -6,7 +6,8 @@ followed here, once, and stands in the job's tree as a link.
 
 import os
 import stat
-from collections.abc import Iterable, Iterator, Mapping
+import time
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from enum import Enum
 
@@ -33,6 +34,8 @@ _SETTINGS = (
     "zshenv", "zshrc", "java-17-openjdk", "java-21-openjdk", "java-11-openjdk",
 )  # fmt: skip
 SETTINGS = tuple(f"/etc/{name}" for name in _SETTINGS)
+
+_COARSE_NS = 50_000_000  # more than any file system's clock is off
 
 
 class Kind(Enum):
@@ -71,17 +74,53 @@ class Wanted:
         return (*self.system, *self.read, *self.keep, *self.write, *self.cover)
 
 
-def stamp(wanted: Wanted) -> tuple[int, ...]:
-    """Changes when something that was looked at is there no more, or is something else."""
-    return tuple(map(_trace, wanted.paths))
+class Watched:
+    """Some paths, asked whether they still are what they were: first of the folders that they lie in.
+
+    What is replaced, removed or made changes the time of its folder. A time as young as the clock of a file
+    system is coarse tells nothing yet, so then the paths themselves are looked at again.
+    """
+
+    def __init__(self, paths: Iterable[str], look: Callable[[str], int]) -> None:
+        self._paths = tuple(dict.fromkeys(paths))
+        self._folders = tuple(dict.fromkeys(map(os.path.dirname, self._paths)))
+        self._look = look
+        self._times: tuple[tuple[int, int], ...] = ()
+        self._stamp: tuple[int, ...] = ()
+
+    def stamp(self) -> tuple[int, ...]:
+        """Changes when one of the paths is something else."""
+        times = tuple(map(_age, self._folders))
+        if times != self._times or not times:
+            young = time.time_ns() - _COARSE_NS
+            self._times = times if all(changed < young for _, changed in times) else ()
+            self._stamp = tuple(map(self._look, self._paths))
+        return self._stamp
 
 
-def _trace(path: str) -> int:
+def _age(folder: str) -> tuple[int, int]:
+    try:
+        about = os.stat(folder)  # noqa: PTH116 - text
+    except OSError:
+        return 0, 0
+    return about.st_ino, about.st_mtime_ns
+
+
+def kind_of(path: str) -> int:
+    """What is there: nothing, a link (which one), or a kind of file."""
     try:
         about = os.lstat(path)
     except OSError:
         return 0
     return about.st_ino if stat.S_ISLNK(about.st_mode) else stat.S_IFMT(about.st_mode)
+
+
+def number_of(path: str) -> int:
+    """Which file is there."""
+    try:
+        return os.stat(path).st_ino  # noqa: PTH116 - text
+    except OSError:
+        return 0
 
 
 def arrange(wanted: Wanted) -> tuple[Item, ...]:

@@ -10,9 +10,10 @@ import resource
 import signal
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 
-from wand_hostagent.launcher import syscalls
+from wand_hostagent.launcher import syscalls, vfork
 from wand_hostagent.launcher.step import Memory, Step, run, step
 from wand_hostagent.launcher.users import User
 from wand_hostagent.launcher.walls import Walls
@@ -25,6 +26,7 @@ _RESOURCE_NAMES = {
 _CAPABILITY_VERSION_3 = 0x20080522
 _CLOSE_RANGE_CLOEXEC = 4
 _EVERY = 0xFFFFFFFF
+_LAST = "execve(program, argv, environment)"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -44,30 +46,24 @@ class Command:
     walls: Walls
 
 
-class Table:
-    """The steps, and the memory that they point into."""
+class Body:
+    """All steps but the last, and the memory that they point into: equal for many jobs of a profile."""
 
     def __init__(self, command: Command) -> None:
         self._memory = Memory()
         self._walls = command.walls
         self.steps = tuple(self._steps(command))
 
-    def __str__(self) -> str:
-        return "\n".join(one.shown for one in self.steps)
-
-    @property
+    @cached_property
     def digest(self) -> str:
-        """The hash of the printed form, that of the walls before it."""
-        return hashlib.sha256(f"{self._walls.digest}\n{self}".encode()).hexdigest()
+        """The hash of the printed table, that of the walls before it."""
+        lines = (self._walls.digest, *(one.shown for one in self.steps), _LAST)
+        return hashlib.sha256("\n".join(lines).encode()).hexdigest()
 
-    def run(self) -> tuple[int, int]:
-        """Become the command; what comes back is the step that failed and its errno."""
-        return run(self.steps) or (len(self.steps), 0)
-
-    @property
-    def memory(self) -> tuple[Memory, ...]:
-        """What the steps point into."""
-        return self._memory, self._walls.memory
+    @cached_property
+    def orders(self) -> vfork.Orders:
+        """The same for an init of vfork.py."""
+        return vfork.Orders(self.steps, self._memory, self._walls.memory)
 
     # -- the order ---------------------------------------------------------------------------------------
 
@@ -94,11 +90,6 @@ class Table:
         yield step("umask", command.umask, shown=f"{command.umask:#05o}")
         yield from self._signals()
         yield from command.walls.filters
-        texts = (command.program, command.argv, command.environment)
-        yield step(
-            "execve", self._memory.text(texts[0]), self._memory.words(texts[1]), self._memory.words(texts[2]),
-            shown="program, argv, environment",
-        )  # fmt: skip
 
     def _enter(self, command: Command) -> Step:
         """A descriptor from outside would keep a way out of the job's own tree, so there it is the path."""
@@ -126,6 +117,35 @@ class Table:
         for ignored in (signal.SIGPIPE, signal.SIGXFSZ):  # Python ignores these two
             yield step("rt_sigaction", ignored, default, 0, 8, shown=f"{ignored.name}, SIG_DFL, 0, 8")
         yield step("rt_sigprocmask", signal.SIG_SETMASK, default, 0, 8, shown="SIG_SETMASK, none, 0, 8")
+
+
+class Table:
+    """The steps of one job."""
+
+    def __init__(self, command: Command, body: Body | None = None) -> None:
+        self._body = body or Body(command)
+        self._memory = Memory()
+        texts = (command.program, command.argv, command.environment)
+        last = step(
+            "execve", self._memory.text(texts[0]), self._memory.words(texts[1]), self._memory.words(texts[2]),
+            shown="program, argv, environment",
+        )  # fmt: skip
+        self.steps = (*self._body.steps, last)
+
+    def __str__(self) -> str:
+        return "\n".join(one.shown for one in self.steps)
+
+    @property
+    def digest(self) -> str:
+        return self._body.digest
+
+    def run(self) -> tuple[int, int]:
+        """Become the command; what comes back is the step that failed and its errno."""
+        return run(self.steps) or (len(self.steps), 0)
+
+    def orders(self) -> bytes:
+        """The table for an init of vfork.py."""
+        return self._body.orders.with_last(self.steps[-1], self._memory)
 
 
 def _bounding_set() -> Iterator[Step]:

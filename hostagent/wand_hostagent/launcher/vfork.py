@@ -125,16 +125,23 @@ def ready(steps: Sequence[Step], *memory: Memory) -> Ready:
     return Ready(ctypes.create_string_buffer(records, len(records)), memory)
 
 
-def orders(steps: Sequence[Step], *memory: Memory) -> bytes:
-    """The table and all that it points to, as the init gets them."""
-    places: dict[int, int] = {}
-    images, end = [], ORDERS_AT + len(steps) * RECORD_BYTES
-    for one in memory:
-        image, found = one.moved(end)
-        places |= found
-        images.append(image)
-        end += len(image)
-    return packed(steps, places) + b"".join(images)
+class Orders:
+    """A table for the init, written down up to its last step, which each job has of its own."""
+
+    def __init__(self, steps: Sequence[Step], *memory: Memory) -> None:
+        places: dict[int, int] = {}
+        images, end = [], ORDERS_AT + (len(steps) + 1) * RECORD_BYTES
+        for one in memory:
+            image, found = one.moved(end)
+            places |= found
+            images.append(image)
+            end += len(image)
+        self._records, self._image, self._end = packed(steps, places), b"".join(images), end
+
+    def with_last(self, last: Step, memory: Memory) -> bytes:
+        """The table and all that it points to, as the init gets them."""
+        image, places = memory.moved(self._end)
+        return self._records + packed([last], places) + self._image + image
 
 
 def become_init(program: int, memory: Memory) -> Step:

@@ -19,7 +19,7 @@ from wand_hostagent.launcher import closure, landlock, seccomp, sight
 from wand_hostagent.launcher.mounts import Tree
 from wand_hostagent.launcher.profile import Profile
 from wand_hostagent.launcher.refusal import reason_of
-from wand_hostagent.launcher.sight import Item, Wanted
+from wand_hostagent.launcher.sight import Item, Wanted, Watched
 from wand_hostagent.launcher.step import Memory, Step, run, step
 
 # A job's own files in memory; in percent of the machine's, for none is known of a job without control groups.
@@ -123,6 +123,17 @@ def reserve() -> int:
         os.close(spare)
 
 
+@dataclass(slots=True)
+class _Kept:
+    """The walls of a profile, and what they were built from."""
+
+    digest: str
+    wanted: Wanted
+    watched: Watched
+    stamp: tuple[int, ...] = ()
+    walls: Walls | None = None
+
+
 class Builder:
     """Makes walls for the profiles of one launcher, and keeps them until something that they show changes."""
 
@@ -130,7 +141,7 @@ class Builder:
         self._machine = machine
         self._covered = tuple(os.path.realpath(path) for path in covered if path)
         self._ruleset_number = reserve()
-        self._kept: dict[tuple[str, bool], tuple[str, tuple[int, ...], Walls]] = {}
+        self._kept: dict[tuple[str, bool], _Kept] = {}
 
     def walls(self, profile: Profile, *, worker: bool = False) -> Walls:
         """The walls of a profile; a worker's show the file tools' own program too.
@@ -138,14 +149,17 @@ class Builder:
         Raises:
             Refused: the profile names what cannot be shown.
         """
-        wanted = self._wanted(profile, worker=worker)
-        stamp = (*sight.stamp(wanted), *map(_age, profile.programs))
         key = (profile.name, worker)
-        digest, known, walls = self._kept.get(key, ("", (), None))
-        if walls is None or (digest, known) != (profile.digest, stamp):
-            walls = self._build(profile, sight.arrange(wanted), worker=worker)
-            self._kept[key] = (profile.digest, stamp, walls)
-        return walls
+        kept = self._kept.get(key)
+        if kept is None or kept.digest != profile.digest:
+            wanted = self._wanted(profile, worker=worker)
+            kept = _Kept(profile.digest, wanted, Watched(wanted.paths, sight.kind_of))
+            self._kept[key] = kept
+        stamp = (*kept.watched.stamp(), *map(_age, profile.programs))
+        if kept.walls is None or kept.stamp != stamp:
+            kept.walls = self._build(profile, sight.arrange(kept.wanted), worker=worker)
+            kept.stamp = stamp
+        return kept.walls
 
     def _wanted(self, profile: Profile, *, worker: bool) -> Wanted:
         own = _own_program() if worker else ()

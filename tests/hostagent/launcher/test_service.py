@@ -275,7 +275,7 @@ def test_descriptors_and_processes_do_not_add_up() -> None:
         assert client.ask("jobs")["jobs"] == []
         pid = launcher.process.pid
         waiting = Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
-        assert len(waiting) <= nursery.WAITING
+        assert len(waiting) <= nursery.WAITING + 1  # that of the last job may still be ending
         assert {Path(f"/proc/{child}/comm").read_text() for child in waiting} <= {"wand-init\n"}
 
 

@@ -1,11 +1,12 @@
 """What a job sees: the places, in their order, and what is left out because it says nothing new."""
 
+import os
 from pathlib import Path
 
 import pytest
 
 from wand_hostagent.launcher.refusal import Refused
-from wand_hostagent.launcher.sight import Kind, Wanted, arrange, stamp
+from wand_hostagent.launcher.sight import Kind, Wanted, Watched, arrange, kind_of, number_of
 
 
 def made(root: Path, *folders: str) -> None:
@@ -71,7 +72,21 @@ def test_a_file_of_the_system_that_is_not_for_everybody_is_not_shown(tmp_path: P
 
 def test_the_stamp_changes_with_what_is_there(tmp_path: Path) -> None:
     wanted = Wanted(write=(str(tmp_path),), cover=(f"{tmp_path}/later",))
-    before = stamp(wanted)
+    watched = Watched(wanted.paths, kind_of)
+    before = watched.stamp()
     made(tmp_path, "later")
-    assert stamp(wanted) != before
+    assert watched.stamp() != before
     assert Kind.COVER in {item.kind for item in arrange(wanted)}
+
+
+@pytest.mark.parametrize("old", [True, False], ids=["long ago", "just now"])
+def test_a_folder_that_was_replaced_is_another_one(tmp_path: Path, *, old: bool) -> None:
+    made(tmp_path, "work", "other")
+    if old:
+        os.utime(tmp_path, ns=(0, 0))
+    watched = Watched([f"{tmp_path}/work"], number_of)
+    before = watched.stamp()
+    assert watched.stamp() == before
+    (tmp_path / "work").rmdir()
+    (tmp_path / "other").rename(tmp_path / "work")
+    assert watched.stamp() != before

@@ -47,6 +47,10 @@ def execute(memory: Memory, *argv: bytes) -> Step:
     return step("execve", *texts)
 
 
+def ordered(steps: Sequence[Step], memory: Memory) -> bytes:
+    return vfork.Orders(steps[:-1]).with_last(steps[-1], memory)
+
+
 def numbers(pid: int | str = "self") -> set[str]:
     return {place.name for place in Path(f"/proc/{pid}/fd").iterdir()}
 
@@ -101,7 +105,7 @@ def test_our_own_signal_mask_is_as_it_was(machine: vfork.Machine) -> None:
 def test_a_table_that_is_moved_says_the_same() -> None:
     memory = Memory()
     steps = [step("umask", -1), execute(memory, b"/bin/x", b"one", b"")]
-    packed = vfork.orders(steps, memory)
+    packed = ordered(steps, memory)
 
     def number(address: int) -> int:
         offset = address - vfork.ORDERS_AT
@@ -137,15 +141,14 @@ class Held:
         self.pid, self.pidfd = machine.start(vfork.ready(steps, memory), flags)
         theirs.close()
 
-    def order(self, memory: Memory, steps: Sequence[Step], *descriptors: int) -> None:
-        socket.send_fds(self.socket, [vfork.orders(steps, memory)], descriptors)
-
     def run(self, *argv: bytes) -> bytes:
         """Start a command whose output we get; what the init says first."""
         memory = Memory()
         reader, writer = os.pipe2(os.O_CLOEXEC)
-        steps = [step("dup3", vfork.FIRST, 1, 0), step("setsid"), unblocked(memory), execute(memory, *argv)]
-        self.order(memory, steps, writer)
+        common = Memory()
+        steps = [step("dup3", vfork.FIRST, 1, 0), step("setsid"), unblocked(common)]
+        packed = vfork.Orders(steps, common).with_last(execute(memory, *argv), memory)
+        socket.send_fds(self.socket, [packed], [writer])
         os.close(writer)
         self.output = os.fdopen(reader, "rb", buffering=0)
         return self.says()[0]
