@@ -229,9 +229,11 @@ def _read(descriptor: int, most: int = 65536) -> bytes:
 
 
 @contextmanager
-def launched(profile: str = "", *flags: str, before: Sequence[str] = ()) -> Iterator[Launcher]:
+def launched(
+    profile: str = "", *flags: str, before: Sequence[str] = (), place: str = "/tmp"
+) -> Iterator[Launcher]:
     """A launcher with one profile, `p`, and a workspace; `before` stands in front of its command line."""
-    with short_folder() as folder:
+    with short_folder(place) as folder:
         folder.chmod(0o755)
         for name in ("work", "profiles", "ledger"):
             (folder / name).mkdir()

@@ -8,9 +8,9 @@ from pathlib import Path
 
 
 @contextmanager
-def short_folder() -> Iterator[Path]:
+def short_folder(place: str = "/tmp") -> Iterator[Path]:
     """A new folder with a short path, gone afterwards."""
-    folder = Path(tempfile.mkdtemp(prefix="w", dir="/tmp"))
+    folder = Path(tempfile.mkdtemp(prefix="w", dir=place))
     try:
         yield folder
     finally:

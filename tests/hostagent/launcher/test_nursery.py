@@ -1,0 +1,101 @@
+"""First processes that wait for a job: in the tree that is there now, alone, and gone with the launcher."""
+
+import os
+import signal
+import subprocess
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from support.launcher_client import SECONDS, Client, Launcher, launched, needs_root
+
+# Below /tmp each box mounts its own tree, elsewhere it gets a copy of the profile's.
+PLACES = [place for place in ("/tmp", "/srv", "/opt") if os.access(place, os.W_OK)][:2]
+
+
+@pytest.fixture(params=PLACES)
+def launcher(request: pytest.FixtureRequest) -> Iterator[Launcher]:
+    with launched(place=request.param) as one:
+        yield one
+
+
+@pytest.fixture
+def client(launcher: Launcher) -> Iterator[Client]:
+    with launcher.client() as one:
+        yield one
+
+
+def waiting(launcher: Launcher) -> list[int]:
+    """The processes below a launcher that are called as an init is."""
+    pid = launcher.process.pid
+    found = Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
+    return [int(child) for child in found if Path(f"/proc/{child}/comm").read_text() == "wand-init\n"]
+
+
+def test_a_workspace_that_was_replaced_is_the_one_that_a_job_sees(launcher: Launcher, client: Client) -> None:
+    for number in range(4):
+        (launcher.workspace / "which").write_text(str(number))
+        assert client.result("cat", "which")[0] == str(number).encode()
+        launcher.workspace.rename(launcher.folder / f"old{number}")
+        launcher.workspace.mkdir()
+
+
+def test_what_a_job_leaves_in_its_own_folders_no_other_job_sees(client: Client) -> None:
+    for _ in range(4):
+        output, exited = client.result(
+            "sh", "-c", "ls -A /tmp /dev/shm; echo x > /tmp/x; echo x > /dev/shm/x"
+        )
+        assert b"x" not in output.split()
+        assert exited["exit_code"] == 0
+
+
+def test_two_jobs_at_once_share_no_network(client: Client) -> None:
+    seen = [client.run("sh", "-c", "readlink /proc/self/ns/net; cat") for _ in range(3)]
+    names = [job.line() for job in seen]
+    enforced = {one["name"] for one in client.ask("profiles")["guarantees"] if one["enforced"]}
+    assert len(set(names)) == len(names) or "network" not in enforced
+
+
+def test_the_network_of_a_job_that_has_ended_has_its_loopback_and_nobody_in_it(client: Client) -> None:
+    script = 'import socket; print(socket.create_server(("127.0.0.1", 8765)).getsockname()[1])'
+    for _ in range(4):
+        output, exited = client.result("python3", "-c", script)
+        assert (output, exited["exit_code"]) == (b"8765\n", 0)
+
+
+@needs_root
+def test_a_mount_that_is_made_later_is_there_for_the_next_job(launcher: Launcher, client: Client) -> None:
+    client.result("true")
+    (launcher.workspace / "disk").mkdir()
+    subprocess.run(["mount", "-t", "tmpfs", "wand-test", launcher.workspace / "disk"], check=True)
+    try:
+        (launcher.workspace / "disk" / "file").write_text("on it")
+        assert client.result("cat", "disk/file")[0] == b"on it"
+    finally:
+        subprocess.run(["umount", launcher.workspace / "disk"], check=True)
+
+
+def test_inits_that_wait_go_with_a_killed_launcher(launcher: Launcher, client: Client) -> None:
+    client.result("true")
+    inits = waiting(launcher)
+    launcher.kill(signal.SIGKILL)
+    give_up = time.monotonic() + SECONDS
+    while any(Path(f"/proc/{pid}").exists() for pid in inits):
+        assert time.monotonic() < give_up
+        time.sleep(0.002)
+
+
+def test_a_launcher_with_nothing_to_do_does_nothing(launcher: Launcher, client: Client) -> None:
+    client.result("true")
+    client.ask("jobs")
+    before = cpu_seconds(launcher.process.pid)
+    client.socket.settimeout(0.5)
+    with pytest.raises(TimeoutError):
+        client.receive()
+    assert cpu_seconds(launcher.process.pid) - before < 0.2
+
+
+def cpu_seconds(pid: int) -> float:
+    return int(Path(f"/proc/{pid}/schedstat").read_text().split()[0]) / 1e9
