@@ -209,7 +209,8 @@ def rate(client: Client, starts: int) -> float:
 def row(name: str, taken: Sequence[float], limit: float) -> str:
     ordered = sorted(seconds * 1000 for seconds in taken)
     middle = statistics.median(ordered)
-    return f"  {name:20}{middle:8.3f}{ordered[len(ordered) * 99 // 100]:8.3f}{middle / limit:9.2f}"
+    tenth, last = (ordered[len(ordered) * part // 100] for part in (10, 99))
+    return f"  {name:20}{tenth:8.3f}{middle:8.3f}{last:8.3f}{middle / limit:9.2f}"
 
 
 def verdict(what: str, figure: float, goal: float, *, below: bool) -> str:
@@ -219,7 +220,7 @@ def verdict(what: str, figure: float, goal: float, *, below: bool) -> str:
 
 def report(taken: Mapping[str, Sequence[float]]) -> Iterator[str]:
     limit = statistics.median(taken["limit"]) * 1000
-    yield f"  {'':20}{'p50':>8}{'p99':>8}{'x limit':>9}"
+    yield f"  {'':20}{'p10':>8}{'p50':>8}{'p99':>8}{'x limit':>9}"
     yield from (row(name, times, limit) for name, times in taken.items())
     for one, other, goal in GOALS:
         if one in taken and other in taken:

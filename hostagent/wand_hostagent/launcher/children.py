@@ -9,7 +9,7 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
-from wand_hostagent.launcher import init, tree, vfork
+from wand_hostagent.launcher import init, log, tree, vfork
 from wand_hostagent.launcher.box import Box
 from wand_hostagent.launcher.loop import READ, Loop
 from wand_hostagent.launcher.nursery import Infant, Nursery, Unmade
@@ -93,8 +93,10 @@ class Children:
             Refused: not even the init could be made.
         """
         if plan.orders and self.nursery is not None:
-            with suppress(Unmade):
+            try:
                 return self._order(plan, self.nursery)
+            except Unmade as trouble:
+                log.write("warning", "no init in advance", job=plan.job, why=str(trouble))
         try:
             ours, theirs, pid, pidfd = self._init(plan.walls.network)
         except OSError as error:
