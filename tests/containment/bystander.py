@@ -1,0 +1,83 @@
+"""Somebody outside: holds a secret in every way that a process can, until it is killed. Stands alone.
+
+`bystander.py FOLDER SECRET` listens on sockets of every kind, answers each with the secret, keeps it in its
+memory, environment, command line, shared memory and an open file, and writes bystander.json to FOLDER.
+"""
+
+import ctypes
+import json
+import os
+import select
+import socket
+import sys
+from pathlib import Path
+
+IPC_CREAT, KEYS = 0o1000, 0x57000000
+FOLDER, SECRET = Path(sys.argv[1]), sys.argv[2].encode()
+
+
+def shared_memory() -> int:
+    """A System V segment with the secret in it; its key."""
+    libc = ctypes.CDLL(None, use_errno=True)
+    libc.shmat.restype = ctypes.c_void_p
+    key = KEYS + os.getpid()
+    segment = libc.shmget(key, ctypes.c_size_t(4096), IPC_CREAT | 0o666)
+    if segment < 0:
+        raise OSError(ctypes.get_errno(), "shmget")
+    place = libc.shmat(segment, None, 0)
+    ctypes.memmove(place, SECRET, len(SECRET))
+    return key
+
+
+def listening(family: int, address: "str | tuple[str, int]") -> socket.socket:
+    one = socket.socket(family, socket.SOCK_STREAM)
+    one.bind(address)
+    one.listen()
+    return one
+
+
+def runtime_socket(name: str) -> "list[socket.socket]":
+    """A socket where those of services lie, as /run/docker.sock does."""
+    try:
+        return [listening(socket.AF_UNIX, name)]
+    except OSError:
+        return []
+
+
+def main() -> None:
+    kept = (FOLDER / "kept").open("w+b", buffering=0)
+    kept.write(SECRET)
+    (FOLDER / "kept").unlink()
+    memory = ctypes.create_string_buffer(SECRET)
+    name = f"wand-{os.getpid()}"
+    in_shm, in_tmp = Path("/dev/shm", name), Path("/tmp", name)
+    for path in (in_shm, in_tmp):
+        path.write_bytes(SECRET)
+    pathname, run = f"{FOLDER}/by.sock", f"/run/{name}.sock"
+    tcp = listening(socket.AF_INET, ("127.0.0.1", 0))
+    udp = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+    udp.bind(("127.0.0.1", 0))
+    streams = [
+        tcp, listening(socket.AF_UNIX, pathname), listening(socket.AF_UNIX, f"\0{name}"),
+        *runtime_socket(run),
+    ]  # fmt: skip
+    told = {
+        "pid": os.getpid(), "port": tcp.getsockname()[1], "udp": udp.getsockname()[1], "socket": pathname,
+        "run": run, "abstract": name, "shm": shared_memory(), "memory": ctypes.addressof(memory),
+        "kept": kept.fileno(), "inshm": in_shm, "intmp": in_tmp,
+    }  # fmt: skip
+    ready = FOLDER / ".bystander.json"
+    ready.write_text(json.dumps({word: str(value) for word, value in told.items()}))
+    ready.rename(FOLDER / "bystander.json")
+    while True:
+        for one in select.select([*streams, udp], [], [])[0]:
+            if one is udp:
+                udp.recv(64)
+                (FOLDER / "marker").touch()
+            else:
+                connection, _ = one.accept()
+                connection.sendall(SECRET)
+                connection.close()
+
+
+main()
