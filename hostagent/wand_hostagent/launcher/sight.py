@@ -23,15 +23,17 @@ TEMPORARY, SHARED_MEMORY = "/tmp", "/dev/shm"  # noqa: S108 - of the job's own t
 
 # The parts of /etc that programs need. It is a list of what is let in: /etc holds keys and passwords too.
 _SETTINGS = (
-    "alternatives", "apt/sources.list", "apt/sources.list.d", "bash.bashrc", "bash_completion.d", "bashrc",
-    "ca-certificates", "ca-certificates.conf", "crypto-policies", "default/locale", "fonts", "gai.conf",
-    "gitconfig", "group", "hostname", "hosts", "inputrc", "java", "ld.so.cache", "ld.so.conf",
-    "ld.so.conf.d", "locale.alias", "locale.conf", "localtime", "login.defs", "lsb-release", "magic",
-    "maven", "mime.types", "node", "npmrc", "nsswitch.conf", "os-release", "passwd", "perl", "pip.conf",
+    "alternatives", "apt/apt.conf.d", "apt/preferences.d", "apt/sources.list", "apt/sources.list.d",
+    "apt/trusted.gpg.d", "bash.bashrc", "bash_completion.d", "bashrc", "ca-certificates",
+    "ca-certificates.conf", "crypto-policies", "debian_version", "default/locale", "fonts", "gai.conf",
+    "gitconfig", "group", "host.conf", "hostname", "hosts", "inputrc", "java", "java-11-openjdk",
+    "java-17-openjdk", "java-21-openjdk", "ld.so.cache", "ld.so.conf", "ld.so.conf.d", "locale.alias",
+    "locale.conf", "localtime", "login.defs", "lsb-release", "magic", "manpath.config", "maven",
+    "mime.types", "node", "npmrc", "nsswitch.conf", "os-release", "passwd", "perl", "pip.conf",
     "pki/ca-trust", "pki/tls/certs", "pki/tls/openssl.cnf", "profile", "profile.d", "protocols", "python",
     "python3", "redhat-release", "resolv.conf", "services", "shells", "ssh/ssh_config", "ssl/certs",
     "ssl/openssl.cnf", "system-release", "terminfo", "timezone", "vim", "vimrc", "wgetrc", "zprofile",
-    "zshenv", "zshrc", "java-17-openjdk", "java-21-openjdk", "java-11-openjdk",
+    "zshenv", "zshrc",
 )  # fmt: skip
 SETTINGS = tuple(f"/etc/{name}" for name in _SETTINGS)
 

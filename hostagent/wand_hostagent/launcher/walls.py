@@ -22,10 +22,10 @@ from wand_hostagent.launcher.refusal import reason_of
 from wand_hostagent.launcher.sight import Item, Wanted, Watched
 from wand_hostagent.launcher.step import Memory, Step, run, step
 
-# A job's own files in memory; in percent of the machine's, for none is known of a job without control groups.
-_ROOM = "size=25%,nr_inodes=1m,mode=1777"
-_SHARED = "size=25%,nr_inodes=64k,mode=1777"
-_HOME = "size=25%,nr_inodes=1m,mode=0700"
+# A job's own files in memory: little enough that a few jobs that fill theirs do not take the machine.
+_ROOM = "size=1g,nr_inodes=256k,mode=1777"
+_SHARED = "size=256m,nr_inodes=64k,mode=1777"
+_HOME = "size=512m,nr_inodes=128k,mode=0700"
 _PACKAGE = str(Path(__file__).resolve().parents[1])
 
 
