@@ -104,6 +104,8 @@ async def test_following_again_leaves_the_job_alone(wand: Wand) -> None:
         again = aiter(other)
         assert (await anext(again)).started.job == job
         other.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await followed(again)  # to its end, or gRPC would meet a closed loop
         output, exited = await followed(events)
         read = await execution.ReadOutput(
             wire.ReadOutputRequest(job=job, stream=wire.STREAM_STDOUT, offset=4, max_bytes=6),
