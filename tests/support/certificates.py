@@ -1,7 +1,7 @@
 """Throwaway authorities and leaves, good and bad ones."""
 
 from dataclasses import replace
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from pathlib import Path
 
 from wand_hostagent import pki
@@ -12,6 +12,7 @@ HOSTAGENT, SERVER = leaves("test")
 TWO_URIS = replace(SERVER, uris=(*SERVER.uris, "spiffe://wand.internal/server/second"))
 NO_URI = replace(SERVER, uris=(), dns="server.wand.internal")
 OTHER_NAME = replace(HOSTAGENT, dns="elsewhere.wand.internal")
+EXPIRED_ON = "2024-02-11"
 
 
 def good(directory: Path) -> tuple[Identity, Identity]:
@@ -34,9 +35,8 @@ def issue(
 
 
 def expired(directory: Path, leaf: Leaf) -> Identity:
-    """A leaf of the directory's own authority that ended yesterday."""
-    long_ago = datetime.now(UTC) - timedelta(days=11)
-    return issue(directory, authority_of(directory), leaf, days=10, since=long_ago)
+    """A leaf of the directory's own authority that ended on EXPIRED_ON."""
+    return issue(directory, authority_of(directory), leaf, days=10, since=datetime(2024, 2, 1, tzinfo=UTC))
 
 
 def foreign(directory: Path, leaf: Leaf) -> Identity:

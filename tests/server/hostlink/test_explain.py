@@ -38,10 +38,6 @@ def serving(identity: Identity, address: str) -> Iterator[str]:
             server.stop(0).wait(5)
 
 
-def yesterday() -> str:
-    return f"{datetime.now(UTC) - timedelta(days=1):%Y-%m-%d}"
-
-
 def in_a_year(directory: Path, leaf: Leaf) -> Identity:
     since = datetime.now(UTC) + timedelta(days=365)
     return certificates.issue(directory, certificates.authority_of(directory), leaf, since=since)
@@ -63,7 +59,7 @@ def test_nothing_is_explained_where_nothing_is_wrong(folder: Path, where: str) -
     ("spoil", "says"),
     [
         (certificates.foreign, "the host agent's certificate is signed by another authority"),
-        (certificates.expired, f"the host agent's certificate expired on {yesterday()}"),
+        (certificates.expired, f"the host agent's certificate expired on {certificates.EXPIRED_ON}"),
         (in_a_year, "the host agent's certificate is good only from 20"),
         (other_name, "the host agent's certificate is not for the name hostagent.wand.internal"),
     ],
@@ -84,7 +80,7 @@ def test_our_own_expired_certificate_is_said_with_its_date(folder: Path) -> None
     ours = certificates.expired(folder, certificates.SERVER)
 
     with serving(hostagent, f"unix:{folder}/s") as address:
-        assert f"our own certificate {ours.certificate} expired on {yesterday()}" in str(
+        assert f"our own certificate {ours.certificate} expired on {certificates.EXPIRED_ON}" in str(
             explain_failure(address, ours)
         )
 
