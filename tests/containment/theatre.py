@@ -14,6 +14,8 @@ import struct
 import sys
 from pathlib import Path
 
+from support.tree import ROOT
+
 MS_BIND, MS_REC, MS_PRIVATE, MS_NOSUID, MS_NODEV, MS_NOEXEC = 0x1000, 0x4000, 1 << 18, 2, 4, 8
 _MOUNT_SETATTR, _AT_FDCWD, _AT_RECURSIVE, _RDONLY = 442, -100, 0x8000, 1  # mount_setattr(2)
 _SIOCSIFFLAGS, _IFF_UP_RUNNING = 0x8914, 0x41  # netdevice(7)
@@ -51,8 +53,13 @@ def prepare() -> None:
     if os.geteuid() == 0:
         _set_read_only("/sys/fs/cgroup", on=False)
     devices = _devices() if os.geteuid() == 0 else _borrowed_devices()
+    needed = {place: os.open(place, os.O_PATH) for place in _needed()}
     for space in _SPACES:
         mount("tmpfs", space, "tmpfs", MS_NOSUID if space != "/srv" else 0, "mode=1777,size=90%")
+    for place, descriptor in needed.items():
+        place.mkdir(parents=True, exist_ok=True)
+        mount(f"/proc/self/fd/{descriptor}", str(place), flags=MS_BIND | MS_REC)
+        os.close(descriptor)
     mount(str(devices), "/dev", flags=MS_BIND | MS_REC)
     mount("proc", "/proc", "proc", MS_NOSUID | MS_NODEV | MS_NOEXEC)
     socket.sethostname("theatre")
@@ -62,6 +69,13 @@ def prepare() -> None:
     else:
         _LIBC.prctl(_PR_CAP_AMBIENT, _CLEAR_ALL, 0, 0, 0)
     _become_child()
+
+
+def _needed() -> list[Path]:
+    """What we run from and read, where a space of our own would cover it: a checkout may lie anywhere."""
+    places = (ROOT, ROOT.parent / "shared", Path(sys.base_prefix))
+    found = [place.resolve() for place in places if place.exists()]
+    return [place for place in found if any(place.is_relative_to(space) for space in _SPACES)]
 
 
 def mount(source: str, target: str, kind: str = "none", flags: int = 0, options: str = "") -> None:
