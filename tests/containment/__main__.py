@@ -2,6 +2,7 @@
 
 import argparse
 import os
+import subprocess
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -29,6 +30,7 @@ def options(words: Sequence[str]) -> argparse.Namespace:
     parser.add_argument("--seconds", type=float, default=180.0, help="the most for one user's attempts")
     parser.add_argument("--write", action="store_true", help="write docs/reference/containment.md")
     parser.add_argument("--inside", action="store_true", help=argparse.SUPPRESS)
+    parser.add_argument("--page-fd", type=int, help=argparse.SUPPRESS)
     return parser.parse_args(words)
 
 
@@ -66,8 +68,8 @@ def attack(told: argparse.Namespace, found: list[Row], benign: list[str]) -> int
         in_words = sum(row.form not in rows.COMMANDS for row in found)
         scores.append(score.Score(mode, played, play.benign(benign), in_words))
         print(*score.printed(scores[-1]), sep="\n", flush=True)
-    if told.write:
-        document.write(scores)
+    if told.page_fd is not None:
+        os.write(told.page_fd, document.text(scores).encode())
     print(score.last_line(scores))
     return 0 if all(one.is_clean for one in scores) else 1
 
@@ -90,10 +92,24 @@ def show(told: argparse.Namespace, played: score.Played) -> None:
             print(one.output.decode(errors="replace").strip()[-2000:])
 
 
+def enter(told: argparse.Namespace, words: list[str]) -> int:
+    """The same program inside the theatre, where no file of ours can be written: the page comes by a pipe."""
+    reader, writer = os.pipe()
+    more = ["--page-fd", str(writer)] if told.write else []
+    argv = theatre.command([*more, *words])
+    process = subprocess.Popen(argv, env=theatre.environment(), pass_fds=[writer])
+    os.close(writer)
+    with open(reader) as page:  # noqa: PTH123 - a descriptor, not a path
+        text = page.read()
+    if text:
+        document.write(text)
+    return process.wait()
+
+
 def main(words: list[str]) -> int:
     told = options(words)
     if not told.inside:
-        theatre.enter(words)
+        return enter(told, words)
     found, benign = chosen(told)
     theatre.prepare()
     return control(told, found) if told.control else attack(told, found, benign)

@@ -29,7 +29,7 @@ def _tables(scores: Sequence[Score]) -> Iterator[str]:
     yield f"{last_line(scores)}\n"
 
 
-def write(scores: Sequence[Score], page: Path = PAGE) -> None:
-    """Put the tables into the page, and leave the rest of it as it is."""
+def write(tables: str, page: Path = PAGE) -> None:
+    """Put the generated part into the page, and leave the rest of it as it is."""
     before, _, rest = page.read_text().partition(_BEGIN)
-    page.write_text(before + text(scores) + rest.partition(_END)[2])
+    page.write_text(before + tables + rest.partition(_END)[2])

@@ -174,7 +174,8 @@ def test_the_page_keeps_what_was_written_by_hand(tmp_path: Path) -> None:
     row = Row(id="x", cls="J. ours", form="shell", req="")
     page = tmp_path / "page.md"
     page.write_text("before\n<!-- written by ./dev corpus --write -->\nold\n<!-- end -->\nafter\n")
-    document.write([score.Score("root", [(row, Outcome("ran", effect=True))], [("ls", "")], 0)], page)
+    scores = [score.Score("root", [(row, Outcome("ran", effect=True))], [("ls", "")], 0)]
+    document.write(document.text(scores), page)
     text = page.read_text()
     assert (text.startswith("before\n"), text.endswith("after\n"), "old" in text) == (True, True, False)
     assert "| J. ours | 1 | 1 | 0 | 0 | 0 |" in text

@@ -33,17 +33,21 @@ USER, UID = "wand-corpus", 1500
 _LIBC = ctypes.CDLL(None, use_errno=True)
 
 
-def enter(words: list[str]) -> None:
-    """Become the same program inside the theatre."""
+def command(words: list[str]) -> list[str]:
+    """The command line of the same program inside the theatre."""
     unshare = shutil.which("unshare")
     if unshare is None:
         sys.exit("corpus: unshare is needed (Debian: util-linux)")
     own = [] if os.geteuid() == 0 else ["--user", "--map-current-user", "--keep-caps"]
     kinds = ["--mount", "--pid", "--fork", "--kill-child", "--ipc", "--uts", "--net"]
     program = [sys.executable, "-m", "containment", "--inside", *words]
+    return [unshare, *own, *kinds, "--", *program]
+
+
+def environment() -> dict[str, str]:
+    """What of our own environment goes along."""
     kept = ("PATH", "PYTHONPATH", "VIRTUAL_ENV", "WAND_CORPUS")
-    environment = {name: os.environ[name] for name in kept if name in os.environ}
-    os.execve(unshare, [unshare, *own, *kinds, "--", *program], environment)
+    return {name: os.environ[name] for name in kept if name in os.environ}
 
 
 def prepare() -> None:
