@@ -12,6 +12,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from support.waiting import is_alive
+
 COMMAND = Path(sys.executable).parent / "wand-server"
 _START_SECONDS = 40
 _STOP_SECONDS = 20
@@ -93,13 +95,6 @@ def descendants(pid: int) -> list[int]:
 def still_alive(pids: list[int]) -> list[int]:
     """Those of the processes that are there after a moment in which they may end."""
     deadline = time.monotonic() + 5
-    while (left := [pid for pid in pids if _is_alive(pid)]) and time.monotonic() < deadline:
+    while (left := [pid for pid in pids if is_alive(pid)]) and time.monotonic() < deadline:
         time.sleep(0.05)
     return left
-
-
-def _is_alive(pid: int) -> bool:
-    try:
-        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
-    except OSError:
-        return False

@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from support.launcher_client import SECONDS, Client, Launcher, launched, needs_root
+from support.waiting import is_alive
 
 # Below /tmp each box mounts its own tree, elsewhere it gets a copy of the profile's.
 PLACES = [place for place in ("/tmp", "/srv", "/opt") if os.access(place, os.W_OK)][:2]
@@ -82,7 +83,7 @@ def test_inits_that_wait_go_with_a_killed_launcher(launcher: Launcher, client: C
     inits = waiting(launcher)
     launcher.kill(signal.SIGKILL)
     give_up = time.monotonic() + SECONDS
-    while any(Path(f"/proc/{pid}").exists() for pid in inits):
+    while any(map(is_alive, inits)):
         assert time.monotonic() < give_up
         time.sleep(0.002)
 
