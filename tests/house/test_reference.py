@@ -11,7 +11,7 @@ import pytest
 from support.tree import ROOT, modules_of
 from wand_hostagent import cli as hostagent_cli
 from wand_hostagent import settings as hostagent_settings
-from wand_hostagent.launcher import profile
+from wand_hostagent.launcher.keys import KEYS
 from wand_hostagent.launcher.options import Options
 from wand_hostagent.launcher.protocol import LIMIT_NAMES
 from wand_hostagent.launcher.service import _OWN_EVENTS
@@ -96,7 +96,7 @@ def model_keys(model: Any) -> list[str]:
 
 def test_every_key_of_a_profile_is_told() -> None:
     text = section("settings.md", "A profile")
-    assert not [key for key in profile._KEYS if not re.search(rf"^\[?{key}\b", text, re.MULTILINE)]
+    assert not [key for key in KEYS if not re.search(rf"^\[?{key}\b", text, re.MULTILINE)]
     assert not missing(iter(LIMIT_NAMES), text)
 
 

@@ -5,8 +5,9 @@ from typing import Any
 
 import pytest
 
-from wand_hostagent.launcher import guarantees, profile, users
+from wand_hostagent.launcher import guarantees, users
 from wand_hostagent.launcher.box import Box
+from wand_hostagent.launcher.keys import GUARANTEES
 from wand_hostagent.launcher.profile import Profile, Shelf
 
 ROOT = Box(
@@ -62,4 +63,4 @@ def test_whoever_develops_has_what_there_is_but_for_what_the_profile_names(
 
 def test_every_guarantee_has_a_name_that_a_profile_can_demand() -> None:
     from_machine = guarantees.of(ROOT, [dataclasses.replace(PROFILE, programs=("/bin/ls",))])
-    assert {one.name for one in from_machine} == set(profile.GUARANTEES)
+    assert {one.name for one in from_machine} == set(GUARANTEES)
