@@ -22,6 +22,7 @@ PATH = "/usr/local/bin:/usr/bin:/bin:/usr/sbin:/sbin"
 MARK = "WAND_CORPUS_ROW"
 LEAK = "WAND_SERVER_TOKEN"
 SETUP_SECONDS = 10.0
+EXEC_SECONDS = 2.0
 _TOKEN = re.compile(r"(?<!\$)\{([A-Za-z]+)\}")
 
 
@@ -204,10 +205,21 @@ def _pids() -> list[int]:
 
 
 def _environment(pid: int) -> list[bytes]:
+    """The variables of a process; one that is in the middle of execve(2) has none yet and is waited for."""
+    give_up = time.monotonic() + EXEC_SECONDS
     try:
-        return Path(f"/proc/{pid}/environ").read_bytes().split(b"\0")
+        while not (told := Path(f"/proc/{pid}/environ").read_bytes()) and _becomes(pid):
+            if time.monotonic() > give_up:
+                break
+            time.sleep(0.005)
     except OSError:
         return []
+    return told.split(b"\0")
+
+
+def _becomes(pid: int) -> bool:
+    """Whether a living process has no command line: neither has one whose new program is being loaded."""
+    return not Path(f"/proc/{pid}/cmdline").read_bytes() and _lives(pid)
 
 
 def _lives(pid: int) -> bool:
