@@ -17,6 +17,11 @@ class Reason(StrEnum):
     CANCELLED = "cancelled"
     OUTPUT_LIMIT = "output_limit"
     LOST = "lost"
+    OUT_OF_MEMORY = "out_of_memory"
+    PROCESS_LIMIT = "process_limit"
+    DISK_LIMIT = "disk_limit"
+    CPU_LIMIT = "cpu_limit"
+    FILE_SIZE_LIMIT = "file_size_limit"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -30,6 +35,8 @@ class Limits:
     open_files: int | None = None
     file_size_bytes: int | None = None
     output_bytes: int | None = None
+    disk_bytes: int | None = None
+    cpu_percent: int | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -105,6 +112,7 @@ class Exited:
     peak_memory_bytes: int = 0
     stdout_bytes: int = 0
     stderr_bytes: int = 0
+    also: tuple[Reason, ...] = ()  # limits that its processes ran into, and it did not end by
 
 
 Event = Started | Output | Exited

@@ -144,6 +144,7 @@ def read_exited(untrusted: Mapping[str, Any]) -> Exited:
             wall_seconds=float(untrusted.get("wall_seconds") or 0),
             cpu_seconds=float(untrusted.get("cpu_seconds") or 0),
             peak_memory_bytes=int(untrusted.get("peak_memory_bytes") or 0),
+            also=tuple(map(Reason, untrusted.get("also") or ())),
         )
     except _WRONG as error:
         raise _unreadable("exited", error) from error

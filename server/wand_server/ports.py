@@ -1,12 +1,16 @@
 """The waist: what a tool may ask for. `hostlink` offers Host; `app` alone brings the two together."""
 
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal, Protocol
 
 from wand_server.model import Call, ToolDescription, ToolResult
 
 StreamName = Literal["stdout", "stderr"]
+Reason = Literal[
+    "exited", "signaled", "timed_out", "cancelled", "output_limit", "lost",
+    "out_of_memory", "process_limit", "disk_limit", "cpu_limit", "file_size_limit",
+]  # fmt: skip
 OnOutput = Callable[[StreamName, bytes], Awaitable[None]]
 
 
@@ -27,7 +31,7 @@ class CommandOutcome:
     """How a command ended; each stream as head and tail, the middle left out where it was too much."""
 
     job: str
-    reason: Literal["exited", "signaled", "timed_out", "cancelled", "output_limit", "lost"]
+    reason: Reason
     exit_code: int | None
     signal: int | None
     stdout: bytes
@@ -42,6 +46,8 @@ class CommandOutcome:
     cpu_seconds: float
     peak_memory_bytes: int
     directory: str
+    also: tuple[Reason, ...] = ()  # limits that it ran into, and did not end by
+    limits: Mapping[str, float] = field(default_factory=dict)  # as granted
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -18,6 +18,10 @@ _ENDINGS = {
     "timed_out": "ran out of time",
     "cancelled": "was cancelled",
     "output_limit": "wrote more than it may",
+    "out_of_memory": "needed more memory than it may have",
+    "disk_limit": "added more to the disk than it may",
+    "cpu_limit": "computed for longer than it may",
+    "file_size_limit": "wrote a larger file than it may",
     "not_started": "could not be started: {kind}: {message}",
 }
 

@@ -11,14 +11,16 @@ from typing import Any, Protocol
 
 from wand_hostagent.launcher import init, log, tree, vfork
 from wand_hostagent.launcher.box import Box
+from wand_hostagent.launcher.ends import Ending, Known, Usage, ending
 from wand_hostagent.launcher.loop import READ, Loop
 from wand_hostagent.launcher.nursery import Infant, Nursery, Unmade
 from wand_hostagent.launcher.refusal import Refused, kind_of, reason_of
 from wand_hostagent.launcher.steps import Command, Table
 from wand_hostagent.launcher.walls import Walls
+from wand_hostagent.launcher.watching import Limited, Watch
 
-# A reason that somebody gave for ending a job; what the command itself did then is beside the point.
-_GIVEN = frozenset({"cancelled", "output_limit", "timed_out"})
+# A reason that somebody may give for ending a job; what the command itself did then is beside the point.
+_GIVEN = frozenset({"cancelled", "output_limit"})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -35,6 +37,7 @@ class Plan:
     limits: Mapping[str, float]
     facts: Mapping[str, Any]  # what `started` and `adopted` say of it
     answer: Callable[[Mapping[str, Any]], None]  # to whoever asked for it
+    folders: tuple[str, ...] = ()  # what it may write
 
 
 @dataclass(slots=True, eq=False)
@@ -48,24 +51,12 @@ class Child:
     since: float  # wall clock
     began: float  # monotonic clock
     deadline: int | None = None
+    watch: Watch | None = None
     infant: Infant | None = None  # its init, where that is one of the nursery
     started: bool = False
     reason: str = ""
     status: int | None = None
     failure: Refused | None = None
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Ending:
-    """How a job ended and what its processes used; the field names are those of the message."""
-
-    job: str
-    reason: str
-    exit_code: int = 0
-    signal: int = 0
-    wall_seconds: float = 0.0
-    cpu_seconds: float = 0.0
-    peak_memory_bytes: int = 0  # of the largest process; never less than the launcher's own size
 
 
 class Outcomes(Protocol):
@@ -183,11 +174,16 @@ class Children:
         self.loop.watch(child.control.fileno(), READ, lambda _: self._listen(child))
         self.loop.watch(child.pidfd, READ, lambda _: self._finish(child))
         if "wall_seconds" in child.plan.limits:
-            child.deadline = self.loop.later(child.plan.limits["wall_seconds"], lambda: self._time_out(child))
+            child.deadline = self.loop.later(
+                child.plan.limits["wall_seconds"], lambda: self._end(child, "timed_out")
+            )
+        limited = _watched(child)
+        if limited.is_watched:
+            child.watch = Watch(self.loop, limited, lambda reason: self._end(child, reason))
         return child
 
-    def _time_out(self, child: Child) -> None:
-        child.reason = child.reason or "timed_out"
+    def _end(self, child: Child, reason: str) -> None:
+        child.reason = child.reason or reason
         self._kill(child)
 
     def _kill(self, child: Child) -> None:
@@ -239,6 +235,8 @@ class Children:
     def _leave(self, child: Child) -> None:
         """The job is over; its init may still be ending."""
         self.loop.cancel(child.deadline)
+        if child.watch is not None:
+            child.watch.stop()
         del self.running[child.plan.job]
 
     def _finish(self, child: Child) -> None:
@@ -268,19 +266,25 @@ class Children:
         self.outcomes.ended(child, ending)
 
 
-def _ending(child: Child, init_status: int, cpu_seconds: float, peak_kibibytes: int) -> Ending:
-    status = child.status if child.status is not None else init_status
-    killed = os.WIFSIGNALED(status)
-    outcome = "signaled" if killed else "exited"
-    return Ending(
-        job=child.plan.job,
-        reason=child.reason or outcome,
-        exit_code=0 if killed else os.waitstatus_to_exitcode(status),
-        signal=os.WTERMSIG(status) if killed else 0,
-        wall_seconds=round(time.monotonic() - child.began, 6),
-        cpu_seconds=round(cpu_seconds, 6),
-        peak_memory_bytes=peak_kibibytes * 1024,
+def _watched(child: Child) -> Limited:
+    limits = child.plan.limits
+    return Limited(
+        disk_bytes=limits.get("disk_bytes", 0),
+        cpu_seconds=limits.get("cpu_seconds", 0),
+        folders=child.plan.folders,
+        counts=None,
     )
+
+
+def _ending(child: Child, init_status: int, cpu_seconds: float, peak_kibibytes: int) -> Ending:
+    known = Known(
+        job=child.plan.job,
+        given=child.reason,
+        status=child.status if child.status is not None else init_status,
+        wall_seconds=time.monotonic() - child.began,
+        limits=child.plan.limits,
+    )
+    return ending(known, Usage(cpu_seconds=cpu_seconds, peak_memory_bytes=peak_kibibytes * 1024))
 
 
 def _no_command(plan: Plan, index: int, number: int) -> Refused:

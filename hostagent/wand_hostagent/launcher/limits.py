@@ -11,8 +11,9 @@ import resource
 from collections.abc import Mapping
 
 from wand_hostagent.launcher.profile import Profile
+from wand_hostagent.launcher.protocol import LIMIT_NAMES
 
-_WHOLE = frozenset({"memory_bytes", "processes", "open_files", "file_size_bytes", "output_bytes"})
+_WHOLE = LIMIT_NAMES - {"wall_seconds", "cpu_seconds"}
 _RESOURCES = {
     "cpu_seconds": resource.RLIMIT_CPU,
     "memory_bytes": resource.RLIMIT_DATA,

@@ -21,7 +21,7 @@ from wand_hostagent.launcher.walls import Builder, Walls
 
 _BODIES = 64  # of tables, kept for the next job
 _WORKER = str(Path(__file__).resolve().parents[1] / "filesystem")
-_NOT_FOR_WORKERS = frozenset({"wall_seconds", "cpu_seconds", "output_bytes"})  # it lives on
+_NOT_FOR_WORKERS = frozenset({"wall_seconds", "cpu_seconds", "output_bytes", "disk_bytes"})  # it lives on
 
 
 class Asking(Protocol):
@@ -83,6 +83,7 @@ class Planner:
         plan = Plan(
             job=asked.fields["job"], command=command, table=table, orders=orders, walls=walls, uses=uses,
             kept=asked.descriptors[3:], limits=granted, facts=facts, answer=answer,
+            folders=profile.folders,
         )  # fmt: skip
         return Planned(plan, _entry(plan, profile, tuple(asked.fields["environment"])))
 

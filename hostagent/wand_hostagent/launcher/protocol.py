@@ -29,7 +29,7 @@ Answers and events, launcher to host agent; each has `say`:
                                                                      directories read_only run_as limits;
                                                                      each guarantee has name enforced detail
     failed    re kind message hint field                             kind is a class of wand_proto.errors
-    exited    job reason exit_code signal wall_seconds cpu_seconds peak_memory_bytes
+    exited    job reason exit_code signal wall_seconds cpu_seconds peak_memory_bytes also
               sent once to whoever is connected, and again to whoever connects, until `forget`
 """
 
@@ -52,6 +52,8 @@ LIMIT_NAMES = frozenset(
         "open_files",
         "file_size_bytes",
         "output_bytes",
+        "disk_bytes",
+        "cpu_percent",
     }
 )
 KILL_REASONS = frozenset({"cancelled", "output_limit", "signal"})

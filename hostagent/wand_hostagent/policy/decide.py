@@ -60,6 +60,8 @@ def lower(one: Limits, other: Limits) -> Limits:
         open_files=_least(one.open_files, other.open_files),
         file_size_bytes=_least(one.file_size_bytes, other.file_size_bytes),
         output_bytes=_least(one.output_bytes, other.output_bytes),
+        disk_bytes=_least(one.disk_bytes, other.disk_bytes),
+        cpu_percent=_least(one.cpu_percent, other.cpu_percent),
     )
 
 

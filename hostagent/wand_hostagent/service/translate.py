@@ -177,6 +177,7 @@ def exited_to_wire(exited: Exited) -> wire.Exited:
         peak_memory_bytes=exited.peak_memory_bytes,
         stdout_bytes=exited.stdout_bytes,
         stderr_bytes=exited.stderr_bytes,
+        also=(_REASONS[reason] for reason in exited.also),
     )
 
 

@@ -25,7 +25,7 @@ _sym_db = _symbol_database.Default()
 from wand_proto.v1 import types_pb2 as wand__proto_dot_v1_dot_types__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1dwand_proto/v1/execution.proto\x12\x11wand.hostagent.v1\x1a\x19wand_proto/v1/types.proto\"\x15\n\x04\x41rgv\x12\r\n\x05words\x18\x01 \x03(\t\"\xc8\x02\n\nRunRequest\x12\'\n\x04\x61rgv\x18\x01 \x01(\x0b\x32\x17.wand.hostagent.v1.ArgvH\x00\x12\x0f\n\x05shell\x18\x02 \x01(\tH\x00\x12\x11\n\tdirectory\x18\x03 \x01(\t\x12\x43\n\x0b\x65nvironment\x18\x04 \x03(\x0b\x32..wand.hostagent.v1.RunRequest.EnvironmentEntry\x12\r\n\x05stdin\x18\x05 \x01(\x0c\x12)\n\x06limits\x18\x06 \x01(\x0b\x32\x19.wand.hostagent.v1.Limits\x12\x0f\n\x07profile\x18\x07 \x01(\t\x12\x0f\n\x07\x62\x61\x63kend\x18\x08 \x01(\t\x12\x10\n\x08\x64\x65tached\x18\t \x01(\x08\x1a\x32\n\x10\x45nvironmentEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\t:\x02\x38\x01\x42\x06\n\x04\x66orm\"J\n\rAttachRequest\x12\x0b\n\x03job\x18\x01 \x01(\t\x12\x15\n\rstdout_offset\x18\x02 \x01(\x04\x12\x15\n\rstderr_offset\x18\x03 \x01(\x04\"\x98\x01\n\x05\x45vent\x12-\n\x07started\x18\x01 \x01(\x0b\x32\x1a.wand.hostagent.v1.StartedH\x00\x12+\n\x06output\x18\x02 \x01(\x0b\x32\x19.wand.hostagent.v1.OutputH\x00\x12+\n\x06\x65xited\x18\x03 \x01(\x0b\x32\x19.wand.hostagent.v1.ExitedH\x00\x42\x06\n\x04kind\"\x84\x01\n\x07Started\x12\x0b\n\x03job\x18\x01 \x01(\t\x12\x0f\n\x07\x62\x61\x63kend\x18\x02 \x01(\t\x12\x0f\n\x07profile\x18\x03 \x01(\t\x12\x0c\n\x04rule\x18\x04 \x01(\t\x12)\n\x06limits\x18\x05 \x01(\x0b\x32\x19.wand.hostagent.v1.Limits\x12\x11\n\tdirectory\x18\x06 \x01(\t\"Q\n\x06Output\x12)\n\x06stream\x18\x01 \x01(\x0e\x32\x19.wand.hostagent.v1.Stream\x12\x0c\n\x04\x64\x61ta\x18\x02 \x01(\x0c\x12\x0e\n\x06offset\x18\x03 \x01(\x04\"\xd5\x01\n\x06\x45xited\x12\x0b\n\x03job\x18\x01 \x01(\t\x12)\n\x06reason\x18\x02 \x01(\x0e\x32\x19.wand.hostagent.v1.Reason\x12\x11\n\texit_code\x18\x03 \x01(\x05\x12\x0e\n\x06signal\x18\x04 \x01(\x05\x12\x14\n\x0cwall_seconds\x18\x05 \x01(\x01\x12\x13\n\x0b\x63pu_seconds\x18\x06 \x01(\x01\x12\x19\n\x11peak_memory_bytes\x18\x07 \x01(\x04\x12\x14\n\x0cstdout_bytes\x18\x08 \x01(\x04\x12\x14\n\x0cstderr_bytes\x18\t \x01(\x04\",\n\rSignalRequest\x12\x0b\n\x03job\x18\x01 \x01(\t\x12\x0e\n\x06signal\x18\x02 \x01(\x05\"\x1e\n\x0bSignalReply\x12\x0f\n\x07running\x18\x01 \x01(\x08\"\x1a\n\x0bWaitRequest\x12\x0b\n\x03job\x18\x01 \x01(\t\"n\n\x11ReadOutputRequest\x12\x0b\n\x03job\x18\x01 \x01(\t\x12)\n\x06stream\x18\x02 \x01(\x0e\x32\x19.wand.hostagent.v1.Stream\x12\x0e\n\x06offset\x18\x03 \x01(\x04\x12\x11\n\tmax_bytes\x18\x04 \x01(\r\"U\n\x0fReadOutputReply\x12\x0c\n\x04\x64\x61ta\x18\x01 \x01(\x0c\x12\x0e\n\x06offset\x18\x02 \x01(\x04\x12\x13\n\x0btotal_bytes\x18\x03 \x01(\x04\x12\x0f\n\x07running\x18\x04 \x01(\x08\"\x11\n\x0fListJobsRequest\"<\n\rListJobsReply\x12+\n\x04jobs\x18\x01 \x03(\x0b\x32\x1d.wand.hostagent.v1.JobSummary\"\xa3\x01\n\nJobSummary\x12\x0b\n\x03job\x18\x01 \x01(\t\x12\x0f\n\x07\x62\x61\x63kend\x18\x02 \x01(\t\x12\x0f\n\x07profile\x18\x03 \x01(\t\x12\x0c\n\x04\x61rgv\x18\x04 \x03(\t\x12\x1c\n\x14started_unix_seconds\x18\x05 \x01(\x01\x12\x0f\n\x07running\x18\x06 \x01(\x08\x12)\n\x06\x65xited\x18\x07 \x01(\x0b\x32\x19.wand.hostagent.v1.Exited*F\n\x06Stream\x12\x16\n\x12STREAM_UNSPECIFIED\x10\x00\x12\x11\n\rSTREAM_STDOUT\x10\x01\x12\x11\n\rSTREAM_STDERR\x10\x02*\x9e\x01\n\x06Reason\x12\x16\n\x12REASON_UNSPECIFIED\x10\x00\x12\x11\n\rREASON_EXITED\x10\x01\x12\x13\n\x0fREASON_SIGNALED\x10\x02\x12\x14\n\x10REASON_TIMED_OUT\x10\x03\x12\x14\n\x10REASON_CANCELLED\x10\x04\x12\x17\n\x13REASON_OUTPUT_LIMIT\x10\x05\x12\x0f\n\x0bREASON_LOST\x10\x06\x32\xce\x03\n\tExecution\x12@\n\x03Run\x12\x1d.wand.hostagent.v1.RunRequest\x1a\x18.wand.hostagent.v1.Event0\x01\x12\x46\n\x06\x41ttach\x12 .wand.hostagent.v1.AttachRequest\x1a\x18.wand.hostagent.v1.Event0\x01\x12J\n\x06Signal\x12 .wand.hostagent.v1.SignalRequest\x1a\x1e.wand.hostagent.v1.SignalReply\x12\x41\n\x04Wait\x12\x1e.wand.hostagent.v1.WaitRequest\x1a\x19.wand.hostagent.v1.Exited\x12V\n\nReadOutput\x12$.wand.hostagent.v1.ReadOutputRequest\x1a\".wand.hostagent.v1.ReadOutputReply\x12P\n\x08ListJobs\x12\".wand.hostagent.v1.ListJobsRequest\x1a .wand.hostagent.v1.ListJobsReplyb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1dwand_proto/v1/execution.proto\x12\x11wand.hostagent.v1\x1a\x19wand_proto/v1/types.proto\"\x15\n\x04\x41rgv\x12\r\n\x05words\x18\x01 \x03(\t\"\xc8\x02\n\nRunRequest\x12\'\n\x04\x61rgv\x18\x01 \x01(\x0b\x32\x17.wand.hostagent.v1.ArgvH\x00\x12\x0f\n\x05shell\x18\x02 \x01(\tH\x00\x12\x11\n\tdirectory\x18\x03 \x01(\t\x12\x43\n\x0b\x65nvironment\x18\x04 \x03(\x0b\x32..wand.hostagent.v1.RunRequest.EnvironmentEntry\x12\r\n\x05stdin\x18\x05 \x01(\x0c\x12)\n\x06limits\x18\x06 \x01(\x0b\x32\x19.wand.hostagent.v1.Limits\x12\x0f\n\x07profile\x18\x07 \x01(\t\x12\x0f\n\x07\x62\x61\x63kend\x18\x08 \x01(\t\x12\x10\n\x08\x64\x65tached\x18\t \x01(\x08\x1a\x32\n\x10\x45nvironmentEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\t:\x02\x38\x01\x42\x06\n\x04\x66orm\"J\n\rAttachRequest\x12\x0b\n\x03job\x18\x01 \x01(\t\x12\x15\n\rstdout_offset\x18\x02 \x01(\x04\x12\x15\n\rstderr_offset\x18\x03 \x01(\x04\"\x98\x01\n\x05\x45vent\x12-\n\x07started\x18\x01 \x01(\x0b\x32\x1a.wand.hostagent.v1.StartedH\x00\x12+\n\x06output\x18\x02 \x01(\x0b\x32\x19.wand.hostagent.v1.OutputH\x00\x12+\n\x06\x65xited\x18\x03 \x01(\x0b\x32\x19.wand.hostagent.v1.ExitedH\x00\x42\x06\n\x04kind\"\x84\x01\n\x07Started\x12\x0b\n\x03job\x18\x01 \x01(\t\x12\x0f\n\x07\x62\x61\x63kend\x18\x02 \x01(\t\x12\x0f\n\x07profile\x18\x03 \x01(\t\x12\x0c\n\x04rule\x18\x04 \x01(\t\x12)\n\x06limits\x18\x05 \x01(\x0b\x32\x19.wand.hostagent.v1.Limits\x12\x11\n\tdirectory\x18\x06 \x01(\t\"Q\n\x06Output\x12)\n\x06stream\x18\x01 \x01(\x0e\x32\x19.wand.hostagent.v1.Stream\x12\x0c\n\x04\x64\x61ta\x18\x02 \x01(\x0c\x12\x0e\n\x06offset\x18\x03 \x01(\x04\"\xfe\x01\n\x06\x45xited\x12\x0b\n\x03job\x18\x01 \x01(\t\x12)\n\x06reason\x18\x02 \x01(\x0e\x32\x19.wand.hostagent.v1.Reason\x12\x11\n\texit_code\x18\x03 \x01(\x05\x12\x0e\n\x06signal\x18\x04 \x01(\x05\x12\x14\n\x0cwall_seconds\x18\x05 \x01(\x01\x12\x13\n\x0b\x63pu_seconds\x18\x06 \x01(\x01\x12\x19\n\x11peak_memory_bytes\x18\x07 \x01(\x04\x12\x14\n\x0cstdout_bytes\x18\x08 \x01(\x04\x12\x14\n\x0cstderr_bytes\x18\t \x01(\x04\x12\'\n\x04\x61lso\x18\n \x03(\x0e\x32\x19.wand.hostagent.v1.Reason\",\n\rSignalRequest\x12\x0b\n\x03job\x18\x01 \x01(\t\x12\x0e\n\x06signal\x18\x02 \x01(\x05\"\x1e\n\x0bSignalReply\x12\x0f\n\x07running\x18\x01 \x01(\x08\"\x1a\n\x0bWaitRequest\x12\x0b\n\x03job\x18\x01 \x01(\t\"n\n\x11ReadOutputRequest\x12\x0b\n\x03job\x18\x01 \x01(\t\x12)\n\x06stream\x18\x02 \x01(\x0e\x32\x19.wand.hostagent.v1.Stream\x12\x0e\n\x06offset\x18\x03 \x01(\x04\x12\x11\n\tmax_bytes\x18\x04 \x01(\r\"U\n\x0fReadOutputReply\x12\x0c\n\x04\x64\x61ta\x18\x01 \x01(\x0c\x12\x0e\n\x06offset\x18\x02 \x01(\x04\x12\x13\n\x0btotal_bytes\x18\x03 \x01(\x04\x12\x0f\n\x07running\x18\x04 \x01(\x08\"\x11\n\x0fListJobsRequest\"<\n\rListJobsReply\x12+\n\x04jobs\x18\x01 \x03(\x0b\x32\x1d.wand.hostagent.v1.JobSummary\"\xa3\x01\n\nJobSummary\x12\x0b\n\x03job\x18\x01 \x01(\t\x12\x0f\n\x07\x62\x61\x63kend\x18\x02 \x01(\t\x12\x0f\n\x07profile\x18\x03 \x01(\t\x12\x0c\n\x04\x61rgv\x18\x04 \x03(\t\x12\x1c\n\x14started_unix_seconds\x18\x05 \x01(\x01\x12\x0f\n\x07running\x18\x06 \x01(\x08\x12)\n\x06\x65xited\x18\x07 \x01(\x0b\x32\x19.wand.hostagent.v1.Exited*F\n\x06Stream\x12\x16\n\x12STREAM_UNSPECIFIED\x10\x00\x12\x11\n\rSTREAM_STDOUT\x10\x01\x12\x11\n\rSTREAM_STDERR\x10\x02*\x9b\x02\n\x06Reason\x12\x16\n\x12REASON_UNSPECIFIED\x10\x00\x12\x11\n\rREASON_EXITED\x10\x01\x12\x13\n\x0fREASON_SIGNALED\x10\x02\x12\x14\n\x10REASON_TIMED_OUT\x10\x03\x12\x14\n\x10REASON_CANCELLED\x10\x04\x12\x17\n\x13REASON_OUTPUT_LIMIT\x10\x05\x12\x0f\n\x0bREASON_LOST\x10\x06\x12\x18\n\x14REASON_OUT_OF_MEMORY\x10\x07\x12\x18\n\x14REASON_PROCESS_LIMIT\x10\x08\x12\x15\n\x11REASON_DISK_LIMIT\x10\t\x12\x14\n\x10REASON_CPU_LIMIT\x10\n\x12\x1a\n\x16REASON_FILE_SIZE_LIMIT\x10\x0b\x32\xce\x03\n\tExecution\x12@\n\x03Run\x12\x1d.wand.hostagent.v1.RunRequest\x1a\x18.wand.hostagent.v1.Event0\x01\x12\x46\n\x06\x41ttach\x12 .wand.hostagent.v1.AttachRequest\x1a\x18.wand.hostagent.v1.Event0\x01\x12J\n\x06Signal\x12 .wand.hostagent.v1.SignalRequest\x1a\x1e.wand.hostagent.v1.SignalReply\x12\x41\n\x04Wait\x12\x1e.wand.hostagent.v1.WaitRequest\x1a\x19.wand.hostagent.v1.Exited\x12V\n\nReadOutput\x12$.wand.hostagent.v1.ReadOutputRequest\x1a\".wand.hostagent.v1.ReadOutputReply\x12P\n\x08ListJobs\x12\".wand.hostagent.v1.ListJobsRequest\x1a .wand.hostagent.v1.ListJobsReplyb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -34,10 +34,10 @@ if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
   _globals['_RUNREQUEST_ENVIRONMENTENTRY']._loaded_options = None
   _globals['_RUNREQUEST_ENVIRONMENTENTRY']._serialized_options = b'8\001'
-  _globals['_STREAM']._serialized_start=1650
-  _globals['_STREAM']._serialized_end=1720
-  _globals['_REASON']._serialized_start=1723
-  _globals['_REASON']._serialized_end=1881
+  _globals['_STREAM']._serialized_start=1691
+  _globals['_STREAM']._serialized_end=1761
+  _globals['_REASON']._serialized_start=1764
+  _globals['_REASON']._serialized_end=2047
   _globals['_ARGV']._serialized_start=79
   _globals['_ARGV']._serialized_end=100
   _globals['_RUNREQUEST']._serialized_start=103
@@ -53,23 +53,23 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_OUTPUT']._serialized_start=799
   _globals['_OUTPUT']._serialized_end=880
   _globals['_EXITED']._serialized_start=883
-  _globals['_EXITED']._serialized_end=1096
-  _globals['_SIGNALREQUEST']._serialized_start=1098
-  _globals['_SIGNALREQUEST']._serialized_end=1142
-  _globals['_SIGNALREPLY']._serialized_start=1144
-  _globals['_SIGNALREPLY']._serialized_end=1174
-  _globals['_WAITREQUEST']._serialized_start=1176
-  _globals['_WAITREQUEST']._serialized_end=1202
-  _globals['_READOUTPUTREQUEST']._serialized_start=1204
-  _globals['_READOUTPUTREQUEST']._serialized_end=1314
-  _globals['_READOUTPUTREPLY']._serialized_start=1316
-  _globals['_READOUTPUTREPLY']._serialized_end=1401
-  _globals['_LISTJOBSREQUEST']._serialized_start=1403
-  _globals['_LISTJOBSREQUEST']._serialized_end=1420
-  _globals['_LISTJOBSREPLY']._serialized_start=1422
-  _globals['_LISTJOBSREPLY']._serialized_end=1482
-  _globals['_JOBSUMMARY']._serialized_start=1485
-  _globals['_JOBSUMMARY']._serialized_end=1648
-  _globals['_EXECUTION']._serialized_start=1884
-  _globals['_EXECUTION']._serialized_end=2346
+  _globals['_EXITED']._serialized_end=1137
+  _globals['_SIGNALREQUEST']._serialized_start=1139
+  _globals['_SIGNALREQUEST']._serialized_end=1183
+  _globals['_SIGNALREPLY']._serialized_start=1185
+  _globals['_SIGNALREPLY']._serialized_end=1215
+  _globals['_WAITREQUEST']._serialized_start=1217
+  _globals['_WAITREQUEST']._serialized_end=1243
+  _globals['_READOUTPUTREQUEST']._serialized_start=1245
+  _globals['_READOUTPUTREQUEST']._serialized_end=1355
+  _globals['_READOUTPUTREPLY']._serialized_start=1357
+  _globals['_READOUTPUTREPLY']._serialized_end=1442
+  _globals['_LISTJOBSREQUEST']._serialized_start=1444
+  _globals['_LISTJOBSREQUEST']._serialized_end=1461
+  _globals['_LISTJOBSREPLY']._serialized_start=1463
+  _globals['_LISTJOBSREPLY']._serialized_end=1523
+  _globals['_JOBSUMMARY']._serialized_start=1526
+  _globals['_JOBSUMMARY']._serialized_end=1689
+  _globals['_EXECUTION']._serialized_start=2050
+  _globals['_EXECUTION']._serialized_end=2512
 # @@protoc_insertion_point(module_scope)

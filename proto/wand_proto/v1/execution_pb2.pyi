@@ -56,6 +56,16 @@ class _ReasonEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_Reason.ValueTy
     """wrote more than output_bytes"""
     REASON_LOST: _Reason.ValueType  # 6
     """the launcher died; how it ended cannot be known"""
+    REASON_OUT_OF_MEMORY: _Reason.ValueType  # 7
+    """its processes together needed more than memory_bytes, or the machine had no more"""
+    REASON_PROCESS_LIMIT: _Reason.ValueType  # 8
+    """it could not make another process; in `also`, for it goes on as it likes"""
+    REASON_DISK_LIMIT: _Reason.ValueType  # 9
+    """added more than disk_bytes"""
+    REASON_CPU_LIMIT: _Reason.ValueType  # 10
+    """computed for more than cpu_seconds"""
+    REASON_FILE_SIZE_LIMIT: _Reason.ValueType  # 11
+    """wrote a file larger than file_size_bytes"""
 
 class Reason(_Reason, metaclass=_ReasonEnumTypeWrapper): ...
 
@@ -72,6 +82,16 @@ REASON_OUTPUT_LIMIT: Reason.ValueType  # 5
 """wrote more than output_bytes"""
 REASON_LOST: Reason.ValueType  # 6
 """the launcher died; how it ended cannot be known"""
+REASON_OUT_OF_MEMORY: Reason.ValueType  # 7
+"""its processes together needed more than memory_bytes, or the machine had no more"""
+REASON_PROCESS_LIMIT: Reason.ValueType  # 8
+"""it could not make another process; in `also`, for it goes on as it likes"""
+REASON_DISK_LIMIT: Reason.ValueType  # 9
+"""added more than disk_bytes"""
+REASON_CPU_LIMIT: Reason.ValueType  # 10
+"""computed for more than cpu_seconds"""
+REASON_FILE_SIZE_LIMIT: Reason.ValueType  # 11
+"""wrote a file larger than file_size_bytes"""
 Global___Reason: _TypeAlias = Reason  # noqa: Y015
 
 @_typing.final
@@ -302,6 +322,7 @@ class Exited(_message.Message):
     PEAK_MEMORY_BYTES_FIELD_NUMBER: _builtins.int
     STDOUT_BYTES_FIELD_NUMBER: _builtins.int
     STDERR_BYTES_FIELD_NUMBER: _builtins.int
+    ALSO_FIELD_NUMBER: _builtins.int
     job: _builtins.str
     reason: Global___Reason.ValueType
     exit_code: _builtins.int
@@ -310,9 +331,15 @@ class Exited(_message.Message):
     """else the signal that ended it"""
     wall_seconds: _builtins.float
     cpu_seconds: _builtins.float
+    """of all its processes"""
     peak_memory_bytes: _builtins.int
+    """of all together where control groups count, else of the largest"""
     stdout_bytes: _builtins.int
     stderr_bytes: _builtins.int
+    @_builtins.property
+    def also(self) -> _containers.RepeatedScalarFieldContainer[Global___Reason.ValueType]:
+        """limits that its processes ran into, and it did not end by"""
+
     def __init__(
         self,
         *,
@@ -325,10 +352,11 @@ class Exited(_message.Message):
         peak_memory_bytes: _builtins.int = ...,
         stdout_bytes: _builtins.int = ...,
         stderr_bytes: _builtins.int = ...,
+        also: _abc.Iterable[Global___Reason.ValueType] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["cpu_seconds", b"cpu_seconds", "exit_code", b"exit_code", "job", b"job", "peak_memory_bytes", b"peak_memory_bytes", "reason", b"reason", "signal", b"signal", "stderr_bytes", b"stderr_bytes", "stdout_bytes", b"stdout_bytes", "wall_seconds", b"wall_seconds"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["also", b"also", "cpu_seconds", b"cpu_seconds", "exit_code", b"exit_code", "job", b"job", "peak_memory_bytes", b"peak_memory_bytes", "reason", b"reason", "signal", b"signal", "stderr_bytes", b"stderr_bytes", "stdout_bytes", b"stdout_bytes", "wall_seconds", b"wall_seconds"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

@@ -24,7 +24,7 @@ _sym_db = _symbol_database.Default()
 
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x19wand_proto/v1/types.proto\x12\x11wand.hostagent.v1\"\xb6\x02\n\x06Limits\x12\x19\n\x0cwall_seconds\x18\x01 \x01(\x01H\x00\x88\x01\x01\x12\x19\n\x0cmemory_bytes\x18\x02 \x01(\x04H\x01\x88\x01\x01\x12\x18\n\x0b\x63pu_seconds\x18\x03 \x01(\x01H\x02\x88\x01\x01\x12\x16\n\tprocesses\x18\x04 \x01(\rH\x03\x88\x01\x01\x12\x17\n\nopen_files\x18\x05 \x01(\rH\x04\x88\x01\x01\x12\x1c\n\x0f\x66ile_size_bytes\x18\x06 \x01(\x04H\x05\x88\x01\x01\x12\x19\n\x0coutput_bytes\x18\x07 \x01(\x04H\x06\x88\x01\x01\x42\x0f\n\r_wall_secondsB\x0f\n\r_memory_bytesB\x0e\n\x0c_cpu_secondsB\x0c\n\n_processesB\r\n\x0b_open_filesB\x12\n\x10_file_size_bytesB\x0f\n\r_output_bytes\";\n\tGuarantee\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x10\n\x08\x65nforced\x18\x02 \x01(\x08\x12\x0e\n\x06\x64\x65tail\x18\x03 \x01(\tb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x19wand_proto/v1/types.proto\x12\x11wand.hostagent.v1\"\x88\x03\n\x06Limits\x12\x19\n\x0cwall_seconds\x18\x01 \x01(\x01H\x00\x88\x01\x01\x12\x19\n\x0cmemory_bytes\x18\x02 \x01(\x04H\x01\x88\x01\x01\x12\x18\n\x0b\x63pu_seconds\x18\x03 \x01(\x01H\x02\x88\x01\x01\x12\x16\n\tprocesses\x18\x04 \x01(\rH\x03\x88\x01\x01\x12\x17\n\nopen_files\x18\x05 \x01(\rH\x04\x88\x01\x01\x12\x1c\n\x0f\x66ile_size_bytes\x18\x06 \x01(\x04H\x05\x88\x01\x01\x12\x19\n\x0coutput_bytes\x18\x07 \x01(\x04H\x06\x88\x01\x01\x12\x17\n\ndisk_bytes\x18\x08 \x01(\x04H\x07\x88\x01\x01\x12\x18\n\x0b\x63pu_percent\x18\t \x01(\rH\x08\x88\x01\x01\x42\x0f\n\r_wall_secondsB\x0f\n\r_memory_bytesB\x0e\n\x0c_cpu_secondsB\x0c\n\n_processesB\r\n\x0b_open_filesB\x12\n\x10_file_size_bytesB\x0f\n\r_output_bytesB\r\n\x0b_disk_bytesB\x0e\n\x0c_cpu_percent\";\n\tGuarantee\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x10\n\x08\x65nforced\x18\x02 \x01(\x08\x12\x0e\n\x06\x64\x65tail\x18\x03 \x01(\tb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -32,7 +32,7 @@ _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'wand_proto.v1.types_pb2', _
 if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
   _globals['_LIMITS']._serialized_start=49
-  _globals['_LIMITS']._serialized_end=359
-  _globals['_GUARANTEE']._serialized_start=361
-  _globals['_GUARANTEE']._serialized_end=420
+  _globals['_LIMITS']._serialized_end=441
+  _globals['_GUARANTEE']._serialized_start=443
+  _globals['_GUARANTEE']._serialized_end=502
 # @@protoc_insertion_point(module_scope)

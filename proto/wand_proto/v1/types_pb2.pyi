@@ -31,6 +31,8 @@ class Limits(_message.Message):
     OPEN_FILES_FIELD_NUMBER: _builtins.int
     FILE_SIZE_BYTES_FIELD_NUMBER: _builtins.int
     OUTPUT_BYTES_FIELD_NUMBER: _builtins.int
+    DISK_BYTES_FIELD_NUMBER: _builtins.int
+    CPU_PERCENT_FIELD_NUMBER: _builtins.int
     wall_seconds: _builtins.float
     memory_bytes: _builtins.int
     cpu_seconds: _builtins.float
@@ -39,6 +41,10 @@ class Limits(_message.Message):
     file_size_bytes: _builtins.int
     output_bytes: _builtins.int
     """all that the job may write before it is stopped"""
+    disk_bytes: _builtins.int
+    """what it may add to the file systems of its folders"""
+    cpu_percent: _builtins.int
+    """of one processor, so that 200 is two of them"""
     def __init__(
         self,
         *,
@@ -49,13 +55,19 @@ class Limits(_message.Message):
         open_files: _builtins.int | None = ...,
         file_size_bytes: _builtins.int | None = ...,
         output_bytes: _builtins.int | None = ...,
+        disk_bytes: _builtins.int | None = ...,
+        cpu_percent: _builtins.int | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["_cpu_seconds", b"_cpu_seconds", "_file_size_bytes", b"_file_size_bytes", "_memory_bytes", b"_memory_bytes", "_open_files", b"_open_files", "_output_bytes", b"_output_bytes", "_processes", b"_processes", "_wall_seconds", b"_wall_seconds", "cpu_seconds", b"cpu_seconds", "file_size_bytes", b"file_size_bytes", "memory_bytes", b"memory_bytes", "open_files", b"open_files", "output_bytes", b"output_bytes", "processes", b"processes", "wall_seconds", b"wall_seconds"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_cpu_percent", b"_cpu_percent", "_cpu_seconds", b"_cpu_seconds", "_disk_bytes", b"_disk_bytes", "_file_size_bytes", b"_file_size_bytes", "_memory_bytes", b"_memory_bytes", "_open_files", b"_open_files", "_output_bytes", b"_output_bytes", "_processes", b"_processes", "_wall_seconds", b"_wall_seconds", "cpu_percent", b"cpu_percent", "cpu_seconds", b"cpu_seconds", "disk_bytes", b"disk_bytes", "file_size_bytes", b"file_size_bytes", "memory_bytes", b"memory_bytes", "open_files", b"open_files", "output_bytes", b"output_bytes", "processes", b"processes", "wall_seconds", b"wall_seconds"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["_cpu_seconds", b"_cpu_seconds", "_file_size_bytes", b"_file_size_bytes", "_memory_bytes", b"_memory_bytes", "_open_files", b"_open_files", "_output_bytes", b"_output_bytes", "_processes", b"_processes", "_wall_seconds", b"_wall_seconds", "cpu_seconds", b"cpu_seconds", "file_size_bytes", b"file_size_bytes", "memory_bytes", b"memory_bytes", "open_files", b"open_files", "output_bytes", b"output_bytes", "processes", b"processes", "wall_seconds", b"wall_seconds"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_cpu_percent", b"_cpu_percent", "_cpu_seconds", b"_cpu_seconds", "_disk_bytes", b"_disk_bytes", "_file_size_bytes", b"_file_size_bytes", "_memory_bytes", b"_memory_bytes", "_open_files", b"_open_files", "_output_bytes", b"_output_bytes", "_processes", b"_processes", "_wall_seconds", b"_wall_seconds", "cpu_percent", b"cpu_percent", "cpu_seconds", b"cpu_seconds", "disk_bytes", b"disk_bytes", "file_size_bytes", b"file_size_bytes", "memory_bytes", b"memory_bytes", "open_files", b"open_files", "output_bytes", b"output_bytes", "processes", b"processes", "wall_seconds", b"wall_seconds"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    _WhichOneofReturnType__cpu_percent: _TypeAlias = _typing.Literal["cpu_percent"]  # noqa: Y015
+    _WhichOneofArgType__cpu_percent: _TypeAlias = _typing.Literal["_cpu_percent", b"_cpu_percent"]  # noqa: Y015
     _WhichOneofReturnType__cpu_seconds: _TypeAlias = _typing.Literal["cpu_seconds"]  # noqa: Y015
     _WhichOneofArgType__cpu_seconds: _TypeAlias = _typing.Literal["_cpu_seconds", b"_cpu_seconds"]  # noqa: Y015
+    _WhichOneofReturnType__disk_bytes: _TypeAlias = _typing.Literal["disk_bytes"]  # noqa: Y015
+    _WhichOneofArgType__disk_bytes: _TypeAlias = _typing.Literal["_disk_bytes", b"_disk_bytes"]  # noqa: Y015
     _WhichOneofReturnType__file_size_bytes: _TypeAlias = _typing.Literal["file_size_bytes"]  # noqa: Y015
     _WhichOneofArgType__file_size_bytes: _TypeAlias = _typing.Literal["_file_size_bytes", b"_file_size_bytes"]  # noqa: Y015
     _WhichOneofReturnType__memory_bytes: _TypeAlias = _typing.Literal["memory_bytes"]  # noqa: Y015
@@ -69,7 +81,11 @@ class Limits(_message.Message):
     _WhichOneofReturnType__wall_seconds: _TypeAlias = _typing.Literal["wall_seconds"]  # noqa: Y015
     _WhichOneofArgType__wall_seconds: _TypeAlias = _typing.Literal["_wall_seconds", b"_wall_seconds"]  # noqa: Y015
     @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__cpu_percent) -> _WhichOneofReturnType__cpu_percent | None: ...
+    @_typing.overload
     def WhichOneof(self, oneof_group: _WhichOneofArgType__cpu_seconds) -> _WhichOneofReturnType__cpu_seconds | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__disk_bytes) -> _WhichOneofReturnType__disk_bytes | None: ...
     @_typing.overload
     def WhichOneof(self, oneof_group: _WhichOneofArgType__file_size_bytes) -> _WhichOneofReturnType__file_size_bytes | None: ...
     @_typing.overload

@@ -64,6 +64,7 @@ class Gathered:
     def __init__(self, kept: Kept) -> None:
         self.job = ""
         self._directory = ""
+        self._limits: dict[str, float] = {}
         self._streams: dict[ports.StreamName, Ends] = {"stdout": Ends(kept), "stderr": Ends(kept)}
         self._exited: execution_pb2.Exited | None = None
 
@@ -81,6 +82,7 @@ class Gathered:
         match event.WhichOneof("kind"):
             case "started":
                 self.job, self._directory = event.started.job, event.started.directory
+                self._limits = {field.name: amount for field, amount in event.started.limits.ListFields()}
             case "exited":
                 self._exited = event.exited
                 self._lose_until("stdout", event.exited.stdout_bytes)
@@ -128,4 +130,6 @@ class Gathered:
             cpu_seconds=exited.cpu_seconds,
             peak_memory_bytes=exited.peak_memory_bytes,
             directory=self._directory,
+            also=tuple(map(translate.reason, exited.also)),
+            limits=self._limits,
         )

@@ -9,7 +9,6 @@ from wand_proto.v1 import execution_pb2, files_pb2, host_pb2, types_pb2
 from wand_server import ports
 from wand_server.model import Call
 
-Reason = Literal["exited", "signaled", "timed_out", "cancelled", "output_limit", "lost"]
 Kind = Literal["file", "directory", "link", "other"]
 
 STREAMS: Mapping[ports.StreamName, execution_pb2.Stream.ValueType] = {
@@ -17,13 +16,18 @@ STREAMS: Mapping[ports.StreamName, execution_pb2.Stream.ValueType] = {
     "stderr": execution_pb2.STREAM_STDERR,
 }
 STREAM_NAMES: Mapping[int, ports.StreamName] = {number: name for name, number in STREAMS.items()}
-_REASONS: Mapping[int, Reason] = {
+_REASONS: Mapping[int, ports.Reason] = {
     execution_pb2.REASON_EXITED: "exited",
     execution_pb2.REASON_SIGNALED: "signaled",
     execution_pb2.REASON_TIMED_OUT: "timed_out",
     execution_pb2.REASON_CANCELLED: "cancelled",
     execution_pb2.REASON_OUTPUT_LIMIT: "output_limit",
     execution_pb2.REASON_LOST: "lost",
+    execution_pb2.REASON_OUT_OF_MEMORY: "out_of_memory",
+    execution_pb2.REASON_PROCESS_LIMIT: "process_limit",
+    execution_pb2.REASON_DISK_LIMIT: "disk_limit",
+    execution_pb2.REASON_CPU_LIMIT: "cpu_limit",
+    execution_pb2.REASON_FILE_SIZE_LIMIT: "file_size_limit",
 }
 _KINDS: Mapping[int, Kind] = {
     files_pb2.FILE_KIND_FILE: "file",
@@ -64,7 +68,7 @@ def run_request(command: ports.Command, wall_seconds: float) -> execution_pb2.Ru
     return request
 
 
-def reason(untrusted: int) -> Reason:
+def reason(untrusted: int) -> ports.Reason:
     """Why a job ended."""
     found = _REASONS.get(untrusted)
     if found is None:

@@ -1,32 +1,19 @@
 """execute_command: one command on the host, to its end."""
 
 import signal
-from typing import Annotated, ClassVar, Literal, Self
+from typing import Annotated, ClassVar, Self
 
 from pydantic import Field, model_validator
 
 from wand_proto.errors import WandError
 from wand_server.model import Call
-from wand_server.ports import Command, CommandOutcome, Host
-from wand_server.tools import render
+from wand_server.ports import Command, CommandOutcome, Host, Reason
+from wand_server.tools import ends, render
 from wand_server.tools.base import Answer, Tool
 from wand_server.tools.live import Live
 
 _STDIN_CEILING = 1024 * 1024
 _FIELDS = {"shell": "command", "limits.wall_seconds": "timeout_seconds"}  # the host's names of ours
-
-Reason = Literal["exited", "signaled", "timed_out", "cancelled", "output_limit", "lost"]
-
-_WHAT_HAPPENED: dict[Reason, str] = {
-    "signaled": "The command was ended by a signal that did not come from Wand.",
-    "timed_out": "The time limit ran out, so the command and all that it started were ended; what it printed "
-    "until then is below. Give a larger timeout_seconds, or run less at once.",
-    "cancelled": "The call was cancelled, so the command and all that it started were ended.",
-    "output_limit": "The command printed more than is permitted and was ended, with all that it started. "
-    "Redirect its output to a file, or filter it.",
-    "lost": "The launcher died while the command ran. The command was ended with it; how far it came is not "
-    "known. Look at what it changed before you run it again.",
-}
 
 
 class CommandAnswer(Answer):
@@ -40,6 +27,8 @@ class CommandAnswer(Answer):
     stdout_bytes: int  # written in all, also what `stdout` leaves out
     stderr_bytes: int
     wall_seconds: float
+    cpu_seconds: float  # of all its processes
+    peak_memory_bytes: int
     job: str
     directory: str
     notes: list[str]
@@ -150,7 +139,6 @@ def answer_from(outcome: CommandOutcome) -> CommandAnswer:
             lost_bytes=outcome.stderr_lost_bytes,
         )
     )
-    happened = (_WHAT_HAPPENED[outcome.reason],) if outcome.reason in _WHAT_HAPPENED else ()
     return CommandAnswer(
         exit_code=outcome.exit_code,
         signal=_signal_name(outcome.signal),
@@ -160,9 +148,11 @@ def answer_from(outcome: CommandOutcome) -> CommandAnswer:
         stdout_bytes=outcome.stdout_bytes,
         stderr_bytes=outcome.stderr_bytes,
         wall_seconds=round(outcome.wall_seconds, 3),
+        cpu_seconds=round(outcome.cpu_seconds, 3),
+        peak_memory_bytes=outcome.peak_memory_bytes,
         job=outcome.job,
         directory=outcome.directory,
-        notes=[*happened, *stdout.notes, *stderr.notes],
+        notes=[*ends.notes(outcome), *stdout.notes, *stderr.notes],
     )
 
 

@@ -104,17 +104,32 @@ def test_limits_are_the_lower_of_the_two_and_come_back(client: Client) -> None:
 
 
 @pytest.mark.parametrize(
-    ("name", "amount", "script", "number"),
+    ("name", "amount", "script", "ending"),
     [
-        ("cpu_seconds", 1, "while :; do :; done", signal.SIGXCPU),
-        ("file_size_bytes", 4096, "exec head -c 9000 /dev/zero > big", signal.SIGXFSZ),
+        ("cpu_seconds", 1, "while :; do :; done", ("cpu_limit", signal.SIGXCPU)),
+        ("cpu_seconds", 1, "trap '' XCPU; while :; do :; done", ("cpu_limit", signal.SIGKILL)),
+        ("file_size_bytes", 4096, "exec head -c 9000 /dev/zero > big", ("file_size_limit", signal.SIGXFSZ)),
+        ("disk_bytes", 2**20, "head -c 9000000 /dev/zero > big; sleep 60", ("disk_limit", signal.SIGKILL)),
     ],
 )
-def test_a_limit_of_the_kernel_ends_the_command(
-    client: Client, name: str, amount: int, script: str, number: int
+def test_a_limit_ends_the_command_and_is_told(
+    client: Client, name: str, amount: int, script: str, ending: tuple[str, int]
 ) -> None:
     _, exited = client.result("sh", "-c", script, limits={name: amount})
-    assert (exited["reason"], exited["signal"]) == ("signaled", number)
+    assert (exited["reason"], exited["signal"]) == ending
+
+
+def test_a_limit_that_ended_only_a_child_of_the_command_is_told_beside_its_exit(client: Client) -> None:
+    script = "head -c 9000 /dev/zero > big; exit $?"
+    _, exited = client.result("sh", "-c", script, limits={"file_size_bytes": 4096})
+    assert (exited["reason"], exited["exit_code"]) == ("exited", 128 + signal.SIGXFSZ)
+    assert exited["also"] == ["file_size_limit"]
+
+
+def test_what_is_in_memory_does_not_count_as_added_to_the_disk(client: Client) -> None:
+    script = "head -c 9000000 /dev/zero > /tmp/big; sleep 0.5"
+    _, exited = client.result("sh", "-c", script, limits={"disk_bytes": 2**20})
+    assert exited["reason"] == "exited"
 
 
 def test_memory_is_limited(client: Client) -> None:

@@ -9,7 +9,7 @@ from support.host import FakeHost, call, outcome, refusing
 from wand_proto.errors import Invalid
 from wand_server import ports
 from wand_server.model import ToolResult
-from wand_server.tools import command
+from wand_server.tools import ends
 from wand_server.tools.command import ExecuteCommand
 from wand_server.tools.live import Live
 from wand_server.tools.registry import Registry
@@ -200,9 +200,39 @@ async def test_a_client_that_cannot_be_told_does_not_end_the_command() -> None:
 
 
 def test_every_reason_but_exited_is_explained() -> None:
-    reasons = set(get_args(command.Reason))
+    reasons: set[ports.Reason] = set(get_args(ports.Reason)) - {"exited"}
 
-    assert set(command._WHAT_HAPPENED) == reasons - {"exited"}
+    assert all(ends.notes(outcome(reason=reason)) for reason in reasons)
+
+
+@pytest.mark.parametrize(
+    ("reason", "limits", "said"),
+    [
+        ("out_of_memory", {"memory_bytes": 64 * 2**20}, "than the 64.0 MiB that they may have together"),
+        ("out_of_memory", {}, "The machine ran out of memory"),
+        ("process_limit", {"processes": 20}, "may have 20 processes at once"),
+        ("disk_limit", {"disk_bytes": 2**30}, "than the 1.0 GiB that it may"),
+        ("cpu_limit", {"cpu_seconds": 90}, "than the 90 s of processor time"),
+        ("file_size_limit", {"file_size_bytes": 2**20}, "than the 1.0 MiB that any may have"),
+    ],
+)
+async def test_a_limit_is_told_with_its_amount(
+    reason: ports.Reason, limits: dict[str, float], said: str
+) -> None:
+    result = await run(FakeHost(outcome=outcome(reason=reason, exit_code=None, signal=9, limits=limits)))
+
+    assert result.is_error
+    assert said in result.text
+
+
+async def test_a_limit_that_did_not_end_the_command_is_told_beside_its_exit() -> None:
+    told = outcome(exit_code=2, also=("process_limit",), limits={"processes": 20})
+
+    result = await run(FakeHost(outcome=told))
+
+    assert not result.is_error
+    assert result.structured["reason"] == "exited"
+    assert "may have 20 processes at once" in result.text
 
 
 @pytest.mark.parametrize(

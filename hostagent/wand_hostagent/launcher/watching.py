@@ -1,0 +1,100 @@
+"""Limits that no kernel holds for a whole job: what it may add to a disk, and compute in all.
+
+They are looked at from time to time while the job runs. Disk: what is used on the file systems of its
+writable folders, compared with what was used when it began, a few times a second. Whoever else writes
+there meanwhile is counted too, where nothing tells who wrote (see cgroup.py); what is written and removed
+between two looks is not. Processor time: as soon as the limit can have been reached.
+"""
+
+import os
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+from wand_hostagent.launcher.loop import Loop
+
+DISK_SECONDS = 0.2  # between two looks
+_LEAST_SECONDS = 0.02
+
+
+class Counts(Protocol):
+    """What is counted of the job itself."""
+
+    def cpu_seconds(self) -> float:
+        """Of all its processes, so far."""
+
+    def has_written(self, amount: int) -> bool:
+        """Whether so many bytes can be its own; true where it cannot be known."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Limited:
+    """What is watched of a job; 0 is no limit. `counts` is None where nothing counts for the whole job."""
+
+    disk_bytes: float
+    cpu_seconds: float
+    folders: Sequence[str]
+    counts: Counts | None
+
+    @property
+    def is_watched(self) -> bool:
+        return bool(self.disk_bytes or (self.cpu_seconds and self.counts))
+
+
+class Watch:
+    """One job's; `exceed` is told the reason once, then nothing is watched any more."""
+
+    def __init__(self, loop: Loop, limited: Limited, exceed: Callable[[str], None]) -> None:
+        self._loop = loop
+        self._limited = limited
+        self._exceed = exceed
+        self._processors = len(os.sched_getaffinity(0))
+        self._timers: dict[str, int] = {}
+        if limited.disk_bytes:
+            self._used = used_bytes(limited.folders)
+            self._again("disk", DISK_SECONDS, self._look_at_disk)
+        if limited.cpu_seconds and limited.counts is not None:
+            self._again("cpu", limited.cpu_seconds / self._processors, self._look_at_cpu)
+
+    def stop(self) -> None:
+        for timer in self._timers.values():
+            self._loop.cancel(timer)
+        self._timers.clear()
+
+    def _again(self, name: str, seconds: float, look: Callable[[], None]) -> None:
+        self._timers[name] = self._loop.later(max(seconds, _LEAST_SECONDS), look)
+
+    def _end(self, reason: str) -> None:
+        self.stop()
+        self._exceed(reason)
+
+    def _look_at_disk(self) -> None:
+        limited = self._limited
+        now = used_bytes(limited.folders)
+        added = sum(max(0, now.get(device, before) - before) for device, before in self._used.items())
+        counts = limited.counts
+        if added > limited.disk_bytes and (counts is None or counts.has_written(int(limited.disk_bytes))):
+            self._end("disk_limit")
+        else:
+            self._again("disk", DISK_SECONDS, self._look_at_disk)
+
+    def _look_at_cpu(self) -> None:
+        limited = self._limited
+        assert limited.counts is not None
+        left = limited.cpu_seconds - limited.counts.cpu_seconds()
+        if left <= 0:
+            self._end("cpu_limit")
+        else:
+            self._again("cpu", left / self._processors, self._look_at_cpu)
+
+
+def used_bytes(folders: Sequence[str]) -> dict[int, int]:
+    """What is used on each file system that holds one of the folders, by its device's number."""
+    used: dict[int, int] = {}
+    for folder in folders:
+        try:
+            device, room = os.stat(folder).st_dev, os.statvfs(folder)  # noqa: PTH116 - text
+        except OSError:
+            continue
+        used[device] = (room.f_blocks - room.f_bfree) * room.f_frsize
+    return used
