@@ -27,6 +27,12 @@ def test_claude_code_connects_over_stdio(workspace: Path, clients: Clients, clau
     assert "Connected" in clients.run(claude, "mcp", "list")
 
 
+def test_claude_code_connects_over_websocket(wand: Running, clients: Clients, claude: Path) -> None:
+    entry = {"type": "ws", "url": wand.url.replace("http:", "ws:"), "headers": wand.headers}
+    clients.run(claude, "mcp", "add-json", "wand", json.dumps(entry))
+    assert "Connected" in clients.run(claude, "mcp", "list")
+
+
 async def test_claude_code_runs_a_command_when_its_model_asks_for_one(
     wand: Running, clients: Clients, claude: Path
 ) -> None:

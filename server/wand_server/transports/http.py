@@ -1,6 +1,7 @@
-"""MCP over HTTP: one endpoint for both eras, behind the guard."""
+"""MCP over HTTP: one endpoint for both eras and for WebSocket, behind the guard."""
 
 import asyncio
+import functools
 import logging
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
@@ -19,10 +20,11 @@ from wand_server.protocol import failures, messages
 from wand_server.protocol.failures import BUSY, ProtocolFailure
 from wand_server.protocol.kernel import VERSION_HEADER, Kernel
 from wand_server.protocol.messages import BYTES_CEILING, Message
-from wand_server.transports import replies, stateful, stateless
+from wand_server.transports import replies, stateful, stateless, websocket
 from wand_server.transports.replies import Refused
 from wand_server.transports.sessions import Sessions
 from wand_server.transports.status import HostagentIsUp, health
+from wand_server.transports.websocket import WebSockets
 
 log = logging.getLogger(__name__)
 
@@ -45,10 +47,12 @@ class HttpTransport:
     host: str = "127.0.0.1"
     port: int = 0
     sessions: Sessions = field(init=False)
+    websockets: WebSockets = field(init=False)
     _running: int = field(init=False, default=0)
 
     def __post_init__(self) -> None:
         self.sessions = Sessions(self.kernel)
+        self.websockets = WebSockets(self.kernel)
 
     async def __aenter__(self) -> Self:
         self._runner = web.AppRunner(
@@ -99,6 +103,7 @@ class HttpTransport:
 
     async def _end_sessions(self, _: web.Application) -> None:
         await self.sessions.close()
+        await self.websockets.close()
 
     async def _health(self, _: web.Request) -> web.Response:
         body, status = health(self.kernel.version, hostagent_is_up=self.hostagent_is_up())
@@ -129,6 +134,9 @@ class HttpTransport:
 
     async def _get(self, request: web.Request) -> web.StreamResponse:
         principal = self._principal(request)
+        if websocket.is_asked_for(request):
+            again = functools.partial(self.guard.principal, request.headers, request.remote or "")
+            return await self.websockets.serve(request, principal, again)
         self._refuse_modern(request)
         if not replies.accepts(request.headers.get("Accept", ""))[1]:
             raise Refused(406, "Accept: must list text/event-stream")

@@ -17,14 +17,14 @@ from typing import Self
 from wand_proto.errors import Conflict, Denied, Exhausted, WandError
 from wand_server.model import Principal
 from wand_server.protocol import failures, messages
-from wand_server.protocol.failures import BUSY, INVALID_REQUEST, MessageId, ProtocolFailure
+from wand_server.protocol.failures import INVALID_REQUEST, MessageId, ProtocolFailure
 from wand_server.protocol.kernel import Kernel
-from wand_server.protocol.messages import BYTES_CEILING, Message, Notification, Request
+from wand_server.protocol.messages import BYTES_CEILING, Message
+from wand_server.transports.unanswered import Unanswered
 
 log = logging.getLogger(__name__)
 
 CONNECTIONS_CEILING = 64
-REQUESTS_CEILING = 64  # of one connection, at once
 WRITE_SECONDS = 60.0  # a client that reads nothing for so long is gone
 DRAIN_SECONDS = 1.5  # for calls still running when a client has said its last; clients kill after two
 _STOP_SECONDS = 5.0
@@ -100,15 +100,14 @@ class Conversation:
     def __init__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         self._reader = reader
         self._writer = writer
-        self._unanswered: set[MessageId] = set()
-        self._all_answered = asyncio.Event()
+        self._unanswered = Unanswered()
 
     async def messages(self) -> AsyncIterator[Message]:
         """Every message that can be read; one that cannot is answered at once."""
         async for line in self._lines():
             try:
                 message = messages.read(line)
-                self._note(message)
+                self._unanswered.note(message)
             except ProtocolFailure as why:
                 await self.fail(why)
             else:
@@ -121,7 +120,7 @@ class Conversation:
         Raises:
             ConnectionError: the client is gone, or was.
         """
-        self._settle(answered)
+        self._unanswered.settle(answered)
         self._writer.write(line + b"\n")
         try:
             async with asyncio.timeout(WRITE_SECONDS):
@@ -164,29 +163,13 @@ class Conversation:
             else:
                 return
 
-    def _note(self, message: Message) -> None:
-        if isinstance(message, Request):
-            if len(self._unanswered) >= REQUESTS_CEILING:
-                text = f"{REQUESTS_CEILING} requests are running, which is the most at once"
-                raise ProtocolFailure(BUSY, text, request_id=message.id)
-            self._unanswered.add(message.id)
-        elif isinstance(message, Notification) and message.method == "notifications/cancelled":
-            self._settle((message.params or {}).get("requestId"))
-
-    def _settle(self, answered: MessageId) -> None:
-        if isinstance(answered, str | int):
-            self._unanswered.discard(answered)
-        if not self._unanswered:
-            self._all_answered.set()
-
     async def _drain(self) -> None:
         """Give calls a moment where the client has closed one direction only: it may still read."""
-        self._all_answered.clear()
         if not self._unanswered or _has_hung_up(self._writer.get_extra_info("socket")):
             return
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(DRAIN_SECONDS):
-                await self._all_answered.wait()
+                await self._unanswered.all_answered()
 
 
 def _listen(path: Path, mode: int) -> socket.socket:

@@ -198,7 +198,7 @@ async def test_what_json_cannot_say_is_said_as_near_as_it_can(path: Path) -> Non
 async def test_there_are_only_so_many_requests_of_one_client(
     path: Path, tools: FakeTools, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("wand_server.transports.stdio.REQUESTS_CEILING", 1)
+    monkeypatch.setattr("wand_server.transports.unanswered.CEILING", 1)
     line = await Line.to(path)
     line.say(call("slow", 1))
     await asyncio.wait_for(tools.slow_began.wait(), 5)

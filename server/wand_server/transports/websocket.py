@@ -1,0 +1,141 @@
+"""MCP over WebSocket (RFC 6455): an upgrade on the endpoint, one JSON-RPC message a text frame, both eras.
+
+The specification leaves this to custom transports; the subprotocol `mcp` and one message a frame are what
+clients that speak it do. Who may come in is decided on the request for the upgrade, by the same guard, and
+again with each message: a connection ends with the key that opened it.
+"""
+
+import asyncio
+import contextlib
+import logging
+from collections.abc import AsyncIterator, Callable
+from dataclasses import dataclass, field
+
+from aiohttp import WSCloseCode, WSMsgType, web
+
+from wand_proto.errors import Denied, WandError
+from wand_server.model import Principal
+from wand_server.protocol import failures, messages
+from wand_server.protocol.failures import BUSY, MessageId, ProtocolFailure
+from wand_server.protocol.kernel import Kernel
+from wand_server.protocol.messages import BYTES_CEILING, Message
+from wand_server.transports.replies import Refused
+from wand_server.transports.unanswered import Unanswered
+
+log = logging.getLogger(__name__)
+
+SUBPROTOCOL = "mcp"
+CONNECTIONS_CEILING = 256
+PING_SECONDS = 15.0  # a client that leaves a ping unanswered for half as long is gone
+WRITE_SECONDS = 30.0  # so is one that reads nothing for so long
+CLOSE_SECONDS = 1.0
+
+Again = Callable[[], Principal]
+"""Who asks, decided anew; raises as `Guard.principal` does."""
+
+
+def is_asked_for(request: web.Request) -> bool:
+    """Whether a request wants to be a WebSocket."""
+    return request.headers.get("Upgrade", "").lower() == "websocket"
+
+
+@dataclass
+class WebSockets:
+    """Every connection, each served until its client leaves or `close` ends them all."""
+
+    kernel: Kernel
+    _open: set[web.WebSocketResponse] = field(init=False, default_factory=set)
+
+    async def serve(self, request: web.Request, principal: Principal, again: Again) -> web.WebSocketResponse:
+        """Upgrade a request and answer its client to the end.
+
+        Raises:
+            Refused: the subprotocol is not offered, or there are too many connections.
+        """
+        self._check(request)
+        response = web.WebSocketResponse(
+            protocols=(SUBPROTOCOL,), heartbeat=PING_SECONDS, max_msg_size=BYTES_CEILING,
+            timeout=CLOSE_SECONDS, compress=False,
+        )  # fmt: skip
+        await response.prepare(request)
+        self._open.add(response)
+        conversation = Conversation(request, response, principal, again)
+        log.info("client connected", extra={"principal": principal.name, "means": "websocket"})
+        try:
+            await self.kernel.serve(conversation.messages(), conversation.send, principal)
+        finally:
+            self._open.discard(response)
+            with contextlib.suppress(ConnectionError):
+                await response.close()
+            log.info("client gone", extra={"principal": principal.name, "code": response.close_code})
+        return response
+
+    def _check(self, request: web.Request) -> None:
+        offered = {word.strip() for word in request.headers.get("Sec-WebSocket-Protocol", "").split(",")}
+        if SUBPROTOCOL not in offered:
+            raise Refused(400, f"Sec-WebSocket-Protocol: must offer {SUBPROTOCOL}")
+        if len(self._open) >= CONNECTIONS_CEILING:
+            busy = f"{CONNECTIONS_CEILING} WebSockets are open, which is the most at once"
+            raise Refused(503, busy, code=BUSY, headers={"Retry-After": "60"})
+
+    async def close(self) -> None:
+        """Tell every client to come back later, and end its connection."""
+        going = [response.close(code=WSCloseCode.GOING_AWAY, message=b"restart") for response in self._open]
+        await asyncio.gather(*going, return_exceptions=True)
+
+
+class Conversation:
+    """One client's frames, read and answered."""
+
+    def __init__(
+        self, request: web.Request, response: web.WebSocketResponse, principal: Principal, again: Again
+    ) -> None:
+        self._request = request
+        self._response = response
+        self._principal = principal
+        self._again = again
+        self._unanswered = Unanswered()
+
+    async def messages(self) -> AsyncIterator[Message]:
+        """Every message that can be read; one that cannot is answered at once, what is no text ends it."""
+        async for frame in self._response:
+            if frame.type is not WSMsgType.TEXT:
+                await self._response.close(code=WSCloseCode.UNSUPPORTED_DATA, message=b"text frames only")
+                return
+            if not await self._may_go_on():
+                return
+            try:
+                message = messages.read(frame.data.encode(errors="surrogatepass"))
+                self._unanswered.note(message)
+            except ProtocolFailure as why:
+                with contextlib.suppress(ConnectionError):
+                    await self.send(messages.write(failures.error(why)), None)
+            else:
+                yield message
+
+    async def send(self, text: bytes, answered: MessageId) -> None:
+        """Send one message, and note the request that it answers.
+
+        Raises:
+            ConnectionError: the client is gone, or was.
+        """
+        self._unanswered.settle(answered)
+        if self._response.closed:
+            raise ConnectionResetError("the client is gone")
+        try:
+            async with asyncio.timeout(WRITE_SECONDS):
+                await self._response.send_str(text.decode())
+        except TimeoutError as late:
+            if self._request.transport is not None:
+                self._request.transport.abort()
+            raise ConnectionResetError("the client reads nothing") from late
+
+    async def _may_go_on(self) -> bool:
+        try:
+            if self._again() == self._principal:
+                return True
+            raise Denied("the key belongs to somebody else now")
+        except WandError as why:
+            log.warning("connection ended", extra={"principal": self._principal.name, "why": str(why)})
+            await self._response.close(code=WSCloseCode.POLICY_VIOLATION, message=b"the key has ended")
+            return False
