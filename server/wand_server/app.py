@@ -106,6 +106,7 @@ async def running(read: Settings) -> AsyncIterator[HttpTransport]:
             ),
             host=read.http.host,
             port=read.http.port,
+            legacy_sse=read.http.legacy_sse,
             hostagent_is_up=lambda: link.is_up,
         )
         unix = UnixTransport(kernel, read.stdio.socket, allowed_uids=_uids(read.stdio.allowed_users))

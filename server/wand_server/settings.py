@@ -55,6 +55,7 @@ class Http(Frozen):
     port: Annotated[int, Field(ge=0, le=65535)] = 8001
     allowed_hosts: Words = ()  # beside the names of loopback
     allowed_origins: Words = ()
+    legacy_sse: bool = False  # the endpoints /sse and /messages of protocol version 2024-11-05
     keys_file: Path = Path("/etc/wand/keys.toml")
 
 

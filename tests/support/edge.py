@@ -100,7 +100,9 @@ def legacy(method: str, params: dict[str, Any] | None = None, message_id: str | 
 
 
 @asynccontextmanager
-async def edge(folder: Path, tools: FakeTools | None = None) -> AsyncIterator[Edge]:
+async def edge(
+    folder: Path, tools: FakeTools | None = None, *, legacy_sse: bool = False
+) -> AsyncIterator[Edge]:
     """A server on a free port of loopback, and one client."""
     tools = tools or FakeTools()
     file = folder / "keys.toml"
@@ -108,7 +110,7 @@ async def edge(folder: Path, tools: FakeTools | None = None) -> AsyncIterator[Ed
     kernel = build(tools, version="1.2.3", instructions="Use it.")
     health = [True]
     guard = Guard(keys.Keys(file), Origins())
-    transport = HttpTransport(kernel, guard, hostagent_is_up=lambda: health[0])
+    transport = HttpTransport(kernel, guard, hostagent_is_up=lambda: health[0], legacy_sse=legacy_sse)
     async with transport, aiohttp.ClientSession() as client:
         yield Edge(transport, tools, client, key, other, health)
 

@@ -20,9 +20,10 @@ from wand_server.protocol import failures, messages
 from wand_server.protocol.failures import BUSY, ProtocolFailure
 from wand_server.protocol.kernel import VERSION_HEADER, Kernel
 from wand_server.protocol.messages import BYTES_CEILING, Message
-from wand_server.transports import replies, stateful, stateless, websocket
+from wand_server.transports import bodies, replies, sse, stateful, stateless, websocket
 from wand_server.transports.replies import Refused
 from wand_server.transports.sessions import Sessions
+from wand_server.transports.sse import EventStreams
 from wand_server.transports.status import HostagentIsUp, health
 from wand_server.transports.websocket import WebSockets
 
@@ -30,7 +31,6 @@ log = logging.getLogger(__name__)
 
 REQUESTS_CEILING = 256
 CONNECTIONS_CEILING = 4096
-BODY_SECONDS = 30.0
 IDLE_SECONDS = 75.0  # a connection that sends no whole request for so long is closed
 STOP_SECONDS = 2.0
 
@@ -46,13 +46,16 @@ class HttpTransport:
     hostagent_is_up: HostagentIsUp
     host: str = "127.0.0.1"
     port: int = 0
+    legacy_sse: bool = False
     sessions: Sessions = field(init=False)
     websockets: WebSockets = field(init=False)
+    streams: EventStreams = field(init=False)
     _running: int = field(init=False, default=0)
 
     def __post_init__(self) -> None:
         self.sessions = Sessions(self.kernel)
         self.websockets = WebSockets(self.kernel)
+        self.streams = EventStreams(self.kernel)
 
     async def __aenter__(self) -> Self:
         self._runner = web.AppRunner(
@@ -98,11 +101,15 @@ class HttpTransport:
         app.router.add_post("/mcp", self._post)
         app.router.add_get("/mcp", self._get, allow_head=False)
         app.router.add_delete("/mcp", self._delete)
+        if self.legacy_sse:
+            app.router.add_get(sse.STREAM_PATH, self._get_sse, allow_head=False)
+            app.router.add_post(sse.MESSAGES_PATH, self._post_sse)
         app.on_shutdown.append(self._end_sessions)
         return app
 
     async def _end_sessions(self, _: web.Application) -> None:
         await self.sessions.close()
+        self.streams.close()
         await self.websockets.close()
 
     async def _health(self, _: web.Request) -> web.Response:
@@ -111,13 +118,15 @@ class HttpTransport:
 
     async def _post(self, request: web.Request) -> web.StreamResponse:
         principal = self._principal(request)
-        _check_types(request)
+        bodies.check_kind(request)
+        if not all(replies.accepts(request.headers.get("Accept", ""))):
+            raise Refused(406, "Accept: must list application/json and text/event-stream")
         if self._running >= REQUESTS_CEILING:
             busy = f"{REQUESTS_CEILING} requests are running, which is the most at once"
             raise Refused(429, busy, code=BUSY, headers={"Retry-After": "1"})
         self._running += 1
         try:
-            message = messages.read(await _body(request))
+            message = messages.read(await bodies.read(request))
             return await self._answer(request, message, principal)
         finally:
             self._running -= 1
@@ -147,6 +156,17 @@ class HttpTransport:
         self._refuse_modern(request)
         return await stateful.delete(self.sessions, request, principal)
 
+    async def _get_sse(self, request: web.Request) -> web.StreamResponse:
+        principal = self._principal(request)
+        if not replies.accepts(request.headers.get("Accept", "*/*"))[1]:
+            raise Refused(406, "Accept: must list text/event-stream")
+        return await self.streams.get(request, principal)
+
+    async def _post_sse(self, request: web.Request) -> web.StreamResponse:
+        principal = self._principal(request)
+        bodies.check_kind(request)
+        return self.streams.take(request, principal, messages.read(await bodies.read(request)))
+
     def _principal(self, request: web.Request) -> Principal:
         try:
             return self.guard.principal(request.headers, request.remote or "")
@@ -169,29 +189,6 @@ class _Closed(asyncio.Protocol):
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         log.warning("connection refused", extra={"ceiling": CONNECTIONS_CEILING})
         transport.close()
-
-
-def _check_types(request: web.Request) -> None:
-    if request.content_type.lower() != replies.JSON_TYPE:
-        raise Refused(415, "Content-Type: must be application/json")
-    if request.headers.get("Content-Encoding", "identity").lower() != "identity":
-        raise Refused(415, "Content-Encoding: must be identity")
-    if not all(replies.accepts(request.headers.get("Accept", ""))):
-        raise Refused(406, "Accept: must list application/json and text/event-stream")
-
-
-async def _body(request: web.Request) -> bytes:
-    try:
-        async with asyncio.timeout(BODY_SECONDS):
-            return await request.read()
-    except TimeoutError as late:
-        message = f"the body did not arrive within {BODY_SECONDS:g} seconds"
-        raise Refused(408, message) from late
-    except web.HTTPRequestEntityTooLarge as large:
-        message = f"the body is larger than {BYTES_CEILING} bytes"
-        raise Refused(413, message) from large
-    except web.RequestPayloadError as broken:
-        raise Refused(400, f"the body cannot be read: {broken}") from broken
 
 
 @web.middleware

@@ -100,7 +100,7 @@ async def test_a_body_that_is_too_large_is_refused(server: Edge) -> None:
 
 
 async def test_a_body_that_never_ends_is_given_up(server: Edge, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("wand_server.transports.http.BODY_SECONDS", 0.05)
+    monkeypatch.setattr("wand_server.transports.bodies.BODY_SECONDS", 0.05)
     reader, writer = await asyncio.open_connection("127.0.0.1", server.transport.port)
     head = [
         "POST /mcp HTTP/1.1",

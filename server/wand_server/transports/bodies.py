@@ -1,0 +1,42 @@
+"""The body of a request: of the right kind, of a bearable size, in time."""
+
+import asyncio
+
+from aiohttp import web
+
+from wand_server.protocol.messages import BYTES_CEILING
+from wand_server.transports import replies
+from wand_server.transports.replies import Refused
+
+BODY_SECONDS = 30.0
+
+
+def check_kind(request: web.Request) -> None:
+    """Let a body pass by its headers.
+
+    Raises:
+        Refused: it is no JSON, or encoded.
+    """
+    if request.content_type.lower() != replies.JSON_TYPE:
+        raise Refused(415, "Content-Type: must be application/json")
+    if request.headers.get("Content-Encoding", "identity").lower() != "identity":
+        raise Refused(415, "Content-Encoding: must be identity")
+
+
+async def read(request: web.Request) -> bytes:
+    """The body.
+
+    Raises:
+        Refused: it is too large, too slow or broken.
+    """
+    try:
+        async with asyncio.timeout(BODY_SECONDS):
+            return await request.read()
+    except TimeoutError as late:
+        message = f"the body did not arrive within {BODY_SECONDS:g} seconds"
+        raise Refused(408, message) from late
+    except web.HTTPRequestEntityTooLarge as large:
+        message = f"the body is larger than {BYTES_CEILING} bytes"
+        raise Refused(413, message) from large
+    except web.RequestPayloadError as broken:
+        raise Refused(400, f"the body cannot be read: {broken}") from broken
