@@ -42,7 +42,7 @@ class PolicySource(Protocol):
 class FileBackend(Protocol):
     """The confined workers that use files."""
 
-    async def use(self, profile: str, ask: Ask) -> Answer: ...
+    async def use(self, profile: str, ask: Ask, *, principal: str) -> Answer: ...
 
 
 class Gate:
@@ -125,7 +125,7 @@ class Gate:
         asked = replace(ask, path=path)
         if act.verb in CHANGES:
             return await self._change_file(permit, act, asked)
-        answer = await self._files.use(permit.profile, asked)
+        answer = await self._files.use(permit.profile, asked, principal=permit.caller.principal)
         if answer.path != path:  # a link led elsewhere: that place has to be permitted too
             await self._permit(caller, replace(act, path=answer.path))
         return answer
@@ -142,7 +142,7 @@ class Gate:
         if profile is None:
             wanted = f"profile {name!r}" if name else "default profile"
             raise Invalid(f"must begin with /: there is no {wanted} with a workspace", field="path")
-        return resolved(path, profile.workspace)
+        return resolved(path, profile.workspace_of(caller.principal))
 
     async def _change_file(self, permit: Permit, act: FileAct, asked: Ask) -> Answer:
         """Record, change, record; once begun it goes on to its end, whoever has gone meanwhile."""
@@ -161,7 +161,7 @@ class Gate:
         by = {"rule": permit.rule, "profile": permit.profile, "policy": permit.policy_digest}
         await self._link.record("file", {**told, **who(permit.caller), **by, **records.content(asked)})
         try:
-            answer = await self._files.use(permit.profile, asked)
+            answer = await self._files.use(permit.profile, asked, principal=permit.caller.principal)
         except WandError as error:
             await self._record_outcome({**told, "ok": False, **records.failure(error)})
             raise

@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any, cast
 
+from wand_hostagent.launcher.protocol import folder_of
 from wand_hostagent.model import Exited, Limits, Reason
 from wand_proto.context import Caller
 from wand_proto.errors import Broken
@@ -69,6 +70,10 @@ class ProfileReport:
     run_as: str
     path: str
     limits: Limits
+
+    def workspace_of(self, principal: str) -> str:
+        """Where that principal's commands start."""
+        return self.workspace.replace("{principal}", folder_of(principal))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -15,7 +15,7 @@ class FakeFiles:
     fails: WandError | None = None
     asked: list[tuple[str, Ask]] = field(default_factory=list)
 
-    async def use(self, profile: str, ask: Ask) -> Answer:
+    async def use(self, profile: str, ask: Ask, *, principal: str) -> Answer:
         self.asked.append((profile, ask))
         if self.fails is not None:
             raise self.fails

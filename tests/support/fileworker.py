@@ -128,6 +128,7 @@ class FakeLink:
     def __init__(self, write: list[Path]) -> None:
         self.write = write
         self.started: list[str] = []
+        self.reasons: list[Mapping[str, Any]] = []
         self.abandoned: list[str] = []
         self.released: list[str] = []
         self.processes: dict[str, subprocess.Popen[bytes]] = {}
@@ -141,6 +142,7 @@ class FakeLink:
         if self.refuse:
             raise self.refuse
         self.started.append(job)
+        self.reasons.append(why)
         if self.instead:
             self._false.append(socket.socket(fileno=os.dup(descriptor)))
             self._false[-1].sendall(self.instead)

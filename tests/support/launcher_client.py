@@ -235,7 +235,7 @@ def launched(
     """A launcher with one profile, `p`, and a workspace; `before` stands in front of its command line."""
     with short_folder(place) as folder:
         folder.chmod(0o755)
-        for name in ("work", "profiles", "ledger"):
+        for name in ("work", "profiles", "ledger", "state"):
             (folder / name).mkdir()
         text = f'name = "p"\nworkspace = "{folder}/work"\n{profile}\n'
         write_profile(folder / "profiles" / "p.toml", text)
@@ -259,7 +259,7 @@ def command(folder: Path) -> list[str | Path]:
     isolated: list[str | Path] = [sys.executable, "-I", "-S", "-E", PROGRAM]
     return [
         *isolated, "--socket", folder / "launcher.sock",
-        "--profiles", folder / "profiles", "--ledger", folder / "ledger",
+        "--profiles", folder / "profiles", "--ledger", folder / "ledger", "--state", folder / "state",
     ]  # fmt: skip
 
 

@@ -33,7 +33,9 @@ _ANSWERS: dict[type[Ask], type[Answer]] = {
     Read: ReadAnswer, Write: WriteAnswer, Edit: WriteAnswer, List: ListAnswer, Search: SearchAnswer,
 }  # fmt: skip
 _T = TypeVar("_T")
-_WHY = {"for": "file tools"}
+_MOST_POOLS = 32  # idle workers of those that were used longest ago are let go
+
+_Key = tuple[str, str]  # a profile, and for whom
 
 
 class Link(Protocol):
@@ -122,9 +124,10 @@ class _Worker:
 
 @dataclass(slots=True)
 class _Pool:
-    """The workers of one profile."""
+    """The workers of one profile and one principal: in some profiles each has a user of its own."""
 
     slots: asyncio.Semaphore
+    users: int = 0  # asks that have it in their hands
     idle: list[_Worker] = field(default_factory=list)
 
 
@@ -134,12 +137,12 @@ class FileWorkers:
     def __init__(self, link: Link, *, ask_seconds: float = ASK_SECONDS) -> None:
         self._link = link
         self._ask_seconds = ask_seconds
-        self._pools: dict[str, _Pool] = {}
+        self._pools: dict[_Key, _Pool] = {}
         self._background: set[asyncio.Task[Any]] = set()
         self._is_closed = False
 
-    async def use(self, profile: str, ask: Ask) -> Answer:
-        """Have a worker of the profile do what is asked.
+    async def use(self, profile: str, ask: Ask, *, principal: str = "") -> Answer:
+        """Have a worker of the profile do what is asked, for that principal.
 
         A change that is under way is finished even where this is cancelled.
 
@@ -152,8 +155,10 @@ class FileWorkers:
         try:
             exchange = _Exchange(wire.pack(ask), isinstance(ask, Write | Edit), _ANSWERS[type(ask)])
             if not exchange.is_change:
-                return await self._use(profile, exchange)
-            return await asyncio.shield(self._keep(asyncio.create_task(self._use(profile, exchange))))
+                return await self._use((profile, principal), exchange)
+            return await asyncio.shield(
+                self._keep(asyncio.create_task(self._use((profile, principal), exchange)))
+            )
         except Refused as refused:
             raise errors.named(
                 refused.kind, refused.message, hint=refused.hint, field=refused.field
@@ -182,27 +187,27 @@ class FileWorkers:
         if not task.cancelled():
             task.exception()  # seen: whoever asked may have gone
 
-    async def _use(self, profile: str, exchange: _Exchange) -> Answer:
-        async with self._slot(profile) as pool:
+    async def _use(self, key: _Key, exchange: _Exchange) -> Answer:
+        async with self._slot(key) as pool:
             try:
                 async with asyncio.timeout(self._ask_seconds):
-                    return await self._try_twice(profile, pool, exchange)
+                    return await self._try_twice(key, pool, exchange)
             except TimeoutError:
                 if exchange.sent and exchange.is_change:
                     raise Ambiguous(_lost(f"did not answer within {self._ask_seconds:g} s")) from None
                 raise TimedOut(f"the file tools did not answer within {self._ask_seconds:g} s") from None
 
-    async def _try_twice(self, profile: str, pool: _Pool, exchange: _Exchange) -> Answer:
+    async def _try_twice(self, key: _Key, pool: _Pool, exchange: _Exchange) -> Answer:
         for _ in range(2):
             try:
-                return await self._once(profile, pool, exchange)
+                return await self._once(key, pool, exchange)
             except _Gone:
                 if exchange.sent and exchange.is_change:
                     raise Ambiguous(_lost("died")) from None
         raise Unavailable("the file tools died twice over this", hint="the launcher's log may say why")
 
-    async def _once(self, profile: str, pool: _Pool, exchange: _Exchange) -> Answer:
-        worker = await self._fit_worker(profile, pool)
+    async def _once(self, key: _Key, pool: _Pool, exchange: _Exchange) -> Answer:
+        worker = await self._fit_worker(key, pool)
         try:
             answer = await worker.ask(exchange)
         except Refused:
@@ -216,10 +221,22 @@ class FileWorkers:
         return answer
 
     @asynccontextmanager
-    async def _slot(self, profile: str) -> AsyncIterator[_Pool]:
+    async def _slot(self, key: _Key) -> AsyncIterator[_Pool]:
         if self._is_closed:
             raise Unavailable("the host agent is stopping")
-        pool = self._pools.setdefault(profile, _Pool(asyncio.Semaphore(WORKERS)))
+        pool = self._pool(key)
+        pool.users += 1
+        try:
+            await self._wait_for(key[0], pool)
+            try:
+                yield pool
+            finally:
+                pool.slots.release()
+        finally:
+            pool.users -= 1
+            self._dismiss_after_close(pool)
+
+    async def _wait_for(self, profile: str, pool: _Pool) -> None:
         try:
             async with asyncio.timeout(self._ask_seconds):
                 await pool.slots.acquire()
@@ -227,27 +244,32 @@ class FileWorkers:
             raise Exhausted(
                 f"the file tools of {profile} were busy for {self._ask_seconds:g} s", hint="try again later"
             ) from None
-        try:
-            yield pool
-        finally:
-            pool.slots.release()
-            self._dismiss_after_close(pool)
 
-    async def _fit_worker(self, profile: str, pool: _Pool) -> _Worker:
+    def _pool(self, key: _Key) -> _Pool:
+        """The pool of that name, which is now the one used last; one that is idle may have to go for it."""
+        pool = self._pools.pop(key, None) or _Pool(asyncio.Semaphore(WORKERS))
+        idle = [name for name, one in self._pools.items() if not one.users]
+        for name in idle[: max(0, len(self._pools) + 1 - _MOST_POOLS)]:
+            self._dismiss_all(self._pools.pop(name))
+        self._pools[key] = pool
+        return pool
+
+    async def _fit_worker(self, key: _Key, pool: _Pool) -> _Worker:
         while pool.idle:
             worker = pool.idle.pop()
             if worker.is_fit():
                 return worker
             self._dismiss(worker)
-        return await self._start(profile)
+        return await self._start(*key)
 
-    async def _start(self, profile: str) -> _Worker:
+    async def _start(self, profile: str, principal: str) -> _Worker:
         job = f"files-{secrets.token_hex(8)}"
+        why = {"for": "file tools", **({"principal": principal} if principal else {})}
         ours, theirs = socket.socketpair()
         ours.setblocking(False)
         try:
             with theirs:
-                await self._link.worker(job, profile, _WHY, theirs.fileno())
+                await self._link.worker(job, profile, why, theirs.fileno())
         except BaseException as error:
             ours.close()  # a worker that did start ends by itself
             if isinstance(error, asyncio.CancelledError | TimedOut | Ambiguous):
@@ -258,7 +280,11 @@ class FileWorkers:
         return _Worker(job, ours, self._link.ending(job))
 
     def _dismiss_after_close(self, pool: _Pool) -> None:
-        while self._is_closed and pool.idle:
+        if self._is_closed:
+            self._dismiss_all(pool)
+
+    def _dismiss_all(self, pool: _Pool) -> None:
+        while pool.idle:
             self._dismiss(pool.idle.pop())
 
     def _dismiss(self, worker: _Worker) -> None:

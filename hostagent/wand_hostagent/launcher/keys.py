@@ -15,6 +15,9 @@ GUARANTEES = (
     "file system", "system calls", "network", "programs",
 )  # fmt: skip
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
+EACH = "each"  # instead of a user's name: every principal has one of its own
+PRINCIPAL = "{principal}"  # in a path: the principal's own folder there
+_USERS = range(1000, 2**32 - 2)
 _FRACTIONS = frozenset({"wall_seconds", "cpu_seconds"})  # the other limits are whole numbers
 
 
@@ -48,6 +51,8 @@ def _path(value: Any) -> str:
     text = _text(value)
     if not text.startswith("/") or ".." in PurePosixPath(text).parts:
         raise ValueError(repr(text))
+    if PRINCIPAL in text:
+        raise ValueError(f"{PRINCIPAL} may end the path of a workspace or of one of its directories")
     return str(PurePosixPath("/" + text.lstrip("/")))
 
 
@@ -57,6 +62,19 @@ def _folder(value: Any) -> str:
     if path.parts[:2] in {("/",), ("/", "proc"), ("/", "dev")}:
         raise ValueError(f"{path} is never shown")
     return str(path)
+
+
+def _own_folder(value: Any) -> str:
+    """A folder, perhaps one of each principal's own: then that is the last part of the path."""
+    text = _text(value)
+    shared = text.removesuffix(f"/{PRINCIPAL}")
+    return _folder(text) if shared == text else f"{_folder(shared or '/')}/{PRINCIPAL}"
+
+
+def _own_folders(value: Any) -> tuple[str, ...]:
+    if not isinstance(value, list):
+        raise TypeError
+    return tuple(map(_own_folder, value))
 
 
 def _folders(value: Any) -> tuple[str, ...]:
@@ -108,6 +126,22 @@ def _globs(value: Any) -> tuple[str, ...]:
     return tuple(value)
 
 
+def _principals(value: Any) -> tuple[str, ...]:
+    names = _globs(value)
+    if not names:
+        raise ValueError("nobody could use it")
+    return names
+
+
+def _users(value: Any) -> tuple[int, int]:
+    if not isinstance(value, list) or len(value) != 2 or any(type(one) is not int for one in value):
+        raise TypeError
+    first, last = value
+    if first > last or first not in _USERS or last not in _USERS or 65534 in range(first, last + 1):
+        raise ValueError(f"{first} to {last}")
+    return first, last
+
+
 def _environment(value: Any) -> dict[str, str]:
     if not isinstance(value, dict) or any("=" in name or not name for name in value):
         raise TypeError
@@ -135,10 +169,15 @@ def _limits(value: Any) -> dict[str, float]:
 
 KEYS: Mapping[str, tuple[Callable[[Any], Any], str]] = {
     "name": (_name, "letters, digits, dots and dashes, at most 64"),
-    "workspace": (_folder, "the absolute path of a folder, without .."),
-    "directories": (_folders, "a list of absolute paths of folders, without .."),
+    "workspace": (_own_folder, "the absolute path of a folder, without .."),
+    "directories": (_own_folders, "a list of absolute paths of folders, without .."),
     "read_only": (_folders, "a list of absolute paths of folders, without .."),
-    "run_as": (_text, "the name of a user"),
+    "principals": (_principals, 'a list of names or globs of principals, such as ["alice", "ci-*"]'),
+    "run_as": (_text, f'the name of a user, or "{EACH}" for one of each principal\'s own'),
+    "users": (
+        _users,
+        "the first and the last number that may be given, such as [70000, 70999], 65534 not among",
+    ),
     "path": (_search_path, "absolute paths with colons between them"),
     "environment": (_environment, 'a table of text, such as { LANG = "C.UTF-8" }'),
     "environment_allowed": (_globs, 'a list of names or globs, such as ["CI", "LC_*"]'),

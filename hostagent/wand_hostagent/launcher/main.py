@@ -20,6 +20,7 @@ from wand_hostagent.launcher.planning import Planner
 from wand_hostagent.launcher.refusal import Refused
 from wand_hostagent.launcher.reports import Reports
 from wand_hostagent.launcher.service import House, Service
+from wand_hostagent.launcher.tenants import Tenants
 
 _HEARD = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
 _SIGNAL_INFO_BYTES = 128  # struct signalfd_siginfo; its first four bytes are the number
@@ -35,7 +36,7 @@ class Launcher:
         self._loop = Loop()
         self._box = box.probe()
         shelf = self._load()
-        self._house = House(shelf, guarantees.of(self._box, shelf.profiles.values()))
+        self._house = House(shelf, guarantees.of(self._box, shelf.profiles.values()), Tenants(told.state))
         self._refuse_unconfined()
         self._journal = Journal(Ledger(told.ledger), self._loop)
         allowed = {0, os.geteuid()} | ({told.peer_uid} if told.peer_uid is not None else set())
@@ -43,7 +44,7 @@ class Launcher:
         reports = Reports(self._peers, self._journal)
         nursery = self._nursery()
         self._children = Children(self._loop, self._box, reports, nursery)
-        covered = (told.ledger, told.profiles, told.socket)
+        covered = (told.ledger, told.profiles, told.socket, told.state)
         planner = Planner(self._box, covered, fast=nursery is not None)
         self._service = Service(self._house, self._peers, self._children, planner, reports)
         self._peers.joined = reports.joined
@@ -156,6 +157,7 @@ class Launcher:
             self._service.commit()
         self._journal.close(Entry("stop", {"left_running": sorted(self._children.running)}))
         self._peers.close()
+        self._house.tenants.close()
         if self._told.socket:
             with suppress(OSError):
                 Path(self._told.socket).unlink()

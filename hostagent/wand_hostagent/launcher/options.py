@@ -13,6 +13,7 @@ class Options:
     socket: str
     profiles: str
     ledger: str
+    state: str
     peer_uid: int | None
     ready_fd: int | None
     development: bool
@@ -30,6 +31,9 @@ def read(argv: Sequence[str]) -> Options:
     parser.add_argument("--socket", default="", help="where to listen; not needed with socket activation")
     parser.add_argument("--profiles", required=True, help="the folder of the profiles, NAME.toml")
     parser.add_argument("--ledger", required=True, help="the folder of the ledger")
+    parser.add_argument(
+        "--state", default="", help="where to keep which user is whose, if profiles ask for that"
+    )
     parser.add_argument(
         "--peer-uid", type=_uid, metavar="USER", help="a user that may connect beside root and our own"
     )

@@ -4,6 +4,7 @@ They are TOML files, `NAME.toml`, trusted by owner and mode of the open file. A 
 makes a profile that denies and says why; a reload with such a file changes nothing at all.
 """
 
+import fnmatch
 import hashlib
 import os
 import stat
@@ -12,7 +13,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from wand_hostagent.launcher import users
-from wand_hostagent.launcher.keys import KEYS, value
+from wand_hostagent.launcher.keys import EACH, KEYS, PRINCIPAL, value
 from wand_hostagent.launcher.refusal import Refused, reason_of
 
 _FILE_BYTES = 256 * 1024
@@ -40,12 +41,27 @@ class Profile:
     execute_in_workspace: bool = True
     minimum: tuple[str, ...] | None = None
     landlock_abi_minimum: int = 0
+    principals: tuple[str, ...] = ()  # globs; none is everybody
+    users: tuple[int, int] | None = None  # the numbers that principals get one of, where each has a user
+    principal: str = ""  # for whom the profile has been settled, where it is for each another; see tenants.py
+    accounts: str = ""  # the folder of the lists of users and groups that are shown then
     digest: str = ""  # SHA-256 of the file
 
     @property
     def folders(self) -> tuple[str, ...]:
         """Where a command may start."""
         return (self.workspace, *self.directories)
+
+    @property
+    def is_personal(self) -> bool:
+        """Whether it is another for each principal."""
+        return self.users is not None or any(PRINCIPAL in path for path in self.folders)
+
+    def admits(self, principal: str) -> bool:
+        """Whether that principal may use it; nobody has no name."""
+        if not self.principals:
+            return bool(principal) or not self.is_personal
+        return any(fnmatch.fnmatchcase(principal, glob) for glob in self.principals) and bool(principal)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -55,18 +71,29 @@ class Shelf:
     profiles: Mapping[str, Profile]
     broken: Mapping[str, str]
 
-    def take(self, name: str) -> Profile:
-        """The profile of that name.
+    def take(self, name: str, principal: str = "") -> Profile:
+        """The profile of that name, for that principal.
 
         Raises:
-            Refused: there is none, or its file cannot be read.
+            Refused: there is none, or its file cannot be read, or it is not for whoever asks.
         """
-        if name in self.profiles:
-            return self.profiles[name]
         if name in self.broken:
             raise Refused("BrokenPolicy", f"profile {name!r} denies: {self.broken[name]}", field="profile")
-        known = ", ".join(sorted(self.profiles)) or "none"
-        raise Refused("Denied", f"there is no profile {name!r}", hint=f"there are: {known}", field="profile")
+        profile = self.profiles.get(name)
+        if profile is not None and profile.admits(principal):
+            return profile
+        usable = (
+            ", ".join(sorted(one.name for one in self.profiles.values() if one.admits(principal))) or "none"
+        )
+        if profile is None:
+            raise Refused(
+                "Denied", f"there is no profile {name!r}", hint=f"there are: {usable}", field="profile"
+            )
+        if not principal:
+            hint = "the host agent names it in why, as principal"
+            raise Refused("Denied", f"profile {name!r} needs to know who asks", hint=hint, field="why")
+        message = f"profile {name!r} is not for {principal!r}"
+        raise Refused("Denied", message, hint=f"{principal} may use: {usable}", field="profile")
 
     @property
     def default(self) -> str:
@@ -124,7 +151,10 @@ def _profile(folder: int, entry: str, *, development: bool) -> Profile:
         raise Refused("BrokenPolicy", "workspace: is missing; it must be the absolute path of a folder")
     if values.get("programs") and values.setdefault("execute_in_workspace", False):
         raise Refused("BrokenPolicy", "execute_in_workspace: must be false where programs are listed")
-    user = _user(values.pop("run_as", ""), development=development)
+    run_as = values.pop("run_as", "")
+    if (run_as == EACH) != ("users" in values):
+        raise Refused("BrokenPolicy", f'users: must be there where run_as is "{EACH}", and nowhere else')
+    user = _user(run_as, development=development)
     return Profile(**values, user=user, digest=hashlib.sha256(raw).hexdigest())
 
 
@@ -144,7 +174,7 @@ def _content(folder: int, entry: str) -> bytes:
 
 def _user(run_as: str, *, development: bool) -> users.User:
     if run_as:
-        return users.named(run_as)
+        return users.nobody() if run_as == EACH else users.named(run_as)
     if os.geteuid() == 0 and not development:
         raise Refused(
             "BrokenPolicy",

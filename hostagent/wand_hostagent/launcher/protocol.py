@@ -26,13 +26,15 @@ Answers and events, launcher to host agent; each has `say`:
                                                                      started_unix_seconds running
     adopted   re job                                                 descriptors: stdout and stderr, read ends
     profiles  re profiles guarantees default                         each profile has name workspace path
-                                                                     directories read_only run_as limits;
+                                                                     directories read_only run_as limits
+                                                                     principals;
                                                                      each guarantee has name enforced detail
     failed    re kind message hint field                             kind is a class of wand_proto.errors
     exited    job reason exit_code signal wall_seconds cpu_seconds peak_memory_bytes also
               sent once to whoever is connected, and again to whoever connects, until `forget`
 """
 
+import hashlib
 import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -43,6 +45,7 @@ MAX_DESCRIPTORS = 5
 MAX_WORDS = 1024
 MAX_TEXT = 64 * 1024
 MAX_NAME = 128
+MAX_PRINCIPAL = 256
 LIMIT_NAMES = frozenset(
     {
         "wall_seconds",
@@ -115,6 +118,8 @@ def _fact(value: Any) -> bool:
 
 
 _NAME = _text(MAX_NAME)
+_KEPT = frozenset("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789._-")
+_MAX_FOLDER = 200
 REQUESTS: Mapping[str, Mapping[str, Callable[[Any], bool]]] = {
     "run": {
         "job": _NAME, "profile": _NAME, "argv": _words, "directory": _text(4096),
@@ -180,3 +185,17 @@ def _checked(untrusted: Mapping[str, Any], name: str, fits: Callable[[Any], bool
     if not fits(untrusted[name]):
         raise Unreadable(name, "is not of the right type or size")
     return untrusted[name]
+
+
+def folder_of(principal: str) -> str:
+    """What a principal's own folder is called, where a profile has one for each: no two have the same."""
+    kept = (
+        chr(byte) if chr(byte) in _KEPT else f"={byte:02X}"
+        for byte in principal.encode("utf-8", "surrogatepass")
+    )
+    name = "".join(kept)
+    name = f"=2E{name[1:]}" if name.startswith(".") else name
+    if len(name) <= _MAX_FOLDER:
+        return name or "=="
+    digest = hashlib.sha256(name.encode()).hexdigest()
+    return f"{name[: _MAX_FOLDER - 66]}=={digest}"

@@ -12,11 +12,13 @@ from typing import Any
 from wand_hostagent.launcher import log, protocol, reports
 from wand_hostagent.launcher.children import Children
 from wand_hostagent.launcher.guarantees import Guarantee
+from wand_hostagent.launcher.keys import EACH
 from wand_hostagent.launcher.ledger import Entry
 from wand_hostagent.launcher.peers import Letter, Peer, Peers
 from wand_hostagent.launcher.planning import Planned, Planner
 from wand_hostagent.launcher.profile import Profile, Shelf
 from wand_hostagent.launcher.refusal import Refused
+from wand_hostagent.launcher.tenants import Tenants, principal_of
 
 MOST_RUNNING = 512
 _LISTED_BYTES = 1024  # of one job in the answer to `jobs`, before its command line is cut
@@ -51,6 +53,7 @@ class House:
 
     shelf: Shelf
     guarantees: list[Guarantee]
+    tenants: Tenants
     reload_error: str = ""
     stopping: bool = False
 
@@ -136,7 +139,9 @@ class Service:
             raise Refused("Unavailable", "the launcher stops; nothing was started")
         job = asked.fields["job"]
         self._check_free(job)
-        profile = self._house.shelf.take(asked.fields["profile"])
+        principal = principal_of(asked.fields["why"])
+        profile = self._house.shelf.take(asked.fields["profile"], principal)
+        profile = self._house.tenants.settle(profile, principal)
         planned = self._planner.plan(asked, profile, lambda message: self._tell(asked, message))
         return Act(asked, planned.entry, lambda: self._start(planned), planned.close)
 
@@ -278,7 +283,8 @@ def _described(profile: Profile) -> dict[str, Any]:
         "workspace": profile.workspace,
         "directories": list(profile.directories),
         "read_only": list(profile.read_only),
-        "run_as": profile.user.name,
+        "principals": list(profile.principals),
+        "run_as": EACH if profile.users else profile.user.name,
         "path": profile.path,
         "environment_allowed": list(profile.environment_allowed),
         "limits": dict(profile.limits),

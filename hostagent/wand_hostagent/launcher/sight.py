@@ -70,6 +70,7 @@ class Wanted:
     write: tuple[str, ...] = ()
     cover: tuple[str, ...] = ()
     empty: Mapping[str, str] | None = None
+    instead: Mapping[str, str] | None = None  # a file of ours where the system has another
 
     @property
     def paths(self) -> tuple[str, ...]:
@@ -161,6 +162,8 @@ def _belongs(item: Item, place: Item | None, firm: set[str]) -> bool:
 
 
 def _all(wanted: Wanted) -> Iterator[Item]:
+    for path, source in (wanted.instead or {}).items():
+        yield Item(path=path, kind=Kind.READ, source=source, is_folder=False)
     for path in wanted.cover:
         yield from _followed(path, Kind.COVER)
     for path in wanted.write:

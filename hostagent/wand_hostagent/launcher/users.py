@@ -4,9 +4,13 @@ import grp
 import os
 import pwd
 import stat
+from contextlib import suppress
 from dataclasses import dataclass
 
 from wand_hostagent.launcher.refusal import Refused
+
+_NOBODY = 65534  # the kernel's own number for whoever cannot be named
+_SHELL = "/bin/sh"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -70,3 +74,37 @@ def named(name: str) -> User:
         shell=entry.pw_shell or "/bin/sh",
         changes=True,
     )
+
+
+def nobody() -> User:
+    """Who stands in a profile that gives each principal a user, until it is settled for one.
+
+    Raises:
+        Refused: the launcher may not become others.
+    """
+    if os.geteuid() != 0:
+        raise Refused("BrokenPolicy", "only root can give each principal a user", hint="leave run_as empty")
+    return numbered(_NOBODY, "nobody", "/")
+
+
+def numbered(number: int, name: str, home: str) -> User:
+    """A user that the system's list does not have, alone in a group of the same number."""
+    return User(name=name, uid=number, gid=number, groups=(), home=home, shell=_SHELL, changes=True)
+
+
+def is_known(number: int) -> bool:
+    """Whether the system has a user or a group of that number."""
+    for find in (pwd.getpwuid, grp.getgrgid):
+        with suppress(KeyError):
+            find(number)
+            return True
+    return False
+
+
+def is_named(name: str) -> bool:
+    """Whether the system has a user or a group of that name."""
+    for find in (pwd.getpwnam, grp.getgrnam):
+        with suppress(KeyError):
+            find(name)
+            return True
+    return False

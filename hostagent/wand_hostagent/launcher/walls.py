@@ -26,6 +26,7 @@ from wand_hostagent.launcher.step import Memory, Step, run, step
 _ROOM = "size=1g,nr_inodes=256k,mode=1777"
 _SHARED = "size=256m,nr_inodes=64k,mode=1777"
 _HOME = "size=512m,nr_inodes=128k,mode=0700"
+_MOST = 256  # walls that are kept
 _PACKAGE = str(Path(__file__).resolve().parents[1])
 
 
@@ -141,7 +142,7 @@ class Builder:
         self._machine = machine
         self._covered = tuple(os.path.realpath(path) for path in covered if path)
         self._ruleset_number = reserve()
-        self._kept: dict[tuple[str, bool], _Kept] = {}
+        self._kept: dict[tuple[str, str, bool], _Kept] = {}
 
     def walls(self, profile: Profile, *, worker: bool = False) -> Walls:
         """The walls of a profile; a worker's show the file tools' own program too.
@@ -149,10 +150,12 @@ class Builder:
         Raises:
             Refused: the profile names what cannot be shown.
         """
-        key = (profile.name, worker)
+        key = (profile.name, profile.principal, worker)
         kept = self._kept.get(key)
         if kept is None or kept.digest != profile.digest:
             wanted = self._wanted(profile, worker=worker)
+            while len(self._kept) >= _MOST:
+                del self._kept[next(iter(self._kept))]
             kept = _Kept(profile.digest, wanted, Watched(wanted.paths, sight.kind_of))
             self._kept[key] = kept
         stamp = (*kept.watched.stamp(), *map(_age, profile.programs))
@@ -170,6 +173,7 @@ class Builder:
             write=profile.folders,
             cover=(*profile.hidden, *self._covered),
             empty=_empty(profile),
+            instead=_instead(profile),
         )
 
     def _build(self, profile: Profile, items: tuple[Item, ...], *, worker: bool) -> Walls:
@@ -213,6 +217,12 @@ def _empty(profile: Profile) -> dict[str, str]:
     if home.startswith("/") and home != "/" and not sight.is_within(home, never):
         found[os.path.normpath(home)] = f"{_HOME},uid={user.uid},gid={user.gid}"
     return found
+
+
+def _instead(profile: Profile) -> dict[str, str]:
+    """The lists of users and groups that have the user of this principal in them."""
+    lists = ("passwd", "group") if profile.accounts else ()
+    return {f"/etc/{name}": f"{profile.accounts}/{name}" for name in lists}
 
 
 def bare(uid: int, *, own_tree: bool, fresh_proc: bool) -> Walls:

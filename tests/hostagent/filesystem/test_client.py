@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from support.fileworker import FakeLink, short_folder
-from wand_hostagent.filesystem import wire
+from wand_hostagent.filesystem import client, wire
 from wand_hostagent.filesystem.client import FileWorkers
 from wand_hostagent.filesystem.model import Mode, Read, ReadAnswer, Search, Write, WriteAnswer
 from wand_proto.errors import Ambiguous, Broken, Denied, Invalid, TimedOut, Unavailable
@@ -53,6 +53,23 @@ async def test_a_profile_has_two_workers_at_most_and_never_anothers() -> None:
         assert len(link.started) == 2
         await files.use("two", READ)
         assert len(link.started) == 3
+
+
+async def test_two_principals_never_share_a_worker_and_the_launcher_is_told_for_whom_it_is() -> None:
+    async with workers() as (files, link, _):
+        for principal in ("ann", "bob", "ann"):
+            await files.use("developer", READ, principal=principal)
+        assert [why["principal"] for why in link.reasons] == ["ann", "bob"]
+
+
+async def test_the_workers_of_whoever_asked_longest_ago_are_let_go(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(client, "_MOST_POOLS", 2)
+    async with workers() as (files, link, _):
+        for principal in ("ann", "bob", "ann", "eve"):
+            await files.use("developer", READ, principal=principal)
+        await link.ending(link.started[1])
+        await files.use("developer", READ, principal="ann")
+        assert [why["principal"] for why in link.reasons] == ["ann", "bob", "eve"]
 
 
 async def test_a_refusal_arrives_as_its_class_and_the_worker_stays() -> None:

@@ -6,11 +6,14 @@ import signal
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
-from support.launcher_client import Launcher, launched
+import pytest
+
+from support.launcher_client import Launcher, launched, needs_root, write_profile
 from support.waiting import until
 from wand_hostagent.filesystem.client import FileWorkers
 from wand_hostagent.filesystem.model import Mode, Read, ReadAnswer, Write, WriteAnswer
 from wand_hostagent.launcherlink import LauncherLink
+from wand_proto.errors import Denied
 
 
 @asynccontextmanager
@@ -60,3 +63,20 @@ async def test_a_read_survives_the_death_of_the_launcher() -> None:
 
         assert isinstance(read, ReadAnswer)
         assert read.data == b"x"
+
+
+@pytest.mark.root
+@needs_root
+async def test_each_principal_has_file_tools_of_its_own_where_each_has_a_user() -> None:
+    async with files_with_launcher() as (files, launcher, _):
+        (launcher.folder / "each").mkdir(mode=0o755)
+        each = f'name = "q"\nworkspace = "{launcher.folder}/each/{{principal}}"\nrun_as = "each"\n'
+        write_profile(launcher.folder / "profiles" / "q.toml", each + "users = [72100, 72109]")
+        launcher.process.send_signal(signal.SIGHUP)
+        await until(lambda: bool(launcher.records("reload")))
+        for principal in ("ann", "bob"):
+            await files.use("q", Write(path="f", data=b"x", mode=Mode.CREATE), principal=principal)
+            written = launcher.folder / "each" / principal / "f"
+            assert written.stat().st_uid == written.parent.stat().st_uid == 72100 + (principal == "bob")
+        with pytest.raises(Denied, match="outside"):
+            await files.use("q", Read(path=f"{launcher.folder}/each/ann/f"), principal="bob")

@@ -75,6 +75,17 @@ def test_a_profile_is_read_whole(tmp_path: Path) -> None:
         (GOOD + "landlock_abi_minimum = true", "landlock_abi_minimum: must be a version"),
         (GOOD + 'run_as = "no-such-user-here"', "no user 'no-such-user-here'"),
         (GOOD + "run_as = 0", "run_as: must be the name of a user"),
+        (GOOD + "principals = []", "nobody could use it"),
+        (GOOD + 'principals = [""]', "principals: must be a list"),
+        (GOOD + 'run_as = "each"', "users: must be there where run_as is"),
+        (GOOD + "users = [70000, 70999]", "users: must be there where run_as is"),
+        (GOOD + "users = [70999, 70000]", "users: must be the first and the last"),
+        (GOOD + "users = [0, 100]", "0 to 100"),
+        (GOOD + "users = [60000, 70000]", "65534 not among"),
+        (GOOD + "users = [true, 70000]", "users: must be the first"),
+        ('name = "p"\nworkspace = "/w/{principal}/x"', "{principal} may end the path"),
+        (GOOD + 'hidden = ["/w/{principal}"]', "{principal} may end the path"),
+        ('name = "p"\nworkspace = "/{principal}"', "is never shown"),
         (GOOD + "#" * 300_000, "plain file of at most"),
     ],
 )
@@ -102,6 +113,31 @@ def test_a_profile_that_is_not_there_is_denied_and_the_others_are_named(tmp_path
     with pytest.raises(Refused) as refused:
         shelf(tmp_path, GOOD).take("q")
     assert (refused.value.kind, refused.value.hint) == ("Denied", "there are: p")
+
+
+@pytest.mark.parametrize(
+    ("globs", "principal", "may"),
+    [
+        ("", "alice", True), ("", "", True), ('"alice"', "alice", True), ('"alice"', "alicex", False),
+        ('"alice"', "", False), ('"ci-*"', "ci-", True), ('"ci-*"', "xci-1", False), ('"*"', "", False),
+        ('"*"', "a\nb", True), ('"bob", "al*"', "alice", True), ('"Alice"', "alice", False),
+    ],
+)  # fmt: skip
+def test_a_profile_is_for_whom_it_names(tmp_path: Path, globs: str, principal: str, *, may: bool) -> None:
+    one = shelf(tmp_path, GOOD + (f"principals = [{globs}]" if globs else "")).profiles["p"]
+    assert one.admits(principal) == may
+
+
+def test_a_refusal_names_the_profiles_that_the_principal_may_use(tmp_path: Path) -> None:
+    shelf(tmp_path, 'name = "q"\nworkspace = "/w"\nprincipals = ["al*"]', "q")
+    shelf(tmp_path, 'name = "r"\nworkspace = "/w"\nprincipals = ["bob"]', "r")
+    loaded = shelf(tmp_path, GOOD)
+    with pytest.raises(Refused, match="profile 'r' is not for 'alice'") as refused:
+        loaded.take("r", "alice")
+    assert (refused.value.kind, refused.value.hint) == ("Denied", "alice may use: p, q")
+    with pytest.raises(Refused, match="needs to know who asks") as refused:
+        loaded.take("r")
+    assert refused.value.field == "why"
 
 
 @pytest.mark.parametrize("mode", [0o664, 0o646, 0o666])
