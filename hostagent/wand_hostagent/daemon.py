@@ -132,7 +132,8 @@ async def _counter(settings: Settings, parts: _Parts) -> AsyncIterator[list[str]
         interceptors=[doorkeeper], options=listen.OPTIONS, maximum_concurrent_rpcs=listen.MOST_CALLS
     )
     host = Host(parts.gate, parts.facts, version("wand-hostagent"))
-    execution_pb2_grpc.add_ExecutionServicer_to_server(Execution(parts.gate), server)
+    execution = Execution(parts.gate)
+    execution_pb2_grpc.add_ExecutionServicer_to_server(execution, server)
     files_pb2_grpc.add_FilesServicer_to_server(Files(parts.gate), server)
     host_pb2_grpc.add_HostServicer_to_server(host, server)
     identity = tls.Identity(settings.tls.ca, settings.tls.certificate, settings.tls.key)
@@ -144,6 +145,7 @@ async def _counter(settings: Settings, parts: _Parts) -> AsyncIterator[list[str]
         await server.start()
         yield addresses
     finally:
+        execution.leave()
         await server.stop(settings.stop_seconds)
         if not await doorkeeper.everybody_out(_OUT_SECONDS):
             _log.error("calls left behind")

@@ -1,8 +1,10 @@
 """Throwaway authorities and leaves, good and bad ones."""
 
 from dataclasses import replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
+
+from cryptography.hazmat.primitives.serialization import Encoding
 
 from wand_hostagent import pki
 from wand_hostagent.certificates import Authority, Leaf, leaves, make_authority, sign
@@ -37,6 +39,13 @@ def issue(
 def expired(directory: Path, leaf: Leaf) -> Identity:
     """A leaf of the directory's own authority that ended on EXPIRED_ON."""
     return issue(directory, authority_of(directory), leaf, days=10, since=datetime(2024, 2, 1, tzinfo=UTC))
+
+
+def pem(*, days: int) -> bytes:
+    """The server's certificate, good since the day before yesterday and for so many days from now."""
+    since = datetime.now(UTC) - timedelta(days=2)
+    certificate, _ = sign(make_authority(), SERVER, days=days + 2, since=since)
+    return certificate.public_bytes(Encoding.PEM)
 
 
 def foreign(directory: Path, leaf: Leaf) -> Identity:

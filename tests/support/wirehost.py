@@ -2,6 +2,7 @@
 
 # ruff: noqa: N802 - the names of the .proto files
 
+import asyncio
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
@@ -39,6 +40,12 @@ def exited(exit_code: int = 0, **more: Any) -> execution_pb2.Event:
     return execution_pb2.Event(exited=execution_pb2.Exited(**facts))
 
 
+def failure(error: errors.WandError) -> execution_pb2.Failure:
+    return execution_pb2.Failure(
+        kind=type(error).__name__, message=error.message, hint=error.hint, field=error.field
+    )
+
+
 async def _nothing(_: Any) -> Events:
     yield started()
     yield exited()
@@ -57,6 +64,8 @@ class WireHost(
     asked: list[Any] = field(default_factory=list)
     metadata: dict[str, Any] = field(default_factory=dict)
     ended: list[str] = field(default_factory=list)
+    taken_bytes: int = 0
+    writing: asyncio.Lock = field(default_factory=asyncio.Lock)
 
     async def _note(self, request: Any, context: Any) -> None:
         self.asked.append(request)
@@ -76,6 +85,38 @@ class WireHost(
                 yield event
         finally:
             self.ended.append("Run")
+
+    async def Calls(self, _: Any, context: Any) -> None:  # type: ignore[override]  # it writes by itself
+        async with asyncio.TaskGroup() as group:
+            serving: dict[int, asyncio.Task[None]] = {}
+            while (batch := await context.read()) is not aio.EOF:
+                for message in batch.messages:
+                    if message.HasField("opening"):
+                        serving[message.call] = group.create_task(self._call(message, context))
+                    elif message.HasField("cancel"):
+                        serving[message.call].cancel()
+                    else:
+                        self.taken_bytes += message.taken_bytes
+
+    async def _call(self, message: execution_pb2.CallMessage, context: Any) -> None:
+        """A Run, by way of the stream."""
+        self.asked.append(message.opening.run)
+        said = message.opening.metadata.items()
+        self.metadata = {key: value if key.endswith("-bin") else value.decode() for key, value in said}
+        end = execution_pb2.CallEnd()
+        try:
+            if self.error is None:
+                async for event in self.run(message.opening.run):
+                    await self._say(context, call=message.call, event=event)
+            else:
+                end.failure.MergeFrom(failure(self.error))
+            await self._say(context, call=message.call, end=end)
+        finally:
+            self.ended.append("Run")
+
+    async def _say(self, context: Any, **event: Any) -> None:
+        async with self.writing:
+            await context.write(execution_pb2.CallEvents(events=[execution_pb2.CallEvent(**event)]))
 
     async def Attach(self, request: Any, context: Any) -> Events:
         await self._note(request, context)

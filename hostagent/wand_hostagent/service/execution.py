@@ -1,12 +1,14 @@
 """The counter for jobs: wand.hostagent.v1.Execution."""
 
+import asyncio
 import secrets
 from collections.abc import AsyncIterator
 from contextlib import aclosing
 
 from wand_hostagent.gate import Gate
 from wand_hostagent.service import translate
-from wand_hostagent.service.intercept import Context, caller
+from wand_hostagent.service.calls import CallStream
+from wand_hostagent.service.intercept import Context, caller, peer
 from wand_proto.v1 import execution_pb2 as wire
 from wand_proto.v1 import execution_pb2_grpc
 
@@ -18,17 +20,38 @@ def new_id() -> str:
     return secrets.token_hex(8)
 
 
+STREAM_SECONDS = 720.0  # above the age at which `listen.OPTIONS` lets go of a connection, jitter and all
+
+
 class Execution(execution_pb2_grpc.ExecutionServicer):
     """Hands each request to the gate; a caller that goes away closes the stream, and so ends its job."""
 
     def __init__(self, gate: Gate) -> None:
         self._gate = gate
+        self._streams: set[CallStream] = set()
+
+    def leave(self) -> None:
+        """Take no more calls on the streams that are open; they end when those that run have ended."""
+        for stream in self._streams:
+            stream.leave()
 
     async def Run(self, request: wire.RunRequest, context: Context) -> AsyncIterator[wire.Event]:
         job = translate.job_from_wire(request, new_id())
         async with aclosing(self._gate.run(caller(), job)) as events:
             async for event in events:
                 yield translate.event_to_wire(event)
+
+    async def Calls(  # type: ignore[override]  # it reads and writes by itself
+        self, request_iterator: object, context: Context
+    ) -> None:
+        stream = CallStream(self._gate, peer(), new_id)
+        self._streams.add(stream)
+        aged = asyncio.get_running_loop().call_later(STREAM_SECONDS, stream.leave)
+        try:
+            await stream.serve(context)
+        finally:
+            aged.cancel()
+            self._streams.discard(stream)
 
     async def Attach(self, request: wire.AttachRequest, context: Context) -> AsyncIterator[wire.Event]:
         job, stdout_offset, stderr_offset = translate.attach_from_wire(request)

@@ -15,16 +15,20 @@ from typing import Any, Never, cast
 import grpc
 from grpc import aio
 
+from wand_hostagent.service import peers
+from wand_hostagent.service.peers import Peer
 from wand_proto import context as metadata
-from wand_proto import errors, tls
+from wand_proto import errors
 
 _log = logging.getLogger("wand.hostagent.service")
 _CALLER: ContextVar[metadata.Caller] = ContextVar("wand_caller")
+_PEER: ContextVar[Peer] = ContextVar("wand_peer")
 _DETAILS_CHARACTERS = 200  # of the status line, for people with other clients; ours reads the metadata
 
 Context = aio.ServicerContext[Any, Any]
 _Unary = Callable[[Any, Context], Awaitable[Any]]
 _Streaming = Callable[[Any, Context], AsyncIterator[Any]]
+_Both = Callable[[Any, Context], Awaitable[None]]
 
 
 def caller() -> metadata.Caller:
@@ -32,11 +36,16 @@ def caller() -> metadata.Caller:
     return _CALLER.get()
 
 
-class Doorkeeper(aio.ServerInterceptor):
-    """Admits the peers whose URI is in `peers` and no other, and knows whether anybody is inside."""
+def peer() -> Peer:
+    """Who is at the other end, in the call or stream of calls that is being served."""
+    return _PEER.get()
 
-    def __init__(self, peers: Collection[str]) -> None:
-        self._peers = frozenset(peers)
+
+class Doorkeeper(aio.ServerInterceptor):
+    """Admits the peers whose URI is in `uris` and no other, and knows whether anybody is inside."""
+
+    def __init__(self, uris: Collection[str]) -> None:
+        self._uris = frozenset(uris)
         self._inside: set[asyncio.Task[Any]] = set()
 
     async def intercept_service(
@@ -53,7 +62,9 @@ class Doorkeeper(aio.ServerInterceptor):
             return grpc.unary_stream_rpc_method_handler(self._streaming(handler.unary_stream, method), *codec)
         if handler.unary_unary is not None:
             return grpc.unary_unary_rpc_method_handler(self._unary(handler.unary_unary, method), *codec)
-        raise NotImplementedError(f"{method} streams its request; no such method is served")
+        if handler.stream_stream is not None:
+            return grpc.stream_stream_rpc_method_handler(self._both(handler.stream_stream, method), *codec)
+        raise NotImplementedError(f"{method} streams its request alone; no such method is served")
 
     async def everybody_out(self, within_seconds: float) -> bool:
         """Wait until every admitted call has ended, its job killed and all; False where time ran out."""
@@ -86,65 +97,80 @@ class Doorkeeper(aio.ServerInterceptor):
 
         return serve
 
+    def _both(self, behaviour: _Both, method: str) -> _Both:
+        """A stream of calls: the peer is admitted here, and each call's caller by whoever serves them."""
+
+        async def serve(requests: Any, context: Context) -> None:
+            try:
+                self._enter(context)
+                with told(method):
+                    await behaviour(requests, context)
+            except Exception as error:  # noqa: BLE001 - the interceptor
+                await _fail(context, error, method)
+
+        return serve
+
     @contextmanager
     def _admitted(self, context: Context, method: str) -> Iterator[None]:
-        """Around a call that may be served: one line of log tells of it, and `_fail` of one that failed."""
-        self._admit(context)
-        began, ended = time.monotonic(), "cancelled"
-        try:
-            yield
-            ended = "ok"
-        except Exception:
-            ended = ""
-            raise
-        finally:
-            if ended:
-                ms = round((time.monotonic() - began) * 1000, 1)
-                _log.info("call served", extra={"method": method, "ended": ended, "ms": ms})
-
-    def _admit(self, context: Context) -> None:
-        """Set the caller of this call, or raise what the peer is to be told."""
-        peer = self._accepted(context)
+        """Around a call that may be served: its peer is admitted, its caller known."""
+        came_by = self._enter(context)
         asking = metadata.from_metadata(
-            cast("Iterable[tuple[str, str | bytes]]", context.invocation_metadata() or ()), peer=peer
+            cast("Iterable[tuple[str, str | bytes]]", context.invocation_metadata() or ()), peer=came_by.uri
         )
         metadata.REQUEST_ID.set(asking.request_id)
         _CALLER.set(asking)
+        with told(method):
+            yield
+
+    def _enter(self, context: Context) -> Peer:
+        """Let the peer of this call in, or raise what it is to be told."""
+        seen = context.auth_context()
+        try:
+            came_by = peers.accepted(seen, self._uris)
+        except errors.WandError as error:
+            uri = b" ".join(seen.get("peer_uri") or ()).decode("utf-8", "backslashreplace")
+            _log.warning("peer refused", extra={"uri": uri, "address": context.peer(), "why": error.message})
+            raise
+        _PEER.set(came_by)
         task = asyncio.current_task()
         assert task is not None  # gRPC gives every call a task of its own
         self._inside.add(task)
         task.add_done_callback(self._inside.discard)
+        return came_by
 
-    def _accepted(self, context: Context) -> str:
-        """The peer's URI, if it is one that may come in."""
-        seen = context.auth_context()
-        uri = ""
-        try:
-            version = tls.tls_version(seen)
-            if version != "TLSv1.3":
-                raise errors.Unauthenticated(f"the link uses {version or 'no TLS'}; it must be TLS 1.3")
-            uri = tls.peer_uri(seen)
-            if uri not in self._peers:
-                raise errors.Denied(
-                    f"{uri} is not a peer of this host agent", hint="add it to `peers` in its settings"
-                )
-        except errors.WandError as error:
-            _log.warning("peer refused", extra={"uri": uri, "address": context.peer(), "why": error.message})
-            raise
-        return uri
+
+@contextmanager
+def told(method: str) -> Iterator[None]:
+    """Around a call that is served: one line of log tells of it, and `answerable` of one that failed."""
+    began, ended = time.monotonic(), "cancelled"
+    try:
+        yield
+        ended = "ok"
+    except Exception:
+        ended = ""
+        raise
+    finally:
+        if ended:
+            ms = round((time.monotonic() - began) * 1000, 1)
+            _log.info("call served", extra={"method": method, "ended": ended, "ms": ms})
+
+
+def answerable(error: Exception, method: str) -> errors.WandError:
+    """What the caller may know of an error; the rest is logged."""
+    if isinstance(error, errors.WandError):
+        _log.info("call failed", extra={"method": method, "kind": type(error).__name__, "field": error.field})
+        return error
+    _log.error("call broke", extra={"method": method}, exc_info=error)
+    return errors.Broken("the host agent failed", hint="its log tells more, under the same request id")
 
 
 async def _fail(context: Context, error: Exception, method: str) -> Never:
-    """End the call with what the caller may know of the error, and log the rest."""
+    """End the call with what the caller may know of the error."""
     if isinstance(error, aio.BaseError):  # gRPC's own: the peer is gone, or the call was ended already
         raise error
-    if not isinstance(error, errors.WandError):
-        _log.error("call broke", extra={"method": method}, exc_info=error)
-        error = errors.Broken("the host agent failed", hint="its log tells more, under the same request id")
-    else:
-        _log.info("call failed", extra={"method": method, "kind": type(error).__name__, "field": error.field})
+    told_error = answerable(error, method)
     await context.abort(
-        grpc.StatusCode[error.code],
-        str(error)[:_DETAILS_CHARACTERS],
-        trailing_metadata=errors.to_metadata(error),
+        grpc.StatusCode[told_error.code],
+        str(told_error)[:_DETAILS_CHARACTERS],
+        trailing_metadata=errors.to_metadata(told_error),
     )

@@ -7,7 +7,7 @@ from typing import Any
 from wand_hostagent.model import Event, Exited, Job, Limits, Output, Reason, Started
 from wand_hostagent.runs import JobSummary, OutputPart, StreamName
 from wand_hostagent.service import fields
-from wand_proto.errors import Invalid
+from wand_proto.errors import Invalid, WandError
 from wand_proto.v1 import execution_pb2 as wire
 from wand_proto.v1 import types_pb2 as words
 
@@ -205,3 +205,12 @@ def _summary_to_wire(job: JobSummary) -> wire.JobSummary:
 
 def limits_to_wire(limits: Limits) -> words.Limits:
     return words.Limits(**asdict(limits))  # None leaves a field absent
+
+
+def failure_to_wire(error: WandError) -> wire.Failure:
+    return wire.Failure(
+        kind=type(error).__name__,
+        message=error.message,
+        hint=error.hint,
+        field=error.field,
+    )

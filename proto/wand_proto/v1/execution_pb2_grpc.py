@@ -39,6 +39,11 @@ class ExecutionStub:
                 request_serializer=wand__proto_dot_v1_dot_execution__pb2.RunRequest.SerializeToString,
                 response_deserializer=wand__proto_dot_v1_dot_execution__pb2.Event.FromString,
                 _registered_method=True)
+        self.Calls = channel.stream_stream(
+                '/wand.hostagent.v1.Execution/Calls',
+                request_serializer=wand__proto_dot_v1_dot_execution__pb2.CallMessages.SerializeToString,
+                response_deserializer=wand__proto_dot_v1_dot_execution__pb2.CallEvents.FromString,
+                _registered_method=True)
         self.Attach = channel.unary_stream(
                 '/wand.hostagent.v1.Execution/Attach',
                 request_serializer=wand__proto_dot_v1_dot_execution__pb2.AttachRequest.SerializeToString,
@@ -72,6 +77,16 @@ class ExecutionServicer:
     def Run(self, request, context):
         """Start a job and follow it to its end. Cancelling the call ends the job and its whole process tree,
         unless the job was detached.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def Calls(self, request_iterator, context):
+        """The same for every caller of one server, over one stream that stays open. Each call upon it has a number,
+        its caller, its deadline and its events; what it wrote comes as far as its window is open, so that none
+        waits for a slow reader of another. A stream that breaks cancels its calls; one that ends well has ended
+        every call that it took, and of those that it did not take nothing was done.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -120,6 +135,11 @@ def add_ExecutionServicer_to_server(servicer, server):
                     servicer.Run,
                     request_deserializer=wand__proto_dot_v1_dot_execution__pb2.RunRequest.FromString,
                     response_serializer=wand__proto_dot_v1_dot_execution__pb2.Event.SerializeToString,
+            ),
+            'Calls': grpc.stream_stream_rpc_method_handler(
+                    servicer.Calls,
+                    request_deserializer=wand__proto_dot_v1_dot_execution__pb2.CallMessages.FromString,
+                    response_serializer=wand__proto_dot_v1_dot_execution__pb2.CallEvents.SerializeToString,
             ),
             'Attach': grpc.unary_stream_rpc_method_handler(
                     servicer.Attach,
@@ -174,6 +194,33 @@ class Execution:
             '/wand.hostagent.v1.Execution/Run',
             wand__proto_dot_v1_dot_execution__pb2.RunRequest.SerializeToString,
             wand__proto_dot_v1_dot_execution__pb2.Event.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def Calls(request_iterator,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.stream_stream(
+            request_iterator,
+            target,
+            '/wand.hostagent.v1.Execution/Calls',
+            wand__proto_dot_v1_dot_execution__pb2.CallMessages.SerializeToString,
+            wand__proto_dot_v1_dot_execution__pb2.CallEvents.FromString,
             options,
             channel_credentials,
             insecure,

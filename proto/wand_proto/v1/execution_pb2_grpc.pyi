@@ -35,6 +35,12 @@ class ExecutionStub:
     """Start a job and follow it to its end. Cancelling the call ends the job and its whole process tree,
     unless the job was detached.
     """
+    Calls: _grpc.StreamStreamMultiCallable[_execution_pb2.CallMessages, _execution_pb2.CallEvents]
+    """The same for every caller of one server, over one stream that stays open. Each call upon it has a number,
+    its caller, its deadline and its events; what it wrote comes as far as its window is open, so that none
+    waits for a slow reader of another. A stream that breaks cancels its calls; one that ends well has ended
+    every call that it took, and of those that it did not take nothing was done.
+    """
     Attach: _grpc.UnaryStreamMultiCallable[_execution_pb2.AttachRequest, _execution_pb2.Event]
     """Follow a job that runs, or has ended, from the given offsets. Cancelling leaves the job alone. Output
     that died with an earlier host agent is stepped over: where an offset jumps, what lies before is lost.
@@ -54,6 +60,12 @@ class ExecutionAsyncStub(ExecutionStub):
     Run: _aio.UnaryStreamMultiCallable[_execution_pb2.RunRequest, _execution_pb2.Event]  # type: ignore[assignment]
     """Start a job and follow it to its end. Cancelling the call ends the job and its whole process tree,
     unless the job was detached.
+    """
+    Calls: _aio.StreamStreamMultiCallable[_execution_pb2.CallMessages, _execution_pb2.CallEvents]  # type: ignore[assignment]
+    """The same for every caller of one server, over one stream that stays open. Each call upon it has a number,
+    its caller, its deadline and its events; what it wrote comes as far as its window is open, so that none
+    waits for a slow reader of another. A stream that breaks cancels its calls; one that ends well has ended
+    every call that it took, and of those that it did not take nothing was done.
     """
     Attach: _aio.UnaryStreamMultiCallable[_execution_pb2.AttachRequest, _execution_pb2.Event]  # type: ignore[assignment]
     """Follow a job that runs, or has ended, from the given offsets. Cancelling leaves the job alone. Output
@@ -77,6 +89,18 @@ class ExecutionServicer(metaclass=_abc_1.ABCMeta):
     ) -> _typing.Union[_abc.Iterator[_execution_pb2.Event], _abc.AsyncIterator[_execution_pb2.Event]]:
         """Start a job and follow it to its end. Cancelling the call ends the job and its whole process tree,
         unless the job was detached.
+        """
+
+    @_abc_1.abstractmethod
+    def Calls(
+        self,
+        request_iterator: _MaybeAsyncIterator[_execution_pb2.CallMessages],
+        context: _ServicerContext,
+    ) -> _typing.Union[_abc.Iterator[_execution_pb2.CallEvents], _abc.AsyncIterator[_execution_pb2.CallEvents]]:
+        """The same for every caller of one server, over one stream that stays open. Each call upon it has a number,
+        its caller, its deadline and its events; what it wrote comes as far as its window is open, so that none
+        waits for a slow reader of another. A stream that breaks cancels its calls; one that ends well has ended
+        every call that it took, and of those that it did not take nothing was done.
         """
 
     @_abc_1.abstractmethod

@@ -14,6 +14,7 @@ from grpc import aio
 from wand_proto.errors import Unavailable
 from wand_proto.tls import HOSTAGENT_NAME, Identity, Watched, channel_credentials
 from wand_proto.v1 import execution_pb2_grpc, files_pb2_grpc, host_pb2_grpc
+from wand_server.hostlink.calls import Calls
 from wand_server.hostlink.explain import explain_failure
 
 log = logging.getLogger(__name__)
@@ -49,11 +50,16 @@ class Connection:
         self.watched = Watched(identity)  # before the files are read: no renewal falls in between
         self.channel = aio.secure_channel(address, channel_credentials(identity), options=_OPTIONS)
         self.execution = execution_pb2_grpc.ExecutionStub(self.channel)
+        self.calls = Calls(self.execution)
         self.files = files_pb2_grpc.FilesStub(self.channel)
         self.host = host_pb2_grpc.HostStub(self.channel)
         self.users = 0
         self.idle = asyncio.Event()
         self.idle.set()
+
+    async def close(self) -> None:
+        await self.calls.close()
+        await self.channel.close()
 
 
 class Link:
@@ -86,7 +92,7 @@ class Link:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
         for connection in self._open:
-            await connection.channel.close()
+            await connection.close()
 
     def _spawn(self, work: Coroutine[None, None, None]) -> asyncio.Task[None]:
         task = asyncio.create_task(work)
@@ -202,4 +208,4 @@ class Link:
     async def _drain(self, old: Connection) -> None:
         await old.idle.wait()
         self._open.discard(old)
-        await old.channel.close()
+        await old.close()

@@ -5,6 +5,7 @@ import ssl
 from datetime import UTC, datetime
 from pathlib import Path
 
+from wand_proto.certificate import dates
 from wand_proto.errors import Invalid, NotFound, WandError
 from wand_proto.tls import HOSTAGENT_NAME, Identity, load
 
@@ -20,7 +21,7 @@ _UNVERIFIED = {  # X509_V_ERR_… of OpenSSL's x509_vfy.h: what each says of the
 def validity(certificate: Path) -> tuple[datetime, datetime]:
     """From when until when the first certificate in a PEM file is good."""
     try:
-        return _dates(ssl.PEM_cert_to_DER_cert(certificate.read_text("ascii")))
+        return dates(ssl.PEM_cert_to_DER_cert(certificate.read_text("ascii")))
     except OSError as error:
         raise NotFound(f"{certificate} cannot be read: {error.strerror}") from error
     except (ValueError, IndexError) as error:
@@ -81,9 +82,9 @@ def _connect(address: str) -> socket.socket:
     return plain
 
 
-def _what_is_wrong(error: ssl.SSLCertVerificationError, dates: tuple[datetime, datetime] | None) -> str:
+def _what_is_wrong(error: ssl.SSLCertVerificationError, good: tuple[datetime, datetime] | None) -> str:
     wrong = _UNVERIFIED.get(error.verify_code)
-    return wrong.format(*dates) if wrong and dates else f"is not good: {error.verify_message}"
+    return wrong.format(*good) if wrong and good else f"is not good: {error.verify_message}"
 
 
 def _their_dates(address: str) -> tuple[datetime, datetime] | None:
@@ -92,7 +93,7 @@ def _their_dates(address: str) -> tuple[datetime, datetime] | None:
     context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
     try:
         with _connect(address) as plain, context.wrap_socket(plain) as secure:
-            return _dates(secure.getpeercert(binary_form=True) or b"")
+            return dates(secure.getpeercert(binary_form=True) or b"")
     except (OSError, ValueError, IndexError):
         return None
 
@@ -102,26 +103,3 @@ def _explain_alert(error: ssl.SSLError) -> str:
     if " alert " in reason:
         return f"the host agent refused our certificate ({reason.partition(' alert ')[2]})"
     return f"the handshake with the host agent failed: {reason}"
-
-
-def _dates(der: bytes) -> tuple[datetime, datetime]:
-    """The dates of an X.509 v3 certificate, by where they lie: RFC 5280, section 4.1."""
-    signed = _parts(_parts(_parts(der)[0])[0])  # Certificate, TBSCertificate
-    since, until = map(_time, _parts(signed[4]))  # version, serial number, algorithm, issuer, validity
-    return since, until
-
-
-def _parts(der: bytes) -> list[bytes]:
-    """The contents of the DER values that stand in a row."""
-    parts = []
-    while der:
-        start = 2 + (der[1] & 0x7F if der[1] & 0x80 else 0)
-        end = start + (int.from_bytes(der[2:start], "big") if der[1] & 0x80 else der[1])
-        parts.append(der[start:end])
-        der = der[end:]
-    return parts
-
-
-def _time(text: bytes) -> datetime:
-    form = "%y%m%d%H%M%SZ" if len(text) == len("yymmddhhmmssZ") else "%Y%m%d%H%M%SZ"
-    return datetime.strptime(text.decode("ascii"), form).replace(tzinfo=UTC)

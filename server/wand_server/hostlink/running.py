@@ -11,6 +11,7 @@ from wand_proto.errors import Ambiguous, Conflict, NotFound, Unavailable, WandEr
 from wand_proto.v1 import execution_pb2
 from wand_server import ports
 from wand_server.hostlink import translate
+from wand_server.hostlink.calls import FollowedCall
 from wand_server.hostlink.channel import Link
 from wand_server.hostlink.failures import NeverSent, error_from, is_from_host_agent
 from wand_server.hostlink.gathered import Gathered, Kept
@@ -26,6 +27,7 @@ _KILL_SECONDS = 10.0
 Stream = (
     aio.UnaryStreamCall[execution_pb2.RunRequest, execution_pb2.Event]
     | aio.UnaryStreamCall[execution_pb2.AttachRequest, execution_pb2.Event]
+    | FollowedCall
 )
 
 
@@ -68,8 +70,18 @@ class Running:
 
     async def _run_once(self, request: execution_pb2.RunRequest, deadline_seconds: float) -> None:
         async with self._link.connection() as connection:
-            stream = connection.execution.Run(request, metadata=self._metadata, timeout=deadline_seconds)
-            await self._follow(stream)
+            if not connection.calls.are_served:
+                run = connection.execution.Run
+                return await self._follow(run(request, metadata=self._metadata, timeout=deadline_seconds))
+            try:
+                async with asyncio.timeout(deadline_seconds):
+                    await self._follow(connection.calls.begin(request, self._metadata, deadline_seconds))
+            except TimeoutError:
+                raise Ambiguous(
+                    "the host agent did not answer in time; what was done is not known",
+                    hint="look at what it changed before you try again",
+                ) from None
+            return None
 
     async def _follow(self, stream: Stream) -> None:
         """Take in events until there are no more; whoever cancels this cancels the call as well."""

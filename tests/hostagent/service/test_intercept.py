@@ -9,6 +9,7 @@ import grpc
 import pytest
 from grpc import aio
 
+from support import certificates
 from wand_hostagent.service.intercept import Doorkeeper, caller
 from wand_proto import errors
 from wand_proto.context import REQUEST_ID, Caller, to_metadata
@@ -16,7 +17,11 @@ from wand_proto.context import REQUEST_ID, Caller, to_metadata
 SERVER = "spiffe://wand.internal/server/here"
 ASKING = Caller(principal="ada", request_id="0123456789abcdef", client="inspector 1")
 ASKED = to_metadata(ASKING)
-ADMITTED = {"ssl_tls_version": [b"TLSv1.3"], "peer_uri": [SERVER.encode()]}
+ADMITTED = {
+    "ssl_tls_version": [b"TLSv1.3"],
+    "peer_uri": [SERVER.encode()],
+    "x509_pem_cert": [certificates.pem(days=1)],
+}
 
 
 class Visit:
@@ -102,6 +107,8 @@ async def test_a_call_that_was_served_leaves_one_line_with_its_method(
     ("auth", "kind"),
     [
         ({}, errors.Unauthenticated),
+        (ADMITTED | {"x509_pem_cert": [b"?"]}, errors.Unauthenticated),
+        (ADMITTED | {"x509_pem_cert": [certificates.pem(days=-1)]}, errors.Unauthenticated),
         (ADMITTED | {"ssl_tls_version": [b"TLSv1.2"]}, errors.Unauthenticated),
         (ADMITTED | {"peer_uri": []}, errors.Unauthenticated),
         (ADMITTED | {"peer_uri": [SERVER.encode()] * 2}, errors.Unauthenticated),

@@ -1,0 +1,189 @@
+"""The calls of one stream: each a task of its own, none waiting for another, all ended with the stream."""
+
+import asyncio
+from collections.abc import AsyncIterator, Callable
+from contextlib import aclosing, asynccontextmanager
+
+from grpc import aio
+
+from wand_hostagent.gate import Gate
+from wand_hostagent.model import Output
+from wand_hostagent.service import fields, translate
+from wand_hostagent.service.intercept import Context, answerable, told
+from wand_hostagent.service.outbox import Outbox
+from wand_hostagent.service.peers import Peer
+from wand_proto import context as metadata
+from wand_proto.errors import Exhausted, Invalid, TimedOut, Unavailable, WandError
+from wand_proto.v1 import execution_pb2 as wire
+
+MOST_CALLS = 1024  # at once on one stream
+DEFAULT_WINDOW_BYTES = 256 * 1024
+MOST_WINDOW_BYTES = 1024 * 1024
+EVENT_BYTES = 64  # that an Output counts beside its data, or many small ones would be a lot of memory
+METHOD = "Calls/run"
+
+
+class Window:
+    """How much of a call's output may be on its way."""
+
+    def __init__(self, window_bytes: int) -> None:
+        self._most_bytes = self._left_bytes = window_bytes or DEFAULT_WINDOW_BYTES
+        self._opened = asyncio.Event()
+
+    def open(self, taken_bytes: int) -> None:
+        """The other end has taken so much."""
+        self._left_bytes = min(self._left_bytes + taken_bytes, self._most_bytes)
+        self._opened.set()
+
+    async def let_through(self, output_bytes: int) -> None:
+        """Wait until some of it is open, then take so much of it away."""
+        while self._left_bytes <= 0:
+            self._opened.clear()
+            await self._opened.wait()
+        self._left_bytes -= output_bytes
+
+
+class Call:
+    """One call while it is served."""
+
+    __slots__ = ("number", "opening", "task", "window")
+
+    def __init__(self, number: int, opening: wire.CallOpening, window: Window) -> None:
+        self.number = number
+        self.opening = opening
+        self.window = window
+        self.task: asyncio.Task[None] | None = None
+
+
+class CallStream:
+    """The calls of one stream; `serve` ends when the peer says no more, or we leave, and all have ended."""
+
+    def __init__(self, gate: Gate, peer: Peer, new_id: Callable[[], str]) -> None:
+        self._gate = gate
+        self._peer = peer
+        self._new_id = new_id
+        self._calls: dict[int, Call] = {}
+        self._last_number = 0
+        self._outbox = Outbox()
+        self._leaving = False
+        self._over = asyncio.Event()
+
+    async def serve(self, context: Context) -> None:
+        """Serve what the peer asks until it is over; cancelled, end every call with its job."""
+        try:
+            async with asyncio.TaskGroup() as group:
+                reading = group.create_task(self._read(context, group))
+                writing = group.create_task(self._outbox.write_out(context.write))
+                await self._over.wait()
+                self._outbox.finish()
+                await asyncio.wait([writing])
+                reading.cancel()
+        except* (WandError, aio.BaseError) as errors:
+            raise errors.exceptions[0] from None
+
+    def leave(self) -> None:
+        """Take no more calls; the stream ends when those that run have ended."""
+        if not self._leaving:
+            self._leaving = True
+            self._outbox.put(wire.CallEvent(leaving=wire.Leaving()))
+            self._see_whether_over()
+
+    def _see_whether_over(self) -> None:
+        if self._leaving and not self._calls:
+            self._over.set()
+
+    # -- what comes in ------------------------------------------------------------------------------------
+
+    async def _read(self, context: Context, group: asyncio.TaskGroup) -> None:
+        while (untrusted := await context.read()) is not aio.EOF:
+            for message in untrusted.messages:
+                self._take(message, group)
+        self._leaving = True
+        self._see_whether_over()
+
+    def _take(self, untrusted: wire.CallMessage, group: asyncio.TaskGroup) -> None:
+        kind, call = untrusted.WhichOneof("kind"), self._calls.get(untrusted.call)
+        if kind == "opening":
+            self._open(untrusted.call, untrusted.opening, group)
+        elif kind is None:
+            raise Invalid("says nothing that is known here", field="messages")
+        elif call is None:
+            pass  # it has ended meanwhile
+        elif kind == "taken_bytes":
+            call.window.open(untrusted.taken_bytes)
+        elif call.task is not None:
+            call.task.cancel()
+
+    def _open(self, number: int, untrusted: wire.CallOpening, group: asyncio.TaskGroup) -> None:
+        if number <= self._last_number:
+            raise Invalid(f"is {number}, and {self._last_number} was there already", field="call")
+        self._last_number = number
+        try:
+            self._admit()
+            call = Call(number, untrusted, Window(_window_bytes(untrusted)))
+        except WandError as error:
+            return self._end(number, error, untouched=self._leaving)
+        self._calls[number] = call
+        call.task = group.create_task(self._serve(call))
+        call.task.add_done_callback(lambda _: self._forget(number))
+        return None
+
+    def _admit(self) -> None:
+        """See that one more call may be served on this stream."""
+        if self._leaving:
+            raise Unavailable("this stream takes no more calls", hint="open another")
+        if len(self._calls) >= MOST_CALLS:
+            raise Exhausted(f"{MOST_CALLS} calls are open on this stream, and no more may be")
+        self._peer.check()
+
+    def _forget(self, number: int) -> None:
+        del self._calls[number]
+        self._see_whether_over()
+
+    # -- serving one --------------------------------------------------------------------------------------
+
+    async def _serve(self, call: Call) -> None:
+        error: WandError | None = None
+        try:
+            async with _deadline(call.opening):
+                asking = metadata.from_metadata(call.opening.metadata.items(), peer=self._peer.uri)
+                metadata.REQUEST_ID.set(asking.request_id)
+                with told(METHOD):
+                    await self._run(call, asking)
+        except Exception as failed:  # noqa: BLE001 - the top of a task
+            error = answerable(failed, METHOD)
+        self._end(call.number, error)
+
+    async def _run(self, call: Call, asking: metadata.Caller) -> None:
+        if call.opening.WhichOneof("request") != "run":
+            raise Invalid("is missing: a call of this stream is a run", field="request")
+        job = translate.job_from_wire(call.opening.run, self._new_id())
+        async with aclosing(self._gate.run(asking, job)) as events:
+            async for event in events:
+                size = EVENT_BYTES + len(event.data) if isinstance(event, Output) else 0
+                if size:
+                    await call.window.let_through(size)
+                    await self._outbox.room()
+                told_event = wire.CallEvent(call=call.number, event=translate.event_to_wire(event))
+                self._outbox.put(told_event, size, urgent=isinstance(event, Output))
+
+    def _end(self, number: int, error: WandError | None, *, untouched: bool = False) -> None:
+        failure = translate.failure_to_wire(error) if error else None
+        self._outbox.put(wire.CallEvent(call=number, end=wire.CallEnd(failure=failure, untouched=untouched)))
+
+
+def _window_bytes(untrusted: wire.CallOpening) -> int:
+    return fields.whole(untrusted.window_bytes, "window_bytes", most=MOST_WINDOW_BYTES)
+
+
+@asynccontextmanager
+async def _deadline(untrusted: wire.CallOpening) -> AsyncIterator[None]:
+    if not untrusted.deadline_seconds:
+        yield
+        return
+    seconds = fields.seconds(untrusted.deadline_seconds, "deadline_seconds", most=translate.MOST_SECONDS)
+    try:
+        async with asyncio.timeout(seconds):
+            yield
+    except TimeoutError:
+        raise TimedOut(f"the call was not over within its deadline of {seconds:g} s") from None

@@ -1,0 +1,230 @@
+"""The stream on which the runs of all callers go to the host agent, each with a window of its own."""
+
+import asyncio
+import logging
+from collections import deque
+from collections.abc import AsyncIterator, Iterable
+from contextlib import suppress
+from itertools import count
+from typing import Any
+
+import grpc
+from grpc import aio
+
+from wand_proto import errors
+from wand_proto.errors import Ambiguous
+from wand_proto.v1 import execution_pb2 as wire
+from wand_proto.v1 import execution_pb2_grpc
+from wand_server.hostlink.failures import NeverSent
+
+log = logging.getLogger(__name__)
+
+WINDOW_BYTES = 256 * 1024
+_TELL_AT_BYTES = WINDOW_BYTES // 4  # so much has been taken before the host agent is told of it
+_EVENT_BYTES = 64  # that an Output counts beside its data; the host agent counts alike
+_MOST_BATCH_BYTES = 1024 * 1024
+
+Metadata = Iterable[tuple[str, str | bytes]]
+
+
+class FollowedCall:
+    """One call on a stream: its events as they come, then its error if it has one; `cancel` ends its job."""
+
+    def __init__(self, stream: "Stream", number: int) -> None:
+        self.number = number
+        self.is_sent = False
+        self._stream = stream
+        self._came: deque[wire.Event] = deque()
+        self._taken_bytes = 0
+        self._is_over = False
+        self._failure: Exception | None = None
+        self._news = asyncio.Event()
+
+    async def __aiter__(self) -> AsyncIterator[wire.Event]:
+        while True:
+            while self._came:
+                event = self._came.popleft()
+                if event.HasField("output"):
+                    self._take(_EVENT_BYTES + len(event.output.data))
+                yield event
+            if self._is_over:
+                break
+            self._news.clear()
+            await self._news.wait()
+        if self._failure is not None:
+            raise self._failure
+
+    def _take(self, output_bytes: int) -> None:
+        self._taken_bytes += output_bytes
+        if self._taken_bytes >= _TELL_AT_BYTES and not self._is_over:
+            self._stream.say(wire.CallMessage(call=self.number, taken_bytes=self._taken_bytes))
+            self._taken_bytes = 0
+
+    def give(self, event: wire.Event) -> None:
+        """Here is the next event."""
+        self._came.append(event)
+        self._news.set()
+
+    def end(self, failure: Exception | None) -> None:
+        """Nothing more will come."""
+        self._is_over, self._failure = True, failure
+        self._news.set()
+
+    def cancel(self) -> None:
+        """Give the call up, and the job with it; where it is over, this does nothing."""
+        if not self._is_over:
+            self._is_over = True
+            self._stream.give_up(self)
+
+
+class Stream:
+    """One stream to the host agent, which lasts until it breaks or the host agent wants another."""
+
+    def __init__(self, stub: Any) -> None:  # its stubs do not know that one may write by oneself
+        self.is_open = True
+        self.is_served = True  # an older host agent knows no such stream
+        self._call = stub.Calls()
+        self._numbers = count(1)
+        self._calls: dict[int, FollowedCall] = {}
+        self._outgoing: deque[wire.CallMessage] = deque()
+        self._news = asyncio.Event()
+        self._tasks = [asyncio.create_task(self._read_in()), asyncio.create_task(self._write_out())]
+
+    @property
+    def has_calls(self) -> bool:
+        """Whether any call runs on it."""
+        return bool(self._calls)
+
+    def begin(self, opening: wire.CallOpening) -> FollowedCall:
+        """Send a call on its way."""
+        call = FollowedCall(self, next(self._numbers))
+        self._calls[call.number] = call
+        self.say(wire.CallMessage(call=call.number, opening=opening))
+        return call
+
+    def say(self, message: wire.CallMessage) -> None:
+        """Send this next."""
+        self._outgoing.append(message)
+        self._news.set()
+
+    def give_up(self, call: FollowedCall) -> None:
+        """Cancel the call; one that has not left yet never leaves."""
+        self._calls.pop(call.number, None)
+        if call.is_sent:
+            self.say(wire.CallMessage(call=call.number, cancel=wire.CallCancel()))
+        else:
+            self._outgoing = deque(each for each in self._outgoing if each.call != call.number)
+
+    async def close(self) -> None:
+        """Take the stream down, and with it whatever still runs on it."""
+        self.is_open = False
+        self._call.cancel()
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+
+    # -- out and in ---------------------------------------------------------------------------------------
+
+    async def _write_out(self) -> None:
+        with suppress(aio.AioRpcError, asyncio.InvalidStateError):  # it broke, and `_read_in` tells everybody
+            while True:
+                await self._news.wait()
+                self._news.clear()
+                while self._outgoing:
+                    await self._call.write(wire.CallMessages(messages=self._next_batch()))
+
+    def _next_batch(self) -> list[wire.CallMessage]:
+        batch: list[wire.CallMessage] = []
+        size = 0
+        while self._outgoing and size < _MOST_BATCH_BYTES:
+            message = self._outgoing.popleft()
+            if message.WhichOneof("kind") == "opening" and message.call in self._calls:
+                self._calls[message.call].is_sent = True
+                size += len(message.opening.run.stdin)
+            batch.append(message)
+        return batch
+
+    async def _read_in(self) -> None:
+        broke: Exception | None = None
+        try:
+            while (batch := await self._call.read()) is not aio.EOF:
+                alone = len(batch.events) == 1
+                for event in batch.events:
+                    self._give(event, alone=alone)
+        except aio.AioRpcError as error:
+            self.is_served = error.code() is not grpc.StatusCode.UNIMPLEMENTED
+            broke = error
+        except asyncio.CancelledError:
+            broke = Ambiguous("the link to the host agent was taken down while the command ran")
+            raise
+        finally:
+            self.is_open = False
+            self._tell_of_the_end(broke)
+
+    def _give(self, event: wire.CallEvent, *, alone: bool) -> None:
+        kind, call = event.WhichOneof("kind"), self._calls.get(event.call)
+        if kind == "leaving":
+            self.is_open = False
+        elif call is None:
+            pass  # it was given up
+        elif kind == "event":
+            call.give(event.event if alone else _copy(event.event))
+        elif kind == "end":
+            del self._calls[event.call]
+            call.end(_failure_of(event.end))
+
+    def _tell_of_the_end(self, broke: Exception | None) -> None:
+        """Nothing comes any more. A stream that ended well has answered all that it took."""
+        calls, self._calls = self._calls, {}
+        for call in calls.values():
+            untouched = broke is None or not self.is_served or not call.is_sent
+            call.end(NeverSent("the host agent takes no calls on this stream") if untouched else broke)
+
+
+def _copy(event: wire.Event) -> wire.Event:
+    """An event of its own: as long as a part of a message is held, all of that stays in memory."""
+    copy = wire.Event()
+    copy.CopyFrom(event)
+    return copy
+
+
+def _failure_of(end: wire.CallEnd) -> Exception | None:
+    if not end.HasField("failure"):
+        return None
+    failure = end.failure
+    if end.untouched:
+        return NeverSent(failure.message, hint=failure.hint)
+    return errors.named(failure.kind, failure.message, hint=failure.hint, field=failure.field)
+
+
+class Calls:
+    """The calls of one connection, on a stream that the first of them opens; on another when that is gone."""
+
+    def __init__(self, stub: execution_pb2_grpc.ExecutionStub) -> None:
+        self._stub = stub
+        self._stream: Stream | None = None
+        self._left: list[Stream] = []
+
+    @property
+    def are_served(self) -> bool:
+        """Whether the host agent knows such a stream, as far as is known."""
+        return self._stream is None or self._stream.is_served
+
+    def begin(self, request: wire.RunRequest, metadata: Metadata, deadline_seconds: float) -> FollowedCall:
+        """A run on its way; follow it, or cancel it."""
+        opening = wire.CallOpening(run=request, deadline_seconds=deadline_seconds, window_bytes=WINDOW_BYTES)
+        for key, value in metadata:
+            opening.metadata[key] = value if isinstance(value, bytes) else value.encode()
+        return self._open_stream().begin(opening)
+
+    def _open_stream(self) -> Stream:
+        if self._stream is None or not self._stream.is_open:
+            self._left = [left for left in (*self._left, self._stream) if left is not None and left.has_calls]
+            self._stream = Stream(self._stub)
+        return self._stream
+
+    async def close(self) -> None:
+        """Close what is open."""
+        for stream in (*self._left, self._stream):
+            if stream is not None:
+                await stream.close()
