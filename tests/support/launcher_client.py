@@ -1,14 +1,18 @@
 """A real launcher as a child process, and a small client of its socket that waits with a bound."""
 
 import array
+import errno
+import fcntl
 import itertools
 import json
 import os
 import select
 import signal
 import socket
+import struct
 import subprocess
 import sys
+import termios
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
@@ -118,6 +122,40 @@ class Running:
 
 
 @dataclass
+class Typed(Running):
+    """A job that was started in a terminal, of which `stdout` is our end."""
+
+    stdout: int
+    stderr: int = -1
+
+    def read(self) -> bytes:
+        shown = b""
+        try:
+            while True:
+                shown += _read(self.stdout)
+        except OSError as error:
+            if error.errno != errno.EIO:  # else nobody has it open any more
+                raise
+        return shown
+
+    def read_until(self, wanted: bytes) -> bytes:
+        """What the terminal shows up to there."""
+        shown = b""
+        while wanted not in shown:
+            shown += _read(self.stdout)
+        return shown
+
+    def type(self, text: bytes) -> None:
+        os.write(self.stdout, text)
+
+    def resize(self, columns: int, rows: int) -> None:
+        fcntl.ioctl(self.stdout, termios.TIOCSWINSZ, struct.pack("=HHHH", rows, columns, 0, 0))
+
+    def close(self) -> None:
+        os.close(self.stdout)
+
+
+@dataclass
 class Client:
     """One connection; whatever was not waited for yet is kept."""
 
@@ -208,10 +246,30 @@ class Client:
                 os.close(descriptor)
         return running
 
+    def run_in_terminal(self, *argv: str, size: tuple[int, int] = (80, 24), **fields: Any) -> "Typed":
+        """Start a command in a terminal of that many columns and rows."""
+        ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+        asked = {
+            "job": new_job(), "profile": "p", "directory": "", "environment": {}, "limits": NO_LIMITS,
+            "why": {}, "terminal": {"columns": size[0], "rows": size[1]}, **fields,
+        }  # fmt: skip
+        with ours, theirs:
+            started = self.ask("run", [theirs.fileno(), ours.fileno()], argv=list(argv), **asked)
+            typed = Typed(asked["job"], started, terminal_in(ours))
+        self.jobs.append(typed)
+        return typed
+
     def result(self, *argv: str, **fields: Any) -> tuple[bytes, dict[str, Any]]:
         """Run a command to its end: what it wrote, and how it ended."""
         running = self.run(*argv, **fields)
         return running.read(), self.exited(running.job)
+
+
+def terminal_in(sock: socket.socket) -> int:
+    """The terminal's master that lies in this socket, where it stays for whoever looks next."""
+    sock.settimeout(SECONDS)
+    _, [(_, _, packed)], _, _ = sock.recvmsg(16, socket.CMSG_SPACE(4), socket.MSG_PEEK)
+    return int.from_bytes(packed, sys.byteorder)
 
 
 def new_job() -> str:

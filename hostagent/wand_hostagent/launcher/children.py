@@ -32,8 +32,8 @@ class Plan:
     table: Table
     orders: bytes  # the table for an init of the nursery; empty where it needs one of init.py
     walls: Walls
-    uses: tuple[int, ...]  # the descriptors in the table: streams and directory
-    kept: tuple[int, ...]  # read ends of the job's output, kept for a later host agent
+    uses: tuple[int, ...]  # the descriptors in the table: streams, or that of a terminal, and directory
+    kept: tuple[int, ...]  # our ends of the job's output, kept for a later host agent
     limits: Mapping[str, float]
     facts: Mapping[str, Any]  # what `started` and `adopted` say of it
     answer: Callable[[Mapping[str, Any]], None]  # to whoever asked for it
@@ -117,7 +117,7 @@ class Children:
         """
         infant = nursery.take(plan.walls)
         try:
-            socket.send_fds(infant.control, [plan.orders], plan.uses[:3])
+            socket.send_fds(infant.control, [plan.orders], plan.uses[:-1])
         except OSError as error:
             infant.end()
             raise Unmade(str(error)) from error

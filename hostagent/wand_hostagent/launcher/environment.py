@@ -3,6 +3,7 @@
 import fnmatch
 from collections.abc import Iterable, Mapping
 
+from wand_hostagent.launcher import terminal
 from wand_hostagent.launcher.profile import Profile
 from wand_hostagent.launcher.refusal import Refused
 
@@ -18,7 +19,7 @@ NEVER = (
 )  # fmt: skip
 
 
-def build(profile: Profile, asked: Mapping[str, str]) -> dict[str, str]:
+def build(profile: Profile, asked: Mapping[str, str], *, with_terminal: bool = False) -> dict[str, str]:
     """The whole environment of a job.
 
     Raises:
@@ -37,7 +38,7 @@ def build(profile: Profile, asked: Mapping[str, str]) -> dict[str, str]:
         "PATH": profile.path, "HOME": user.home, "USER": user.name, "LOGNAME": user.name,
         "SHELL": user.shell, "TMPDIR": "/tmp",  # noqa: S108 - the name of a place, not a file made there
     }  # fmt: skip
-    return {**own, **profile.environment, **asked}
+    return {**own, **(terminal.ENVIRONMENT if with_terminal else {}), **profile.environment, **asked}
 
 
 def _matches(name: str, globs: Iterable[str]) -> bool:

@@ -120,7 +120,7 @@ class Tree:
         yield self._mkdir(SHARED_MEMORY)
         yield self._mkdir("/dev/pts")
         yield self._set("/dev", MS_RDONLY | MS_NOSUID | MS_NOEXEC, recursive=True)
-        options = "newinstance,ptmxmode=0666,mode=0600"
+        options = "newinstance,ptmxmode=0666,mode=0600,max=64"  # or one job could have all of the machine
         yield self._each(self._mount("devpts", "/dev/pts", MS_NOSUID | MS_NOEXEC, options))
         self._made |= {"/proc", "/dev", SHARED_MEMORY}
 

@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Protocol
 
-from wand_hostagent.launcher import environment, limits, places, vfork
+from wand_hostagent.launcher import environment, limits, places, terminal, vfork
 from wand_hostagent.launcher.box import Box
 from wand_hostagent.launcher.children import Plan
 from wand_hostagent.launcher.ledger import Entry
@@ -67,14 +67,17 @@ class Planner:
         """
         if asked.do == "worker":
             return self._worker(asked, profile, answer)
-        _check_streams(asked.descriptors)
+        size = _size(asked)
+        handed_over = 1 if size else 3
+        _check_streams(asked.descriptors, with_terminal=size is not None)
         place = places.open_directory(profile, asked.fields["directory"])
         try:
             program = places.find_program(profile, asked.fields["argv"][0], place)
-            given = environment.build(profile, asked.fields["environment"])
+            given = environment.build(profile, asked.fields["environment"], with_terminal=size is not None)
             granted = limits.granted(profile, asked.fields["limits"])
             facts = {**_facts(asked, profile, program, place.path), "limits": granted}
-            uses = (*asked.descriptors[:3], place.descriptor)
+            facts |= {"terminal": list(size)} if size else {}
+            uses = (*asked.descriptors[:handed_over], place.descriptor)
             walls = self._builder.walls(profile)
             command, table, orders = self._table(facts, given, walls, profile, uses)
         except BaseException:
@@ -82,7 +85,7 @@ class Planner:
             raise
         plan = Plan(
             job=asked.fields["job"], command=command, table=table, orders=orders, walls=walls, uses=uses,
-            kept=asked.descriptors[3:], limits=granted, facts=facts, answer=answer,
+            kept=asked.descriptors[handed_over:], limits=granted, facts=facts, answer=answer,
             folders=profile.folders,
         )  # fmt: skip
         return Planned(plan, _entry(plan, profile, tuple(asked.fields["environment"])))
@@ -138,8 +141,9 @@ class Planner:
             program=places.encoded(facts["program"], "argv"),
             argv=[places.encoded(word, "argv") for word in facts["argv"]],
             environment=[places.encoded(pair, "environment") for pair in pairs],
-            streams=(uses[0], uses[1], uses[2]),
-            directory=uses[3],
+            streams=uses[:-1],
+            terminal=tuple(facts["terminal"]) if "terminal" in facts else None,
+            directory=uses[-1],
             directory_path=places.encoded(facts["directory"], "directory"),
             rlimits=limits.for_kernel(
                 facts["limits"],
@@ -153,7 +157,8 @@ class Planner:
             walls=walls,
         )
         if self._fast:
-            table = Table(command, self._body(replace(command, streams=vfork.STREAMS)))
+            streams = vfork.STREAMS[: len(command.streams)]
+            table = Table(command, self._body(replace(command, streams=streams)))
             orders = table.orders()
             if len(orders) <= vfork.MOST_ORDERS:
                 return command, table, orders
@@ -162,7 +167,7 @@ class Planner:
     def _body(self, command: Command) -> Body:
         """What jobs with the same walls, directory and limits have in common, made once for them."""
         walls = command.walls  # of one profile, so that user and umask are equal too
-        key = (id(walls), command.directory_path, tuple(command.rlimits.items()))
+        key = (id(walls), command.directory_path, (command.terminal, *command.rlimits.items()))
         kept = self._bodies.get(key)
         if kept is None or kept[0] is not walls:
             while len(self._bodies) >= _BODIES:
@@ -185,6 +190,7 @@ def _facts(asked: Asking, profile: Profile, program: str, directory: str) -> dic
 
 def _entry(plan: Plan, profile: Profile, names: tuple[str, ...]) -> Entry:
     told = {name: plan.facts[name] for name in ("profile", "user", "argv", "program", "directory", "why")}
+    told |= {name: plan.facts[name] for name in ("terminal",) if name in plan.facts}
     fields = {
         "job": plan.job,
         **told,
@@ -197,9 +203,17 @@ def _entry(plan: Plan, profile: Profile, names: tuple[str, ...]) -> Entry:
     return Entry(plan.facts["kind"], fields)
 
 
-def _check_streams(descriptors: tuple[int, ...]) -> None:
+def _size(asked: Asking) -> terminal.Size | None:
+    """The size of the terminal that is asked for, if one is."""
+    wanted = asked.fields.get("terminal")
+    return (wanted["columns"], wanted["rows"]) if wanted else None
+
+
+def _check_streams(descriptors: tuple[int, ...], *, with_terminal: bool) -> None:
     """Refuse what would give a command more than a stream: a directory, or a mere place (O_PATH)."""
     for descriptor in descriptors:
         mode = os.fstat(descriptor).st_mode
+        if with_terminal and not stat.S_ISSOCK(mode):
+            raise Refused("Invalid", "a terminal's other end is sent over a socket", field="descriptors")
         if stat.S_ISDIR(mode) or fcntl.fcntl(descriptor, fcntl.F_GETFL) & os.O_PATH:
             raise Refused("Invalid", "a stream is a pipe, a socket, a device or a file", field="descriptors")

@@ -9,6 +9,9 @@ Requests, host agent to launcher; each has `do`, and `re`, a number that its ans
     run       job profile argv directory environment limits why     descriptors: stdin stdout stderr
                                                                      and, to be kept for a later host agent,
                                                                      the read ends of stdout and stderr
+              and terminal, its columns and rows                     or a pair of connected sockets: by the
+                                                                     first the terminal's master is sent, the
+                                                                     second is kept
     worker    job profile why                                        descriptors: one end of a stream socket
     kill      job signal reason
     record    event fields                                           a line for the ledger, and nothing else
@@ -24,7 +27,8 @@ Answers and events, launcher to host agent; each has `say`:
     jobs      re jobs                                                commands, running or not forgotten; each
                                                                      has job profile argv directory limits why
                                                                      started_unix_seconds running
-    adopted   re job                                                 descriptors: stdout and stderr, read ends
+    adopted   re job                                                 descriptors: stdout and stderr, to read,
+                                                                     or the socket with a terminal's master
     profiles  re profiles guarantees default                         each profile has name workspace path
                                                                      directories read_only run_as limits
                                                                      principals;
@@ -117,6 +121,15 @@ def _fact(value: Any) -> bool:
     )  # fmt: skip
 
 
+def _terminal(value: Any) -> bool:
+    """Columns and rows, as many as struct winsize can say."""
+    return (
+        isinstance(value, dict)
+        and value.keys() == {"columns", "rows"}
+        and all(_count(amount) and 0 < amount < 2**16 for amount in value.values())
+    )
+
+
 _NAME = _text(MAX_NAME)
 _KEPT = frozenset("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789._-")
 _MAX_FOLDER = 200
@@ -133,7 +146,9 @@ REQUESTS: Mapping[str, Mapping[str, Callable[[Any], bool]]] = {
     "forget": {"job": _NAME},
     "profiles": {},
 }  # fmt: skip
+OPTIONAL: Mapping[str, Mapping[str, Callable[[Any], bool]]] = {"run": {"terminal": _terminal}}
 DESCRIPTORS: Mapping[str, tuple[int, ...]] = {"run": (3, 5), "worker": (1,)}  # how many may come; else none
+_WITH_TERMINAL = (2,)
 
 
 @dataclass(frozen=True, slots=True)
@@ -171,10 +186,11 @@ def read_request(untrusted: Mapping[str, Any], descriptors: int) -> Request:
         raise Unreadable("re", "must be a number that the answer repeats")
     if not isinstance(do, str) or do not in REQUESTS:
         raise Unreadable("do", f"must be one of {', '.join(REQUESTS)}")
-    table = REQUESTS[do]
+    optional = {name: fits for name, fits in OPTIONAL.get(do, {}).items() if name in untrusted}
+    table = {**REQUESTS[do], **optional}
     for name in untrusted.keys() - table.keys() - {"do", "re"}:
         raise Unreadable(name[:MAX_NAME], f"is not a field of {do}")
-    if descriptors not in DESCRIPTORS.get(do, (0,)):
+    if descriptors not in (_WITH_TERMINAL if "terminal" in optional else DESCRIPTORS.get(do, (0,))):
         raise Unreadable("descriptors", f"{descriptors} came with {do}")
     return Request(do, re, {name: _checked(untrusted, name, fits) for name, fits in table.items()})
 

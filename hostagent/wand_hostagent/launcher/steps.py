@@ -15,6 +15,7 @@ from pathlib import Path
 
 from wand_hostagent.launcher import syscalls, vfork
 from wand_hostagent.launcher.step import Memory, Step, run, step
+from wand_hostagent.launcher.terminal import Size, made
 from wand_hostagent.launcher.users import User
 from wand_hostagent.launcher.walls import Walls
 
@@ -36,7 +37,8 @@ class Command:
     program: bytes
     argv: Sequence[bytes]
     environment: Sequence[bytes]
-    streams: tuple[int, int, int]
+    streams: tuple[int, ...]  # stdin, stdout, stderr; for a terminal, where its other end is sent
+    terminal: Size | None = None
     directory: int
     directory_path: bytes  # the same in the job's own tree
     rlimits: Mapping[int, tuple[int, int]]
@@ -69,8 +71,9 @@ class Body:
 
     def _steps(self, command: Command) -> Iterator[Step]:
         yield step("setsid")
-        for place, name in enumerate(_STREAMS):
-            yield step("dup3", command.streams[place], place, 0, shown=f"{name}, {place}, 0")
+        if command.terminal is None:
+            for place, name in enumerate(_STREAMS):
+                yield step("dup3", command.streams[place], place, 0, shown=f"{name}, {place}, 0")
         for number, (soft, hard) in sorted(command.rlimits.items()):
             pair = self._memory.numbers(soft, hard)
             yield step(
@@ -83,6 +86,8 @@ class Body:
         if command.drop_capabilities:
             yield from self._no_capabilities()
         yield self._enter(command)  # as the user: it must be let in
+        if command.terminal is not None:  # as the user, whose it shall be
+            yield from made(command.terminal, command.streams[0], self._memory)
         yield step("prctl", syscalls.PR_SET_PDEATHSIG, signal.SIGKILL, shown="PR_SET_PDEATHSIG, SIGKILL")
         yield step("prctl", syscalls.PR_SET_NO_NEW_PRIVS, 1, shown="PR_SET_NO_NEW_PRIVS, 1")
         yield from command.walls.restrict

@@ -10,7 +10,7 @@ _NUMBERS = {
     "x86_64": {
         "close": 3, "ioctl": 16, "socket": 41, "openat": 257, "unshare": 272, "setns": 308, "execveat": 322,
         "rt_sigaction": 13, "rt_sigprocmask": 14, "execve": 59, "chdir": 80, "fchdir": 81, "umask": 95,
-        "setsid": 112, "setgroups": 116, "setresuid": 117, "setresgid": 119, "capset": 126,
+        "sendmsg": 46, "setsid": 112, "setgroups": 116, "setresuid": 117, "setresgid": 119, "capset": 126,
         "pivot_root": 155, "prctl": 157, "mount": 165, "umount2": 166, "mkdirat": 258, "mknodat": 259,
         "unlinkat": 263, "symlinkat": 266, "signalfd4": 289, "dup3": 292, "prlimit64": 302, "seccomp": 317,
         "clone3": 435, "close_range": 436, "openat2": 437, "mount_setattr": 442,
@@ -22,7 +22,7 @@ _NUMBERS = {
         "mount": 40, "pivot_root": 41, "chdir": 49, "fchdir": 50, "signalfd4": 74, "capset": 91,
         "rt_sigaction": 134, "rt_sigprocmask": 135, "setresuid": 147, "setresgid": 149, "setsid": 157,
         "setgroups": 159, "umask": 166, "prctl": 167, "execve": 221, "prlimit64": 261, "seccomp": 277,
-        "clone3": 435, "close_range": 436, "openat2": 437, "mount_setattr": 442,
+        "clone3": 435, "close_range": 436, "openat2": 437, "mount_setattr": 442, "sendmsg": 211,
         "landlock_create_ruleset": 444, "landlock_add_rule": 445, "landlock_restrict_self": 446,
     },
 }  # fmt: skip
