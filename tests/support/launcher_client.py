@@ -167,7 +167,11 @@ class Client:
     def __post_init__(self) -> None:
         self.socket = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         self.socket.settimeout(SECONDS)
-        self.socket.connect(str(self.path))
+        try:
+            self.socket.connect(str(self.path))
+        except OSError:
+            self.socket.close()
+            raise
         self.numbers = itertools.count(1)
 
     def __enter__(self) -> Self:
@@ -288,16 +292,25 @@ def _read(descriptor: int, most: int = 65536) -> bytes:
 
 @contextmanager
 def launched(
-    profile: str = "", *flags: str, before: Sequence[str] = (), place: str = "/tmp"
+    profile: str = "",
+    *flags: str,
+    before: Sequence[str] = (),
+    place: str = "/tmp",
+    program: Path = PROGRAM,
 ) -> Iterator[Launcher]:
-    """A launcher with one profile, `p`, and a workspace; `before` stands in front of its command line."""
+    """A launcher with one profile, `p`, and a workspace.
+
+    `before` stands in front of its command line, "{folder}" in it replaced by the launcher's own folder;
+    `program` is another launcher than ours, a broken one perhaps.
+    """
     with short_folder(place) as folder:
         folder.chmod(0o755)
         for name in ("work", "profiles", "ledger", "state"):
             (folder / name).mkdir()
         text = f'name = "p"\nworkspace = "{folder}/work"\n{profile}\n'
         write_profile(folder / "profiles" / "p.toml", text)
-        argv = [*before, *command(folder), *(flags or ("--development",))]
+        first = [word.format(folder=folder) for word in before]
+        argv = [*first, *command(folder, program), *(flags or ("--development",))]
         launcher = Launcher(folder, _start(argv, folder), argv)
         try:
             yield launcher
@@ -312,9 +325,9 @@ def write_profile(path: Path, text: str) -> None:
     path.chmod(0o644)
 
 
-def command(folder: Path) -> list[str | Path]:
+def command(folder: Path, program: Path = PROGRAM) -> list[str | Path]:
     """The command line of a launcher that has its folders below `folder`."""
-    isolated: list[str | Path] = [sys.executable, "-I", "-S", "-E", PROGRAM]
+    isolated: list[str | Path] = [sys.executable, "-I", "-S", "-E", program]
     return [
         *isolated, "--socket", folder / "launcher.sock",
         "--profiles", folder / "profiles", "--ledger", folder / "ledger", "--state", folder / "state",

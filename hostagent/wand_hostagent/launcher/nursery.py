@@ -209,6 +209,7 @@ def _make_cast(box: Box, walls: Walls, trace: tuple[int, ...], numbers: Numbers)
     reader, writer = os.pipe2(os.O_CLOEXEC)
     pid, pidfd = box.clone(walls.network)
     if pid == 0:
+        os.close(reader)  # so that what it says fails once the launcher is gone
         _prepare(box, walls, writer)
     os.close(writer)
     tree = -1
