@@ -5,15 +5,26 @@ import socket
 import stat
 from contextlib import suppress
 from pathlib import Path
+from typing import Protocol
 
-from wand_hostagent.launcher.options import Options
 from wand_hostagent.launcher.refusal import Refused, reason_of
 
 _FIRST_HANDED_OVER = 3  # sd_listen_fds(3)
 _PATH_BYTES = 107  # unix(7)
 
 
-def open_socket(options: Options) -> socket.socket:
+class Told(Protocol):
+    """What a program was told of its socket, and of whom to tell when it listens."""
+
+    @property
+    def socket(self) -> str: ...
+    @property
+    def peer_uid(self) -> int | None: ...
+    @property
+    def ready_fd(self) -> int | None: ...
+
+
+def open_socket(options: Told) -> socket.socket:
     """A socket that listens.
 
     Raises:
@@ -25,7 +36,7 @@ def open_socket(options: Options) -> socket.socket:
     return _bound(options)
 
 
-def make_way(options: Options) -> None:
+def make_way(options: Told) -> None:
     """See that the socket can be made: its path will do, and a launcher that is dead left nothing there.
 
     Raises:
@@ -50,7 +61,7 @@ def _checked(handed: socket.socket) -> socket.socket:
     return handed
 
 
-def _bound(options: Options) -> socket.socket:
+def _bound(options: Told) -> socket.socket:
     listener = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET)
     mask = os.umask(0o177)
     try:
@@ -86,7 +97,7 @@ def _remove_dead(path: str) -> None:
             raise Refused("Conflict", f"another launcher listens on {path}", hint="stop it first")
 
 
-def tell_ready(options: Options) -> None:
+def tell_ready(options: Told) -> None:
     """Say that we listen: a byte on --ready-fd, READY=1 to systemd; see sd_notify(3)."""
     if options.ready_fd is not None:
         with suppress(OSError):

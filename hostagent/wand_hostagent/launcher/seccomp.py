@@ -9,7 +9,7 @@ import ctypes
 import errno
 import os
 import struct
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from itertools import pairwise
 
 from wand_hostagent.launcher import syscalls
@@ -55,6 +55,8 @@ _TERMINAL_TRICKS = (0x5412, 0x541C, 0x5423)  # TIOCSTI, TIOCLINUX, TIOCSETD
 _PERSONALITIES = (0, 0x40000, 0xFFFFFFFF)  # plain, ADDR_NO_RANDOMIZE, only asking
 _FAMILIES = (1, 2, 10)  # AF_UNIX, AF_INET, AF_INET6
 _NETLINK = 16
+_PROT_EXEC = 4
+_EXECUTABLE = ((9, 10), (222, 226))  # mmap, mprotect, on x86-64 and on arm64
 
 _Instruction = tuple[int, int, int, int]
 
@@ -109,21 +111,48 @@ def build(machine: str, *, workshop: bool) -> bytes:
             continue
         refusal = errno.ENOSYS if name == "clone3" else errno.EPERM  # libc then takes clone(2)
         blocks[number] = by_arguments[name] if name in _ASKED else [_return(_deny(refusal))]
+    return _packed(machine, _ranges(blocks, [_return(_ALLOW)]))
+
+
+def only(machine: str, numbers: Iterable[int], families: Sequence[int]) -> bytes:
+    """A filter that lets these calls through and no other, and sockets of these families alone.
+
+    Memory that can be executed cannot be had, whatever is listed.
+
+    Raises:
+        KeyError: the processor is not known.
+    """
+    column = _COLUMN[machine]
+    denied = _deny(errno.EPERM)
+    blocks: dict[int, list[_Instruction]] = {number: [_return(_ALLOW)] for number in numbers}
+    for memory in _EXECUTABLE[column]:
+        blocks[memory] = [
+            (_LOAD, 0, 0, _argument(2)), (_ANY_BIT, 0, 1, _PROT_EXEC), _return(denied), _return(_ALLOW),
+        ]  # fmt: skip
+    sockets = NUMBERS["socket"][column]
+    assert sockets is not None
+    blocks[sockets] = [(_LOAD, 0, 0, _argument(0)), *_one_of(families, _ALLOW, denied)]
+    return _packed(machine, _ranges(blocks, [_return(denied)]))
+
+
+def _packed(machine: str, ranges: Sequence[tuple[int, list[_Instruction]]]) -> bytes:
     start = [
         (_LOAD, 0, 0, _ARCHITECTURE), (_EQUAL, 1, 0, _AUDIT_ARCHITECTURE[machine]), _return(_KILL),
         (_LOAD, 0, 0, _NUMBER),
     ]  # fmt: skip
-    program = start + _tree(_ranges(blocks))
+    program = start + _tree(ranges)
     return b"".join(struct.pack("=HBBI", *instruction) for instruction in program)
 
 
-def _ranges(blocks: Mapping[int, list[_Instruction]]) -> list[tuple[int, list[_Instruction]]]:
+def _ranges(
+    blocks: Mapping[int, list[_Instruction]], others: list[_Instruction]
+) -> list[tuple[int, list[_Instruction]]]:
     """Where each stretch of numbers begins, and what is done there; the first begins at 0."""
-    allow, unknown = [_return(_ALLOW)], [_return(_deny(errno.ENOSYS))]
-    steps: dict[int, list[_Instruction]] = {0: allow, LAST + 1: unknown}
+    unknown = [_return(_deny(errno.ENOSYS))]
+    steps: dict[int, list[_Instruction]] = {0: others, LAST + 1: unknown}
     for number in sorted(blocks):
         steps[number] = blocks[number]
-        steps.setdefault(number + 1, allow)
+        steps.setdefault(number + 1, others)
     for number in blocks:
         steps[number] = blocks[number]
     ordered = sorted(steps.items())
