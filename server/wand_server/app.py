@@ -26,8 +26,11 @@ from wand_server.hostlink.explain import explain_failure
 from wand_server.hostlink.gathered import Kept
 from wand_server.protocol import server
 from wand_server.protocol.kernel import Kernel
+from wand_server.protocol.reading import Library
 from wand_server.settings import Settings
+from wand_server.tools.prompts import BuiltInPrompts
 from wand_server.tools.registry import Registry, tool_registry
+from wand_server.tools.resources import HostResources
 from wand_server.transports.http import HttpTransport
 from wand_server.transports.stdio import UnixTransport
 
@@ -119,7 +122,8 @@ def _kernel(read: Settings, link: Link) -> Kernel:
     kept = Kept(head_bytes=read.execution.head_bytes, tail_bytes=read.execution.tail_bytes)
     host = HostClient(link=link, default_wall_seconds=read.execution.default_wall_seconds, kept=kept)
     tools = Registry(host, tool_registry.entries())
-    return server.build(tools, version=version("wand-server"), instructions=_INSTRUCTIONS)
+    library = Library(HostResources(host), BuiltInPrompts())
+    return server.build(tools, library, version=version("wand-server"), instructions=_INSTRUCTIONS)
 
 
 async def _enter(

@@ -63,3 +63,45 @@ def refusal(error: WandError) -> ToolResult:
     where = f"{error.field}: " if error.field and not error.message.startswith(error.field) else ""
     hint = f"\nHint: {error.hint}" if error.hint else ""
     return ToolResult(text=f"{type(error).__name__}: {where}{error.message}{hint}", is_error=True)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ResourceDescription:
+    """Something that a client can read: one thing under a URI, or many under a URI template (RFC 6570)."""
+
+    uri: str
+    name: str
+    title: str
+    description: str
+    mime_type: str
+    is_template: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ResourceContent:
+    """What was read; `next_uri` reads on where there is more."""
+
+    uri: str
+    mime_type: str
+    data: bytes
+    next_uri: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PromptArgument:
+    """One blank of a prompt, and what it may well be filled with."""
+
+    name: str
+    description: str
+    required: bool = False
+    choices: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PromptDescription:
+    """A prompt as a client offers it to a person."""
+
+    name: str
+    title: str
+    description: str
+    arguments: tuple[PromptArgument, ...] = ()

@@ -4,7 +4,14 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal, Protocol
 
-from wand_server.model import Call, ToolDescription, ToolResult
+from wand_server.model import (
+    Call,
+    PromptDescription,
+    ResourceContent,
+    ResourceDescription,
+    ToolDescription,
+    ToolResult,
+)
 
 StreamName = Literal["stdout", "stderr"]
 Reason = Literal[
@@ -292,5 +299,43 @@ class Tools(Protocol):
 
         Raises:
             NotFound: there is no such tool.
+        """
+        ...
+
+
+class Resources(Protocol):
+    """What can be read by URI, as the protocol sees it; `tools.resources` offers it."""
+
+    def describe(self) -> tuple[ResourceDescription, ...]:
+        """Every resource and every template, always in the same order."""
+        ...
+
+    async def read(self, uri: str, call: Call) -> ResourceContent:
+        """Read one.
+
+        Raises:
+            NotFound: no resource has that URI.
+            WandError: it cannot be read.
+        """
+        ...
+
+    def complete(self, template: str, variable: str, begun: str) -> tuple[str, ...]:
+        """What the variable of a template may go on with."""
+        ...
+
+
+class Prompts(Protocol):
+    """The prompts, as the protocol sees them; `tools.prompts` offers it."""
+
+    def describe(self) -> tuple[PromptDescription, ...]:
+        """Every prompt, always in the same order."""
+        ...
+
+    def get(self, name: str, arguments: Mapping[str, str]) -> str:
+        """The text of a prompt, its blanks filled.
+
+        Raises:
+            NotFound: there is no such prompt.
+            Invalid: an argument is missing or unknown.
         """
         ...

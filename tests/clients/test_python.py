@@ -25,6 +25,11 @@ async def check(client: Client, version: str) -> None:
     assert ran.structured_content is not None
     assert ran.structured_content["stdout"] == "one\ntwo\n"
     assert any("one" in message for message in told)
+    printed = await client.read_resource(f"wand://jobs/{ran.structured_content['job']}/stdout")
+    assert [getattr(one, "text", "") for one in printed.contents] == ["one\ntwo\n"]
+    poem = await client.read_resource("wand://files/poem.txt")
+    assert "quick brown fox" in getattr(poem.contents[0], "text", "")
+    assert len((await client.get_prompt("check-host", {"focus": "disk"})).messages) == 1
     refused = await client.call_tool("read_file", {"path": "/etc/shadow"})
     assert refused.is_error
 

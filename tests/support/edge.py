@@ -15,6 +15,7 @@ from support.tools import FakeTools
 from wand_server.auth import keys
 from wand_server.auth.guard import Guard
 from wand_server.auth.origins import Origins
+from wand_server.protocol.reading import Library
 from wand_server.protocol.server import build
 from wand_server.transports.http import HttpTransport
 from wand_server.transports.stdio import UnixTransport
@@ -101,13 +102,17 @@ def legacy(method: str, params: dict[str, Any] | None = None, message_id: str | 
 
 @asynccontextmanager
 async def edge(
-    folder: Path, tools: FakeTools | None = None, *, legacy_sse: bool = False
+    folder: Path,
+    tools: FakeTools | None = None,
+    *,
+    library: Library | None = None,
+    legacy_sse: bool = False,
 ) -> AsyncIterator[Edge]:
     """A server on a free port of loopback, and one client."""
     tools = tools or FakeTools()
     file = folder / "keys.toml"
     key, other = keys.add(file, "probe"), keys.add(file, "other")
-    kernel = build(tools, version="1.2.3", instructions="Use it.")
+    kernel = build(tools, library, version="1.2.3", instructions="Use it.")
     health = [True]
     guard = Guard(keys.Keys(file), Origins())
     transport = HttpTransport(kernel, guard, hostagent_is_up=lambda: health[0], legacy_sse=legacy_sse)

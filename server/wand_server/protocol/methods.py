@@ -64,7 +64,7 @@ class Methods:
         self._refresh()
         if name not in self._by_name:
             raise ProtocolFailure(INVALID_PARAMS, f"name: {unknown_tool(name, self._by_name)}")
-        call = _call(visit)
+        call = call_of(visit)
         token = REQUEST_ID.set(call.request_id)
         started, ended = time.monotonic(), "cancelled"
         self._running += 1
@@ -119,7 +119,8 @@ def readable_traceparent(untrusted: Any) -> str:
     return untrusted if isinstance(untrusted, str) and _TRACEPARENT.fullmatch(untrusted) else ""
 
 
-def _call(visit: Visit) -> Call:
+def call_of(visit: Visit) -> Call:
+    """What a visit comes to: a call under a new request id."""
     return Call(
         principal=visit.principal,
         request_id=new_request_id(),

@@ -9,7 +9,11 @@ from mcp.server.lowlevel import Server
 from mcp.shared.exceptions import MCPError
 from mcp_types import (
     CallToolRequestParams,
+    CompleteRequestParams,
+    GetPromptRequestParams,
     PaginatedRequestParams,
+    PromptReference,
+    ReadResourceRequestParams,
     SetLevelRequestParams,
 )
 from pydantic import ValidationError
@@ -23,6 +27,7 @@ from wand_server.protocol.failures import INVALID_PARAMS, ProtocolFailure
 from wand_server.protocol.kernel import Kernel
 from wand_server.protocol.messages import meta
 from wand_server.protocol.methods import Methods, Visit, client_claim, readable_traceparent
+from wand_server.protocol.reading import Library
 
 log = logging.getLogger(__name__)
 
@@ -32,12 +37,16 @@ Context = ServerRequestContext[Any, Principal]
 _FRESHNESS_MS = 60_000
 _CACHE_HINTS: dict[Any, CacheHint] = {
     "tools/list": CacheHint(ttl_ms=_FRESHNESS_MS, scope="private"),
+    "resources/list": CacheHint(ttl_ms=_FRESHNESS_MS, scope="private"),
+    "resources/templates/list": CacheHint(ttl_ms=_FRESHNESS_MS, scope="private"),
+    "prompts/list": CacheHint(ttl_ms=_FRESHNESS_MS, scope="private"),
+    "resources/read": CacheHint(ttl_ms=0, scope="private"),  # a file may change at any time
     "server/discover": CacheHint(ttl_ms=_FRESHNESS_MS, scope="public"),
 }
 
 
-def build(tools: Tools, *, version: str, instructions: str) -> Kernel:
-    """The kernel that answers for those tools."""
+def build(tools: Tools, library: Library | None = None, *, version: str, instructions: str) -> Kernel:
+    """The kernel that answers for those tools, and for a library where there is one."""
     methods = Methods(tools)
     server: Server[Any] = Server(
         "wand", version=version, title="Wand", instructions=instructions, cache_hints=_CACHE_HINTS
@@ -55,8 +64,40 @@ def build(tools: Tools, *, version: str, instructions: str) -> Kernel:
     server.add_request_handler("tools/list", PaginatedRequestParams, list_tools)
     server.add_request_handler("tools/call", CallToolRequestParams, call_tool)
     server.add_request_handler("logging/setLevel", SetLevelRequestParams, set_level)
+    if library is not None:
+        _add_library(server, library)
     server.middleware[:] = [_boundary]  # without the SDK's tracing, which costs 28-60 us a call
     return Kernel(server, methods)
+
+
+def _add_library(server: Server[Any], library: Library) -> None:
+    async def list_resources(_: Context, params: PaginatedRequestParams) -> dict[str, Any]:
+        return library.list_resources(params.cursor)
+
+    async def list_templates(_: Context, params: PaginatedRequestParams) -> dict[str, Any]:
+        return library.list_templates(params.cursor)
+
+    async def read_resource(context: Context, params: ReadResourceRequestParams) -> dict[str, Any]:
+        return await library.read(str(params.uri), _visit(context))
+
+    async def list_prompts(_: Context, params: PaginatedRequestParams) -> dict[str, Any]:
+        return library.list_prompts(params.cursor)
+
+    async def get_prompt(_: Context, params: GetPromptRequestParams) -> dict[str, Any]:
+        return library.prompt(params.name, params.arguments or {})
+
+    async def complete(_: Context, params: CompleteRequestParams) -> dict[str, Any]:
+        asked = params.argument
+        if isinstance(params.ref, PromptReference):
+            return library.complete_prompt(params.ref.name, asked.name, asked.value)
+        return library.complete_resource(params.ref.uri, asked.name, asked.value)
+
+    server.add_request_handler("resources/list", PaginatedRequestParams, list_resources)
+    server.add_request_handler("resources/templates/list", PaginatedRequestParams, list_templates)
+    server.add_request_handler("resources/read", ReadResourceRequestParams, read_resource)
+    server.add_request_handler("prompts/list", PaginatedRequestParams, list_prompts)
+    server.add_request_handler("prompts/get", GetPromptRequestParams, get_prompt)
+    server.add_request_handler("completion/complete", CompleteRequestParams, complete)
 
 
 async def _boundary(ctx: ServerRequestContext[Any, Any], call_next: CallNext) -> HandlerResult:

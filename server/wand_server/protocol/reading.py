@@ -1,0 +1,156 @@
+"""What a client reads beside the tools: resources by URI, prompts by name, and completions of either."""
+
+import base64
+import logging
+from typing import Any
+
+from wand_proto.context import REQUEST_ID
+from wand_proto.errors import NotFound, WandError
+from wand_server.model import (
+    PromptDescription,
+    ResourceContent,
+    ResourceDescription,
+    refusal,
+)
+from wand_server.ports import Prompts, Resources
+from wand_server.protocol import failures, messages
+from wand_server.protocol.failures import INVALID_PARAMS, ProtocolFailure
+from wand_server.protocol.methods import Visit, call_of
+
+log = logging.getLogger(__name__)
+
+COMPLETIONS_CEILING = 100  # the specification's own
+
+
+class Library:
+    """Resources and prompts, as methods of the protocol."""
+
+    def __init__(self, resources: Resources, prompts: Prompts) -> None:
+        self._resources = resources
+        self._prompts = prompts
+
+    def list_resources(self, cursor: str | None) -> dict[str, Any]:
+        """Every resource, on one page."""
+        _no_cursor(cursor)
+        found = [_wire_resource(one, "uri") for one in self._resources.describe() if not one.is_template]
+        return {"resources": found, "resultType": "complete"}
+
+    def list_templates(self, cursor: str | None) -> dict[str, Any]:
+        """Every template, on one page."""
+        _no_cursor(cursor)
+        found = [_wire_resource(one, "uriTemplate") for one in self._resources.describe() if one.is_template]
+        return {"resourceTemplates": found, "resultType": "complete"}
+
+    def list_prompts(self, cursor: str | None) -> dict[str, Any]:
+        """Every prompt, on one page."""
+        _no_cursor(cursor)
+        return {"prompts": list(map(_wire_prompt, self._prompts.describe())), "resultType": "complete"}
+
+    async def read(self, uri: str, visit: Visit) -> dict[str, Any]:
+        """Read a resource under a new request id.
+
+        Raises:
+            ProtocolFailure: there is none, or it cannot be read; the message says why.
+        """
+        call = call_of(visit)
+        token = REQUEST_ID.set(call.request_id)
+        try:
+            content = await self._resources.read(uri, call)
+        except NotFound as why:
+            raise ProtocolFailure(INVALID_PARAMS, _said(why), data={"uri": uri}) from why
+        except WandError as why:
+            log.info("resource refused", extra={"kind": type(why).__name__, "principal": call.principal.name})
+            data = {"uri": uri, "kind": type(why).__name__}
+            raise ProtocolFailure(INVALID_PARAMS, _said(why), data=data) from why
+        except Exception as broken:
+            log.exception("resource broke", extra={"principal": call.principal.name})
+            raise failures.internal(call.request_id) from broken
+        finally:
+            REQUEST_ID.reset(token)
+        return {"contents": [_wire_content(content)], "resultType": "complete"}
+
+    def prompt(self, name: str, arguments: dict[str, str]) -> dict[str, Any]:
+        """A prompt as one message of the person.
+
+        Raises:
+            ProtocolFailure: there is no such prompt, or an argument is wrong.
+        """
+        try:
+            text = self._prompts.get(name, arguments)
+        except WandError as why:
+            raise ProtocolFailure(INVALID_PARAMS, _said(why)) from why
+        described = next(one for one in self._prompts.describe() if one.name == name)
+        message = {"role": "user", "content": {"type": "text", "text": text}}
+        body = {"description": described.description, "messages": [message], "resultType": "complete"}
+        return messages.sayable(body)
+
+    def complete_prompt(self, name: str, argument: str, begun: str) -> dict[str, Any]:
+        """What an argument of a prompt may go on with.
+
+        Raises:
+            ProtocolFailure: there is no such prompt.
+        """
+        described = next((one for one in self._prompts.describe() if one.name == name), None)
+        if described is None:
+            raise ProtocolFailure(INVALID_PARAMS, f"ref.name: there is no prompt {name[:80]!r}")
+        choices = [choice for one in described.arguments if one.name == argument for choice in one.choices]
+        return _completion([choice for choice in choices if choice.startswith(begun)])
+
+    def complete_resource(self, template: str, variable: str, begun: str) -> dict[str, Any]:
+        """What a variable of a template may go on with.
+
+        Raises:
+            ProtocolFailure: there is no such template.
+        """
+        try:
+            return _completion(list(self._resources.complete(template, variable, begun)))
+        except NotFound as why:
+            raise ProtocolFailure(INVALID_PARAMS, _said(why)) from why
+
+
+def _no_cursor(cursor: str | None) -> None:
+    if cursor is not None:
+        raise ProtocolFailure(INVALID_PARAMS, "cursor: is unknown; everything stands on one page")
+
+
+def _said(why: WandError) -> str:
+    return refusal(why).text.partition(": ")[2]
+
+
+def _completion(values: list[str]) -> dict[str, Any]:
+    shown = values[:COMPLETIONS_CEILING]
+    found = {"values": shown, "total": len(values), "hasMore": len(values) > len(shown)}
+    return {"completion": found, "resultType": "complete"}
+
+
+def _wire_resource(one: ResourceDescription, key: str) -> dict[str, Any]:
+    return {
+        key: one.uri,
+        "name": one.name,
+        "title": one.title,
+        "description": one.description,
+        "mimeType": one.mime_type,
+    }
+
+
+def _wire_content(content: ResourceContent) -> dict[str, Any]:
+    wire: dict[str, Any] = {"uri": content.uri, "mimeType": content.mime_type}
+    try:
+        wire["text"] = content.data.decode()
+    except UnicodeDecodeError:
+        wire["blob"] = base64.b64encode(content.data).decode()
+    if content.next_uri:
+        wire["_meta"] = {"wand/next": content.next_uri}
+    return wire
+
+
+def _wire_prompt(prompt: PromptDescription) -> dict[str, Any]:
+    return {
+        "name": prompt.name,
+        "title": prompt.title,
+        "description": prompt.description,
+        "arguments": [
+            {"name": one.name, "description": one.description, "required": one.required}
+            for one in prompt.arguments
+        ],
+    }

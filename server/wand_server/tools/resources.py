@@ -1,0 +1,132 @@
+"""What can be read by URI: files of the workspace, what jobs printed, and the host itself."""
+
+import json
+import mimetypes
+import re
+from collections.abc import Awaitable, Callable
+from dataclasses import asdict
+from urllib.parse import parse_qsl, unquote, urlsplit
+
+from wand_proto.errors import Invalid, NotFound
+from wand_server.model import Call, ResourceContent, ResourceDescription
+from wand_server.ports import Host, Reading, StreamName
+from wand_server.tools import render
+
+READ_CEILING = 256 * 1024  # bytes of one answer; `next_uri` reads on
+_JSON = "application/json"
+_ANY = "application/octet-stream"
+_STREAMS = ("stdout", "stderr")
+_JOB = re.compile(r"/([A-Za-z0-9_-]{1,64})/(stdout|stderr)")
+_OFFSET = re.compile(r"[0-9]{1,15}")
+
+DESCRIBED = (
+    ResourceDescription(
+        uri="wand://host/info", name="host info", title="The host", mime_type=_JSON,
+        description="What this host is: system, processor, memory, workspace.",
+    ),
+    ResourceDescription(
+        uri="wand://host/status", name="host status", title="The host now", mime_type=_JSON,
+        description="How the host fares now, and what bounds a command on it.",
+    ),
+    ResourceDescription(
+        uri="wand://files/{+path}{?offset}", name="file", title="A file", mime_type=_ANY, is_template=True,
+        description="A file that the workspace shows; path is absolute, or relative to the workspace.",
+    ),
+    ResourceDescription(
+        uri="wand://jobs/{job}/{stream}{?offset}", name="job output", title="What a job printed",
+        mime_type="text/plain", is_template=True,
+        description="All that a job wrote to stdout or stderr; results of execute_command name the job.",
+    ),
+)  # fmt: skip
+
+
+class HostResources:
+    """The resources of one host; offers `ports.Resources`."""
+
+    def __init__(self, host: Host) -> None:
+        self._host = host
+        self._readers: dict[str, Callable[[str, int, Call], Awaitable[ResourceContent]]] = {
+            "host": self._read_host,
+            "files": self._read_file,
+            "jobs": self._read_job,
+        }
+
+    def describe(self) -> tuple[ResourceDescription, ...]:
+        """Every resource and every template, always in the same order."""
+        return DESCRIBED
+
+    def complete(self, template: str, variable: str, begun: str) -> tuple[str, ...]:
+        """What the variable of a template may go on with."""
+        if all(template != one.uri for one in DESCRIBED):
+            raise NotFound(f"there is no template {template!r}", field="ref.uri")
+        return tuple(name for name in _STREAMS if variable == "stream" and name.startswith(begun))
+
+    async def read(self, uri: str, call: Call) -> ResourceContent:
+        """Read one.
+
+        Raises:
+            NotFound: no resource has that URI.
+            WandError: it cannot be read.
+        """
+        try:
+            parts = urlsplit(uri)
+            asked = dict(parse_qsl(parts.query, keep_blank_values=True))
+        except ValueError:
+            raise _unknown(uri) from None
+        read = self._readers.get(parts.netloc)
+        if parts.scheme != "wand" or read is None or asked.keys() - {"offset"} or parts.fragment:
+            raise _unknown(uri)
+        if not _OFFSET.fullmatch(asked.get("offset", "0")):
+            raise Invalid("must be a number of bytes", field="offset")
+        return await read(uri, int(asked.get("offset", "0")), call)
+
+    async def _read_host(self, uri: str, _: int, call: Call) -> ResourceContent:
+        match urlsplit(uri).path:
+            case "/info":
+                told = asdict(await self._host.info(call))
+            case "/status":
+                told = asdict(await self._host.status(call))
+            case _:
+                raise _unknown(uri)
+        return ResourceContent(uri=uri, mime_type=_JSON, data=json.dumps(told).encode())
+
+    async def _read_file(self, uri: str, offset: int, call: Call) -> ResourceContent:
+        path = unquote(urlsplit(uri).path.removeprefix("/"))
+        if not path or "\0" in path:
+            raise _unknown(uri)
+        read = await self._host.read_file(call, Reading(path=path, offset=offset, max_bytes=READ_CEILING))
+        more = read.offset + len(read.data) < read.total_bytes
+        data, kind = _told(read.data, more=more)
+        kind = mimetypes.guess_type(path)[0] or kind
+        goes_on = _next(uri, read.offset + len(data)) if more else ""
+        return ResourceContent(uri=uri, mime_type=kind, data=data, next_uri=goes_on)
+
+    async def _read_job(self, uri: str, offset: int, call: Call) -> ResourceContent:
+        named = _JOB.fullmatch(urlsplit(uri).path)
+        if named is None:
+            raise _unknown(uri)
+        stream: StreamName = "stdout" if named[2] == "stdout" else "stderr"
+        part = await self._host.read_output(call, named[1], stream, (offset, READ_CEILING))
+        more = part.offset + len(part.data) < part.total_bytes or part.running
+        data, kind = _told(part.data, more=more)
+        goes_on = _next(uri, part.offset + len(data)) if more else ""
+        return ResourceContent(uri=uri, mime_type=kind, data=data, next_uri=goes_on)
+
+
+def _next(uri: str, offset: int) -> str:
+    return urlsplit(uri)._replace(query=f"offset={offset}").geturl()
+
+
+def _told(data: bytes, *, more: bool) -> tuple[bytes, str]:
+    """What to answer with, and its kind; text that goes on is cut where a character ends."""
+    text = (render.whole_characters(data) or data) if more else data
+    try:
+        text.decode()
+    except UnicodeDecodeError:
+        return data, _ANY
+    return text, "text/plain"
+
+
+def _unknown(uri: str) -> NotFound:
+    known = ", ".join(one.uri for one in DESCRIBED)
+    return NotFound(f"there is no resource {uri[:200]!r}", hint=f"there are: {known}", field="uri")

@@ -1,0 +1,93 @@
+"""What can be read by URI: which part of the host each URI asks for, and what comes back."""
+
+import json
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from support.host import FILE, FakeHost, call
+from wand_proto.errors import Invalid, NotFound, WandError
+from wand_server import ports
+from wand_server.tools.resources import READ_CEILING, HostResources
+
+CASES: list[tuple[str, Any]] = [
+    ("wand://files/a.txt", ports.Reading(path="a.txt", max_bytes=READ_CEILING)),
+    ("wand://files//etc/hosts", ports.Reading(path="/etc/hosts", max_bytes=READ_CEILING)),
+    ("wand://files/a%20b%3F.txt", ports.Reading(path="a b?.txt", max_bytes=READ_CEILING)),
+    ("wand://files/a.txt?offset=7", ports.Reading(path="a.txt", offset=7, max_bytes=READ_CEILING)),
+]
+
+
+@pytest.mark.parametrize(("uri", "asked"), CASES)
+async def test_a_uri_names_a_file_and_where_to_begin(uri: str, asked: ports.Reading) -> None:
+    host = FakeHost()
+    content = await HostResources(host).read(uri, call())
+    assert (host.asked, content.uri, content.mime_type) == ([asked], uri, "text/plain")
+
+
+async def test_a_file_that_is_longer_says_where_it_goes_on() -> None:
+    host = FakeHost(file=replace(FILE, data=b"one\n", offset=4, total_bytes=100))
+    content = await HostResources(host).read("wand://files/a.txt?offset=4", call())
+    assert (content.data, content.next_uri) == (b"one\n", "wand://files/a.txt?offset=8")
+
+
+async def test_text_that_goes_on_is_cut_where_a_character_ends() -> None:
+    host = FakeHost(file=replace(FILE, data="aé".encode()[:2], total_bytes=3))
+    content = await HostResources(host).read("wand://files/a", call())
+    assert (content.data, content.mime_type, content.next_uri) == (
+        b"a",
+        "text/plain",
+        "wand://files/a?offset=1",
+    )
+
+
+async def test_what_a_job_printed_goes_on_while_it_runs() -> None:
+    host = FakeHost(part=ports.OutputPart(data=b"\xff\xfe", offset=3, total_bytes=5, running=True))
+    content = await HostResources(host).read("wand://jobs/j1/stderr?offset=3", call())
+    assert (content.mime_type, content.next_uri) == (
+        "application/octet-stream",
+        "wand://jobs/j1/stderr?offset=5",
+    )
+
+
+@pytest.mark.parametrize("name", ["info", "status"])
+async def test_the_host_tells_of_itself_as_json(name: str) -> None:
+    content = await HostResources(FakeHost()).read(f"wand://host/{name}", call())
+    assert content.mime_type == "application/json"
+    assert isinstance(json.loads(content.data), dict)
+
+
+@pytest.mark.parametrize(
+    ("uri", "error"),
+    [
+        ("wand://files/", NotFound),
+        ("wand://files/a%00b", NotFound),
+        ("wand://jobs/j1", NotFound),
+        ("wand://jobs/j1/stdin", NotFound),
+        ("wand://host/secrets", NotFound),
+        ("wand://elsewhere/a", NotFound),
+        ("file:///etc/passwd", NotFound),
+        ("wand://files/a?offset=-1", Invalid),
+        ("wand://files/a?offset=1e3", Invalid),
+        ("wand://files/a?depth=1", NotFound),
+        ("wand://files/a#b", NotFound),
+        ("wand://[", NotFound),
+        ("", NotFound),
+    ],
+)
+async def test_what_is_no_resource_is_not_read(uri: str, error: type[WandError]) -> None:
+    host = FakeHost()
+    with pytest.raises(error):
+        await HostResources(host).read(uri, call())
+    assert host.asked == []
+
+
+def test_the_streams_of_a_job_can_be_completed() -> None:
+    resources = HostResources(FakeHost())
+    template = "wand://jobs/{job}/{stream}{?offset}"
+    assert resources.complete(template, "stream", "std") == ("stdout", "stderr")
+    assert resources.complete(template, "stream", "stde") == ("stderr",)
+    assert resources.complete(template, "job", "") == ()
+    with pytest.raises(NotFound):
+        resources.complete("wand://nothing/{x}", "x", "")
