@@ -41,11 +41,33 @@ def main(argv: Sequence[str]) -> int:
 
 def serve(peer: socket.socket, roots: Roots, look_seconds: float) -> None:
     """Answer each ask in its turn; a failing one ends nothing, a torn frame ends all."""
-    while (frame := _receive(peer)) is not None:
+    leaving = _Leaving()
+    while (frame := leaving.receive(peer)) is not None:
         try:
             peer.sendall(_answer(roots, frame, look_seconds))
         except ConnectionError:
             return
+
+
+class _Leaving:
+    """SIGTERM: the worker goes, at once while nothing is asked of it, and else when it has answered."""
+
+    def __init__(self) -> None:
+        self._is_idle = False
+        self._is_told = False
+        signal.signal(signal.SIGTERM, self._hear)
+
+    def receive(self, peer: socket.socket) -> tuple[bytes, bytes] | None:
+        """The next frame, or None where there will be no more; what has not come whole is not begun."""
+        self._is_idle = True
+        frame = None if self._is_told else _receive(peer)
+        self._is_idle = False
+        return frame
+
+    def _hear(self, _signal: int, _frame: FrameType | None) -> None:
+        self._is_told = True
+        if self._is_idle:
+            sys.exit(0)
 
 
 def _receive(peer: socket.socket) -> tuple[bytes, bytes] | None:

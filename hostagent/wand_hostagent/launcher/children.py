@@ -4,7 +4,7 @@ import os
 import signal
 import socket
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any, Protocol
@@ -147,6 +147,13 @@ class Children:
             raise Refused("Exhausted", f"job {job!r} has not taken its last signals yet") from error
         except OSError:
             return  # it is ending
+
+    def retire(self, profiles: Collection[str]) -> None:
+        """Ask the file tools of these profiles to go when they have answered; others are started then."""
+        for child in self.running.values():
+            if child.plan.facts["kind"] == "worker" and child.plan.facts["profile"] in profiles:
+                with suppress(OSError):
+                    child.control.send(bytes([signal.SIGTERM]))
 
     def end_all(self) -> None:
         """Kill every job; their ends are reported as they come."""

@@ -57,7 +57,8 @@ def fitting(shelf: Shelf, box: Box, *, lenient: bool) -> Shelf:
 
 def _missing(profile: Profile, box: Box, *, lenient: bool) -> str:
     if box.landlock < profile.landlock_abi_minimum:
-        return f"Landlock {profile.landlock_abi_minimum}, for it has {box.landlock or 'none'}"
+        found = f"Landlock {box.landlock}" if box.landlock else "no Landlock"
+        return f"landlock_abi_minimum is {profile.landlock_abi_minimum}, and this kernel has {found}"
     demanded = set(_demanded(profile, lenient=lenient))
     return "; ".join(
         f"{one.name} ({one.detail})"

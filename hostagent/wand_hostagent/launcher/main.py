@@ -11,11 +11,12 @@ from pathlib import Path
 
 from wand_hostagent.launcher import box, guarantees, listener, log, options, profile, syscalls, vfork
 from wand_hostagent.launcher.children import Children
+from wand_hostagent.launcher.folder import Folder
 from wand_hostagent.launcher.journal import Journal
 from wand_hostagent.launcher.ledger import Entry, Ledger
 from wand_hostagent.launcher.loop import READ, Loop
 from wand_hostagent.launcher.nursery import Nursery
-from wand_hostagent.launcher.peers import Peers
+from wand_hostagent.launcher.peers import Letter, Peers
 from wand_hostagent.launcher.planning import Planner
 from wand_hostagent.launcher.refusal import Refused
 from wand_hostagent.launcher.reports import Reports
@@ -35,7 +36,8 @@ class Launcher:
         self._told = told
         self._loop = Loop()
         self._box = box.probe()
-        shelf = self._load()
+        self._folder = Folder(self._loop, told.profiles, self._reload)
+        shelf = self._read()
         self._house = House(shelf, guarantees.of(self._box, shelf.profiles.values()), Tenants(told.state))
         self._refuse_unconfined()
         self._journal = Journal(Ledger(told.ledger), self._loop)
@@ -48,7 +50,7 @@ class Launcher:
         planner = Planner(self._box, covered, fast=nursery is not None)
         self._service = Service(self._house, self._peers, self._children, planner, reports)
         self._peers.joined = reports.joined
-        self._peers.received = self._service.receive
+        self._peers.received = self._receive
 
     def _nursery(self) -> Nursery | None:
         """Where inits are made in advance, if this processor and this box have them."""
@@ -56,11 +58,12 @@ class Launcher:
         machine = vfork.find() if whole and not self._box.has_own_users else None
         return Nursery(self._loop, self._box, machine) if machine else None
 
-    def _load(self) -> profile.Shelf:
-        """The profiles as they are now, and of those that cannot be used, why."""
-        told = self._told
-        shelf = profile.load(told.profiles, development=told.development)
-        return guarantees.fitting(shelf, self._box, lenient=told.development or told.allow_unconfined)
+    def _read(self) -> profile.Shelf:
+        """The profiles as they are now, all of one moment, and of those that cannot be used, why."""
+        told, found = self._told, []
+        self._folder.read(lambda: found.append(profile.load(told.profiles, development=told.development)))
+        lenient = told.development or told.allow_unconfined
+        return guarantees.fitting(found[-1], self._box, lenient=lenient)
 
     def run(self) -> None:
         """Serve until a signal says stop."""
@@ -68,6 +71,7 @@ class Launcher:
         self._loop.watch(heard, READ, lambda _: self._hear(heard))
         self._journal.commit([self._start_entry()])
         self._say_broken()
+        self._folder.watch()
         self._peers.open()
         gc.freeze()  # what lives as long as we do is not touched again, so that children can share it
         listener.tell_ready(self._told)
@@ -77,6 +81,10 @@ class Launcher:
             self._loop.turn()
             self._service.commit()
         self._stop()
+
+    def _receive(self, letter: Letter) -> None:
+        self._folder.look()
+        self._service.receive(letter)
 
     def _show_life(self) -> None:
         """Tell systemd that the loop still turns, as often as it wants to hear it."""
@@ -107,7 +115,7 @@ class Launcher:
                 "kernel": os.uname().release,
                 "development": self._told.development,
                 "enforced": kept,
-                "profiles": [f"{one.name} {one.digest}" for one in shelf.profiles.values()],
+                **_digests(shelf),
             },
         )
 
@@ -129,21 +137,23 @@ class Launcher:
                     self._house.stopping = True
 
     def _reload(self) -> None:
-        """Read the profiles again: all of them, or none."""
+        """Read the profiles again: all of them, or none. Jobs that run keep theirs."""
         try:
-            shelf = self._load()
+            shelf = self._read()
             broken = "; ".join(shelf.broken.values())
         except Refused as refusal:
-            broken = refusal.message
+            shelf, broken = self._house.shelf, refusal.message
         if broken:
-            self._house.reload_error = broken[:1000]
+            shelf = self._house.shelf
             log.write("error", "profiles not reloaded", why=broken)
-            return
-        self._house.shelf, self._house.reload_error = shelf, ""
+        else:
+            log.write("info", "profiles reloaded", profiles=sorted(shelf.profiles))
+        before, self._house.shelf, self._house.reload_error = self._house.shelf, shelf, broken[:1000]
         self._house.guarantees = guarantees.of(self._box, shelf.profiles.values())
-        digests = [f"{one.name} {one.digest}" for one in shelf.profiles.values()]
-        self._journal.later(Entry("reload", {"profiles": digests}))
-        log.write("info", "profiles reloaded", profiles=sorted(shelf.profiles))
+        self._journal.later(
+            Entry("reload", {**_digests(shelf), **({"error": broken[:1000]} if broken else {})})
+        )
+        self._children.retire({name for name, one in before.profiles.items() if not shelf.has(one)})
 
     def _stop(self) -> None:
         """End every job, report and record its end, and go."""
@@ -161,6 +171,10 @@ class Launcher:
         if self._told.socket:
             with suppress(OSError):
                 Path(self._told.socket).unlink()
+
+
+def _digests(shelf: profile.Shelf) -> dict[str, list[str]]:
+    return {"profiles": [f"{one.name} {one.digest}" for one in shelf.profiles.values()]}
 
 
 def main(argv: Sequence[str]) -> int:

@@ -95,6 +95,11 @@ class Shelf:
         message = f"profile {name!r} is not for {principal!r}"
         raise Refused("Denied", message, hint=f"{principal} may use: {usable}", field="profile")
 
+    def has(self, profile: Profile) -> bool:
+        """Whether that very profile is on it, not another of its name."""
+        found = self.profiles.get(profile.name)
+        return found is not None and found.digest == profile.digest
+
     @property
     def default(self) -> str:
         """The profile called `default`, or the only one."""

@@ -12,13 +12,15 @@ _NUMBERS = {
         "rt_sigaction": 13, "rt_sigprocmask": 14, "execve": 59, "chdir": 80, "fchdir": 81, "umask": 95,
         "sendmsg": 46, "setsid": 112, "setgroups": 116, "setresuid": 117, "setresgid": 119, "capset": 126,
         "pivot_root": 155, "prctl": 157, "mount": 165, "umount2": 166, "mkdirat": 258, "mknodat": 259,
-        "unlinkat": 263, "symlinkat": 266, "signalfd4": 289, "dup3": 292, "prlimit64": 302, "seccomp": 317,
+        "inotify_add_watch": 254, "unlinkat": 263, "symlinkat": 266, "signalfd4": 289, "inotify_init1": 294,
+        "dup3": 292, "prlimit64": 302, "seccomp": 317,
         "clone3": 435, "close_range": 436, "openat2": 437, "mount_setattr": 442,
         "landlock_create_ruleset": 444, "landlock_add_rule": 445, "landlock_restrict_self": 446,
     },
     "aarch64": {
         "close": 57, "ioctl": 29, "socket": 198, "openat": 56, "unshare": 97, "setns": 268, "execveat": 281,
-        "dup3": 24, "mknodat": 33, "mkdirat": 34, "unlinkat": 35, "symlinkat": 36, "umount2": 39,
+        "dup3": 24, "inotify_init1": 26, "inotify_add_watch": 27,
+        "mknodat": 33, "mkdirat": 34, "unlinkat": 35, "symlinkat": 36, "umount2": 39,
         "mount": 40, "pivot_root": 41, "chdir": 49, "fchdir": 50, "signalfd4": 74, "capset": 91,
         "rt_sigaction": 134, "rt_sigprocmask": 135, "setresuid": 147, "setresgid": 149, "setsid": 157,
         "setgroups": 159, "umask": 166, "prctl": 167, "execve": 221, "prlimit64": 261, "seccomp": 277,
@@ -51,7 +53,9 @@ PR_CAP_AMBIENT_CLEAR_ALL = 4
 
 _RESOLVE_NO_MAGICLINKS = 0x02
 _RESOLVE_BENEATH = 0x08
-_SFD_CLOEXEC_NONBLOCK = 0o2004000
+_SFD_CLOEXEC_NONBLOCK = _IN_CLOEXEC_NONBLOCK = 0o2004000
+_IN_ANY_CHANGE = 0x00000FCE  # IN_MODIFY to IN_MOVE_SELF, without IN_CLOSE_NOWRITE and IN_OPEN
+_IN_ONLYDIR = 0x01000000
 
 _LIBC = ctypes.PyDLL(None, use_errno=True)
 _SYSCALL = _LIBC.syscall
@@ -137,6 +141,17 @@ def signal_descriptor(*signals: int) -> int:
     """A descriptor that reads ready when one of the (blocked) signals comes; see signalfd(2)."""
     mask = ctypes.c_uint64(sum(1 << (number - 1) for number in signals))
     return call("signalfd4", -1, ctypes.addressof(mask), 8, _SFD_CLOEXEC_NONBLOCK)
+
+
+def watching() -> int:
+    """A descriptor that reads ready when something changes that it watches; see watch_folder."""
+    return call("inotify_init1", _IN_CLOEXEC_NONBLOCK)
+
+
+def watch_folder(descriptor: int, path: bytes) -> None:
+    """Hear of what is made, written, moved and removed in a folder."""
+    text = ctypes.create_string_buffer(path)
+    call("inotify_add_watch", descriptor, ctypes.addressof(text), _IN_ANY_CHANGE | _IN_ONLYDIR)
 
 
 def open_beneath(root: int, path: bytes) -> int:
