@@ -14,7 +14,8 @@ from wand_hostagent.jobs import Jobs
 from wand_hostagent.launcherlink import LauncherLink
 from wand_hostagent.model import CHANGES, Event, Exited, FileAct, FileVerb, Job
 from wand_hostagent.policy.decide import decide, file_profile
-from wand_hostagent.policy.model import Permit, Policy, Refusal
+from wand_hostagent.policy.model import Answer as Decision
+from wand_hostagent.policy.model import Permit, Policy, Question
 from wand_hostagent.policy.paths import resolved
 from wand_hostagent.reports import ProfilesReport, who
 from wand_hostagent.runs import JobSummary, OutputPart, StreamName
@@ -186,11 +187,12 @@ class Gate:
             raise
         if isinstance(decided, Permit):
             return decided
-        told = {"rule": decided.rule, "policy": decided.policy_digest, "message": decided.message}
+        digest = decided.permit.policy_digest if isinstance(decided, Question) else decided.policy_digest
+        told = {"rule": decided.rule, "policy": digest, "message": decided.message}
         await self._link.record("refused", {**who(caller), **records.act(act), **told})
-        raise Denied(decided.message, hint=decided.hint)
+        raise Denied(decided.message, hint="" if isinstance(decided, Question) else decided.hint)
 
-    def explain(self, caller: Caller, job: Job) -> Permit | Refusal:
+    def explain(self, caller: Caller, job: Job) -> Decision:
         """What would be decided; nothing is recorded, and nothing happens."""
         return decide(self._policy.current, caller, job)
 

@@ -13,6 +13,7 @@ _KEYS = {
     "principal": "wand-principal-bin",
     "client": "wand-client-bin",
     "on_behalf_of": "wand-on-behalf-of-bin",
+    "groups": "wand-groups-bin",
     "request_id": "wand-request-id",
     "traceparent": "traceparent",
 }
@@ -27,6 +28,7 @@ class Caller:
     request_id: str
     client: str = ""  # the MCP client's own name and version; a claim, never a proof
     on_behalf_of: str = ""
+    groups: tuple[str, ...] = ()  # that the principal signed in with; no name holds a comma
     traceparent: str = ""  # W3C Trace Context
     peer: str = ""  # the URI in the server's certificate; set by the host agent, never by metadata
 
@@ -38,7 +40,8 @@ def new_request_id() -> str:
 
 def to_metadata(caller: Caller) -> tuple[tuple[str, str | bytes], ...]:
     """The caller as metadata of a gRPC call; free text travels as UTF-8 bytes."""
-    pairs = ((key, getattr(caller, name)) for name, key in _KEYS.items())
+    named = {**{name: getattr(caller, name) for name in _KEYS}, "groups": ",".join(caller.groups)}
+    pairs = ((key, named[name]) for name, key in _KEYS.items())
     return tuple((key, text.encode() if key.endswith("-bin") else text) for key, text in pairs if text)
 
 
@@ -47,8 +50,7 @@ def from_metadata(untrusted: Iterable[tuple[str, str | bytes]], *, peer: str) ->
     found: dict[str, str] = {}
     wanted = {key: name for name, key in _KEYS.items()}
     for key, value in untrusted:
-        name = wanted.get(key)
-        if name is None:
+        if (name := wanted.get(key)) is None:
             continue
         if name in found:
             raise Invalid("appears twice", field=key)
@@ -56,7 +58,8 @@ def from_metadata(untrusted: Iterable[tuple[str, str | bytes]], *, peer: str) ->
     for name in ("principal", "request_id"):
         if not found.get(name):
             raise Invalid("is missing from the call's metadata", field=_KEYS[name])
-    return Caller(peer=peer, **found)
+    groups = tuple(filter(None, found.pop("groups", "").split(",")))
+    return Caller(peer=peer, groups=groups, **found)
 
 
 def _text(key: str, value: str | bytes) -> str:
@@ -64,6 +67,7 @@ def _text(key: str, value: str | bytes) -> str:
         text = value if isinstance(value, str) else value.decode()
     except UnicodeDecodeError as error:
         raise Invalid("is not UTF-8", field=key) from error
-    if len(text) > _CEILING or not text.isprintable():
-        raise Invalid(f"must be at most {_CEILING} printable characters", field=key)
+    most = _CEILING * (16 if key == _KEYS["groups"] else 1)
+    if len(text) > most or not text.isprintable():
+        raise Invalid(f"must be at most {most} printable characters", field=key)
     return text

@@ -15,13 +15,13 @@ from support.launcher_client import Launcher, launched, marked
 from support.people import ANN, job, shell
 from support.waiting import descriptors, until
 from wand_hostagent.filesystem.model import Mode, Write
-from wand_hostagent.model import Event, Exited, Limits, Output, Reason, Started
+from wand_hostagent.model import Event, Exited, FileVerb, Limits, Output, Reason, Started
 from wand_hostagent.policy.model import Rule, Verdict
 from wand_proto.errors import Denied, NotFound, WandError
 
 RULES = (
     Rule(name="anything", verdict=Verdict.ALLOW, programs=("*",), limits=Limits(wall_seconds=40.0)),
-    Rule(name="files", verdict=Verdict.ALLOW, paths=("/",), verbs=("read", "write")),
+    Rule(name="files", verdict=Verdict.ALLOW, paths=("/",), verbs=(FileVerb.READ, FileVerb.WRITE)),
     Rule(name="no rm", verdict=Verdict.DENY, programs=("rm",)),
 )
 NAP = 10_000 + os.getpid()  # seconds that no process of another run sleeps

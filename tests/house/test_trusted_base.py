@@ -14,6 +14,7 @@ sys.modules["grpc_tools"] = None
 before = set(sys.modules)
 import importlib
 importlib.import_module({module!r})
+{then}
 for name in sorted(set(sys.modules) - before):
     loaded = sys.modules[name]
     if loaded is not None and (getattr(loaded, "__file__", None) or hasattr(loaded, "__path__")):
@@ -21,9 +22,12 @@ for name in sorted(set(sys.modules) - before):
 """
 
 
-def loaded_by(module: str) -> set[str]:
-    """Every module with a file that importing `module` brings into a fresh interpreter."""
-    argv = [sys.executable, "-I", "-c", PROBE.format(module=module)]
+READS_SHELL_TEXT = "from wand_hostagent.policy import shell; shell.read('ls')"
+
+
+def loaded_by(module: str, then: str = "") -> set[str]:
+    """Every module with a file that importing `module`, and what is done `then`, bring along."""
+    argv = [sys.executable, "-I", "-c", PROBE.format(module=module, then=then)]
     return set(subprocess.run(argv, check=True, capture_output=True, text=True).stdout.split())
 
 
@@ -32,13 +36,19 @@ def foreign(names: set[str]) -> set[str]:
     return {top for top in tops - sys.stdlib_module_names if not top.startswith("wand_")}
 
 
-def listed() -> set[str]:
+def listed(*, later: bool = False) -> set[str]:
+    """What the list says is loaded at the start; with `later`, what comes with the first shell text."""
     lines = (line.partition("#")[0].strip() for line in LIST.read_text().splitlines())
-    return {line for line in lines if line}
+    return {line.removeprefix("+ ") for line in lines if line and line.startswith("+ ") is later}
 
 
 def test_the_host_agent_loads_what_the_list_says_and_nothing_else() -> None:
     assert foreign(loaded_by("wand_hostagent.daemon")) == listed()
+
+
+def test_the_grammar_is_loaded_with_the_first_shell_text() -> None:
+    loaded = foreign(loaded_by("wand_hostagent.daemon", READS_SHELL_TEXT))
+    assert loaded == listed() | listed(later=True)
 
 
 def test_the_host_agent_loads_no_part_of_the_launcher_but_its_protocol_and_records() -> None:

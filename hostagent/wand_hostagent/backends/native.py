@@ -86,7 +86,7 @@ def request(permit: Permit, job: Job, profile: str) -> RunRequest:
         profile=profile,
         argv=argv_of(job),
         directory=job.directory,
-        environment=job.environment,
+        environment={**job.environment, **permit.environment},
         limits=permit.limits,
         why=why(permit, job),
     )

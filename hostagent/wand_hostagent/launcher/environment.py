@@ -18,6 +18,16 @@ NEVER = (
     "GIT_EDITOR", "GIT_SEQUENCE_EDITOR", "GIT_PAGER", "GIT_ASKPASS", "SSH_ASKPASS", "SUDO_ASKPASS",
 )  # fmt: skip
 
+# With just these values anything may be set: they keep pagers, prompts, editors and hooks away.
+HARMLESS = {
+    "PAGER": "cat", "MANPAGER": "cat", "GIT_PAGER": "cat", "GH_PAGER": "cat", "SYSTEMD_PAGER": "",
+    "GIT_TERMINAL_PROMPT": "0", "GIT_OPTIONAL_LOCKS": "0", "GIT_CONFIG_COUNT": "2",
+    "GIT_CONFIG_KEY_0": "core.fsmonitor", "GIT_CONFIG_VALUE_0": "false",
+    "GIT_CONFIG_KEY_1": "core.hooksPath", "GIT_CONFIG_VALUE_1": "/dev/null",
+    "GH_PROMPT_DISABLED": "1", "PIP_NO_INPUT": "1", "PIP_DISABLE_PIP_VERSION_CHECK": "1",
+    "NO_UPDATE_NOTIFIER": "1", "DEBIAN_FRONTEND": "noninteractive",
+}  # fmt: skip
+
 
 def build(profile: Profile, asked: Mapping[str, str], *, with_terminal: bool = False) -> dict[str, str]:
     """The whole environment of a job.
@@ -25,7 +35,9 @@ def build(profile: Profile, asked: Mapping[str, str], *, with_terminal: bool = F
     Raises:
         Refused: the caller sets what it may not; the hint names what it may.
     """
-    for name in asked:
+    for name, value in asked.items():
+        if HARMLESS.get(name) == value:
+            continue
         if _matches(name, NEVER):
             message = f"no caller may set {name!r}: it would make another program run than the permitted one"
             raise Refused("Denied", message, hint="leave it out", field="environment")

@@ -6,9 +6,11 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from wand_hostagent.model import Job
+from wand_hostagent.policy import refusing
 from wand_hostagent.policy.decide import decide
 from wand_hostagent.policy.load import PolicyFolder
-from wand_hostagent.policy.model import Permit, Policy, Refusal
+from wand_hostagent.policy.model import Answer, Permit, Policy, Question
+from wand_hostagent.policy.survey import Survey, survey
 from wand_hostagent.settings import DEFAULT_PATH, load
 from wand_proto.context import Caller
 from wand_proto.errors import Invalid
@@ -32,12 +34,28 @@ def checked(policy: Policy) -> list[str]:
 
 def explained(policy: Policy, asked: argparse.Namespace) -> list[str]:
     """What the policy says of the command, and which rule says it."""
-    verdict = decide(policy, Caller(principal=asked.principal, request_id="explain"), _job(asked))
-    source = next((rule.source for rule in policy.rules if rule.name == verdict.rule), "")
-    return [
-        *(_permitted(verdict) if isinstance(verdict, Permit) else _refused(verdict)),
-        *([source] if source else []),
-    ]
+    job = _job(asked)
+    caller = Caller(principal=asked.principal, groups=tuple(asked.group), request_id="explain")
+    verdict = decide(policy, caller, job)
+    return [*_seen(survey(job)), "", *_said(verdict), *([verdict.source] if verdict.source else [])]
+
+
+def _seen(surveyed: Survey) -> list[str]:
+    """A line for each command that would run, and what it may do."""
+    if surveyed.unread:
+        return [f"cannot be read: {surveyed.unread}"]
+    return [f"{refusing.shown(one)}  ({', '.join(sorted(one.effects))})" for one in surveyed.seen]
+
+
+def _said(verdict: Answer) -> list[str]:
+    if isinstance(verdict, Permit):
+        profile = verdict.profile or "that is the default"
+        said = f"permitted by the rule {verdict.rule!r}, with the profile {profile}"
+        sets = [f"with {name}={value}" for name, value in verdict.environment.items()]
+        return [said, *([f"{', '.join(sets)}: keeps pagers, prompts and hooks away"] if sets else [])]
+    if isinstance(verdict, Question):
+        return [f"asked: {verdict.message}"]
+    return [f"denied: {verdict.message}", *([verdict.hint] if verdict.hint else [])]
 
 
 def _job(asked: argparse.Namespace) -> Job:
@@ -45,16 +63,6 @@ def _job(asked: argparse.Namespace) -> Job:
     if bool(argv) == bool(asked.shell):
         raise Invalid("give either a program and its arguments, after --, or --shell TEXT")
     return Job(id="explain", argv=argv or (asked.shell,), shell=not argv)
-
-
-def _permitted(permit: Permit) -> list[str]:
-    return [
-        f"permitted by the rule {permit.rule!r}, with the profile {permit.profile or 'that is the default'}"
-    ]
-
-
-def _refused(refusal: Refusal) -> list[str]:
-    return [refusal.message, *([refusal.hint] if refusal.hint else [])]
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -70,6 +78,9 @@ def _parser() -> argparse.ArgumentParser:
         )
     explain.add_argument(
         "--principal", default="anybody", metavar="NAME", help="who asks; default: %(default)s"
+    )
+    explain.add_argument(
+        "--group", action="append", default=[], metavar="NAME", help="a group that the principal is in"
     )
     explain.add_argument(
         "--shell", default="", metavar="TEXT", help="shell text, instead of a program and its arguments"

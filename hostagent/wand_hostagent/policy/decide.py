@@ -1,209 +1,166 @@
-"""Whether somebody may do something: a rule that denies wins over any that allows, and silence denies.
+"""Whether somebody may do something: a rule that denies wins, then one that asks, and silence denies.
 
-Pure: values in, a Permit or a Refusal out. What a rule cannot see it does not allow, and it does deny: shell
-text that hides a program's name matches every denied program, and a search matches every denied folder in it.
+Pure: values in, a Permit, a Question or a Refusal out. A job is allowed where every command that it
+would run is allowed under one profile. What cannot be read, or might be what a rule denies, is never
+allowed: a person is asked, or the answer is no.
 """
 
-import posixpath
-import shlex
-from collections.abc import Iterable
-from dataclasses import replace
-from fnmatch import fnmatchcase
+from collections.abc import Mapping
+from dataclasses import dataclass, fields
 from typing import TypeVar
 
-from wand_hostagent.model import FileAct, FileVerb, Job, Limits
-from wand_hostagent.policy import commands
-from wand_hostagent.policy.commands import Command
-from wand_hostagent.policy.model import Permit, Policy, Refusal, Rule, Verdict
-from wand_hostagent.policy.paths import is_within, resolved
+from wand_hostagent.model import FileAct, Job, Limits
+from wand_hostagent.policy import refusing
+from wand_hostagent.policy.index import CallerRules, rules_for
+from wand_hostagent.policy.matching import Match, command_match, file_match
+from wand_hostagent.policy.model import Answer, Permit, Policy, Rule, Verdict
+from wand_hostagent.policy.refusing import Case
+from wand_hostagent.policy.survey import Seen, Survey, neutral_for, survey
 from wand_proto.context import Caller
 
 Amount = TypeVar("Amount", int, float)
 
-SYSTEM_FOLDERS = frozenset({"/bin", "/sbin", "/usr/bin", "/usr/sbin", "/usr/local/bin", "/usr/local/sbin"})
-MOST_NAMED = 12
+NATIVE = "native"  # the backend of a job that names none
 
 
-def decide(policy: Policy, caller: Caller, act: Job | FileAct) -> Permit | Refusal:
-    """Whether `caller` may do `act`: the first rule that denies it, else the first that allows it."""
-    concerning = [rule for rule in policy.rules if _concerns(rule, caller, act)]
+def decide(policy: Policy, caller: Caller, act: Job | FileAct) -> Answer:
+    """Whether `caller` may do `act`."""
+    case = Case(policy, rules_for(policy, caller), caller)
+    if isinstance(act, FileAct):
+        return _decide_file(case, act)
+    surveyed = survey(act)
+    return _decide_unread(case, act, surveyed.unread) if surveyed.unread else _decide_job(case, act, surveyed)
+
+
+@dataclass(frozen=True, slots=True)
+class _View:
+    """A command, and the rules that match it."""
+
+    seen: Seen
+    matching: tuple[tuple[Rule, Match], ...]
+
+    def first(self, verdict: Verdict, match: Match) -> Rule | None:
+        return next((rule for rule, sure in self.matching if sure is match and rule.verdict is verdict), None)
+
+    @property
+    def may_run(self) -> bool:
+        """Whether any rule lets it run, under whichever profile."""
+        return any(sure is Match.SURELY and rule.verdict is not Verdict.DENY for rule, sure in self.matching)
+
+    def permitting(self, profile: str) -> Rule | None:
+        """The first rule that lets it run under a profile, be it after asking."""
+        rules = (
+            rule for rule, sure in self.matching if sure is Match.SURELY and rule.verdict is not Verdict.DENY
+        )
+        return next((rule for rule in rules if rule.profile == profile), None)
+
+
+def _decide_job(case: Case, job: Job, surveyed: Survey) -> Answer:
+    views = [_view(case.rules, job, seen) for seen in surveyed.seen]
+    for view in views:
+        if rule := view.first(Verdict.DENY, Match.SURELY):
+            return _refusal(case, job, rule, view.seen)
+    needed = [view for view in views if not view.seen.command.carries] or views
+    used = _one_profile(needed, job.profile)
+    if used is None:
+        lacking = next((view.seen for view in needed if not view.may_run), None)
+        return _refusal(case, job, None, lacking)
+    permit = _permit(case, job, used, neutral_for(surveyed))
+    for view in views:
+        for verdict, match in _DOUBTS:
+            if rule := view.first(verdict, match):
+                return refusing.question(permit, rule, view.seen, verdict)
+    return permit
+
+
+_DOUBTS = ((Verdict.ASK, Match.SURELY), (Verdict.DENY, Match.PERHAPS), (Verdict.ASK, Match.PERHAPS))
+
+
+def _view(rules: CallerRules, job: Job, seen: Seen) -> _View:
+    matches = (
+        (rule, command_match(rule, seen))
+        for rule in rules.for_program(seen.command.program)
+        if not rule.backends or (job.backend or NATIVE) in rule.backends
+    )
+    return _View(seen, tuple((rule, match) for rule, match in matches if match))
+
+
+def _one_profile(views: list[_View], asked: str) -> list[Rule] | None:
+    """For each command the rule that lets it run, all of them under the first profile that does for all."""
+    every = (rule.profile for view in views for rule, _ in view.matching if rule.verdict is not Verdict.DENY)
+    for profile in [asked] if asked else dict.fromkeys(every):
+        used = [view.permitting(profile) for view in views]
+        if all(used):
+            return [rule for rule in used if rule]
+    return None
+
+
+def _permit(case: Case, act: Job | FileAct, used: list[Rule], neutral: Mapping[str, str]) -> Permit:
+    limits = act.limits if isinstance(act, Job) else Limits()
+    environment = dict(neutral)
+    for rule in used:
+        limits = lower(limits, rule.limits)
+        environment |= rule.environment
+    return Permit(
+        caller=case.caller,
+        act=act,
+        rule=used[0].name,
+        source=used[0].source,
+        profile=used[0].profile,
+        limits=limits,
+        environment=environment,
+        policy_digest=case.policy.digest,
+    )
+
+
+def _decide_unread(case: Case, job: Job, why: str) -> Answer:
+    """A text that cannot be read might be anything: denied, or asked where anything is allowed."""
+    concerning = [rule for rule in case.rules.of_commands if rule.shell is not False]
     for rule in concerning:
-        if rule.verdict is Verdict.DENY and _denies(rule, act):
-            return _refusal(policy, caller, act, rule)
+        if rule.verdict is Verdict.DENY and _speaks_of_all(rule):
+            return _refusal(case, job, rule)
     for rule in concerning:
-        if rule.verdict is Verdict.ALLOW and _allows(rule, act):
-            return Permit(
-                caller=caller,
-                act=act,
-                rule=rule.name,
-                profile=rule.profile,
-                limits=lower(act.limits, rule.limits) if isinstance(act, Job) else rule.limits,
-                policy_digest=policy.digest,
-            )
-    return _refusal(policy, caller, act, None)
+        if rule.verdict is not Verdict.DENY and _speaks_of_all(rule) and job.profile in ("", rule.profile):
+            return refusing.unread(_permit(case, job, [rule], {}), rule, why)
+    return refusing.cannot_be_read(case, job, why)
+
+
+def _speaks_of_all(rule: Rule) -> bool:
+    return set(rule.programs) <= {"*"} and not (rule.arguments or rule.options or rule.effects)
+
+
+def _decide_file(case: Case, act: FileAct) -> Answer:
+    matching = [rule for rule in case.rules.of_files if file_match(rule, act)]
+    by = {verdict: [rule for rule in matching if rule.verdict is verdict] for verdict in Verdict}
+    if by[Verdict.DENY]:
+        return _refusal(case, act, by[Verdict.DENY][0])
+    fitting = [rule for rule in by[Verdict.ALLOW] + by[Verdict.ASK] if act.profile in ("", rule.profile)]
+    if not fitting:
+        return _refusal(case, act, None)
+    permit = _permit(case, act, fitting[:1], {})
+    return refusing.question(permit, by[Verdict.ASK][0], None, Verdict.ASK) if by[Verdict.ASK] else permit
+
+
+def _refusal(case: Case, act: Job | FileAct, rule: Rule | None, seen: Seen | None = None) -> Answer:
+    def is_permitted(other: Job) -> bool:
+        return isinstance(_decide_job(case, other, survey(other)), Permit)
+
+    return refusing.refusal(case, refusing.Subject(act, seen), rule, is_permitted)
 
 
 def file_profile(policy: Policy, caller: Caller) -> str:
     """The profile in whose workspace this caller's relative paths begin: that of the first rule for files."""
-    anywhere = FileAct(id="", verb=FileVerb.LIST, path="/")
-    rules = (rule for rule in policy.rules if rule.verdict is Verdict.ALLOW)
-    return next((rule.profile for rule in rules if _concerns(rule, caller, anywhere)), "")
+    rules = (rule for rule in rules_for(policy, caller).of_files if rule.verdict is Verdict.ALLOW)
+    return next((rule.profile for rule in rules), "")
 
 
 def lower(one: Limits, other: Limits) -> Limits:
     """The lower of each limit; None is no limit but the profile's."""
-    return Limits(
-        wall_seconds=_least(one.wall_seconds, other.wall_seconds),
-        memory_bytes=_least(one.memory_bytes, other.memory_bytes),
-        cpu_seconds=_least(one.cpu_seconds, other.cpu_seconds),
-        processes=_least(one.processes, other.processes),
-        open_files=_least(one.open_files, other.open_files),
-        file_size_bytes=_least(one.file_size_bytes, other.file_size_bytes),
-        output_bytes=_least(one.output_bytes, other.output_bytes),
-        disk_bytes=_least(one.disk_bytes, other.disk_bytes),
-        cpu_percent=_least(one.cpu_percent, other.cpu_percent),
-    )
+    names = [each.name for each in fields(Limits)]
+    return Limits(**{name: _least(getattr(one, name), getattr(other, name)) for name in names})
 
 
 def _least(one: Amount | None, other: Amount | None) -> Amount | None:
     if one is None or other is None:
         return other if one is None else one
     return min(one, other)
-
-
-# -- matching --------------------------------------------------------------------------------------------
-
-
-def _concerns(rule: Rule, caller: Caller, act: Job | FileAct) -> bool:
-    """Whether the rule speaks of this caller, and of this kind of act."""
-    everybody = not rule.principals or "*" in rule.principals
-    if not everybody and not _any_glob(rule.principals, caller.principal):
-        return False
-    if isinstance(act, Job):
-        return not (rule.paths or rule.verbs) and rule.shell in (None, act.shell)
-    return not (rule.programs or rule.arguments) and rule.shell is None
-
-
-def _allows(rule: Rule, act: Job | FileAct) -> bool:
-    if act.profile not in ("", rule.profile):
-        return False
-    if isinstance(act, FileAct):
-        return _verb_fits(rule, act) and _any_path(rule, act)
-    if act.shell:
-        return set(rule.programs) <= {"*"} and not rule.arguments
-    return _program_fits(rule, act.argv[0], trusting=True) and _arguments_fit(rule, act.argv[1:])
-
-
-def _denies(rule: Rule, act: Job | FileAct) -> bool:
-    if isinstance(act, FileAct):
-        return _verb_fits(rule, act) and _any_path(rule, act)
-    if not rule.programs and not rule.arguments:
-        return True
-    reading = commands.read(act)
-    return reading.hidden or any(_command_fits(rule, command) for command in reading.commands)
-
-
-def _command_fits(rule: Rule, command: Command) -> bool:
-    return _program_fits(rule, command.program, trusting=False) and _arguments_fit(rule, command.arguments)
-
-
-def _program_fits(rule: Rule, program: str, *, trusting: bool) -> bool:
-    """Whether a glob fits; an allowed name is trusted bare or in the system's folders, nowhere else."""
-    if not rule.programs or "*" in rule.programs or _any_glob(rule.programs, program):
-        return True
-    folder, name = posixpath.split(program)
-    is_known = not trusting or folder in SYSTEM_FOLDERS
-    return bool(folder) and is_known and _any_glob(rule.programs, name)
-
-
-def _any_glob(globs: tuple[str, ...], text: str) -> bool:
-    return any(fnmatchcase(text, glob) for glob in globs)
-
-
-def _arguments_fit(rule: Rule, arguments: tuple[str, ...]) -> bool:
-    return len(arguments) >= len(rule.arguments) and all(map(fnmatchcase, arguments, rule.arguments))
-
-
-def _verb_fits(rule: Rule, act: FileAct) -> bool:
-    return not rule.verbs or act.verb in rule.verbs
-
-
-def _any_path(rule: Rule, act: FileAct) -> bool:
-    """Whether a folder of the rule holds the path; a path that is not absolute is denied and not allowed."""
-    denies = rule.verdict is Verdict.DENY
-    if not rule.paths:
-        return True
-    if not act.path.startswith("/"):
-        return denies
-    path = resolved(act.path, "/")
-    inside_too = denies and act.verb is FileVerb.SEARCH
-    return any(
-        is_within(path, folder) or (inside_too and is_within(resolved(folder, "/"), path))
-        for folder in rule.paths
-    )
-
-
-# -- refusing --------------------------------------------------------------------------------------------
-
-
-def _refusal(policy: Policy, caller: Caller, act: Job | FileAct, rule: Rule | None) -> Refusal:
-    subject = _subject(act)
-    message = f"{subject} is denied by the rule {rule.name!r}" if rule else f"no rule permits {subject}"
-    allowing = [
-        one
-        for one in policy.rules
-        if one.verdict is Verdict.ALLOW
-        and _concerns(replace(one, shell=None) if isinstance(act, Job) else one, caller, act)
-    ]
-    return Refusal(
-        caller=caller,
-        act=act,
-        rule=rule.name if rule else "",
-        source=rule.source if rule else "",
-        message=message,
-        hint=(rule.say if rule else "") or _permitted(allowing, act),
-        policy_digest=policy.digest,
-    )
-
-
-def _subject(act: Job | FileAct) -> str:
-    if isinstance(act, FileAct):
-        return f"{act.verb.value} of {act.path or 'the workspace'}"
-    return "this shell text" if act.shell else shlex.quote(act.argv[0])
-
-
-def _permitted(allowing: list[Rule], act: Job | FileAct) -> str:
-    """What is permitted instead, the nearest first."""
-    if not allowing:
-        return f"the policy permits {'no file tool' if isinstance(act, FileAct) else 'no command'} here"
-    fitting = [rule for rule in allowing if act.profile in ("", rule.profile)]
-    if not fitting:
-        return f"permitted with the profile {_listed(rule.profile or 'default' for rule in allowing)}"
-    if isinstance(act, FileAct):
-        return "permitted: " + "; ".join(dict.fromkeys(map(_folders, fitting[:MOST_NAMED])))
-    return _permitted_commands(fitting, act)
-
-
-def _permitted_commands(allowing: list[Rule], job: Job) -> str:
-    named = dict.fromkeys(form for rule in allowing if rule.shell is not True for form in _forms(rule))
-    if not named:
-        return "only shell text is permitted"
-    asked = posixpath.basename(job.argv[0])
-    nearest = sorted(named, key=lambda form: not form.startswith(asked[:1])) if not job.shell else list(named)
-    how = "permitted as argv, program by program: " if job.shell else "permitted: "
-    return how + _listed(nearest)
-
-
-def _forms(rule: Rule) -> list[str]:
-    rest = "".join(f" {glob}" for glob in rule.arguments)
-    return [("any program" if glob == "*" else glob) + rest for glob in rule.programs or ("*",)]
-
-
-def _folders(rule: Rule) -> str:
-    return f"{_listed(rule.verbs or ('everything',))} in {_listed(rule.paths or ('any folder',))}"
-
-
-def _listed(names: Iterable[str]) -> str:
-    every = list(dict.fromkeys(names))
-    more = len(every) - MOST_NAMED
-    return ", ".join(every[:MOST_NAMED]) + (f" and {more} more" if more > 0 else "")

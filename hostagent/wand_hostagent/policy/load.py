@@ -5,12 +5,15 @@ import json
 import logging
 import os
 import re
+import socket
 from collections.abc import Mapping
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field, fields, replace
+from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Any
 
-from wand_hostagent.model import FileVerb, Limits
+from wand_hostagent.model import Limits
+from wand_hostagent.policy import simple
 from wand_hostagent.policy.model import Policy, Rule, Verdict
 from wand_proto import tomlfile
 from wand_proto.errors import BrokenPolicy, Invalid, WandError
@@ -21,20 +24,10 @@ _HEADING = re.compile(r"^[ \t]*\[\[[ \t]*rule[ \t]*\]\]", re.MULTILINE)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class _RuleTable:
-    """A [[rule]] as it is written; see `Rule`."""
+class _Groups:
+    """[groups] as it is written: globs on principals, by the name of the group."""
 
-    name: str
-    verdict: Verdict
-    principals: tuple[str, ...] = ()
-    programs: tuple[str, ...] = ()
-    arguments: tuple[str, ...] = ()
-    shell: bool | None = None
-    paths: tuple[str, ...] = ()
-    verbs: tuple[FileVerb, ...] = ()
-    profile: str = ""
-    limits: Limits = field(default_factory=Limits)
-    say: str = ""
+    groups: dict[str, tuple[str, ...]] = field(default_factory=dict)
 
 
 class PolicyFolder:
@@ -68,8 +61,8 @@ class PolicyFolder:
             log.error("policy broken", extra={"error": str(error)})  # noqa: TRY400 - one line says it
 
 
-def load(folder: Path, owners: set[int]) -> Policy:
-    """The policy of a folder; `owners` are the user ids that may have written it.
+def load(folder: Path, owners: set[int], host: str = "") -> Policy:
+    """The policy of a folder for a host, this one; `owners` are the user ids that may have written it.
 
     Raises:
         BrokenPolicy: it cannot be read or understood, or somebody else could have written it.
@@ -78,21 +71,39 @@ def load(folder: Path, owners: set[int]) -> Policy:
         tables = tomlfile.read_folder(folder, owners=owners)
         rules = tuple(rule for path, table in tables.items() for rule in _rules(path, table))
         _no_name_twice(rules)
+        groups = _groups(tables)
     except WandError as error:
         where = f"{error.field}: " if error.field else ""
         raise BrokenPolicy(f"{where}{error.message}", hint=error.hint) from error
-    digest = hashlib.sha256(json.dumps(list(map(str, rules)), separators=(",", ":")).encode()).hexdigest()
-    return Policy(rules=rules, digest=digest)
+    meaning = [*map(str, rules), *map(str, groups.items())]
+    digest = hashlib.sha256(json.dumps(meaning, separators=(",", ":")).encode()).hexdigest()
+    name = host or socket.gethostname()
+    here = (rule for rule in rules if not rule.hosts or any(fnmatchcase(name, glob) for glob in rule.hosts))
+    return Policy(rules=tuple(here), digest=digest, groups=groups)
 
 
 def _rules(path: Path, table: Mapping[str, Any]) -> list[Rule]:
-    for key in table.keys() - {"rule"}:
-        raise Invalid(f"is not known, in {path}; a policy holds [[rule]] tables only", field=key)
+    for key in table.keys() - {"rule", "groups"} - simple.KEYS:
+        known = ", ".join(sorted(simple.KEYS))
+        raise Invalid(
+            f"is not known, in {path}; a policy holds [[rule]] tables, [groups], {known}", field=key
+        )
     written = table.get("rule", [])
     if not isinstance(written, list) or not all(isinstance(one, dict) for one in written):
         raise Invalid(f"must be written as [[rule]], in {path}", field="rule")
     lines = _lines(path, len(written))
-    return [_rule(one, f"{path}:{line}") for one, line in zip(written, lines, strict=True)]
+    plain = simple.rules({key: table[key] for key in simple.KEYS & table.keys()}, str(path))
+    return [*plain, *(_rule(one, f"{path}:{line}") for one, line in zip(written, lines, strict=True))]
+
+
+def _groups(tables: Mapping[Path, Mapping[str, Any]]) -> dict[str, tuple[str, ...]]:
+    """Who is in which group, by all files together."""
+    found: dict[str, tuple[str, ...]] = {}
+    for path, table in tables.items():
+        written = tomlfile.fill(_Groups, {"groups": table.get("groups", {})}, where=str(path)).groups
+        for name, principals in written.items():
+            found[name] = found.get(name, ()) + principals
+    return found
 
 
 def _lines(path: Path, count: int) -> list[str]:
@@ -106,8 +117,9 @@ def _lines(path: Path, count: int) -> list[str]:
 
 
 def _rule(written: Mapping[str, Any], source: str) -> Rule:
-    table = tomlfile.fill(_RuleTable, written, where=source)
-    rule = Rule(**{each.name: getattr(table, each.name) for each in fields(table)}, source=source)
+    if "source" in written:
+        raise Invalid(f"is not a setting, in {source}", field="source")
+    rule = replace(tomlfile.fill(Rule, written, where=source), source=source)
     for wrong, what in _wrongs(rule):
         if wrong:
             raise Invalid(f"{what}, in {source}", field=f"rule {rule.name!r}")
@@ -116,22 +128,30 @@ def _rule(written: Mapping[str, Any], source: str) -> Rule:
 
 def _wrongs(rule: Rule) -> list[tuple[bool, str]]:
     """What a rule cannot mean; each would be read as more than its author thought."""
-    of_commands = bool(rule.programs or rule.arguments or rule.shell is not None)
-    of_files = bool(rule.paths or rule.verbs)
-    allows = rule.verdict is Verdict.ALLOW
-    some_programs = not set(rule.programs) <= {"*"} or bool(rule.arguments)
+    denies, allows = rule.verdict is Verdict.DENY, rule.verdict is Verdict.ALLOW
+    says_what = rule.speaks_of_commands or rule.speaks_of_files
     return [
         (not rule.name, "has no name"),
-        (of_commands and of_files, "speaks of commands and of files; write two rules"),
         (
-            allows and not (of_commands or of_files),
-            'allows everything; say programs = ["*"], or paths and verbs',
+            rule.speaks_of_commands and rule.speaks_of_files,
+            "speaks of commands and of files; write two rules",
         ),
-        (allows and rule.shell is True and some_programs, 'can allow shell text only with programs = ["*"]'),
-        (not allows and bool(rule.profile), "denies, which it does under every profile; leave profile out"),
-        (not allows and rule.limits != Limits(), "denies, so it has no use for limits"),
+        (allows and not says_what, 'allows everything; say programs = ["*"], or paths and verbs'),
+        (denies and bool(rule.profile), "denies, which it does under every profile; leave profile out"),
+        (denies and rule.limits != Limits(), "denies, so it has no use for limits"),
+        (denies and bool(rule.environment), "denies, so it has no use for environment"),
+        (not denies and bool(rule.say), "has say, which is told to whom a rule denies"),
+        (
+            rule.speaks_of_files and bool(rule.environment),
+            "speaks of files, which have no environment",
+        ),
         (any(not path.startswith("/") for path in rule.paths), "has a path that does not begin with /"),
         (any("\0" in path for path in rule.paths), "has a path with a NUL"),
+        (any(name.startswith("/") for name in rule.names), "has a name that begins with /; that is a path"),
+        (
+            any(not option.startswith("-") or "=" in option for option in rule.options),
+            "has an option that is not written as - or -- and its name alone",
+        ),
         (
             any(amount is not None and amount <= 0 for amount in _amounts(rule)),
             "has a limit that is not above 0",

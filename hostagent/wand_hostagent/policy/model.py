@@ -1,12 +1,15 @@
-"""What a policy is made of, and the two answers that it can give.
+"""What a policy is made of, and the three answers that it can give.
 
 Only `policy.decide` makes a Permit, and only a Permit opens a backend or a file.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
+from typing import Any
 
-from wand_hostagent.model import FileAct, Job, Limits
+from wand_hostagent.model import FileAct, FileVerb, Job, Limits
+from wand_hostagent.policy.effects import Effect
 from wand_proto.context import Caller
 
 
@@ -15,31 +18,52 @@ class Verdict(StrEnum):
 
     ALLOW = "allow"
     DENY = "deny"
+    ASK = "ask"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Rule:
     """One rule; an empty tuple matches everything of its kind, and every part must match.
 
-    `programs` are globs on the program as written and on its last part, which a rule that allows trusts only
-    bare or in the system's own folders; `arguments` are globs that must match the words after the program
-    from the left; `paths` are folders that file tools may use; `verbs` are file verbs. A rule with `programs`
-    speaks of commands only, one with `paths` or `verbs` of files only. Particular programs are never allowed,
-    and always denied, in shell text that runs them or hides what it runs.
+    Who: `principals`, `groups`, `clients` and `on_behalf_of` are globs. What, of commands: `programs` are
+    globs on the program as written and on its last part, which a rule that allows trusts only bare or in the
+    system's own folders; `arguments` are globs on the words after it from the left, or from its verb on;
+    `options` stand anywhere among them; `effects` are what it may do. What, of files: `paths` are folders,
+    `names` globs on the end of a path, `verbs` the uses of file tools. A rule speaks of commands or of files,
+    never of both.
     """
 
     name: str
     verdict: Verdict
     principals: tuple[str, ...] = ()
+    groups: tuple[str, ...] = ()
+    clients: tuple[str, ...] = ()
+    on_behalf_of: tuple[str, ...] = ()
+    hosts: tuple[str, ...] = ()
+    backends: tuple[str, ...] = ()
     programs: tuple[str, ...] = ()
     arguments: tuple[str, ...] = ()
+    options: tuple[str, ...] = ()
+    effects: tuple[Effect, ...] = ()
     shell: bool | None = None  # True: shell text only; False: argv only; None: both
     paths: tuple[str, ...] = ()
-    verbs: tuple[str, ...] = ()
+    names: tuple[str, ...] = ()
+    verbs: tuple[FileVerb, ...] = ()
     profile: str = ""
     limits: Limits = field(default_factory=Limits)
+    environment: dict[str, str] = field(default_factory=dict)
     say: str = ""  # told to whom it denies: what is permitted instead
     source: str = ""  # file:line
+
+    @property
+    def speaks_of_files(self) -> bool:
+        """Whether it says anything of file tools."""
+        return bool(self.paths or self.names or self.verbs)
+
+    @property
+    def speaks_of_commands(self) -> bool:
+        """Whether it says anything of commands."""
+        return bool(self.programs or self.arguments or self.options or self.effects or self.shell is not None)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -48,6 +72,8 @@ class Policy:
 
     rules: tuple[Rule, ...]
     digest: str
+    groups: Mapping[str, tuple[str, ...]] = field(default_factory=dict)  # by name: globs on principals
+    worked_out: dict[Any, Any] = field(default_factory=dict, init=False, compare=False, repr=False)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -60,6 +86,19 @@ class Permit:
     profile: str
     limits: Limits
     policy_digest: str
+    source: str = ""
+    environment: Mapping[str, str] = field(default_factory=dict)  # set for it, beside what the caller sets
+    approval: str = ""  # the one that a person gave for it
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Question:
+    """The answer that a person must give: what would be permitted, if they do."""
+
+    permit: Permit
+    rule: str
+    source: str
+    message: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -73,3 +112,6 @@ class Refusal:
     message: str
     hint: str
     policy_digest: str
+
+
+Answer = Permit | Question | Refusal

@@ -4,7 +4,7 @@ from collections.abc import Iterable
 
 from wand_hostagent.hostinfo import Info, Status
 from wand_hostagent.model import Job
-from wand_hostagent.policy.model import Permit, Refusal
+from wand_hostagent.policy.model import Answer, Permit, Question
 from wand_hostagent.reports import Guarantee, ProfileReport, ProfilesReport
 from wand_hostagent.service import fields
 from wand_hostagent.service.translate import limits_to_wire, shell_from_wire, words_from_wire
@@ -75,7 +75,7 @@ def status_to_wire(status: Status) -> wire.StatusReply:
     )
 
 
-def verdict_to_wire(verdict: Permit | Refusal) -> wire.ExplainReply:
+def verdict_to_wire(verdict: Answer) -> wire.ExplainReply:
     if isinstance(verdict, Permit):
         message = f"permitted, with the profile {verdict.profile}" if verdict.profile else "permitted"
         return wire.ExplainReply(permitted=True, rule=verdict.rule, message=message)
@@ -84,7 +84,7 @@ def verdict_to_wire(verdict: Permit | Refusal) -> wire.ExplainReply:
         rule=verdict.rule,
         source=verdict.source,
         message=verdict.message,
-        hint=verdict.hint,
+        hint="" if isinstance(verdict, Question) else verdict.hint,
     )
 
 

@@ -1,13 +1,15 @@
 """A policy is read whole or not at all, and says where it is wrong."""
 
+import os
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
-from support.people import ANN, job
-from wand_hostagent.model import FileVerb, Limits
+from support.people import ANN, BOB, act, job, shell
+from wand_hostagent.model import FileAct, FileVerb, Job, Limits
 from wand_hostagent.policy.decide import decide
-from wand_hostagent.policy.load import PolicyFolder
+from wand_hostagent.policy.load import PolicyFolder, load
 from wand_hostagent.policy.model import Permit, Rule, Verdict
 from wand_proto.errors import BrokenPolicy
 
@@ -87,6 +89,50 @@ def test_every_part_of_a_rule_is_read(tmp_path: Path) -> None:
     )
 
 
+SIMPLE = """
+allowed_commands = ["git", "ls"]
+blocked_commands = ["rm", "dd", "sudo"]
+path_restrictions = ["/srv/work"]
+resource_limits = { max_memory = "2GB", max_cpu = "2.0", max_execution_time = 300 }
+profile = "developer"
+"""
+
+
+@pytest.mark.parametrize(
+    ("asked", "permitted"),
+    [
+        (job("git", "status"), True),
+        (shell("git log | ls"), True),
+        (shell("ls; rm x"), False),
+        (job("make"), False),
+        (act("write", "/srv/work/x"), True),
+        (act("write", "/srv/x"), False),
+    ],
+)
+def test_the_simple_form_is_read(tmp_path: Path, asked: Job | FileAct, *, permitted: bool) -> None:
+    answer = decide(read(tmp_path, base=SIMPLE).current, ANN, asked)
+
+    assert isinstance(answer, Permit) is permitted
+    if isinstance(answer, Permit) and isinstance(asked, Job):
+        assert answer.limits == Limits(wall_seconds=300, memory_bytes=2 * 2**30, cpu_percent=200)
+
+
+def test_a_policy_says_who_is_in_a_group(tmp_path: Path) -> None:
+    rule = '[[rule]]\nname = "a"\nverdict = "allow"\ngroups = ["team"]\nprograms = ["*"]\n'
+    policy = read(tmp_path, a='groups.team = ["a*"]\n', b=f'groups.team = ["carl"]\n{rule}').current
+    told = replace(BOB, groups=("team",))
+
+    permitted = [isinstance(decide(policy, who, job("ls")), Permit) for who in (ANN, BOB, told)]
+    assert permitted == [True, False, True]
+
+
+@pytest.mark.parametrize(("hosts", "count"), [('["build-*"]', 1), ('["db-*"]', 0)])
+def test_a_rule_for_other_hosts_is_not_in_force(tmp_path: Path, hosts: str, count: int) -> None:
+    path = folder(tmp_path, base=f"{WHOLE}\nhosts = {hosts}\n")
+
+    assert len(load(path, {0, os.geteuid()}, "build-7").rules) == 2 + count
+
+
 def test_files_are_read_in_order_of_name(tmp_path: Path) -> None:
     first, second = (f'[[rule]]\nname = "{name}"\nverdict = "deny"\n' for name in ("first", "second"))
 
@@ -121,18 +167,27 @@ DENY = '[[rule]]\nname = "a"\nverdict = "deny"\n'
         ("[[rule]\n", r"base\.toml.*line 1"),
         ('\n\n[[rule]]\nname = "a"\n', r"verdict: is missing.*base\.toml:3"),
         (f"{WHOLE}\n{ALLOW}program = ['ls']\n", r"program: is not a setting.*base\.toml:27"),
-        ("rules = 1\n", r"rules: is not known.*\[\[rule\]\] tables only"),
+        ("rules = 1\n", r"rules: is not known.*\[\[rule\]\] tables, \[groups\], allowed_commands"),
         ("rule = 1\n", r"must be written as \[\[rule\]\]"),
         ('[rule]\nname = "a"\n', r"must be written as \[\[rule\]\]"),
-        ('[[rule]]\nname = "a"\nverdict = "permit"\n', r"'allow', 'deny'"),
+        ('[[rule]]\nname = "a"\nverdict = "permit"\n', r"'allow', 'deny', 'ask'"),
         (f"{ALLOW}programs = 'ls'\n", "must be a list"),
         (f"{ALLOW}programs = [1]\n", r"programs\[0\]"),
         (f"{ALLOW}paths = ['/x']\nverbs = ['delete']\n", r"verbs\[0\]"),
         (f"{ALLOW}paths = ['x']\n", "does not begin with /"),
         (f"{ALLOW}paths = ['/x']\nprograms = ['ls']\n", "write two rules"),
         (ALLOW, "allows everything"),
-        (f"{ALLOW}shell = true\nprograms = ['ls']\n", "shell text only with"),
-        (f"{ALLOW}shell = true\nprograms = ['*']\narguments = ['x']\n", "shell text only with"),
+        (f"{ALLOW}effects = ['look']\n", r"effects\[0\].*'read', 'write'"),
+        (f"{ALLOW}programs = ['ls']\nsource = 'x'\n", "source: is not a setting"),
+        (f"{ALLOW}programs = ['ls']\nsay = 'x'\n", "whom a rule denies"),
+        (f"{ALLOW}programs = ['ls']\noptions = ['force']\n", "written as - or --"),
+        (f"{ALLOW}verbs = ['read']\nnames = ['/x']\n", "that is a path"),
+        (f"{ALLOW}verbs = ['read']\nenvironment = {{ A = 'b' }}\n", "no environment"),
+        (f"{DENY}environment = {{ A = 'b' }}\n", "no use for environment"),
+        ("allowed_commands = 'ls'\n", "allowed_commands: must be a list"),
+        ("path_restrictions = ['srv']\n", "does not begin with /"),
+        ("resource_limits = { max_memory = 'much' }\n", "a size, as 2GB"),
+        ("resource_limits = { max_cpu = 'all' }\n", "a number of CPUs, as 2.0"),
         (f"{ALLOW}programs = ['ls']\n[rule.limits]\nwall_seconds = 0\n", "not above 0"),
         (f"{ALLOW}programs = ['ls']\n[rule.limits]\nseconds = 1\n", r"limits\.seconds"),
         (f"{DENY}profile = 'developer'\n", "leave profile out"),

@@ -1,0 +1,129 @@
+"""What a job would do, as far as its words tell: each command that it would run, and the effects of each."""
+
+import posixpath
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
+from functools import lru_cache
+
+from wand_hostagent.model import Job
+from wand_hostagent.policy import builtins, shell
+from wand_hostagent.policy.effects import (
+    READ,
+    UNKNOWN,
+    Effect,
+    Effects,
+    Program,
+    Use,
+    can_run_texts,
+    effects_of,
+    run_texts,
+    use_of,
+)  # fmt: skip
+from wand_hostagent.policy.programs.table import PROGRAMS
+from wand_hostagent.policy.reading import Command, Unreadable
+from wand_hostagent.policy.wrappers import look_through
+
+SYSTEM_FOLDERS = frozenset(
+    {"", "/bin", "/sbin", "/usr/bin", "/usr/sbin", "/usr/local/bin", "/usr/local/sbin"}
+)
+MOST_NESTED = 8
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Seen:
+    """A command, what it may do, and its words from the verb on, where the program has verbs."""
+
+    command: Command
+    effects: Effects
+    in_shell: bool
+    verb_words: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Survey:
+    """Every command of a job; `unread` says why its text could not be read."""
+
+    seen: tuple[Seen, ...] = ()
+    unread: str = ""
+
+
+def survey(job: Job) -> Survey:
+    """What a job would do."""
+    return _survey(job.argv, job.shell, tuple(filter(builtins.is_steering, job.environment)))
+
+
+@lru_cache(maxsize=64)  # asked, answered, approved: the same job comes by more than once
+def _survey(argv: tuple[str, ...], in_shell: bool, variables: tuple[str, ...]) -> Survey:  # noqa: FBT001 - a key
+    try:
+        if in_shell:
+            commands = list(_text(argv[0], 0))
+        else:
+            commands = list(_expanded(Command(program=argv[0], arguments=argv[1:]), 0))
+    except Unreadable as error:
+        return Survey(unread=str(error))
+    except RecursionError:
+        return Survey(unread="it is nested too deeply")
+    if variables:
+        commands = [replace(one, variables=(*one.variables, *variables)) for one in commands]
+    commands = commands or [Command(program=":", carries=True)]  # a comment
+    return Survey(seen=tuple(_seen(one, in_shell) for one in commands))
+
+
+def _text(text: str, depth: int) -> Iterable[Command]:
+    if depth > MOST_NESTED:
+        raise Unreadable("text in text is nested too deeply")
+    for command in shell.read(text):
+        own = command.program in builtins.HARMLESS and not builtins.is_opaque(command)
+        yield from _expanded(replace(command, carries=True) if own else command, depth)
+
+
+def _expanded(command: Command, depth: int) -> Iterable[Command]:
+    """The command, and every one that it would run for its words."""
+    for one in look_through(command, lambda text: _text(text, depth + 1)):
+        yield one
+        program = _known(one)
+        if program is not None and can_run_texts(program):
+            for text in run_texts(program, use_of(program, one)):
+                yield from _text(text, depth + 1)
+
+
+def _known(command: Command) -> Program | None:
+    """What is known of the program; a file of that name in some other folder is not it."""
+    folder, name = posixpath.split(command.program)
+    return PROGRAMS.get(name) if folder in SYSTEM_FOLDERS else None
+
+
+def _seen(command: Command, in_shell: bool) -> Seen:  # noqa: FBT001 - it is a value
+    if not command.program:
+        return Seen(command=command, effects=UNKNOWN, in_shell=in_shell)
+    found: Effects = READ if command.carries else UNKNOWN
+    words: tuple[str, ...] = ()
+    program = _known(command)
+    if program is not None and not command.carries:
+        use = use_of(program, command)
+        found = effects_of(program, use)
+        words = _from_verb(command, use)
+    if command.writes:
+        found |= {Effect.WRITE}
+    if any(map(builtins.is_steering, command.variables)):
+        found |= {Effect.RUN}
+    found = found - READ if len(found) > 1 else found
+    return Seen(command=command, effects=found, in_shell=in_shell, verb_words=words)
+
+
+def _from_verb(command: Command, use: Use) -> tuple[str, ...]:
+    """The words from the verb on."""
+    first = use.verb.partition(" ")[0]
+    if not first or first not in command.arguments:
+        return ()
+    return command.arguments[command.arguments.index(first) :]
+
+
+def neutral_for(surveyed: Survey) -> Mapping[str, str]:
+    """Variables that keep pagers, prompts and, where a job only reads, hooks away from its programs."""
+    found: dict[str, str] = {}
+    only_reads = all(one.effects == READ for one in surveyed.seen)
+    for one in surveyed.seen:
+        if program := _known(one.command):
+            found |= {**program.neutral, **(program.still if only_reads else {})}
+    return found
