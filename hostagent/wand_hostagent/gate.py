@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+import signal
 from collections.abc import AsyncGenerator, Mapping
 from contextlib import aclosing
 from dataclasses import replace
@@ -12,15 +13,15 @@ from wand_hostagent.backends.base import ExecutionBackend
 from wand_hostagent.filesystem.model import Answer, Ask, Edit, List, Read, Search, Write
 from wand_hostagent.jobs import Jobs
 from wand_hostagent.launcherlink import LauncherLink
-from wand_hostagent.model import CHANGES, Event, Exited, FileAct, FileVerb, Job
+from wand_hostagent.model import CHANGES, Event, Exited, FileAct, FileVerb, Input, Job
 from wand_hostagent.policy.decide import decide, file_profile
 from wand_hostagent.policy.model import Answer as Decision
 from wand_hostagent.policy.model import Permit, Policy, Question
 from wand_hostagent.policy.paths import resolved
 from wand_hostagent.reports import ProfilesReport, who
-from wand_hostagent.runs import JobSummary, OutputPart, StreamName
+from wand_hostagent.runs import Fed, JobSummary, OutputPart, Run, StreamName
 from wand_proto.context import Caller
-from wand_proto.errors import BrokenPolicy, Denied, Invalid, WandError
+from wand_proto.errors import BrokenPolicy, Conflict, Denied, Invalid, WandError
 
 log = logging.getLogger(__name__)
 
@@ -31,6 +32,9 @@ VERBS: Mapping[type[Ask], FileVerb] = {
     List: FileVerb.LIST,
     Search: FileVerb.SEARCH,
 }
+
+
+NO_INPUT = "start it with an input that stays open, or in a terminal"
 
 
 class PolicySource(Protocol):
@@ -91,6 +95,35 @@ class Gate:
         """Send a signal to a job of the caller's; False where it has ended."""
         run = self._jobs.of(caller.principal, job)
         return run.running and await run.origin.backend.signal(job, signum)
+
+    async def feed(self, caller: Caller, job: str, given: Input) -> Fed:
+        """Give a job of the caller's something to read; it is on record before the job can see it.
+
+        Raises:
+            Conflict: its input has ended, or it has none.
+            Exhausted: it has left too much unread.
+        """
+        run = self._jobs.of(caller.principal, job)
+        async with run.feeding:
+            before = run.offsets()
+            if run.running:
+                await self._feed(caller, run, given)
+            return Fed(running=run.running, before=before)
+
+    async def _feed(self, caller: Caller, run: Run, given: Input) -> None:
+        """Check, record, give."""
+        job, backend = run.origin.job, run.origin.backend
+        taking = backend.input_of(job)
+        if taking is not None:
+            taking.check(given)
+        elif given.data or given.end or given.resize:
+            raise Conflict("the job has no open input, and no terminal", hint=NO_INPUT, field="job")
+        if given.data or given.interrupt or given.end:
+            await self._link.record("input", {**who(caller), **records.given(job, given)})
+        if taking is not None:
+            taking.give(given)
+        if given.interrupt and not (taking and taking.is_terminal):
+            await backend.signal(job, signal.SIGINT)
 
     async def wait(self, caller: Caller, job: str) -> Exited:
         """How a job of the caller's ended, once it has."""

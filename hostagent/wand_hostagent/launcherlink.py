@@ -176,13 +176,7 @@ class LauncherLink:
         Raises:
             Ambiguous: the link broke before the answer.
         """
-        words = ("job", "profile", "argv", "directory", "environment", "why")
-        return await self._start(
-            "run",
-            descriptors,
-            limits=reports.limits_to_message(request.limits),
-            **{name: getattr(request, name) for name in words},
-        )
+        return await self._start("run", descriptors, **reports.run_to_message(request))
 
     async def worker(self, job: str, profile: str, why: Mapping[str, Any], descriptor: int) -> StartedReport:
         """Have a file worker started, its end of a stream socket with it; otherwise as `run`."""
@@ -242,18 +236,19 @@ class LauncherLink:
         """Every command that the launcher has, running or not yet forgotten."""
         return reports.read_jobs((await self._ask("jobs")).message)
 
-    async def adopt(self, job: str) -> tuple[int, int]:
-        """The kept read ends of a job's stdout and stderr, for the caller to close.
+    async def adopt(self, job: str) -> tuple[int, ...]:
+        """What was kept of a job, for the caller to close: the read ends of stdout and stderr, or the socket
+        with its terminal.
 
         Raises:
             NotFound: there is no such job, or its ends were not kept.
         """
         self.ending(job)
         got = (await self._ask("adopt", job=job)).descriptors
-        if len(got) != 2:
+        if len(got) not in {1, 2}:
             close_all(got)
-            raise Broken(f"the launcher sent {len(got)} descriptors for {job}, not 2")
-        return got[0], got[1]
+            raise Broken(f"the launcher sent {len(got)} descriptors for {job}, not 1 or 2")
+        return tuple(got)
 
     async def forget(self, job: str) -> None:
         """Tell the launcher that an ended job's report has been taken."""

@@ -7,6 +7,8 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Literal
 
+Size = tuple[int, int]  # of a terminal: columns and rows
+
 
 class Reason(StrEnum):
     """Why a job ended."""
@@ -53,6 +55,18 @@ class Job:
     profile: str = ""  # empty: the one that the rule names
     backend: str = ""  # empty: the default one
     detached: bool = False
+    terminal: Size | None = None
+    stdin_open: bool = False  # it goes on with what it is given while it runs
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Input:
+    """What a running job is given; done in the order of the fields."""
+
+    resize: Size | None = None
+    data: bytes = b""
+    interrupt: bool = False  # Ctrl-C
+    end: bool = False
 
 
 class FileVerb(StrEnum):

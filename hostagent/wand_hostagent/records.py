@@ -5,7 +5,7 @@ import json
 from typing import Any
 
 from wand_hostagent.filesystem.model import Answer, Ask, Edit, Write, WriteAnswer
-from wand_hostagent.model import FileAct, Job
+from wand_hostagent.model import FileAct, Input, Job
 from wand_proto.errors import WandError
 
 MOST_WORDS = 64
@@ -36,6 +36,12 @@ def content(asked: Ask) -> dict[str, Any]:
         texts = [text for one in asked.replacements for text in (one.old_text, one.new_text)]
         return {"replacements": len(asked.replacements), "content_sha256": _digest(*texts)}
     return {}
+
+
+def given(job: str, what: Input) -> dict[str, Any]:
+    """What a running job is given to read."""
+    digest = {"bytes": len(what.data), "sha256": hashlib.sha256(what.data).hexdigest()} if what.data else {}
+    return {"job": job, **digest, **{name: True for name in ("interrupt", "end") if getattr(what, name)}}
 
 
 def result(answer: Answer) -> dict[str, Any]:

@@ -5,7 +5,7 @@ from dataclasses import asdict, dataclass
 from typing import Any, cast
 
 from wand_hostagent.launcher.protocol import folder_of
-from wand_hostagent.model import Exited, Limits, Reason
+from wand_hostagent.model import Exited, Limits, Reason, Size
 from wand_proto.context import Caller
 from wand_proto.errors import Broken
 
@@ -23,6 +23,7 @@ class RunRequest:
     environment: Mapping[str, str]
     limits: Limits
     why: Mapping[str, Any]  # who, under which request, by which rule: for the ledger
+    terminal: Size | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -101,6 +102,16 @@ def who(caller: Caller) -> dict[str, str]:
         "peer": caller.peer,
     }
     return {name: text for name, text in named.items() if text}
+
+
+def run_to_message(request: RunRequest) -> dict[str, Any]:
+    """The fields of a `run`."""
+    names = ("job", "profile", "argv", "directory", "environment", "why")
+    fields = {name: getattr(request, name) for name in names}
+    fields["limits"] = limits_to_message(request.limits)
+    if request.terminal is not None:
+        fields["terminal"] = dict(zip(("columns", "rows"), request.terminal, strict=True))
+    return fields
 
 
 def limits_to_message(limits: Limits) -> dict[str, float]:

@@ -44,6 +44,14 @@ class OutputPart:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Fed:
+    """A job that was given something: whether it ran, and how much it had written `before`."""
+
+    running: bool
+    before: Counts
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Origin:
     """What is known of a job before it starts."""
 
@@ -63,6 +71,7 @@ class Run:
         self.started: Started | None = None
         self.exited: Exited | None = None
         self.ended_monotonic = 0.0
+        self.feeding = asyncio.Lock()  # held while something is recorded and given, so that order is kept
         self._failure: Exception | None = None
         self._spools: dict[StreamName, Spool] = {"stdout": spools[0], "stderr": spools[1]}
         self._news = asyncio.Event()

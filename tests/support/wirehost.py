@@ -123,6 +123,10 @@ class WireHost(
         async for event in self.attach(request):
             yield event
 
+    async def Feed(self, request: Any, context: Any) -> Any:
+        fed = execution_pb2.FeedReply(running=True, stdout_bytes=7, stderr_bytes=0)
+        return await self._reply(request, context, fed)
+
     async def Signal(self, request: Any, context: Any) -> Any:
         return await self._reply(request, context, execution_pb2.SignalReply(running=True))
 

@@ -4,7 +4,7 @@ from abc import ABC, abstractmethod
 from collections.abc import AsyncGenerator
 from dataclasses import dataclass
 
-from wand_hostagent.model import Event, Exited
+from wand_hostagent.model import Event, Exited, Input
 from wand_hostagent.policy.model import Permit
 
 
@@ -15,6 +15,33 @@ class ExecutionResult:
     stdout: bytes
     stderr: bytes
     exited: Exited
+
+
+class JobInput(ABC):
+    """How one running job is given something to read."""
+
+    is_terminal: bool
+
+    @abstractmethod
+    def check(self, given: Input) -> None:
+        """See that it could be given now.
+
+        Raises:
+            Conflict: its input has ended, or it has no terminal.
+            Exhausted: it has left too much unread.
+        """
+
+    @abstractmethod
+    def give(self, given: Input) -> None:
+        """Give it what has been checked; what it has no room for waits until it reads."""
+
+    @abstractmethod
+    def let_go(self) -> None:
+        """The job has ended."""
+
+    @abstractmethod
+    def close(self) -> None:
+        """Give up what the job has not read."""
 
 
 class ExecutionBackend(ABC):
@@ -34,6 +61,10 @@ class ExecutionBackend(ABC):
             Exhausted: a ceiling is reached.
             Unavailable: the backend cannot be reached; nothing was started.
         """
+
+    def input_of(self, job: str) -> JobInput | None:  # noqa: ARG002 - a backend may have none
+        """How a running job is given something to read; None where it cannot be."""
+        return None
 
     @abstractmethod
     async def signal(self, job: str, signal: int) -> bool:

@@ -7,28 +7,31 @@ import time
 from collections.abc import AsyncGenerator, Iterator
 from contextlib import aclosing
 from dataclasses import replace
+from typing import Literal
 
-from wand_hostagent.backends.streams import PIPE_BYTES, Feed, Tap
+from wand_hostagent.backends.streams import PIPE_BYTES, Ends, Tap
 from wand_hostagent.launcherlink import LauncherLink
 from wand_hostagent.model import Event, Exited, Output, Reason, Started
 from wand_hostagent.positions import Position
 from wand_proto.errors import Broken, WandError
 
 SURVIVOR_SECONDS = 0.2  # how long output is awaited after the end, where something still holds a pipe
+_STREAMS: tuple[Literal["stdout", "stderr"], ...] = ("stdout", "stderr")
 OVERDUE_SECONDS = 30.0  # how long after its time limit, or our kill, a job's end is awaited
 
 
 class Following:
-    """One started job and our ends of its pipes, which it closes."""
+    """One started job and our ends of its pipes or its terminal, which it closes."""
 
     def __init__(
         self,
         link: LauncherLink,
         started: Started,
-        outputs: tuple[int, int],
+        ends: Ends,
         positions: tuple[Position, Position],
     ) -> None:
         self.detached = False
+        self.input = ends.input
         self._link = link
         self._started = started
         self._ending = link.ending(started.job)
@@ -38,17 +41,16 @@ class Following:
         self._overdue = False
         self._expired = False
         self._timers: list[asyncio.TimerHandle] = []
-        self._feed: Feed | None = None
-        self._taps = (
-            Tap(outputs[0], "stdout", positions[0], self._news.set),
-            Tap(outputs[1], "stderr", positions[1], self._news.set),
+        self._taps = tuple(
+            Tap(output, stream, position, self._news.set)
+            for output, stream, position in zip(ends.outputs, _STREAMS, positions, strict=False)
         )
         most = started.limits.output_bytes
         self._left = None if most is None else most - sum(tap.offset for tap in self._taps)
 
-    def feed(self, descriptor: int, stdin: bytes) -> None:
-        """Write `stdin` as the job reads it, then close the descriptor."""
-        self._feed = Feed(descriptor, stdin)
+    @property
+    def job(self) -> str:
+        return self._started.job
 
     async def events(self) -> AsyncGenerator[Event, None]:
         """One Started, any Outputs, one Exited; closed earlier, it kills the job unless that is detached."""
@@ -147,13 +149,15 @@ class Following:
         return replace(
             ended,
             wall_seconds=time.monotonic() - self._began if lost else ended.wall_seconds,
-            stdout_bytes=self._taps[0].offset,
-            stderr_bytes=self._taps[1].offset,
+            stdout_bytes=sum(tap.offset for tap in self._taps if tap.stream == "stdout"),
+            stderr_bytes=sum(tap.offset for tap in self._taps if tap.stream == "stderr"),
         )
 
     # -- what rings ---------------------------------------------------------------------------------------
 
     def _has_ended(self, _: "asyncio.Future[Exited]") -> None:
+        if self.input is not None:
+            self.input.let_go()
         self._timers.append(self._loop.call_later(SURVIVOR_SECONDS, self._expire))
         self._news.set()
 
@@ -174,5 +178,5 @@ class Following:
             timer.cancel()
         for tap in self._taps:
             tap.close()
-        if self._feed is not None:
-            self._feed.close()
+        if self.input is not None:
+            self.input.close()

@@ -3,19 +3,21 @@
 import asyncio
 import hashlib
 import os
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Sequence
 from contextlib import aclosing
 from typing import Any
 
-from wand_hostagent.backends.base import ExecutionBackend
+from wand_hostagent.backends import terminal
+from wand_hostagent.backends.base import ExecutionBackend, JobInput
 from wand_hostagent.backends.following import Following
-from wand_hostagent.backends.streams import Pipes
+from wand_hostagent.backends.streams import Ends, Pipes
+from wand_hostagent.backends.terminal import Handover
 from wand_hostagent.launcherlink import LauncherLink
 from wand_hostagent.model import Event, Job, Started
 from wand_hostagent.policy.model import Permit
 from wand_hostagent.positions import Counts, Positions, uncounted
 from wand_hostagent.reports import FoundJob, RunRequest, StartedReport, who
-from wand_proto.errors import NotFound, TimedOut
+from wand_proto.errors import Broken, NotFound, TimedOut
 
 SHELLS = ("/bin/bash", "/bin/sh")
 
@@ -28,30 +30,49 @@ class NativeBackend(ExecutionBackend):
     def __init__(self, link: LauncherLink, positions: Positions) -> None:
         self.link = link
         self.positions = positions
+        self._followed: dict[str, Following] = {}
 
     async def run(self, permit: Permit) -> AsyncGenerator[Event, None]:
         """Start the permitted job and follow it; see `ExecutionBackend`."""
-        async with aclosing((await self._start(permit)).events()) as events:
+        async with aclosing(self._events(await self._start(permit))) as events:
             async for event in events:
                 yield event
+
+    async def _events(self, following: Following) -> AsyncGenerator[Event, None]:
+        """The events of a job, which can be given input meanwhile."""
+        self._followed[following.job] = following
+        try:
+            async with aclosing(following.events()) as events:
+                async for event in events:
+                    yield event
+        finally:
+            del self._followed[following.job]
+
+    def input_of(self, job: str) -> JobInput | None:
+        """How a running job is given something to read; None where it has /dev/null, or another's pipe."""
+        following = self._followed.get(job)
+        return following.input if following else None
 
     async def _start(self, permit: Permit) -> Following:
         job = permit.act
         assert isinstance(job, Job)
         profile = permit.profile or (await self.link.profiles()).default
-        with Pipes(with_stdin=bool(job.stdin)) as pipes:
-            report = await self._launch(request(permit, job, profile), pipes)
+        with Handover() if job.terminal else Pipes(with_stdin=bool(job.stdin or job.stdin_open)) as way:
+            report = await self._launch(request(permit, job, profile), way.to_hand_over())
             told = started(permit, report, profile)
             positions = self.positions.of(job.id) or uncounted()
-            following = Following(self.link, told, pipes.take_outputs(), positions)
+            try:
+                ends = way.take(job.stdin, stays_open=job.stdin_open)
+            except Broken:
+                self.link.abandon(job.id)
+                raise
+            following = Following(self.link, told, ends, positions)
             following.detached = job.detached
-            if job.stdin:
-                following.feed(pipes.take_stdin(), job.stdin)
             return following
 
-    async def _launch(self, asked: RunRequest, pipes: Pipes) -> StartedReport:
+    async def _launch(self, asked: RunRequest, descriptors: Sequence[int]) -> StartedReport:
         try:
-            return await self.link.run(asked, pipes.to_hand_over())
+            return await self.link.run(asked, descriptors)
         except (asyncio.CancelledError, TimedOut):  # it may have started
             self.link.abandon(asked.job)
             raise
@@ -62,11 +83,13 @@ class NativeBackend(ExecutionBackend):
         Raises:
             NotFound: the launcher no longer has it.
         """
-        outputs = await self.link.adopt(found.job)
+        kept = await self.link.adopt(found.job)
+        stays_open = bool(found.why.get("stdin_open"))
+        ends = terminal.adopted(kept[0], stays_open=stays_open) if len(kept) == 1 else Ends(kept, None)
         positions = self.positions.of(found.job) or uncounted(offsets)
-        following = Following(self.link, _adopted(found), outputs, positions)
+        following = Following(self.link, _adopted(found), ends, positions)
         following.detached = True
-        async with aclosing(following.events()) as events:
+        async with aclosing(self._events(following)) as events:
             async for event in events:
                 yield event
 
@@ -89,6 +112,7 @@ def request(permit: Permit, job: Job, profile: str) -> RunRequest:
         environment={**job.environment, **permit.environment},
         limits=permit.limits,
         why=why(permit, job),
+        terminal=job.terminal,
     )
 
 
@@ -110,8 +134,7 @@ def why(permit: Permit, job: Job) -> dict[str, Any]:
     }
     if job.stdin:
         facts |= {"stdin_bytes": len(job.stdin), "stdin_sha256": hashlib.sha256(job.stdin).hexdigest()}
-    if job.detached:
-        facts["detached"] = True
+    facts |= {name: True for name in ("detached", "stdin_open") if getattr(job, name)}
     return facts
 
 

@@ -1,4 +1,4 @@
-"""A job's three pipes: what it writes, held up to a bound, and what it is given to read."""
+"""A job's pipes, and what it writes, held up to a bound."""
 
 import asyncio
 import fcntl
@@ -7,8 +7,11 @@ import sys
 import termios
 from collections.abc import Callable
 from contextlib import suppress
+from dataclasses import dataclass
 from typing import Literal, Self
 
+from wand_hostagent.backends.base import JobInput
+from wand_hostagent.backends.inputs import PipeInput
 from wand_hostagent.positions import Position
 from wand_proto.errors import Exhausted
 
@@ -18,7 +21,7 @@ PIPE_BYTES = 1024 * 1024
 
 
 class Tap:
-    """The read end of a pipe that a job writes to.
+    """The read end of a pipe that a job writes to, or the master of its terminal.
 
     At most `WIDE_BYTES` are held for whoever takes them. While nobody does the pipe fills and the job waits:
     that is all the backpressure there is, and the clock runs on elsewhere.
@@ -129,35 +132,12 @@ def unread(descriptor: int) -> int:
     return int.from_bytes(fcntl.ioctl(descriptor, termios.FIONREAD, bytes(4)), sys.byteorder)
 
 
-class Feed:
-    """The write end of a job's standard input: written as the job reads, then closed."""
+@dataclass(frozen=True, slots=True)
+class Ends:
+    """Our ends of a started job: what it writes, stdout first, and what it reads, if it is given anything."""
 
-    def __init__(self, descriptor: int, stdin: bytes) -> None:
-        self._descriptor = descriptor
-        self._left = memoryview(stdin)
-        self._open = True
-        self._loop = asyncio.get_running_loop()
-        os.set_blocking(descriptor, False)
-        self._write()
-        if self._open:
-            self._loop.add_writer(descriptor, self._write)
-
-    def _write(self) -> None:
-        try:
-            self._left = self._left[os.write(self._descriptor, self._left) :]
-        except BlockingIOError:
-            return
-        except OSError:  # the job does not read it, which is its right
-            self._left = self._left[:0]
-        if not self._left:
-            self.close()
-
-    def close(self) -> None:
-        """Give up what the job has not read."""
-        if self._open:
-            self._open = False
-            self._loop.remove_writer(self._descriptor)
-            os.close(self._descriptor)
+    outputs: tuple[int, ...]
+    input: JobInput | None
 
 
 class Pipes:
@@ -192,15 +172,11 @@ class Pipes:
         """The descriptors of a `run` request: the job's three, and the two read ends to be kept."""
         return self._stdin[0], self._stdout[1], self._stderr[1], self._stdout[0], self._stderr[0]
 
-    def take_outputs(self) -> tuple[int, int]:
-        """Our ends of stdout and stderr, for the caller to close."""
-        self._open -= {self._stdout[0], self._stderr[0]}
-        return self._stdout[0], self._stderr[0]
-
-    def take_stdin(self) -> int:
-        """Our end of stdin, for the caller to close."""
-        self._open.discard(self._stdin[1])
-        return self._stdin[1]
+    def take(self, stdin: bytes, *, stays_open: bool) -> Ends:
+        """Our ends, for the caller to close."""
+        self._open -= {self._stdout[0], self._stderr[0], self._stdin[1]}
+        given = PipeInput(self._stdin[1], stdin, stays_open=stays_open) if self._stdin[1] >= 0 else None
+        return Ends((self._stdout[0], self._stderr[0]), given)
 
     def close(self) -> None:
         """Close what nobody took."""

@@ -59,6 +59,10 @@ class Execution(execution_pb2_grpc.ExecutionServicer):
             async for event in events:
                 yield translate.event_to_wire(event)
 
+    async def Feed(self, request: wire.FeedRequest, context: Context) -> wire.FeedReply:
+        job, given = translate.feed_from_wire(request)
+        return translate.fed_to_wire(await self._gate.feed(caller(), job, given))
+
     async def Signal(self, request: wire.SignalRequest, context: Context) -> wire.SignalReply:
         job, signal = translate.signal_from_wire(request)
         return wire.SignalReply(running=await self._gate.signal(caller(), job, signal))

@@ -4,8 +4,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict
 from typing import Any
 
-from wand_hostagent.model import Event, Exited, Job, Limits, Output, Reason, Started
-from wand_hostagent.runs import JobSummary, OutputPart, StreamName
+from wand_hostagent.model import Event, Exited, Input, Job, Limits, Output, Reason, Size, Started
+from wand_hostagent.runs import Fed, JobSummary, OutputPart, StreamName
 from wand_hostagent.service import fields
 from wand_proto.errors import Invalid, WandError
 from wand_proto.v1 import execution_pb2 as wire
@@ -19,6 +19,8 @@ MOST_STDIN_BYTES = 1024 * 1024
 MOST_READ_BYTES = 1024 * 1024
 DEFAULT_READ_BYTES = 64 * 1024
 MOST_SECONDS = 1e9
+DEFAULT_SIZE = (80, 24)
+MOST_SIZE = 1000
 MOST_SIGNAL = 64  # SIGRTMAX, signal(7)
 
 STREAMS: Mapping[int, StreamName] = {wire.STREAM_STDOUT: "stdout", wire.STREAM_STDERR: "stderr"}
@@ -52,6 +54,8 @@ def job_from_wire(untrusted: wire.RunRequest, job: str) -> Job:
         profile=fields.name(untrusted.profile, "profile", empty=True),
         backend=fields.name(untrusted.backend, "backend", empty=True),
         detached=untrusted.detached,
+        terminal=size_from_wire(untrusted.terminal, "terminal") if untrusted.HasField("terminal") else None,
+        stdin_open=untrusted.stdin_open,
     )
 
 
@@ -107,6 +111,23 @@ def _limit(name: str, untrusted: float) -> Any:
     if name.endswith("_seconds"):
         return fields.seconds(untrusted, field, most=MOST_SECONDS)
     return fields.whole(int(untrusted), field, least=1)
+
+
+def size_from_wire(untrusted: wire.Terminal, field: str) -> Size:
+    """Read the size of a terminal; what is not said is as people have always had it."""
+    columns = fields.whole(untrusted.columns or DEFAULT_SIZE[0], f"{field}.columns", most=MOST_SIZE)
+    return columns, fields.whole(untrusted.rows or DEFAULT_SIZE[1], f"{field}.rows", most=MOST_SIZE)
+
+
+def feed_from_wire(untrusted: wire.FeedRequest) -> tuple[str, Input]:
+    """Read which job is given what."""
+    given = Input(
+        resize=size_from_wire(untrusted.resize, "resize") if untrusted.HasField("resize") else None,
+        data=fields.blob(untrusted.data, "data", most_bytes=MOST_STDIN_BYTES),
+        interrupt=untrusted.interrupt,
+        end=untrusted.end,
+    )
+    return fields.name(untrusted.job, "job"), given
 
 
 def attach_from_wire(untrusted: wire.AttachRequest) -> tuple[str, int, int]:
@@ -179,6 +200,10 @@ def exited_to_wire(exited: Exited) -> wire.Exited:
         stderr_bytes=exited.stderr_bytes,
         also=(_REASONS[reason] for reason in exited.also),
     )
+
+
+def fed_to_wire(fed: Fed) -> wire.FeedReply:
+    return wire.FeedReply(running=fed.running, stdout_bytes=fed.before[0], stderr_bytes=fed.before[1])
 
 
 def part_to_wire(part: OutputPart) -> wire.ReadOutputReply:

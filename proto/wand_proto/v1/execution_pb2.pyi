@@ -147,6 +147,8 @@ class RunRequest(_message.Message):
     PROFILE_FIELD_NUMBER: _builtins.int
     BACKEND_FIELD_NUMBER: _builtins.int
     DETACHED_FIELD_NUMBER: _builtins.int
+    TERMINAL_FIELD_NUMBER: _builtins.int
+    STDIN_OPEN_FIELD_NUMBER: _builtins.int
     shell: _builtins.str
     """text for /bin/bash -c (or /bin/sh where there is no bash)"""
     directory: _builtins.str
@@ -159,6 +161,8 @@ class RunRequest(_message.Message):
     """empty: the default one"""
     detached: _builtins.bool
     """the job outlives the call"""
+    stdin_open: _builtins.bool
+    """stdin goes on with what Feed gives; else it ends, in a terminal too"""
     @_builtins.property
     def argv(self) -> Global___Argv:
         """one program and its arguments; no shell looks at them"""
@@ -167,6 +171,10 @@ class RunRequest(_message.Message):
     def environment(self) -> _containers.ScalarMap[_builtins.str, _builtins.str]: ...
     @_builtins.property
     def limits(self) -> _types_pb2.Limits: ...
+    @_builtins.property
+    def terminal(self) -> Global___Terminal:
+        """run it in one: stdout is all that it shows, and stderr stays empty"""
+
     def __init__(
         self,
         *,
@@ -179,16 +187,42 @@ class RunRequest(_message.Message):
         profile: _builtins.str = ...,
         backend: _builtins.str = ...,
         detached: _builtins.bool = ...,
+        terminal: Global___Terminal | None = ...,
+        stdin_open: _builtins.bool = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["argv", b"argv", "form", b"form", "limits", b"limits", "shell", b"shell"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["argv", b"argv", "form", b"form", "limits", b"limits", "shell", b"shell", "terminal", b"terminal"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["argv", b"argv", "backend", b"backend", "detached", b"detached", "directory", b"directory", "environment", b"environment", "form", b"form", "limits", b"limits", "profile", b"profile", "shell", b"shell", "stdin", b"stdin"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["argv", b"argv", "backend", b"backend", "detached", b"detached", "directory", b"directory", "environment", b"environment", "form", b"form", "limits", b"limits", "profile", b"profile", "shell", b"shell", "stdin", b"stdin", "stdin_open", b"stdin_open", "terminal", b"terminal"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     _WhichOneofReturnType_form: _TypeAlias = _typing.Literal["argv", "shell"]  # noqa: Y015
     _WhichOneofArgType_form: _TypeAlias = _typing.Literal["form", b"form"]  # noqa: Y015
     def WhichOneof(self, oneof_group: _WhichOneofArgType_form) -> _WhichOneofReturnType_form | None: ...
 
 Global___RunRequest: _TypeAlias = RunRequest  # noqa: Y015
+
+@_typing.final
+class Terminal(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    COLUMNS_FIELD_NUMBER: _builtins.int
+    ROWS_FIELD_NUMBER: _builtins.int
+    columns: _builtins.int
+    """at most 1000; 0 is 80"""
+    rows: _builtins.int
+    """at most 1000; 0 is 24"""
+    def __init__(
+        self,
+        *,
+        columns: _builtins.int = ...,
+        rows: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["columns", b"columns", "rows", b"rows"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___Terminal: _TypeAlias = Terminal  # noqa: Y015
 
 @_typing.final
 class CallMessages(_message.Message):
@@ -620,6 +654,68 @@ class Exited(_message.Message):
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___Exited: _TypeAlias = Exited  # noqa: Y015
+
+@_typing.final
+class FeedRequest(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    JOB_FIELD_NUMBER: _builtins.int
+    DATA_FIELD_NUMBER: _builtins.int
+    INTERRUPT_FIELD_NUMBER: _builtins.int
+    END_FIELD_NUMBER: _builtins.int
+    RESIZE_FIELD_NUMBER: _builtins.int
+    job: _builtins.str
+    data: _builtins.bytes
+    """at most 1 MiB, of which the job may have as much left unread"""
+    interrupt: _builtins.bool
+    """Ctrl-C; without a terminal, SIGINT to every process of the job"""
+    end: _builtins.bool
+    """nothing follows: a pipe is closed, in a terminal it is what Ctrl-D says"""
+    @_builtins.property
+    def resize(self) -> Global___Terminal: ...
+    def __init__(
+        self,
+        *,
+        job: _builtins.str = ...,
+        data: _builtins.bytes = ...,
+        interrupt: _builtins.bool = ...,
+        end: _builtins.bool = ...,
+        resize: Global___Terminal | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["resize", b"resize"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["data", b"data", "end", b"end", "interrupt", b"interrupt", "job", b"job", "resize", b"resize"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___FeedRequest: _TypeAlias = FeedRequest  # noqa: Y015
+
+@_typing.final
+class FeedReply(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    RUNNING_FIELD_NUMBER: _builtins.int
+    STDOUT_BYTES_FIELD_NUMBER: _builtins.int
+    STDERR_BYTES_FIELD_NUMBER: _builtins.int
+    running: _builtins.bool
+    """else it has ended, and was given nothing"""
+    stdout_bytes: _builtins.int
+    """written before: what follows may be the answer"""
+    stderr_bytes: _builtins.int
+    def __init__(
+        self,
+        *,
+        running: _builtins.bool = ...,
+        stdout_bytes: _builtins.int = ...,
+        stderr_bytes: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["running", b"running", "stderr_bytes", b"stderr_bytes", "stdout_bytes", b"stdout_bytes"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___FeedReply: _TypeAlias = FeedReply  # noqa: Y015
 
 @_typing.final
 class SignalRequest(_message.Message):

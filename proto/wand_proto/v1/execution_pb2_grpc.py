@@ -49,6 +49,11 @@ class ExecutionStub:
                 request_serializer=wand__proto_dot_v1_dot_execution__pb2.AttachRequest.SerializeToString,
                 response_deserializer=wand__proto_dot_v1_dot_execution__pb2.Event.FromString,
                 _registered_method=True)
+        self.Feed = channel.unary_unary(
+                '/wand.hostagent.v1.Execution/Feed',
+                request_serializer=wand__proto_dot_v1_dot_execution__pb2.FeedRequest.SerializeToString,
+                response_deserializer=wand__proto_dot_v1_dot_execution__pb2.FeedReply.FromString,
+                _registered_method=True)
         self.Signal = channel.unary_unary(
                 '/wand.hostagent.v1.Execution/Signal',
                 request_serializer=wand__proto_dot_v1_dot_execution__pb2.SignalRequest.SerializeToString,
@@ -100,6 +105,14 @@ class ExecutionServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def Feed(self, request, context):
+        """Give a running job something to read, press Ctrl-C, end its input, or tell its terminal a size: what is
+        asked, in this order. What is given is recorded, by its size and digest, before the job can see it.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
     def Signal(self, request, context):
         """Send a signal to every process of a job.
         """
@@ -145,6 +158,11 @@ def add_ExecutionServicer_to_server(servicer, server):
                     servicer.Attach,
                     request_deserializer=wand__proto_dot_v1_dot_execution__pb2.AttachRequest.FromString,
                     response_serializer=wand__proto_dot_v1_dot_execution__pb2.Event.SerializeToString,
+            ),
+            'Feed': grpc.unary_unary_rpc_method_handler(
+                    servicer.Feed,
+                    request_deserializer=wand__proto_dot_v1_dot_execution__pb2.FeedRequest.FromString,
+                    response_serializer=wand__proto_dot_v1_dot_execution__pb2.FeedReply.SerializeToString,
             ),
             'Signal': grpc.unary_unary_rpc_method_handler(
                     servicer.Signal,
@@ -248,6 +266,33 @@ class Execution:
             '/wand.hostagent.v1.Execution/Attach',
             wand__proto_dot_v1_dot_execution__pb2.AttachRequest.SerializeToString,
             wand__proto_dot_v1_dot_execution__pb2.Event.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def Feed(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/wand.hostagent.v1.Execution/Feed',
+            wand__proto_dot_v1_dot_execution__pb2.FeedRequest.SerializeToString,
+            wand__proto_dot_v1_dot_execution__pb2.FeedReply.FromString,
             options,
             channel_credentials,
             insecure,

@@ -45,6 +45,10 @@ class ExecutionStub:
     """Follow a job that runs, or has ended, from the given offsets. Cancelling leaves the job alone. Output
     that died with an earlier host agent is stepped over: where an offset jumps, what lies before is lost.
     """
+    Feed: _grpc.UnaryUnaryMultiCallable[_execution_pb2.FeedRequest, _execution_pb2.FeedReply]
+    """Give a running job something to read, press Ctrl-C, end its input, or tell its terminal a size: what is
+    asked, in this order. What is given is recorded, by its size and digest, before the job can see it.
+    """
     Signal: _grpc.UnaryUnaryMultiCallable[_execution_pb2.SignalRequest, _execution_pb2.SignalReply]
     """Send a signal to every process of a job."""
     Wait: _grpc.UnaryUnaryMultiCallable[_execution_pb2.WaitRequest, _execution_pb2.Exited]
@@ -70,6 +74,10 @@ class ExecutionAsyncStub(ExecutionStub):
     Attach: _aio.UnaryStreamMultiCallable[_execution_pb2.AttachRequest, _execution_pb2.Event]  # type: ignore[assignment]
     """Follow a job that runs, or has ended, from the given offsets. Cancelling leaves the job alone. Output
     that died with an earlier host agent is stepped over: where an offset jumps, what lies before is lost.
+    """
+    Feed: _aio.UnaryUnaryMultiCallable[_execution_pb2.FeedRequest, _execution_pb2.FeedReply]  # type: ignore[assignment]
+    """Give a running job something to read, press Ctrl-C, end its input, or tell its terminal a size: what is
+    asked, in this order. What is given is recorded, by its size and digest, before the job can see it.
     """
     Signal: _aio.UnaryUnaryMultiCallable[_execution_pb2.SignalRequest, _execution_pb2.SignalReply]  # type: ignore[assignment]
     """Send a signal to every process of a job."""
@@ -111,6 +119,16 @@ class ExecutionServicer(metaclass=_abc_1.ABCMeta):
     ) -> _typing.Union[_abc.Iterator[_execution_pb2.Event], _abc.AsyncIterator[_execution_pb2.Event]]:
         """Follow a job that runs, or has ended, from the given offsets. Cancelling leaves the job alone. Output
         that died with an earlier host agent is stepped over: where an offset jumps, what lies before is lost.
+        """
+
+    @_abc_1.abstractmethod
+    def Feed(
+        self,
+        request: _execution_pb2.FeedRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_execution_pb2.FeedReply, _abc.Awaitable[_execution_pb2.FeedReply]]:
+        """Give a running job something to read, press Ctrl-C, end its input, or tell its terminal a size: what is
+        asked, in this order. What is given is recorded, by its size and digest, before the job can see it.
         """
 
     @_abc_1.abstractmethod

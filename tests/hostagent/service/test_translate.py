@@ -126,6 +126,30 @@ def test_a_number_that_is_no_signal_is_refused(signal: int) -> None:
     assert refused.value.field == "signal"
 
 
+@pytest.mark.parametrize(
+    ("untrusted", "field"),
+    [
+        (wire.FeedRequest(data=b"x"), "job"),
+        (wire.FeedRequest(job="1", data=bytes(KIB * KIB + 1)), "data"),
+        (wire.FeedRequest(job="1", resize=wire.Terminal(columns=1001)), "resize.columns"),
+        (wire.FeedRequest(job="1", resize=wire.Terminal(rows=2**31)), "resize.rows"),
+    ],
+)
+def test_input_that_makes_no_sense_is_refused_by_its_field(untrusted: wire.FeedRequest, field: str) -> None:
+    with pytest.raises(Invalid) as refused:
+        translate.feed_from_wire(untrusted)
+
+    assert refused.value.field == field
+
+
+def test_a_terminal_has_the_size_that_is_asked_or_80_by_24() -> None:
+    sizes = [wire.Terminal(), wire.Terminal(columns=132), wire.Terminal(columns=1, rows=1)]
+    jobs = [translate.job_from_wire(wire.RunRequest(shell="x", terminal=size), "1") for size in sizes]
+
+    assert [job.terminal for job in jobs] == [(80, 24), (132, 24), (1, 1)]
+    assert translate.job_from_wire(wire.RunRequest(shell="x"), "1").terminal is None
+
+
 @pytest.mark.parametrize("offset", ["stdout_offset", "stderr_offset"])
 def test_an_offset_that_no_file_can_have_is_refused(offset: str) -> None:
     request = wire.AttachRequest(job="1")

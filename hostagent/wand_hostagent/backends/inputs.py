@@ -1,0 +1,194 @@
+"""What a running job is given to read: into a pipe, or by the keyboard of its terminal."""
+
+import asyncio
+import fcntl
+import os
+import select
+import signal
+import termios
+from contextlib import suppress
+
+from wand_hostagent.backends.base import JobInput
+from wand_hostagent.model import Input, Size
+from wand_proto.errors import Conflict, Exhausted
+
+MOST_UNREAD_BYTES = 1024 * 1024
+END_SECONDS = 0.5
+_WRITE_BYTES = 64 * 1024
+_PEER, _SIGNAL = 0x5441, 0x40045436  # TIOCGPTPEER, TIOCSIG
+_FLAGS, _CHARACTERS = 3, 6  # of what tcgetattr(3) gives
+
+
+class PipeInput(JobInput):
+    """The write end of a job's standard input: written as the job reads, closed when nothing follows."""
+
+    is_terminal = False
+
+    def __init__(self, descriptor: int, first: bytes, *, stays_open: bool) -> None:
+        self._descriptor = descriptor
+        self._left = bytearray(first)
+        self._open = True
+        self._waiting = False  # for room
+        self._over = False  # nothing may follow
+        self._loop = asyncio.get_running_loop()
+        os.set_blocking(descriptor, False)
+        if not stays_open:
+            self._end()
+        self._write()
+
+    def check(self, given: Input) -> None:
+        if given.resize is not None:
+            raise Conflict("the job has no terminal whose size could change", field="resize")
+        self._check(given)
+
+    def _check(self, given: Input) -> None:
+        if (given.data or given.end) and (self._over or not self._open):
+            hint = "input can be sent to a job that was started for it, until its end is sent"
+            raise Conflict("the job's input has ended, or it reads no more", hint=hint, field="data")
+        unread = len(self._left)
+        if unread + len(given.data) > MOST_UNREAD_BYTES:
+            raise Exhausted(
+                f"the job has not read the last {unread} bytes; {len(given.data)} more would be too many",
+                hint=f"wait until it reads: {MOST_UNREAD_BYTES} bytes may wait for it",
+                field="data",
+            )
+
+    def give(self, given: Input) -> None:
+        if self._open:
+            self._left += given.data
+            if given.end:
+                self._end()
+            self._write()
+
+    def _end(self) -> None:
+        self._over = True
+
+    def _write(self) -> None:
+        try:
+            while self._left:
+                written = os.write(self._descriptor, self._left[:_WRITE_BYTES])
+                del self._left[:written]
+        except BlockingIOError:
+            self._wait()
+            return
+        except OSError:  # the job does not read it, which is its right
+            self.close()
+            return
+        self._wait_no_more()
+        if self._over:
+            self._all_written()
+
+    def _all_written(self) -> None:
+        self.close()
+
+    def _wait(self) -> None:
+        if not self._waiting:
+            self._waiting = True
+            self._loop.add_writer(self._descriptor, self._write)
+
+    def _wait_no_more(self) -> None:
+        if self._waiting:
+            self._waiting = False
+            self._loop.remove_writer(self._descriptor)
+
+    def let_go(self) -> None:
+        """The job has ended; what it has not read is given up."""
+        self.close()
+
+    def close(self) -> None:
+        if self._open:
+            self._open = False
+            self._left.clear()
+            self._wait_no_more()
+            os.close(self._descriptor)
+
+
+class Keyboard(PipeInput):
+    """The master of a job's terminal, to be typed on.
+
+    The other end is held open too: else the terminal would seem to have ended as soon as the job closes
+    it for a moment. An end that was typed is typed again for whoever throws away what was typed ahead, as
+    those do who ask for a password; so nobody waits for a person that is not there.
+    """
+
+    is_terminal = True
+
+    def __init__(self, master: int, first: bytes, *, stays_open: bool) -> None:
+        self._peer = _peer_of(master)
+        self._timer: asyncio.TimerHandle | None = None
+        self._line_begins = not first or first.endswith(b"\n")
+        super().__init__(os.dup(master), first, stays_open=stays_open)
+
+    def check(self, given: Input) -> None:
+        self._check(given)
+
+    def give(self, given: Input) -> None:
+        if given.resize is not None and self._open:
+            _resize(self._descriptor, given.resize)
+        if given.data:
+            self._line_begins = given.data.endswith(b"\n")
+        super().give(Input(data=given.data))
+        if given.interrupt and self._open:
+            self._interrupt()
+        if given.end:
+            super().give(Input(end=True))
+
+    def _interrupt(self) -> None:
+        """Ctrl-C, past all that waits to be read."""
+        self._left.clear()
+        flags, characters = self._settings()
+        try:
+            os.write(self._descriptor, characters[termios.VINTR])
+        except BlockingIOError:
+            if flags & termios.ISIG:
+                fcntl.ioctl(self._descriptor, _SIGNAL, signal.SIGINT)
+
+    def _end(self) -> None:
+        super()._end()
+        self._type_end(1 if self._line_begins else 2)
+
+    def _type_end(self, times: int) -> None:
+        """Ctrl-D: once behind the end of a line, twice within one."""
+        flags, characters = self._settings()
+        if flags & termios.ICANON:
+            self._left += characters[termios.VEOF] * times
+        self._timer = self._loop.call_later(END_SECONDS, self._type_end_again)
+
+    def _type_end_again(self) -> None:
+        if self._peer < 0:
+            return
+        is_read = not self._left and not select.select([self._peer], [], [], 0)[0]
+        with suppress(OSError, termios.error):  # nobody has it open any more
+            self._type_end(1 if is_read else 0)
+            self._write()
+
+    def _settings(self) -> tuple[int, list[bytes]]:
+        found = termios.tcgetattr(self._descriptor)
+        return found[_FLAGS], found[_CHARACTERS]
+
+    def _all_written(self) -> None:
+        """It stays: there is still a size to tell."""
+
+    def let_go(self) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+        if self._peer >= 0:
+            os.close(self._peer)
+            self._peer = -1
+
+    def close(self) -> None:
+        self.let_go()
+        super().close()
+
+
+def _peer_of(master: int) -> int:
+    """The job's end of a terminal, opened by no name; -1 where that is not to be had any more."""
+    try:
+        return int(fcntl.ioctl(master, _PEER, os.O_RDWR | os.O_NOCTTY | os.O_CLOEXEC))
+    except OSError:
+        return -1
+
+
+def _resize(master: int, size: Size) -> None:
+    columns, rows = size
+    termios.tcsetwinsize(master, (rows, columns))
