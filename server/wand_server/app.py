@@ -89,7 +89,19 @@ async def _serve(read: Settings, ready_fd: int | None) -> None:
         _tell_ready(ready_fd, http.port)
         log.info("server ready", extra={"port": http.port, "socket": str(read.stdio.socket)})
         await stop.wait()
-        log.info("server stopping")
+        stop.clear()
+        log.info("server stopping", extra={"seconds": read.execution.stop_seconds})
+        await _finish(http.kernel, read.execution.stop_seconds, stop)
+
+
+async def _finish(kernel: Kernel, seconds: float, stop: asyncio.Event) -> None:
+    """Let the calls that run come to their end, for so long, or until somebody asks a second time."""
+    leaving, again = asyncio.create_task(kernel.leave(seconds)), asyncio.create_task(stop.wait())
+    done, left = await asyncio.wait({leaving, again}, return_when=asyncio.FIRST_COMPLETED)
+    for task in left:
+        task.cancel()
+    if leaving not in done or not leaving.result():
+        log.warning("calls cut off")
 
 
 @contextlib.asynccontextmanager

@@ -254,4 +254,7 @@ address = {_quoted(f"unix:{place.run / 'hostagent.sock'}")}
 ca = "pki/ca.crt"
 certificate = "pki/server.crt"
 key = "pki/server.key"
+
+[execution]
+stop_seconds = 0  # Ctrl-C ends everything, now
 """

@@ -3,6 +3,7 @@
 A transport knows only this. Whatever answers faster than the SDK can stand behind `Kernel.answer`.
 """
 
+import asyncio
 import logging
 from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass
@@ -54,6 +55,21 @@ class Kernel:
         self._server = server
         self._methods = methods
         self._with_headers: dict[str, tuple[dict[str, Any], bool]] = {}
+
+    @property
+    def is_leaving(self) -> bool:
+        """Whether no new calls are taken, because the server is about to stop."""
+        return self._methods.is_leaving
+
+    async def leave(self, seconds: float) -> bool:
+        """Take no new calls, and wait for so long until the last one has ended; whether it has."""
+        self._methods.leave()
+        try:
+            async with asyncio.timeout(seconds):
+                await self._methods.idle()
+        except TimeoutError:
+            return False
+        return True
 
     def is_modern(self, message: Message, version_header: str | None) -> bool:
         """Whether a message belongs to the stateless era: by its body first, then by its header."""

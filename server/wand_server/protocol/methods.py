@@ -1,5 +1,6 @@
 """What the server answers to: the list of tools, and a call of one."""
 
+import asyncio
 import logging
 import re
 import time
@@ -7,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from wand_proto.context import REQUEST_ID, new_request_id
-from wand_proto.errors import Exhausted, WandError
+from wand_proto.errors import Exhausted, Unavailable, WandError
 from wand_server.model import Call, Principal, Progress, ToolDescription, ToolResult, refusal
 from wand_server.ports import Tools
 from wand_server.protocol import failures, messages
@@ -38,9 +39,29 @@ class Methods:
         self._tools = tools
         self._calls_ceiling = calls_ceiling
         self._running = 0
+        self._leaving = False
+        self._idle = asyncio.Event()
         self._described: tuple[ToolDescription, ...] | None = None
         self._wire: list[dict[str, Any]] = []
         self._by_name: dict[str, ToolDescription] = {}
+
+    @property
+    def is_leaving(self) -> bool:
+        """Whether no new calls are taken, because the server is about to stop."""
+        return self._leaving
+
+    def leave(self) -> None:
+        """Take no new calls; those that run go on."""
+        self._leaving = True
+        self._see_whether_idle()
+
+    async def idle(self) -> None:
+        """Wait until the last call has ended; after `leave`."""
+        await self._idle.wait()
+
+    def _see_whether_idle(self) -> None:
+        if self._leaving and not self._running:
+            self._idle.set()
 
     def list_tools(self, cursor: str | None) -> dict[str, Any]:
         """Every tool, on one page."""
@@ -77,6 +98,7 @@ class Methods:
             raise
         finally:
             self._running -= 1
+            self._see_whether_idle()
             _log_call(name, call, ended, time.monotonic() - started)
             REQUEST_ID.reset(token)
 
@@ -91,6 +113,8 @@ class Methods:
             raise failures.internal(call.request_id) from broken
 
     def _need_room(self) -> None:
+        if self._leaving:
+            raise Unavailable("the server is about to stop; nothing was done", hint="call again in a moment")
         if self._running > self._calls_ceiling:
             message = f"{self._calls_ceiling} calls are running, which is the most at once"
             raise Exhausted(message, hint="try again when one of them has ended")

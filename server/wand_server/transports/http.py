@@ -24,7 +24,7 @@ from wand_server.transports import bodies, replies, sse, stateful, stateless, we
 from wand_server.transports.replies import Refused
 from wand_server.transports.sessions import Sessions
 from wand_server.transports.sse import EventStreams
-from wand_server.transports.status import HostagentIsUp, health
+from wand_server.transports.status import HostagentIsUp, health, readiness
 from wand_server.transports.websocket import WebSockets
 
 log = logging.getLogger(__name__)
@@ -98,6 +98,8 @@ class HttpTransport:
     def _app(self) -> web.Application:
         app = web.Application(middlewares=[_json_rpc_bodies], client_max_size=BYTES_CEILING)
         app.router.add_get("/health", self._health, allow_head=False)
+        app.router.add_get("/livez", self._alive, allow_head=False)
+        app.router.add_get("/readyz", self._ready, allow_head=False)
         app.router.add_post("/mcp", self._post)
         app.router.add_get("/mcp", self._get, allow_head=False)
         app.router.add_delete("/mcp", self._delete)
@@ -114,6 +116,13 @@ class HttpTransport:
 
     async def _health(self, _: web.Request) -> web.Response:
         body, status = health(self.kernel.version, hostagent_is_up=self.hostagent_is_up())
+        return replies.as_json(body, status)
+
+    async def _alive(self, _: web.Request) -> web.Response:
+        return replies.as_json({"status": "alive"})
+
+    async def _ready(self, _: web.Request) -> web.Response:
+        body, status = readiness(hostagent_is_up=self.hostagent_is_up(), leaving=self.kernel.is_leaving)
         return replies.as_json(body, status)
 
     async def _post(self, request: web.Request) -> web.StreamResponse:
