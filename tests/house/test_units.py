@@ -34,6 +34,13 @@ def test_the_launcher_understands_its_unit() -> None:
     assert unit("wand-launcher.socket")["ListenSequentialPacket"] == [told.socket]
 
 
+def test_the_launcher_may_divide_its_control_group() -> None:
+    found = unit("wand-launcher.service")
+
+    assert found["Delegate"] == ["yes"]
+    assert "ProtectControlGroups" not in found
+
+
 def test_the_host_agent_s_folders_are_those_of_its_settings() -> None:
     found, settings = unit("wand-hostagent.service"), Settings()
 

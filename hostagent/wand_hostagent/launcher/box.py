@@ -31,6 +31,8 @@ class Box:
     spaces: bool = False  # network, IPC and host name of its own
     landlock: int = 0  # the version of the interface; 0 is none
     filters: bool = False  # seccomp
+    sums: frozenset[str] = frozenset()  # what control groups count for a job as a whole; see delegation.py
+    no_sums: str = ""  # why some are missing, and what to do
     refusal: str = ""  # why it is not a better one
 
     @property
@@ -42,10 +44,12 @@ class Box:
     def has_own_users(self) -> bool:
         return bool(self.flags & syscalls.CLONE_NEWUSER)
 
-    def clone(self, network: str = "host") -> tuple[int, int]:
-        """The init of a job: its pid (0 in the init itself) and its pidfd."""
+    def clone(self, network: str = "host", cgroup: int = -1) -> tuple[int, int]:
+        """The init of a job, born in that control group: its pid (0 in the init itself) and its pidfd."""
         if self.flags:
-            return syscalls.clone(self.flags | (namespaces.flags(network) if self.spaces else 0))
+            return syscalls.clone(self.flags | (namespaces.flags(network) if self.spaces else 0), cgroup)
+        if cgroup >= 0:
+            return syscalls.clone(0, cgroup)
         pid = os.fork()
         return pid, os.pidfd_open(pid) if pid else -1
 
@@ -58,6 +62,7 @@ class Box:
         for name, prepare in (
             ("the map of users", self._map_users),
             ("private mounts", self._close_mounts),
+            ("a view of its own control group", self._hide_groups),
             ("a network of its own", lambda: self._raise_network(walls)),
         ):
             try:
@@ -88,6 +93,11 @@ class Box:
         if self.fresh_proc:
             flags = syscalls.MS_NOSUID | syscalls.MS_NODEV | syscalls.MS_NOEXEC
             syscalls.mount(b"proc", b"/proc", flags)
+
+    def _hide_groups(self) -> None:
+        """Show the job's own group as the only one; what is born in a group sees all above it at first."""
+        if self.flags and namespaces.GROUPS:
+            syscalls.call("unshare", namespaces.GROUPS)
 
     def _raise_network(self, walls: Walls) -> None:
         if self.spaces and walls.network == "loopback":

@@ -4,59 +4,24 @@ import os
 import signal
 import socket
 import time
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Collection
 from contextlib import suppress
 from dataclasses import dataclass, field
-from typing import Any, Protocol
+from typing import Protocol
 
 from wand_hostagent.launcher import init, log, tree, vfork
 from wand_hostagent.launcher.box import Box
-from wand_hostagent.launcher.ends import Ending, Known, Usage, ending
+from wand_hostagent.launcher.cgroup import Groups, Leaf
+from wand_hostagent.launcher.child import Child, Plan
+from wand_hostagent.launcher.ends import Ending, Usage
 from wand_hostagent.launcher.loop import READ, Loop
-from wand_hostagent.launcher.nursery import Infant, Nursery, Unmade
+from wand_hostagent.launcher.nursery import Nursery, Unmade
 from wand_hostagent.launcher.refusal import Refused, kind_of, reason_of
-from wand_hostagent.launcher.steps import Command, Table
-from wand_hostagent.launcher.walls import Walls
-from wand_hostagent.launcher.watching import Limited, Watch
+from wand_hostagent.launcher.steps import Table
+from wand_hostagent.launcher.watching import Watch
 
 # A reason that somebody may give for ending a job; what the command itself did then is beside the point.
 _GIVEN = frozenset({"cancelled", "output_limit"})
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Plan:
-    """A job that has been checked and recorded, and may be started."""
-
-    job: str
-    command: Command
-    table: Table
-    orders: bytes  # the table for an init of the nursery; empty where it needs one of init.py
-    walls: Walls
-    uses: tuple[int, ...]  # the descriptors in the table: streams, or that of a terminal, and directory
-    kept: tuple[int, ...]  # our ends of the job's output, kept for a later host agent
-    limits: Mapping[str, float]
-    facts: Mapping[str, Any]  # what `started` and `adopted` say of it
-    answer: Callable[[Mapping[str, Any]], None]  # to whoever asked for it
-    folders: tuple[str, ...] = ()  # what it may write
-
-
-@dataclass(slots=True, eq=False)
-class Child:
-    """One job that runs, or is about to."""
-
-    plan: Plan
-    pid: int
-    pidfd: int
-    control: socket.socket
-    since: float  # wall clock
-    began: float  # monotonic clock
-    deadline: int | None = None
-    watch: Watch | None = None
-    infant: Infant | None = None  # its init, where that is one of the nursery
-    started: bool = False
-    reason: str = ""
-    status: int | None = None
-    failure: Refused | None = None
 
 
 class Outcomes(Protocol):
@@ -75,6 +40,7 @@ class Children:
     box: Box
     outcomes: Outcomes
     nursery: Nursery | None = None
+    groups: Groups | None = None
     running: dict[str, Child] = field(default_factory=dict)
 
     def start(self, plan: Plan) -> Child:
@@ -89,7 +55,8 @@ class Children:
             except Unmade as trouble:
                 log.write("warning", "no init in advance", job=plan.job, why=str(trouble))
         try:
-            ours, theirs, pid, pidfd = self._init(plan.walls.network)
+            leaf = self.groups.leaf(plan.limits) if self.groups is not None else None
+            ours, theirs, pid, pidfd = self._init(plan.walls.network, leaf)
         except OSError as error:
             number = error.errno or 0
             raise Refused(kind_of(number), f"no process can be made: {reason_of(number)}") from error
@@ -97,14 +64,16 @@ class Children:
             table = Table(plan.command) if plan.orders else plan.table  # orders have numbers of their own
             init.live(init.Orders(self.box, plan.walls, table, theirs.fileno(), plan.uses))
         theirs.close()
-        return self._watch(Child(plan, pid, pidfd, ours, time.time(), time.monotonic()))
+        return self._watch(Child(plan, pid, pidfd, ours, time.time(), time.monotonic(), leaf))
 
-    def _init(self, network: str) -> tuple[socket.socket, socket.socket, int, int]:
+    def _init(self, network: str, leaf: Leaf | None) -> tuple[socket.socket, socket.socket, int, int]:
         """Both ends of a socket, and a new process with its pidfd; the pid is 0 in the process itself."""
         ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         try:
-            return ours, theirs, *self.box.clone(network)
+            return ours, theirs, *self.box.clone(network, leaf.descriptor if leaf is not None else -1)
         except OSError:
+            if leaf is not None:
+                leaf.remove()
             ours.close()
             theirs.close()
             raise
@@ -117,14 +86,16 @@ class Children:
         """
         infant = nursery.take(plan.walls)
         try:
+            if infant.leaf is not None:
+                infant.leaf.limit(plan.limits)
             socket.send_fds(infant.control, [plan.orders], plan.uses[:-1])
         except OSError as error:
             infant.end()
             raise Unmade(str(error)) from error
         if plan.facts["kind"] == "run":
             nursery.stock(plan.walls)
-        child = Child(plan, infant.pid, infant.pidfd, infant.control, time.time(), time.monotonic())
-        child.infant = infant
+        now = time.time(), time.monotonic()
+        child = Child(plan, infant.pid, infant.pidfd, infant.control, *now, infant.leaf, infant)
         return self._watch(child)
 
     def signal(self, job: str, number: int, reason: str) -> None:
@@ -184,7 +155,7 @@ class Children:
             child.deadline = self.loop.later(
                 child.plan.limits["wall_seconds"], lambda: self._end(child, "timed_out")
             )
-        limited = _watched(child)
+        limited = child.limited()
         if limited.is_watched:
             child.watch = Watch(self.loop, limited, lambda reason: self._end(child, reason))
         return child
@@ -194,6 +165,8 @@ class Children:
         self._kill(child)
 
     def _kill(self, child: Child) -> None:
+        if child.leaf is not None:
+            child.leaf.kill()
         if not self.box.holds_tree:
             tree.kill(child.pid)
         with suppress(ProcessLookupError):
@@ -223,7 +196,7 @@ class Children:
         elif letter == b"E":
             child.status = first
         elif letter == b"F":
-            child.failure = _no_command(child.plan, first, second)
+            child.failure = child.plan.no_command(first, second)
         else:
             message = f"the job could not be confined: {text.decode(errors='replace')}: {reason_of(second)}"
             child.failure = Refused("Broken", message)
@@ -237,7 +210,7 @@ class Children:
             self._hear(child, b"", letter, first, second)
         if letter == b"E":
             self._leave(child)
-            self._report(child, _ending(child, first, microseconds / 1e6, kibibytes))
+            self._report(child, child.ending(first, _used(microseconds / 1e6, kibibytes)))
 
     def _leave(self, child: Child) -> None:
         """The job is over; its init may still be ending."""
@@ -252,8 +225,8 @@ class Children:
         self.loop.ignore(child.control.fileno())
         self.loop.ignore(child.pidfd)
         _, status, usage = os.wait4(child.pid, 0)
-        child.control.close()
-        os.close(child.pidfd)
+        ending = child.ending(status, _used(usage.ru_utime + usage.ru_stime, usage.ru_maxrss))
+        child.close()
         if child.infant is not None and self.nursery is not None:
             self.nursery.leave(child.infant)
         if self.running.get(child.plan.job) is not child:
@@ -261,10 +234,11 @@ class Children:
         self._leave(child)
         if not self.box.holds_tree:
             self.reap_strays()
-        self._report(child, _ending(child, status, usage.ru_utime + usage.ru_stime, usage.ru_maxrss))
+        self._report(child, ending)
 
     def _report(self, child: Child, ending: Ending) -> None:
-        if not child.started and (child.failure or not child.reason):
+        wanted = child.reason or ending.reason == "out_of_memory"
+        if not child.started and (child.failure or not wanted):
             gone = Refused("Broken", "the first process of the job died before the command ran")
             self.outcomes.failed(child, child.failure or gone)
             return
@@ -273,37 +247,6 @@ class Children:
         self.outcomes.ended(child, ending)
 
 
-def _watched(child: Child) -> Limited:
-    limits = child.plan.limits
-    return Limited(
-        disk_bytes=limits.get("disk_bytes", 0),
-        cpu_seconds=limits.get("cpu_seconds", 0),
-        folders=child.plan.folders,
-        counts=None,
-    )
-
-
-def _ending(child: Child, init_status: int, cpu_seconds: float, peak_kibibytes: int) -> Ending:
-    known = Known(
-        job=child.plan.job,
-        given=child.reason,
-        status=child.status if child.status is not None else init_status,
-        wall_seconds=time.monotonic() - child.began,
-        limits=child.plan.limits,
-    )
-    return ending(known, Usage(cpu_seconds=cpu_seconds, peak_memory_bytes=peak_kibibytes * 1024))
-
-
-def _no_command(plan: Plan, index: int, number: int) -> Refused:
-    """A step of the table that failed, in words."""
-    steps = plan.table.steps
-    name = steps[index].name if index < len(steps) else "execve"
-    program, user = plan.facts["program"], plan.facts["user"]
-    why = reason_of(number)
-    if name == "execve":
-        hint = "a script needs a first line such as #!/bin/sh" if kind_of(number) == "Invalid" else ""
-        return Refused(kind_of(number), f"{program} cannot be run: {why}", hint=hint, field="argv")
-    if name in {"chdir", "fchdir"}:
-        message = f"{user} may not enter {plan.facts['directory']}: {why}"
-        return Refused("Denied", message, field="directory")
-    return Refused("Broken", f"{steps[index].shown} failed in the new process: {why}")
+def _used(cpu_seconds: float, peak_kibibytes: int) -> Usage:
+    """What the kernel counts for processes that were waited for."""
+    return Usage(cpu_seconds=cpu_seconds, peak_memory_bytes=peak_kibibytes * 1024)

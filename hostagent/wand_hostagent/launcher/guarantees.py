@@ -30,13 +30,7 @@ def of(box: Box, profiles: Iterable[Profile]) -> list[Guarantee]:
         _processes_seen(box),
         Guarantee("no new privileges", enforced=True, detail="set-user-id programs give nothing (prctl)"),
         _run_as(known),
-        Guarantee(
-            "resource ceilings",
-            enforced=False,
-            detail="wall clock: for the whole job. CPU time, written data, file size and open files: for each"
-            " process by itself, not for their sum. Memory: what each process has for itself (RLIMIT_DATA)."
-            f" Processes: {_process_count(box)}. Sums need control groups, which are not used yet",
-        ),
+        _ceilings(box),
         _file_system(box),
         _system_calls(box),
         _network(box, known),
@@ -157,6 +151,29 @@ def _run_as(profiles: list[Profile]) -> Guarantee:
         )
     detail = f"commands of these profiles run as the launcher's own user: {', '.join(same)}"
     return Guarantee("run as", enforced=False, detail=detail)
+
+
+_EACH = {
+    "memory": "memory: what each process has for itself (RLIMIT_DATA)",
+    "pids": "processes: {count}",
+    "cpu": "processor time: for each process; its share: not at all",
+}
+_ALWAYS = (
+    "wall clock and output: for the whole job; file size and open files: for each process; disk: the file"
+    " systems of its folders are looked at five times a second"
+)
+
+
+def _ceilings(box: Box) -> Guarantee:
+    """Sums are promised where each of them is counted; what is held of the others is told."""
+    missing = {name: text for name, text in _EACH.items() if name not in box.sums}
+    if not missing:
+        detail = f"memory, processes and processor time: for the whole job (control groups); {_ALWAYS}"
+        return Guarantee("resource ceilings", enforced=True, detail=detail)
+    held = "; ".join(text.format(count=_process_count(box)) for text in missing.values())
+    lacking = ", ".join(missing)
+    detail = f"not for the whole job: {lacking} ({box.no_sums or 'not looked for'}). {held}; {_ALWAYS}"
+    return Guarantee("resource ceilings", enforced=False, detail=detail)
 
 
 def _process_count(box: Box) -> str:

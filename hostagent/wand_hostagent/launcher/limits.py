@@ -21,6 +21,7 @@ _RESOURCES = {
     "file_size_bytes": resource.RLIMIT_FSIZE,
     "processes": resource.RLIMIT_NPROC,
 }
+_HELD = {"memory": "memory_bytes", "pids": "processes"}
 
 
 def granted(profile: Profile, asked: Mapping[str, float]) -> dict[str, float]:
@@ -32,17 +33,21 @@ def granted(profile: Profile, asked: Mapping[str, float]) -> dict[str, float]:
 
 
 def for_kernel(
-    limits: Mapping[str, float], *, counted: bool, beside: int, open_files: int
+    limits: Mapping[str, float], *, counted: bool, beside: int, open_files: int, sums: frozenset[str]
 ) -> dict[int, tuple[int, int]]:
     """Soft and hard value of each resource limit, none above what the launcher itself has.
+
+    What control groups hold for the whole job (`sums`) is not held for each process besides: a process may
+    reserve what it does not use, and a user's other jobs are not this one's.
 
     Processes are limited where they are `counted` for this job or its user alone; `beside` of those counted
     are not the job's. `open_files` is the soft limit that the launcher was started with; it raises its own.
     """
     wanted = {resource.RLIMIT_CORE: (0, 0)}
     wanted[resource.RLIMIT_NOFILE] = (open_files, resource.getrlimit(resource.RLIMIT_NOFILE)[1])
+    held = {name for controller, name in _HELD.items() if controller in sums}
     for name, number in _RESOURCES.items():
-        if name in limits and (name != "processes" or counted):
+        if name in limits and name not in held and (name != "processes" or counted):
             amount = math.ceil(limits[name]) + beside * (name == "processes")
             # one second between SIGXCPU, which a program may catch, and SIGKILL
             wanted[number] = (amount, amount + (number == resource.RLIMIT_CPU))

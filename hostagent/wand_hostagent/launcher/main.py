@@ -7,9 +7,20 @@ import sys
 import time
 from collections.abc import Sequence
 from contextlib import suppress
+from dataclasses import replace
 from pathlib import Path
 
-from wand_hostagent.launcher import box, guarantees, listener, log, options, profile, syscalls, vfork
+from wand_hostagent.launcher import (
+    box,
+    delegation,
+    guarantees,
+    listener,
+    log,
+    options,
+    profile,
+    syscalls,
+    vfork,
+)
 from wand_hostagent.launcher.children import Children
 from wand_hostagent.launcher.folder import Folder
 from wand_hostagent.launcher.journal import Journal
@@ -35,7 +46,10 @@ class Launcher:
         listener.make_way(told)
         self._told = told
         self._loop = Loop()
-        self._box = box.probe()
+        found = delegation.find(told.cgroup)
+        self._groups = found.groups
+        counted = found.groups.counted if found.groups is not None else frozenset[str]()
+        self._box = replace(box.probe(), sums=counted, no_sums=found.why)
         self._folder = Folder(self._loop, told.profiles, self._reload)
         shelf = self._read()
         self._house = House(shelf, guarantees.of(self._box, shelf.profiles.values()), Tenants(told.state))
@@ -45,7 +59,7 @@ class Launcher:
         self._peers = Peers(self._loop, listener.open_socket(told), allowed)
         reports = Reports(self._peers, self._journal)
         nursery = self._nursery()
-        self._children = Children(self._loop, self._box, reports, nursery)
+        self._children = Children(self._loop, self._box, reports, nursery, self._groups)
         covered = (told.ledger, told.profiles, told.socket, told.state)
         planner = Planner(self._box, covered, fast=nursery is not None)
         self._service = Service(self._house, self._peers, self._children, planner, reports)
@@ -56,7 +70,7 @@ class Launcher:
         """Where inits are made in advance, if this processor and this box have them."""
         whole = not self._told.fork and self._box.own_tree and self._box.fresh_proc and self._box.spaces
         machine = vfork.find() if whole and not self._box.has_own_users else None
-        return Nursery(self._loop, self._box, machine) if machine else None
+        return Nursery(self._loop, self._box, machine, self._groups) if machine else None
 
     def _read(self) -> profile.Shelf:
         """The profiles as they are now, all of one moment, and of those that cannot be used, why."""
@@ -70,6 +84,7 @@ class Launcher:
         heard = syscalls.signal_descriptor(*_HEARD)
         self._loop.watch(heard, READ, lambda _: self._hear(heard))
         self._journal.commit([self._start_entry()])
+        self._say_swept()
         self._say_broken()
         self._folder.watch()
         self._peers.open()
@@ -118,6 +133,11 @@ class Launcher:
                 **_digests(shelf),
             },
         )
+
+    def _say_swept(self) -> None:
+        """Those jobs are lost, as the ledger says; that they had outlived their launcher is said here."""
+        if self._groups is not None and self._groups.swept:
+            log.write("warning", "survivors ended", jobs=self._groups.swept)
 
     def _say_broken(self) -> None:
         for name, why in self._house.shelf.broken.items():

@@ -1,6 +1,7 @@
 """The namespaces of a job beside its processes and mounts: network, IPC and host name."""
 
 import fcntl
+import os
 import socket
 import struct
 from collections.abc import Iterator
@@ -8,6 +9,8 @@ from collections.abc import Iterator
 from wand_hostagent.launcher import syscalls
 from wand_hostagent.launcher.step import Memory, Step, step
 
+# Made in the process itself: with clone(2), it would be that of the launcher's group.
+GROUPS = syscalls.CLONE_NEWCGROUP if os.path.exists("/proc/self/ns/cgroup") else 0  # noqa: PTH110
 ALWAYS = syscalls.CLONE_NEWIPC | syscalls.CLONE_NEWUTS
 NETWORKS = ("none", "loopback", "host")
 _SIOCGIFFLAGS, _SIOCSIFFLAGS = 0x8913, 0x8914

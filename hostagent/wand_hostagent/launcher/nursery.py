@@ -23,6 +23,7 @@ from dataclasses import dataclass, field
 
 from wand_hostagent.launcher import landlock, log, namespaces, syscalls, vfork
 from wand_hostagent.launcher.box import Box
+from wand_hostagent.launcher.cgroup import Groups, Leaf
 from wand_hostagent.launcher.landlock import Rule
 from wand_hostagent.launcher.loop import Loop
 from wand_hostagent.launcher.step import Memory, Step, step
@@ -49,6 +50,7 @@ class Infant:
     control: socket.socket
     walls: Walls
     network: int  # the descriptor of its own; -1 where it has none
+    leaf: Leaf | None = None  # its control group
 
     def end(self) -> None:
         """Let it go without a job."""
@@ -58,6 +60,8 @@ class Infant:
         os.close(self.pidfd)
         if self.network >= 0:
             os.close(self.network)
+        if self.leaf is not None:
+            self.leaf.remove()
 
 
 @dataclass(slots=True)
@@ -91,10 +95,11 @@ class Numbers:
 class Nursery:
     """All inits that wait."""
 
-    def __init__(self, loop: Loop, box: Box, machine: vfork.Machine) -> None:
+    def __init__(self, loop: Loop, box: Box, machine: vfork.Machine, groups: Groups | None = None) -> None:
         self._loop = loop
         self._box = box
         self._machine = machine
+        self._groups = groups
         # where a table finds the program, the init's end of its socket, and its network
         self._numbers = Numbers(machine.program, reserve(), reserve())
         self._networks: dict[str, list[int]] = {"none": [], "loopback": [], "host": []}  # left by jobs
@@ -167,9 +172,13 @@ class Nursery:
         left = self._networks[cast.walls.network]
         network = left.pop() if left else -1
         ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+        leaf: Leaf | None = None
         try:
-            infant = self._start(cast, theirs, network)
+            leaf = self._groups.leaf() if self._groups is not None else None
+            infant = self._start(cast, theirs, network, leaf)
         except (OSError, vfork.Stopped) as trouble:
+            if leaf is not None:
+                leaf.remove()
             ours.close()
             if network >= 0:
                 left.append(network)
@@ -179,16 +188,17 @@ class Nursery:
         if network < 0 and cast.walls.network != "host":
             network = os.open(f"/proc/{infant[0]}/ns/net", os.O_RDONLY | os.O_CLOEXEC)
         ours.setblocking(False)
-        return Infant(*infant, ours, cast.walls, network)
+        return Infant(*infant, ours, cast.walls, network, leaf)
 
-    def _start(self, cast: Cast, theirs: socket.socket, network: int) -> tuple[int, int]:
-        numbers = self._numbers
+    def _start(self, cast: Cast, theirs: socket.socket, network: int, leaf: Leaf | None) -> tuple[int, int]:
+        numbers, group = self._numbers, leaf.descriptor if leaf is not None else -1
         os.dup2(theirs.fileno(), numbers.control, inheritable=False)
         try:
             if network < 0:
-                return self._machine.start(cast.first, cast.flags | namespaces.flags(cast.walls.network))
+                flags = cast.flags | namespaces.flags(cast.walls.network)
+                return self._machine.start(cast.first, flags, group)
             os.dup2(network, numbers.network, inheritable=False)
-            return self._machine.start(cast.table, cast.flags)
+            return self._machine.start(cast.table, cast.flags, group)
         finally:
             os.dup2(numbers.program, numbers.control, inheritable=False)  # or the socket would stay open
 
@@ -289,8 +299,9 @@ def _steps(
     yield step("close_range", free, _EVERY, 0, shown="the rest")
     if network < 0:
         yield from namespaces.table(walls.network, memory, free)
-    if tree >= 0:
-        yield step("unshare", syscalls.CLONE_NEWNS, shown="CLONE_NEWNS")
+    apart = namespaces.GROUPS | (syscalls.CLONE_NEWNS if tree >= 0 else 0)
+    if apart:
+        yield step("unshare", apart, shown="CLONE_NEWNS|CLONE_NEWCGROUP")
     yield from walls.tree.steps if walls.tree.own is None else walls.tree.own
     if walls.ruleset is not None:
         attributed = landlock.attributes(walls.ruleset, walls.version)

@@ -19,6 +19,7 @@ class Options:
     development: bool
     allow_unconfined: bool
     fork: bool
+    cgroup: str
 
 
 def read(argv: Sequence[str]) -> Options:
@@ -46,6 +47,9 @@ def read(argv: Sequence[str]) -> Options:
     )
     parser.add_argument(
         "--fork", action="store_true", help="start each job by a copy of the launcher: slower, and the same"
+    )
+    parser.add_argument(
+        "--cgroup", default="", metavar="PATH", help="a folder of cgroup v2 to divide among jobs"
     )
     return Options(**vars(parser.parse_args(argv)))
 

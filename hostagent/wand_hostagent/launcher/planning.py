@@ -11,7 +11,7 @@ from typing import Any, Protocol
 
 from wand_hostagent.launcher import environment, limits, places, terminal, vfork
 from wand_hostagent.launcher.box import Box
-from wand_hostagent.launcher.children import Plan
+from wand_hostagent.launcher.child import Plan
 from wand_hostagent.launcher.ledger import Entry
 from wand_hostagent.launcher.profile import Profile
 from wand_hostagent.launcher.refusal import Refused
@@ -150,6 +150,7 @@ class Planner:
                 counted=counted,
                 beside=int(box.has_own_users),
                 open_files=self._open_files,
+                sums=box.sums,
             ),
             user=user,
             drop_capabilities=user.changes or box.holds_tree,

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from wand_hostagent.launcher.children import Child
+from wand_hostagent.launcher.child import Child
 from wand_hostagent.launcher.ends import Ending
 from wand_hostagent.launcher.journal import Journal
 from wand_hostagent.launcher.ledger import Entry

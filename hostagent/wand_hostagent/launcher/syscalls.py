@@ -32,11 +32,13 @@ NUMBERS = _NUMBERS.get(os.uname().machine, {})
 
 CLONE_NEWNS = 0x00020000
 CLONE_PIDFD = 0x00001000
+CLONE_NEWCGROUP = 0x02000000
 CLONE_NEWUTS = 0x04000000
 CLONE_NEWIPC = 0x08000000
 CLONE_NEWUSER = 0x10000000
 CLONE_NEWPID = 0x20000000
 CLONE_NEWNET = 0x40000000
+CLONE_INTO_CGROUP = 1 << 33
 _SIGCHLD = 17
 
 MS_RDONLY, MS_NOSUID, MS_NODEV, MS_NOEXEC = 1, 2, 4, 8
@@ -100,10 +102,15 @@ def call(name: str, *arguments: int) -> int:
     return raw(NUMBERS[name], arguments)
 
 
-def clone(flags: int) -> tuple[int, int]:
-    """A copy of this process in new namespaces: its pid (0 in the copy itself) and its pidfd."""
+def clone(flags: int, cgroup: int = -1) -> tuple[int, int]:
+    """A copy of this process in new namespaces and that control group: its pid (0 in itself), its pidfd."""
     pidfd = ctypes.c_int(-1)
-    wanted = CloneArguments(flags=flags | CLONE_PIDFD, exit_signal=_SIGCHLD, pidfd=ctypes.addressof(pidfd))
+    wanted = CloneArguments(
+        flags=flags | CLONE_PIDFD | (CLONE_INTO_CGROUP if cgroup >= 0 else 0),
+        exit_signal=_SIGCHLD,
+        pidfd=ctypes.addressof(pidfd),
+        cgroup=max(cgroup, 0),
+    )
     pid = call("clone3", ctypes.addressof(wanted), ctypes.sizeof(wanted))
     return pid, pidfd.value
 

@@ -35,7 +35,7 @@ PROGRAM = Path(__file__).with_name(f"init.{os.uname().machine}.bin")
 _START = 0x100
 _AT_EMPTY_PATH = 0x1000
 _CLONE_VM, _CLONE_VFORK = 0x100, 0x4000
-_CLONE_CLEAR_SIGHAND, _CLONE_INTO_CGROUP = 1 << 32, 1 << 33
+_CLONE_CLEAR_SIGHAND = 1 << 32
 _PROT_READ, _PROT_EXEC, _MAP_PRIVATE = 1, 4, 2
 _FAILED = 2**64 - 1
 _SEALS = fcntl.F_SEAL_SEAL | fcntl.F_SEAL_SHRINK | fcntl.F_SEAL_GROW | fcntl.F_SEAL_WRITE
@@ -96,7 +96,7 @@ class Machine:
         """
         made = _CLONE_VM | _CLONE_VFORK | _CLONE_CLEAR_SIGHAND | syscalls.CLONE_PIDFD | flags
         asked = syscalls.CloneArguments(
-            flags=made | (_CLONE_INTO_CGROUP if cgroup >= 0 else 0),
+            flags=made | (syscalls.CLONE_INTO_CGROUP if cgroup >= 0 else 0),
             pidfd=ctypes.addressof(self._pidfd),
             exit_signal=signal.SIGCHLD,
             cgroup=max(cgroup, 0),

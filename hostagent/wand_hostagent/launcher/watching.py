@@ -23,8 +23,8 @@ class Counts(Protocol):
     def cpu_seconds(self) -> float:
         """Of all its processes, so far."""
 
-    def has_written(self, amount: int) -> bool:
-        """Whether so many bytes can be its own; true where it cannot be known."""
+    def has_written(self, amount: int, devices: frozenset[int]) -> bool:
+        """Whether so many bytes there can be its own; true where it cannot be known."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -71,9 +71,12 @@ class Watch:
     def _look_at_disk(self) -> None:
         limited = self._limited
         now = used_bytes(limited.folders)
-        added = sum(max(0, now.get(device, before) - before) for device, before in self._used.items())
-        counts = limited.counts
-        if added > limited.disk_bytes and (counts is None or counts.has_written(int(limited.disk_bytes))):
+        added = {device: now.get(device, before) - before for device, before in self._used.items()}
+        grown = frozenset(device for device, amount in added.items() if amount > 0)
+        counts, most = limited.counts, int(limited.disk_bytes)
+        if sum(added[device] for device in grown) > most and (
+            counts is None or counts.has_written(most, grown)
+        ):
             self._end("disk_limit")
         else:
             self._again("disk", DISK_SECONDS, self._look_at_disk)

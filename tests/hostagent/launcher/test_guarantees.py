@@ -14,6 +14,7 @@ ROOT = Box(
     flags=0x20020000, fresh_proc=True, uid=0, gid=0, own_tree=True, spaces=True, landlock=7, filters=True
 )
 PROFILE = Profile(name="p", workspace="/srv/work", user=users.own())
+SUMS = frozenset({"memory", "pids", "cpu"})
 NOTHING: dict[str, Any] = {
     "flags": 0, "fresh_proc": False, "own_tree": False, "spaces": False, "landlock": 0, "filters": False,
 }  # fmt: skip
@@ -36,6 +37,10 @@ NOTHING: dict[str, Any] = {
         ({"fresh_proc": False}, {}, ""),
         ({"fresh_proc": False}, {"minimum": ("processes seen",)}, "processes seen"),
         ({}, {"minimum": ("run as",)}, "run as"),
+        ({}, {"minimum": ("resource ceilings",)}, "not for the whole job: memory, pids, cpu"),
+        ({"sums": SUMS}, {"minimum": ("resource ceilings",)}, ""),
+        ({"sums": SUMS - {"pids"}}, {"minimum": ("resource ceilings",)}, "not for the whole job: pids"),
+        ({"no_sums": "set Delegate=yes"}, {"minimum": ("resource ceilings",)}, "set Delegate=yes"),
         (NOTHING, {}, "process tree"),
     ],
 )
