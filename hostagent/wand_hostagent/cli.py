@@ -12,6 +12,7 @@ from wand_proto.errors import WandError
 COMMANDS = {
     "serve": ("wand_hostagent.daemon", "run the host agent"),
     "policy": ("wand_hostagent.policy.command", "check the policy, or explain what it says of a command"),
+    "approve": ("wand_hostagent.approve", "see what waits for a person, and say yes or no to it"),
     "audit": ("wand_hostagent.audit.command", "verify or show a ledger"),
     "pki": ("wand_hostagent.pki", "make, show or renew certificates"),
     "doctor": ("wand_hostagent.doctor", "tell what is missing on this machine, and how to get it"),

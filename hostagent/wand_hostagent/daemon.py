@@ -7,7 +7,13 @@ import logging
 import os
 import signal
 from collections.abc import AsyncIterator, Iterator, Sequence
-from contextlib import AsyncExitStack, asynccontextmanager, contextmanager, suppress
+from contextlib import (
+    AbstractAsyncContextManager,
+    AsyncExitStack,
+    asynccontextmanager,
+    contextmanager,
+    suppress,
+)
 from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
@@ -15,9 +21,11 @@ from pathlib import Path
 from grpc import aio
 
 from wand_hostagent import sdnotify
+from wand_hostagent.approvals import Approvals, Terms
 from wand_hostagent.backends.native import NativeBackend
+from wand_hostagent.desk import Desk
 from wand_hostagent.filesystem.client import FileWorkers
-from wand_hostagent.gate import Gate
+from wand_hostagent.gate import Gate, Means
 from wand_hostagent.jobs import Jobs, Retention
 from wand_hostagent.launcherlink import LauncherLink
 from wand_hostagent.policy.load import PolicyFolder
@@ -29,7 +37,7 @@ from wand_hostagent.service.host import Facts, Host
 from wand_hostagent.service.intercept import Doorkeeper
 from wand_hostagent.settings import DEFAULT_PATH, Settings, load
 from wand_proto import logline, tls
-from wand_proto.errors import Conflict, Denied
+from wand_proto.errors import Conflict, Denied, WandError
 from wand_proto.v1 import execution_pb2_grpc, files_pb2_grpc, host_pb2_grpc
 
 _log = logging.getLogger("wand.hostagent.daemon")
@@ -60,8 +68,9 @@ async def serve(settings: Settings, ready_fd: int = -1) -> None:
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, stop.set)
     with corelog.gathered():
-        async with _parts(settings) as parts, _counter(settings, parts) as addresses:
-            asyncio.get_running_loop().add_signal_handler(signal.SIGHUP, _reload, parts.policy)
+        async with _parts(settings) as parts, parts.desk(settings), _counter(settings, parts) as addresses:
+            reloading = set[asyncio.Task[str]]()
+            asyncio.get_running_loop().add_signal_handler(signal.SIGHUP, parts.reload_soon, reloading)
             digest = parts.gate.policy_digest
             _log.info("host agent ready", extra={"addresses": addresses, "policy": digest})
             _say_ready(ready_fd, addresses)
@@ -89,6 +98,29 @@ class _Parts:
     link: LauncherLink
     jobs: Jobs
     gate: Gate
+    approvals: Approvals
+
+    def desk(self, settings: Settings) -> AbstractAsyncContextManager[None]:
+        """The administrator's socket, open while this is entered."""
+        uids = {0, os.geteuid()} if settings.development else {0}
+        return Desk(self.approvals, self.reload, uids).open(settings.control_socket)
+
+    def reload_soon(self, reloading: "set[asyncio.Task[str]]") -> None:
+        task = asyncio.create_task(self.reload(), name="reload policy")
+        reloading.add(task)
+        task.add_done_callback(reloading.discard)
+
+    async def reload(self) -> str:
+        """Read the policy again; a broken one denies everything until the next time, and says so."""
+        sdnotify.reloading()
+        self.policy.reload()
+        sdnotify.ready("policy read again")
+        told = {"policy": self.policy.digest, "error": self.policy.wrong}
+        try:
+            await self.link.record("policy_read", told)
+        except WandError as error:  # it holds all the same; the launcher will not run a thing unrecorded
+            _log.warning("policy read, not recorded", extra={"error": str(error)})
+        return self.policy.current.digest
 
     def facts(self) -> Facts:
         return Facts(
@@ -114,14 +146,15 @@ async def _parts(settings: Settings) -> AsyncIterator[_Parts]:
         )
         files = FileWorkers(link)
         stack.push_async_callback(files.aclose)
-        yield _Parts(policy, link, jobs, Gate(policy, link, jobs, {native.name: native}, files))
-
-
-def _reload(policy: PolicyFolder) -> None:
-    """Read the policy again; a broken one denies everything until the next time, and says so."""
-    sdnotify.reloading()
-    policy.reload()
-    sdnotify.ready("policy read again")
+        asking = settings.asking
+        terms = Terms(
+            expire_seconds=asking.expire_seconds,
+            wait_seconds=asking.wait_seconds,
+            most_waiting=asking.most_waiting,
+        )
+        approvals = Approvals(link.record, terms)
+        gate = Gate(policy, link, jobs, Means({native.name: native}, files), approvals)
+        yield _Parts(policy, link, jobs, gate, approvals)
 
 
 @asynccontextmanager

@@ -5,10 +5,12 @@ import logging
 import signal
 from collections.abc import AsyncGenerator, Mapping
 from contextlib import aclosing
-from dataclasses import replace
+from dataclasses import dataclass, replace
+from types import MappingProxyType
 from typing import Any, Protocol
 
 from wand_hostagent import records
+from wand_hostagent.approvals import Approvals
 from wand_hostagent.backends.base import ExecutionBackend
 from wand_hostagent.filesystem.model import Answer, Ask, Edit, List, Read, Search, Write
 from wand_hostagent.jobs import Jobs
@@ -50,6 +52,14 @@ class FileBackend(Protocol):
     async def use(self, profile: str, ask: Ask, *, principal: str) -> Answer: ...
 
 
+@dataclass(frozen=True, slots=True)
+class Means:
+    """What acts, given a permit."""
+
+    backends: Mapping[str, ExecutionBackend]
+    files: FileBackend
+
+
 class Gate:
     """Whoever wants something of this host comes through here; nothing happens unrecorded."""
 
@@ -58,14 +68,15 @@ class Gate:
         policy: PolicySource,
         link: LauncherLink,
         jobs: Jobs,
-        backends: Mapping[str, ExecutionBackend],
-        files: FileBackend,
+        means: Means,
+        approvals: Approvals,
     ) -> None:
         self._policy = policy
         self._link = link
         self._jobs = jobs
-        self._backends = backends
-        self._files = files
+        self._backends = means.backends
+        self._files = means.files
+        self._approvals = approvals
         self._changes: set[asyncio.Task[Answer]] = set()
 
     # -- jobs -----------------------------------------------------------------------------------------------
@@ -155,8 +166,8 @@ class Gate:
         """
         path = await self._absolute(caller, ask.path)
         act = FileAct(id=act_id, verb=VERBS[type(ask)], path=path)
-        permit = await self._permit(caller, act)
         asked = replace(ask, path=path)
+        permit = await self._permit(caller, act, records.content(asked))
         if act.verb in CHANGES:
             return await self._change_file(permit, act, asked)
         answer = await self._files.use(permit.profile, asked, principal=permit.caller.principal)
@@ -193,6 +204,7 @@ class Gate:
     async def _recorded_change(self, permit: Permit, act: FileAct, asked: Ask) -> Answer:
         told = {"act": act.id, "verb": act.verb.value, "path": act.path}
         by = {"rule": permit.rule, "profile": permit.profile, "policy": permit.policy_digest}
+        by |= {"approval": permit.approval} if permit.approval else {}
         await self._link.record("file", {**told, **who(permit.caller), **by, **records.content(asked)})
         try:
             answer = await self._files.use(permit.profile, asked, principal=permit.caller.principal)
@@ -210,8 +222,10 @@ class Gate:
 
     # -- deciding -------------------------------------------------------------------------------------------
 
-    async def _permit(self, caller: Caller, act: Job | FileAct) -> Permit:
-        """The permit, or a Denied that is on record before it is raised."""
+    async def _permit(
+        self, caller: Caller, act: Job | FileAct, content: Mapping[str, Any] = MappingProxyType({})
+    ) -> Permit:
+        """The permit, or a Denied that is on record first; `content` is what would be written."""
         try:
             decided = decide(self._policy.current, caller, act)
         except BrokenPolicy as error:
@@ -220,10 +234,11 @@ class Gate:
             raise
         if isinstance(decided, Permit):
             return decided
-        digest = decided.permit.policy_digest if isinstance(decided, Question) else decided.policy_digest
-        told = {"rule": decided.rule, "policy": digest, "message": decided.message}
+        if isinstance(decided, Question):
+            return await self._approvals.permit(caller, decided, content)
+        told = {"rule": decided.rule, "policy": decided.policy_digest, "message": decided.message}
         await self._link.record("refused", {**who(caller), **records.act(act), **told})
-        raise Denied(decided.message, hint="" if isinstance(decided, Question) else decided.hint)
+        raise Denied(decided.message, hint=decided.hint)
 
     def explain(self, caller: Caller, job: Job) -> Decision:
         """What would be decided; nothing is recorded, and nothing happens."""

@@ -2,6 +2,7 @@
 
 import os
 import socket
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Literal
@@ -36,6 +37,23 @@ class Kept:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Asking:
+    """What needs a person's approval: how long one can be given, how long a call waits, how many may wait."""
+
+    expire_seconds: float = 600.0
+    wait_seconds: float = 10.0
+    most_waiting: int = 8  # of one principal
+
+    def __post_init__(self) -> None:
+        if not 1 <= self.expire_seconds <= 86400:
+            raise ValueError("expire_seconds must be from 1 to 86400")
+        if not 0 <= self.wait_seconds <= 25:
+            raise ValueError("wait_seconds must be from 0 to 25: a client gives up soon after")
+        if not 1 <= self.most_waiting <= 64:
+            raise ValueError("most_waiting must be from 1 to 64")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Settings:
     """Where the host agent listens, whom it admits, and where its files lie."""
 
@@ -46,9 +64,13 @@ class Settings:
     )  # the URIs in the certificates of the servers that may call, each whole: no patterns
     launcher_socket: Path = Path("/run/wand-launcher/launcher.sock")
     policy_directory: Path = Path("/etc/wand/policy.d")
+    control_socket: Path = (
+        Path()
+    )  # root's, to approve and to reload; none given: beside the first of `listen`
     spool_directory: Path = Path("/var/lib/wand-hostagent/spool")
     max_jobs: int = 64  # at once
     kept: Kept = field(default_factory=Kept)
+    asking: Asking = field(default_factory=Asking)
     stop_seconds: float = 5.0  # how long calls that are being served may go on after SIGTERM
     log_level: Literal["debug", "info", "warning", "error"] = "info"
     development: bool = False  # files may belong to our own user instead of root
@@ -58,6 +80,8 @@ class Settings:
             raise ValueError("listen must name at least one address")
         for address in self.listen:
             _check_address(address)
+        if self.control_socket == Path():
+            object.__setattr__(self, "control_socket", _beside(self.listen))
         for peer in self.peers:
             if not peer.startswith(_URI_START) or any(letter in peer for letter in "*? \t"):
                 raise ValueError(
@@ -88,8 +112,15 @@ def _anchored(settings: Settings, folder: Path) -> Settings:
         tls=Tls(ca=folder / tls.ca, certificate=folder / tls.certificate, key=folder / tls.key),
         launcher_socket=folder / settings.launcher_socket,
         policy_directory=folder / settings.policy_directory,
+        control_socket=folder / settings.control_socket,
         spool_directory=folder / settings.spool_directory,
     )
+
+
+def _beside(addresses: Sequence[str]) -> Path:
+    """Where the administrator's socket lies, if nobody says: in the folder of the first Unix socket."""
+    paths = filter(None, map(socket_path, addresses))
+    return next(paths, Path("/run/wand-hostagent/hostagent.sock")).parent / "control.sock"
 
 
 def _anchored_address(address: str, folder: Path) -> str:

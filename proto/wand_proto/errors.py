@@ -4,6 +4,7 @@
     ├── Invalid           what was asked cannot be read; names the field
     ├── Unauthenticated   nobody knows who asks
     ├── Denied            policy, or the system, says no; the hint says what is permitted
+    │   ├── NeedsApproval a person must say yes first; ask again, unchanged, when they have
     │   └── BrokenPolicy  the policy cannot be read; until it can, everything is denied
     ├── NotFound          no such file, program, job, tool
     ├── Conflict          the world is not as the caller believed (exists already, has changed)
@@ -58,6 +59,10 @@ class Denied(WandError):
     code = "PERMISSION_DENIED"
 
 
+class NeedsApproval(Denied):
+    """A person must say yes first; the hint says how, and the same can be asked again."""
+
+
 class BrokenPolicy(Denied):
     """The policy cannot be read; until it can, everything is denied."""
 
@@ -107,7 +112,7 @@ class Broken(WandError):
 FAMILY: dict[str, type[WandError]] = {
     kind.__name__: kind
     for kind in (
-        Invalid, Unauthenticated, Denied, BrokenPolicy, NotFound, Conflict,
+        Invalid, Unauthenticated, Denied, NeedsApproval, BrokenPolicy, NotFound, Conflict,
         Exhausted, TimedOut, Unavailable, Ambiguous, Broken,
     )
 }  # fmt: skip

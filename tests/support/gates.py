@@ -2,15 +2,16 @@
 
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from support.fakefiles import FakeFiles
 from support.fakelauncher import FakeLauncher, fake_launcher
 from support.places import short_folder
+from wand_hostagent.approvals import Approvals, Terms
 from wand_hostagent.backends.native import NativeBackend
-from wand_hostagent.gate import Gate
+from wand_hostagent.gate import Gate, Means
 from wand_hostagent.jobs import Jobs
 from wand_hostagent.launcherlink import LauncherLink
 from wand_hostagent.policy.model import Policy, Rule, Verdict
@@ -46,8 +47,9 @@ class House:
     gate: Gate
     jobs: Jobs
     link: LauncherLink
-    files: FakeFiles = field(default_factory=FakeFiles)
-    rules: Rules = field(default_factory=Rules)
+    files: FakeFiles
+    rules: Rules
+    approvals: Approvals
 
 
 @contextmanager
@@ -59,14 +61,18 @@ def table_in(spool: Path, slots: int) -> Iterator[Positions]:
 
 
 @asynccontextmanager
-async def house(socket: Path, spool: Path, *, slots: int = 64, **parts: Any) -> AsyncIterator[House]:
+async def house(
+    socket: Path, spool: Path, *, slots: int = 64, terms: Terms | None = None, **parts: Any
+) -> AsyncIterator[House]:
     """A gate over the launcher at `socket`; `slots` are for counting, `parts` go to the jobs."""
     async with LauncherLink.open(socket) as link:
         with table_in(spool, slots) as positions:
             native = NativeBackend(link, positions)
             async with Jobs.open(spool, native, **parts) as jobs:
                 files, rules = FakeFiles(), Rules()
-                yield House(Gate(rules, link, jobs, {"native": native}, files), jobs, link, files, rules)
+                approvals = Approvals(link.record, terms)
+                gate = Gate(rules, link, jobs, Means({"native": native}, files), approvals)
+                yield House(gate, jobs, link, files, rules, approvals)
 
 
 @asynccontextmanager

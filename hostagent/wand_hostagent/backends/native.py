@@ -134,6 +134,8 @@ def why(permit: Permit, job: Job) -> dict[str, Any]:
     }
     if job.stdin:
         facts |= {"stdin_bytes": len(job.stdin), "stdin_sha256": hashlib.sha256(job.stdin).hexdigest()}
+    if permit.approval:
+        facts["approval"] = permit.approval
     facts |= {name: True for name in ("detached", "stdin_open") if getattr(job, name)}
     return facts
 

@@ -50,6 +50,16 @@ class PolicyFolder:
             raise BrokenPolicy(self._state.message, hint=self._state.hint)
         return self._state
 
+    @property
+    def digest(self) -> str:
+        """The digest of the policy; empty where it is broken."""
+        return "" if isinstance(self._state, BrokenPolicy) else self._state.digest
+
+    @property
+    def wrong(self) -> str:
+        """What is wrong with the policy; empty where nothing is."""
+        return self._state.message if isinstance(self._state, BrokenPolicy) else ""
+
     def reload(self) -> None:
         """Read it again, all of it; where that fails, the policy is broken until the next time."""
         self._state = BrokenPolicy("the policy is being read")  # whatever happens next, it is not the old one

@@ -1,0 +1,100 @@
+"""The `approve` subcommand: what waits for a person, and what the person says to it."""
+
+import argparse
+import json
+import re
+import socket
+import sys
+import time
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+from wand_hostagent.settings import DEFAULT_PATH, load
+from wand_proto.errors import Unavailable, named
+
+_ANSWER_SECONDS = 15.0
+_MOST_BYTES = 8 * 1024 * 1024
+
+
+def main(words: Sequence[str]) -> int:
+    """Run `approve list|show|yes|no`; the exit status."""
+    asked = _parser().parse_args(words)
+    path = load(asked.settings).control_socket
+    answer = ask(path, {"do": asked.act, "id": getattr(asked, "id", "")})
+    lines = [line for one in answer["approvals"] for line in _LINES[asked.act](one)]
+    sys.stdout.write("\n".join(lines or ["nothing waits"]) + "\n")
+    return 0
+
+
+def ask(path: Path, question: Mapping[str, str]) -> dict[str, Any]:
+    """What the host agent answers at its administrator's socket.
+
+    Raises:
+        Unavailable: nobody listens there, or we may not connect.
+        WandError: what the host agent said is wrong.
+    """
+    try:
+        with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as link:
+            link.settimeout(_ANSWER_SECONDS)
+            link.connect(str(path))
+            with suppress(BrokenPipeError):  # it has answered already: that we may not ask
+                link.sendall(json.dumps(question).encode() + b"\n")
+            with link.makefile("rb") as replies:
+                answer = json.loads(replies.readline(_MOST_BYTES))
+    except (OSError, ValueError) as error:
+        hint = "is the host agent running, and are you root?"
+        raise Unavailable(f"no answer at {path}: {error}", hint=hint) from error
+    if "error" in answer:
+        raise named(answer["error"], answer["message"], hint=answer["hint"])
+    return dict(answer)
+
+
+def _short(one: Mapping[str, Any]) -> list[str]:
+    left = max(0, round(one["expires_unix_seconds"] - time.time()))
+    return [f"{one['id']}  {one['state']}, {left} s left  {one['principal']}: {visible(one['message'])}"]
+
+
+def _long(one: Mapping[str, Any]) -> list[str]:
+    """All of it; each word on a line of its own, so that none hides behind another."""
+    lines = _short(one)
+    for name, value in one["shows"].items():
+        if isinstance(value, list):
+            lines += [f"  {name}[{place}]: {visible(word)}" for place, word in enumerate(value)]
+        elif isinstance(value, dict):
+            lines += [f"  {name}.{key}: {visible(text)}" for key, text in value.items()]
+        else:
+            lines.append(f"  {name}: {visible(str(value))}")
+    return [*lines, f"  client: {visible(one['client'])}", f"  digest: {one['digest']}"]
+
+
+def _said(one: Mapping[str, Any]) -> list[str]:
+    return [f"{one['id']}  {one['state']}"]
+
+
+_LINES = {"list": _short, "show": _long, "yes": _said, "no": _said}
+
+
+def visible(text: str) -> str:
+    """A text in which nothing can hide: what does not print is escaped, and many blanks are counted."""
+    plain = "".join(letter if letter.isprintable() else repr(letter)[1:-1] for letter in text)
+    return re.sub(r" {8,}", lambda found: f" [{len(found[0])} blanks] ", plain)
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="wand-hostagent approve", description="See what waits for a person, and say yes or no to it."
+    )
+    acts = parser.add_subparsers(dest="act", required=True)
+    listing = acts.add_parser("list", help="a line for each act that waits")
+    show = acts.add_parser("show", help="all of what would be done")
+    yes = acts.add_parser("yes", help="let it happen, once")
+    no = acts.add_parser("no", help="do not let it happen")
+    for act in (listing, show, yes, no):
+        act.add_argument(
+            "--settings", type=Path, default=DEFAULT_PATH, metavar="FILE", help="default: %(default)s"
+        )
+    for act in (show, yes, no):
+        act.add_argument("id", metavar="ID", help="as `list` says it")
+    return parser

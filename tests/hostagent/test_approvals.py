@@ -1,0 +1,193 @@
+"""An approval is for one act to the letter, once and for a while; the administrator gives it."""
+
+import asyncio
+from collections.abc import Mapping
+from typing import Any
+
+import pytest
+
+from support.gates import House, fake_house
+from support.people import ANN, BOB, job, shell
+from support.waiting import until
+from wand_hostagent.approvals import Approvals, Terms, digest_of, shown
+from wand_hostagent.filesystem.model import Mode, Write
+from wand_hostagent.model import Event, Job
+from wand_hostagent.policy.decide import decide
+from wand_hostagent.policy.model import Policy, Question, Rule, Verdict
+from wand_proto.context import Caller
+from wand_proto.errors import Conflict, Denied, Exhausted, NeedsApproval, NotFound, Unavailable
+
+RULES = (
+    Rule(name="anything", verdict=Verdict.ALLOW, programs=("*",), profile="developer"),
+    Rule(name="a person pushes", verdict=Verdict.ASK, programs=("true", "echo"), profile="developer"),
+    Rule(name="a person writes", verdict=Verdict.ASK, paths=("/srv/work",), profile="developer"),
+)
+AT_ONCE = Terms(wait_seconds=0)
+
+
+async def run(house: House, asked: Job, caller: Caller = ANN) -> list[Event]:
+    async with asyncio.timeout(30):
+        return [event async for event in house.gate.run(caller, asked)]
+
+
+async def waits(house: House, asked: Job, caller: Caller = ANN) -> str:
+    """The id of the approval for which a job waits."""
+    with pytest.raises(NeedsApproval) as caught:
+        await run(house, asked, caller)
+    return caught.value.message.split()[3].rstrip(",")
+
+
+async def test_a_job_runs_once_when_a_person_has_said_yes() -> None:
+    async with fake_house(terms=AT_ONCE) as (launcher, house):
+        house.rules.rules = RULES
+        name = await waits(house, job("echo", "hi"))
+        assert await waits(house, job("echo", "hi")) == name  # asked again, it is the same act
+        await house.approvals.answer(name, yes=True, by="0 (root)")
+        await run(house, job("echo", "hi"))
+        again = await waits(house, job("echo", "hi"))
+
+    assert again != name
+    assert [run["why"]["approval"] for run in launcher.runs] == [name]
+    assert [(event, told["approval"]) for event, told in launcher.records] == [
+        ("approval_asked", name),
+        ("approval_given", name),
+        ("approval_used", name),
+        ("approval_asked", again),
+    ]
+    assert launcher.records[1][1]["by"] == "0 (root)"
+
+
+async def test_a_call_that_waits_goes_on_when_a_person_says_yes() -> None:
+    async with fake_house(terms=Terms(wait_seconds=20)) as (launcher, house):
+        house.rules.rules = RULES
+        calls = [asyncio.create_task(run(house, job("true"))) for _ in range(2)]
+        await until(lambda: len(launcher.records) == 1)
+        (waiting,) = await house.approvals.all()
+        await house.approvals.answer(waiting.id, yes=True, by="root")
+        ended = await asyncio.wait_for(asyncio.gather(*calls, return_exceptions=True), 10)
+
+    assert len(launcher.runs) == 1  # two calls, one yes
+    assert sorted(type(one).__name__ for one in ended) == ["NeedsApproval", "list"]
+
+
+async def test_no_is_no() -> None:
+    async with fake_house(terms=AT_ONCE) as (launcher, house):
+        house.rules.rules = RULES
+        name = await waits(house, job("true"))
+        await house.approvals.answer(name, yes=False, by="root")
+        with pytest.raises(Denied, match="a person said no"):
+            await run(house, job("true"))
+        with pytest.raises(Conflict, match="refused already"):
+            await house.approvals.answer(name, yes=True, by="root")
+
+    assert launcher.runs == []
+
+
+@pytest.mark.parametrize(
+    ("asked", "caller"),
+    [
+        (job("echo", "b"), ANN),
+        (shell("echo a"), ANN),
+        (job("echo", "a", directory="/srv"), ANN),
+        (job("echo", "a", environment={"A": "b"}), ANN),
+        (job("echo", "a", stdin=b"x"), ANN),
+        (job("echo", "a", detached=True), ANN),
+        (job("echo", "a", profile="developer"), ANN),
+        (job("echo", "a"), BOB),
+    ],
+)
+async def test_a_yes_is_for_no_other_act(asked: Job, caller: Caller) -> None:
+    async with fake_house(terms=AT_ONCE) as (launcher, house):
+        house.rules.rules = RULES
+        name = await waits(house, job("echo", "a"))
+        await house.approvals.answer(name, yes=True, by="root")
+
+        if asked.profile:  # it names what is meant anyway
+            await run(house, asked, caller)
+        else:
+            assert await waits(house, asked, caller) != name
+
+    assert len(launcher.runs) == bool(asked.profile)
+
+
+def question(rules: tuple[Rule, ...] = RULES, digest: str = "d1") -> Question:
+    asked = decide(Policy(rules=rules, digest=digest), ANN, job("echo", "a"))
+    assert isinstance(asked, Question)
+    return asked
+
+
+def test_another_policy_is_another_act() -> None:
+    one, other = (digest_of(shown(ANN, question(digest=digest), {})) for digest in ("d1", "d2"))
+    assert one != other
+
+
+async def test_a_yes_for_a_file_is_for_its_content() -> None:
+    async with fake_house(terms=AT_ONCE) as (launcher, house):
+        house.rules.rules = RULES
+        with pytest.raises(NeedsApproval):
+            await house.gate.use_file(ANN, "f1", Write(path="/srv/work/a", data=b"one", mode=Mode.REPLACE))
+        (waiting,) = await house.approvals.all()
+        await house.approvals.answer(waiting.id, yes=True, by="root")
+        with pytest.raises(NeedsApproval):
+            await house.gate.use_file(ANN, "f2", Write(path="/srv/work/a", data=b"two", mode=Mode.REPLACE))
+        await house.gate.use_file(ANN, "f3", Write(path="/srv/work/a", data=b"one", mode=Mode.REPLACE))
+
+    assert [told["act"] for event, told in launcher.records if event == "file"] == ["f3"]
+
+
+class Clock:
+    """A clock that a test turns."""
+
+    now = 1000.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
+async def test_what_has_expired_is_of_no_use() -> None:
+    told: list[tuple[str, Mapping[str, Any]]] = []
+
+    async def record(event: str, fields: Mapping[str, Any]) -> None:
+        told.append((event, fields))
+
+    clock = Clock()
+    approvals = Approvals(record, Terms(wait_seconds=0, expire_seconds=60), clock=clock)
+    with pytest.raises(NeedsApproval, match="expires at 00:17:40Z"):
+        await approvals.permit(ANN, question(), {})
+    (waiting,) = await approvals.all()
+    await approvals.answer(waiting.id, yes=True, by="root")
+    clock.now += 60
+    with pytest.raises(NeedsApproval):
+        await approvals.permit(ANN, question(), {})
+    with pytest.raises(NotFound):
+        await approvals.answer(waiting.id, yes=True, by="root")
+
+    assert [event for event, _ in told] == [
+        "approval_asked",
+        "approval_given",
+        "approval_expired",
+        "approval_asked",
+    ]
+
+
+async def test_nobody_may_wait_for_too_many() -> None:
+    async with fake_house(terms=Terms(wait_seconds=0, most_waiting=2)) as (_, house):
+        house.rules.rules = RULES
+        for word in ("a", "b"):
+            await waits(house, job("echo", word))
+        with pytest.raises(Exhausted, match="2 acts of ann wait"):
+            await run(house, job("echo", "c"))
+        await waits(house, job("echo", "c"), BOB)
+
+
+async def test_what_cannot_be_recorded_does_not_count() -> None:
+    async with fake_house(terms=AT_ONCE) as (launcher, house):
+        house.rules.rules = RULES
+        name = await waits(house, job("true"))
+        launcher.fails["record"] = Unavailable("no disk")
+        with pytest.raises(Unavailable):
+            await house.approvals.answer(name, yes=True, by="root")
+        del launcher.fails["record"]
+        assert await waits(house, job("true")) == name
+
+    assert launcher.runs == []

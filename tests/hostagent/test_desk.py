@@ -1,0 +1,117 @@
+"""The administrator's socket, and the command that speaks to it."""
+
+import asyncio
+import os
+import stat
+from collections.abc import AsyncIterator, Collection
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+import pytest
+
+from support.people import ANN, job
+from support.places import short_folder
+from wand_hostagent import approve, cli
+from wand_hostagent.approvals import Approvals, Terms
+from wand_hostagent.desk import Desk
+from wand_hostagent.policy.decide import decide
+from wand_hostagent.policy.model import Policy, Question, Rule, Verdict
+from wand_proto.errors import (
+    BrokenPolicy,
+    Conflict,
+    Denied,
+    Invalid,
+    NeedsApproval,
+    NotFound,
+    Unavailable,
+    WandError,
+)
+
+ASK = Rule(name="a person says", verdict=Verdict.ASK, programs=("*",), profile="developer")
+HIDES = job("echo", "list files", " " * 5000 + "; rm -rf /", "\x1b[8m", environment={"A": "b"})
+
+
+async def nothing(*_: object) -> None:
+    """Records nothing."""
+
+
+@asynccontextmanager
+async def desk(uids: Collection[int]) -> AsyncIterator[tuple[Path, Approvals]]:
+    """A desk at which one act waits."""
+
+    async def reload() -> str:
+        raise BrokenPolicy("base.toml:3 is wrong")
+
+    approvals = Approvals(nothing, Terms(wait_seconds=0))
+    asked = decide(Policy(rules=(ASK,), digest="d1"), ANN, HIDES)
+    assert isinstance(asked, Question)
+    with pytest.raises(NeedsApproval):
+        await approvals.permit(ANN, asked, {})
+    with short_folder() as folder:
+        async with Desk(approvals, reload, uids).open(folder / "control.sock"):
+            yield folder / "control.sock", approvals
+
+
+async def command(path: Path, *words: str) -> int:
+    """What `wand-hostagent approve` does, with settings that name the socket."""
+    settings = path.parent / "hostagent.toml"
+    settings.write_text(f'control_socket = "{path}"\n')
+    settings.chmod(0o600)
+    act, *rest = words
+    return await asyncio.to_thread(cli.run, ["approve", act, "--settings", str(settings), *rest])
+
+
+async def test_a_person_lists_reads_and_says_yes(capsys: pytest.CaptureFixture[str]) -> None:
+    async with desk({os.geteuid()}) as (path, approvals):
+        (waiting,) = await approvals.all()
+        assert await command(path, "list") == 0
+        listed = capsys.readouterr().out
+        assert await command(path, "show", waiting.id) == 0
+        shows = capsys.readouterr().out
+        assert await command(path, "yes", waiting.id) == 0
+
+        assert (await approvals.get(waiting.id)).state == "given"
+    assert listed.startswith(f"{waiting.id}  waiting, ")
+    assert "argv[1]: list files" in shows
+    assert "argv[2]:  [5000 blanks] ; rm -rf /" in shows  # it hides behind nothing
+    assert r"argv[3]: \x1b[8m" in shows
+    assert "environment.A: b" in shows
+
+
+async def test_only_the_administrator_is_listened_to() -> None:
+    async with desk({os.geteuid() + 1}) as (path, approvals):
+        (waiting,) = await approvals.all()
+        for act in ("list", "yes", "reload"):
+            with pytest.raises(Denied, match="only root"):
+                await asyncio.to_thread(approve.ask, path, {"do": act, "id": waiting.id})
+
+        assert (await approvals.get(waiting.id)).state == "waiting"
+
+
+async def test_the_socket_is_for_its_owner_alone() -> None:
+    async with desk({os.geteuid()}) as (path, _):
+        assert stat.S_IMODE(path.stat().st_mode) == 0o600
+        with pytest.raises(Conflict, match="listens at"):
+            async with Desk(Approvals(nothing), lambda: asyncio.sleep(0, ""), {0}).open(path):
+                pass
+    assert not path.exists()
+
+
+@pytest.mark.parametrize(
+    ("asked", "kind"),
+    [
+        ({"do": "yes", "id": "nothing"}, NotFound),
+        ({"do": "drop"}, Invalid),
+        ({"do": 5}, Invalid),
+        ({"do": "reload"}, BrokenPolicy),
+    ],
+)
+async def test_what_is_wrong_is_told(asked: dict[str, str], kind: type[WandError]) -> None:
+    async with desk({os.geteuid()}) as (path, _):
+        with pytest.raises(kind):
+            await asyncio.to_thread(approve.ask, path, asked)
+
+
+async def test_where_nobody_listens_the_command_says_so(tmp_path: Path) -> None:
+    with pytest.raises(Unavailable, match="no answer at"):
+        approve.ask(tmp_path / "nothing.sock", {"do": "list"})
