@@ -36,7 +36,7 @@ VERBS: Mapping[type[Ask], FileVerb] = {
 }
 
 
-NO_INPUT = "start it with an input that stays open, or in a terminal"
+NO_INPUT = "start it in the background, in a terminal or with its stdin given"
 
 
 class PolicySource(Protocol):

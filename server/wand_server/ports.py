@@ -21,6 +21,9 @@ Reason = Literal[
 OnOutput = Callable[[StreamName, bytes], Awaitable[None]]
 
 
+Size = tuple[int, int]  # of a terminal: columns and rows; 0 is the host's own
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Command:
     """A command to run: either words for one program, or text for a shell."""
@@ -30,6 +33,8 @@ class Command:
     directory: str = ""
     environment: dict[str, str] = field(default_factory=dict)
     stdin: bytes = b""
+    stdin_open: bool = False  # it goes on with what `feed` gives; else it ends, in a terminal too
+    terminal: Size | None = None
     wall_seconds: float | None = None
 
 
@@ -55,6 +60,42 @@ class CommandOutcome:
     directory: str
     also: tuple[Reason, ...] = ()  # limits that it ran into, and did not end by
     limits: Mapping[str, float] = field(default_factory=dict)  # as granted
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StartedJob:
+    """A job that runs on by itself."""
+
+    job: str
+    directory: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Input:
+    """What a running job is given, in this order."""
+
+    size: Size | None = None
+    data: bytes = b""
+    interrupt: bool = False  # Ctrl-C
+    end: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Fed:
+    """Whether the job ran, and how much it had written before it was given anything."""
+
+    running: bool
+    stdout_bytes: int
+    stderr_bytes: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class JobEnd:
+    """How a job ended."""
+
+    reason: Reason
+    exit_code: int | None
+    signal: int | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -261,6 +302,16 @@ class Host(Protocol):
     async def run(
         self, call: Call, command: Command, on_output: OnOutput | None = None
     ) -> CommandOutcome: ...
+
+    async def start(self, call: Call, command: Command) -> StartedJob:
+        """Start it and let it run on; `read_output`, `feed` and `end_of` go on with it."""
+        ...
+
+    async def feed(self, call: Call, job: str, given: Input) -> Fed: ...
+
+    async def end_of(self, call: Call, job: str) -> JobEnd:
+        """How a job ended, once it has."""
+        ...
 
     async def read_output(
         self, call: Call, job: str, stream: StreamName, part: tuple[int, int]

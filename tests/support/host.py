@@ -101,6 +101,7 @@ class FakeHost:
     error: Exception | None = None
     while_running: Callable[[ports.OnOutput], Awaitable[None]] | None = None
     asked: list[object] = field(default_factory=list)
+    fed: list[ports.Input] = field(default_factory=list)
 
     def _remember(self, question: object) -> None:
         self.asked.append(question)
@@ -114,6 +115,19 @@ class FakeHost:
         if self.while_running is not None and on_output is not None:
             await self.while_running(on_output)
         return self.outcome
+
+    async def start(self, call: Call, command: ports.Command) -> ports.StartedJob:
+        self._remember(command)
+        return ports.StartedJob(job="j1", directory="/work")
+
+    async def feed(self, call: Call, job: str, given: ports.Input) -> ports.Fed:
+        self._remember((job, given))
+        self.fed.append(given)
+        return ports.Fed(running=self.part.running, stdout_bytes=self.part.offset, stderr_bytes=0)
+
+    async def end_of(self, call: Call, job: str) -> ports.JobEnd:
+        self._remember(f"end of {job}")
+        return ports.JobEnd(reason="exited", exit_code=3, signal=None)
 
     async def read_output(
         self, call: Call, job: str, stream: ports.StreamName, part: tuple[int, int]

@@ -16,6 +16,7 @@ MOST_UNREAD_BYTES = 1024 * 1024
 END_SECONDS = 0.5
 _WRITE_BYTES = 64 * 1024
 _PEER, _SIGNAL = 0x5441, 0x40045436  # TIOCGPTPEER, TIOCSIG
+_END = b"\x04"  # Ctrl-D, for a program that reads key by key
 _FLAGS, _CHARACTERS = 3, 6  # of what tcgetattr(3) gives
 
 
@@ -130,8 +131,9 @@ class Keyboard(PipeInput):
         super().give(Input(data=given.data))
         if given.interrupt and self._open:
             self._interrupt()
-        if given.end:
-            super().give(Input(end=True))
+        if given.end and self._open:
+            self._left += self._end_characters() or _END
+            self._write()
 
     def _interrupt(self) -> None:
         """Ctrl-C, past all that waits to be read."""
@@ -145,22 +147,24 @@ class Keyboard(PipeInput):
 
     def _end(self) -> None:
         super()._end()
-        self._type_end(1 if self._line_begins else 2)
+        self._left += self._end_characters()
+        self._timer = self._loop.call_later(END_SECONDS, self._end_again)
 
-    def _type_end(self, times: int) -> None:
-        """Ctrl-D: once behind the end of a line, twice within one."""
+    def _end_characters(self) -> bytes:
+        """Ctrl-D: once behind the end of a line, twice within one; nothing, where lines are not made."""
         flags, characters = self._settings()
-        if flags & termios.ICANON:
-            self._left += characters[termios.VEOF] * times
-        self._timer = self._loop.call_later(END_SECONDS, self._type_end_again)
+        times = 1 if self._line_begins else 2
+        self._line_begins = True
+        return characters[termios.VEOF] * times if flags & termios.ICANON else b""
 
-    def _type_end_again(self) -> None:
+    def _end_again(self) -> None:
         if self._peer < 0:
             return
         is_read = not self._left and not select.select([self._peer], [], [], 0)[0]
         with suppress(OSError, termios.error):  # nobody has it open any more
-            self._type_end(1 if is_read else 0)
+            self._left += self._end_characters() if is_read else b""
             self._write()
+            self._timer = self._loop.call_later(END_SECONDS, self._end_again)
 
     def _settings(self) -> tuple[int, list[bytes]]:
         found = termios.tcgetattr(self._descriptor)

@@ -670,7 +670,7 @@ class FeedRequest(_message.Message):
     interrupt: _builtins.bool
     """Ctrl-C; without a terminal, SIGINT to every process of the job"""
     end: _builtins.bool
-    """nothing follows: a pipe is closed, in a terminal it is what Ctrl-D says"""
+    """closes a pipe; types Ctrl-D in a terminal, which then can be typed on"""
     @_builtins.property
     def resize(self) -> Global___Terminal: ...
     def __init__(

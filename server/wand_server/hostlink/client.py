@@ -47,6 +47,21 @@ class HostClient:
         wall_seconds = self.default_wall_seconds if command.wall_seconds is None else command.wall_seconds
         return await Running(self.link, call, on_output, self.kept).to_its_end(command, wall_seconds)
 
+    async def start(self, call: Call, command: ports.Command) -> ports.StartedJob:
+        """Start a command and let it run on."""
+        wall_seconds = self.default_wall_seconds if command.wall_seconds is None else command.wall_seconds
+        return await Running(self.link, call, None, self.kept).to_its_start(command, wall_seconds)
+
+    async def feed(self, call: Call, job: str, given: ports.Input) -> ports.Fed:
+        """Give a running job something to read."""
+        request = translate.feed_request(job, given)
+        return translate.fed(await self._ask(call, lambda to: to.execution.Feed, request, _CHANGE))
+
+    async def end_of(self, call: Call, job: str) -> ports.JobEnd:
+        """How a job ended, once it has."""
+        request = execution_pb2.WaitRequest(job=job)
+        return translate.job_end(await self._ask(call, lambda to: to.execution.Wait, request, _LOOK))
+
     async def read_output(
         self, call: Call, job: str, stream: ports.StreamName, part: tuple[int, int]
     ) -> ports.OutputPart:

@@ -107,6 +107,10 @@ class Gathered:
             self._streams[name].lose(missing)
             log.warning("output lost", extra={"job": self.job, "stream": name, "bytes": missing})
 
+    def started(self) -> ports.StartedJob:
+        """What runs; only when it has started."""
+        return ports.StartedJob(job=self.job, directory=self._directory)
+
     def outcome(self) -> ports.CommandOutcome:
         """How the job ended; only when it is over."""
         exited = self._exited

@@ -39,6 +39,7 @@ class Running:
         self._metadata = translate.metadata(call)
         self._on_output = on_output
         self._gathered = Gathered(kept)
+        self._only_to_start = False
 
     async def to_its_end(self, command: ports.Command, wall_seconds: float) -> ports.CommandOutcome:
         """Start it and follow it; where the host agent is lost on the way, find the job when it is back.
@@ -58,6 +59,20 @@ class Running:
         if not self._gathered.is_over:
             await self._rejoin(deadline)
         return self._gathered.outcome()
+
+    async def to_its_start(self, command: ports.Command, wall_seconds: float) -> ports.StartedJob:
+        """Start it and leave it alone.
+
+        Raises:
+            Unavailable: it was not started.
+            Ambiguous: it may have been.
+            WandError: the host agent said no.
+        """
+        self._only_to_start = True
+        request = translate.run_request(command, wall_seconds)
+        request.detached = True
+        await self._start(request, GRACE_SECONDS)
+        return self._gathered.started()
 
     async def _start(self, request: execution_pb2.RunRequest, deadline_seconds: float) -> None:
         try:
@@ -88,6 +103,8 @@ class Running:
         try:
             async for event in stream:
                 written = self._gathered.take(event)
+                if self._only_to_start and self._gathered.job:
+                    return
                 if written is not None and self._on_output is not None:
                     await self._on_output(*written)
         except aio.AioRpcError as error:

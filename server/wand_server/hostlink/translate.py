@@ -60,12 +60,41 @@ def run_request(command: ports.Command, wall_seconds: float) -> execution_pb2.Ru
         environment=command.environment,
         stdin=command.stdin,
         limits=types_pb2.Limits(wall_seconds=wall_seconds),
+        stdin_open=command.stdin_open,
+        terminal=_terminal(command.terminal),
     )
     if command.shell:
         request.shell = command.shell
     else:
         request.argv.words.extend(command.argv)
     return request
+
+
+def _terminal(size: ports.Size | None) -> execution_pb2.Terminal | None:
+    return execution_pb2.Terminal(columns=size[0], rows=size[1]) if size is not None else None
+
+
+def feed_request(job: str, given: ports.Input) -> execution_pb2.FeedRequest:
+    return execution_pb2.FeedRequest(
+        job=job,
+        data=given.data,
+        interrupt=given.interrupt,
+        end=given.end,
+        resize=_terminal(given.size),
+    )
+
+
+def fed(reply: execution_pb2.FeedReply) -> ports.Fed:
+    return ports.Fed(running=reply.running, stdout_bytes=reply.stdout_bytes, stderr_bytes=reply.stderr_bytes)
+
+
+def job_end(exited: execution_pb2.Exited) -> ports.JobEnd:
+    why = reason(exited.reason)
+    return ports.JobEnd(
+        reason=why,
+        exit_code=exited.exit_code if why == "exited" else None,
+        signal=exited.signal or None,
+    )
 
 
 def reason(untrusted: int) -> ports.Reason:

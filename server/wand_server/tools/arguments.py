@@ -47,7 +47,10 @@ def read(model: type[AnyModel], untrusted: dict[str, Any]) -> AnyModel:
 
 def nearest(name: str, known: Iterable[str]) -> str:
     """Ask whether something known and near was meant; empty where nothing is near."""
-    close = difflib.get_close_matches(name, list(known), n=3, cutoff=0.5)
+    names = list(known)
+    close = difflib.get_close_matches(name, names, cutoff=0.8) or difflib.get_close_matches(
+        name, names, cutoff=0.5
+    )
     return f"did you mean {' or '.join(close)}?" if close else ""
 
 

@@ -1,13 +1,12 @@
 """execute_command: one command on the host, to its end."""
 
-import signal
-from typing import Annotated, ClassVar, Self
+from typing import Annotated, ClassVar, Literal, Self
 
 from pydantic import Field, model_validator
 
 from wand_proto.errors import WandError
 from wand_server.model import Call
-from wand_server.ports import Command, CommandOutcome, Host, Reason
+from wand_server.ports import Command, CommandOutcome, Host, Reason, StartedJob
 from wand_server.tools import ends, render
 from wand_server.tools.base import Answer, Tool
 from wand_server.tools.live import Live
@@ -21,7 +20,7 @@ class CommandAnswer(Answer):
 
     exit_code: int | None  # None where a signal ended it
     signal: str | None
-    reason: Reason
+    reason: Reason | Literal["running"]
     stdout: str
     stderr: str
     stdout_bytes: int  # written in all, also what `stdout` leaves out
@@ -35,9 +34,11 @@ class CommandAnswer(Answer):
 
     def is_failure(self) -> bool:
         """A command that ran and says no by its exit code has answered; one that was stopped has failed."""
-        return self.reason not in {"exited", "signaled"}
+        return self.reason not in {"exited", "signaled", "running"}
 
     def text(self) -> str:
+        if self.reason == "running":
+            return "\n".join((f"job {self.job} runs in {self.directory}", *self.notes))
         parts = [self._how_it_ended(), *self.notes]
         for name, printed in (("stdout", self.stdout), ("stderr", self.stderr)):
             if printed:
@@ -56,11 +57,12 @@ class ExecuteCommand(Tool):
     """Run one command on the host, wait for its end, and return its exit code, stdout and stderr.
 
     Give either `command` (text for bash: pipes, redirections, &&) or `argv` (one program and its arguments,
-    no shell, nothing to quote). There is no terminal and nobody to answer questions: use options such as
-    --yes. It starts in `directory`, by default the workspace; a `cd` does not last to the next call. At
-    `timeout_seconds` it is ended; whatever it started ends with it, in the background too. An exit code other
-    than 0 is a normal answer. Of long output the beginning and the end come back; read_file reads the rest
-    from `wand://jobs/<job>/stdout`. To read, change or search files use the file tools.
+    no shell, nothing to quote). Nobody answers questions: use options such as --yes. It starts in
+    `directory`, by default the workspace; a `cd` does not last to the next call. At `timeout_seconds` it is
+    ended; whatever it started ends with it. An exit code other than 0 is a normal answer. With `background`
+    this returns at once: send_input waits for the command, types to it and stops it. Of long output the
+    beginning and the end come back; read_file reads the rest from `wand://jobs/<job>/stdout`. To read,
+    change or search files use the file tools.
     """
 
     name = "execute_command"
@@ -75,7 +77,13 @@ class ExecuteCommand(Tool):
     environment: dict[str, str] = Field(
         default={}, description="added variables; the profile says which are allowed"
     )
-    stdin: str = Field(default="", description="text for its standard input; else it is empty")
+    stdin: str | None = Field(
+        default=None, description='text for its standard input; in the background, even "" keeps it open'
+    )
+    terminal: bool = Field(default=False, description="run it in a terminal; all it shows is stdout")
+    columns: int = Field(default=0, ge=0, le=1000, description="of the terminal; 0: 80 by 24")
+    rows: int = Field(default=0, ge=0, le=1000)
+    background: bool = False
     timeout_seconds: Annotated[float, Field(gt=0, le=86400)] | None = Field(
         default=None, description="default: the server's, commonly 300"
     )
@@ -89,7 +97,9 @@ class ExecuteCommand(Tool):
         words = (self.command, *self.argv, self.directory, *self.environment, *self.environment.values())
         if any("\0" in word for word in words):
             raise ValueError("a NUL character cannot be part of a command, a path or a variable")
-        if len(self.stdin.encode(errors="surrogatepass")) > _STDIN_CEILING:
+        if (self.columns or self.rows) and not self.terminal:
+            raise ValueError("columns and rows are those of a terminal: set terminal too")
+        if len((self.stdin or "").encode(errors="surrogatepass")) > _STDIN_CEILING:
             raise ValueError("stdin can be at most 1 MiB; write a file with write_file and redirect it")
         return self
 
@@ -108,13 +118,37 @@ class ExecuteCommand(Tool):
             shell=self.command,
             directory=self.directory,
             environment=self.environment,
-            stdin=self.stdin.encode(),
+            stdin=(self.stdin or "").encode(),
+            stdin_open=self.background and (self.terminal or self.stdin is not None),
+            terminal=(self.columns, self.rows) if self.terminal else None,
             wall_seconds=self.timeout_seconds,
         )
+        if self.background:
+            return running(await host.start(call, command))
         if call.progress is None:
             return answer_from(await host.run(call, command))
         async with Live(call.progress) as live:
             return answer_from(await host.run(call, command, live.on_output))
+
+
+def running(started: StartedJob) -> CommandAnswer:
+    """A command that runs on, as a client sees it."""
+    where = render.job_path(started.job, "stdout")
+    return CommandAnswer(
+        exit_code=None,
+        signal=None,
+        reason="running",
+        stdout="",
+        stderr="",
+        stdout_bytes=0,
+        stderr_bytes=0,
+        wall_seconds=0,
+        cpu_seconds=0,
+        peak_memory_bytes=0,
+        job=started.job,
+        directory=started.directory,
+        notes=[f"What it prints: {where}. send_input waits for it, types to it, and stops it with ctrl-c."],
+    )
 
 
 def answer_from(outcome: CommandOutcome) -> CommandAnswer:
@@ -141,7 +175,7 @@ def answer_from(outcome: CommandOutcome) -> CommandAnswer:
     )
     return CommandAnswer(
         exit_code=outcome.exit_code,
-        signal=_signal_name(outcome.signal),
+        signal=ends.signal_name(outcome.signal),
         reason=outcome.reason,
         stdout=stdout.text,
         stderr=stderr.text,
@@ -154,12 +188,3 @@ def answer_from(outcome: CommandOutcome) -> CommandAnswer:
         directory=outcome.directory,
         notes=[*ends.notes(outcome), *stdout.notes, *stderr.notes],
     )
-
-
-def _signal_name(number: int | None) -> str | None:
-    if not number:
-        return None
-    try:
-        return signal.Signals(number).name
-    except ValueError:
-        return f"signal {number}"

@@ -1,5 +1,6 @@
 """How a command ended in words: which limit it ran into, how large that is, and what to do."""
 
+import signal
 from collections.abc import Mapping
 from typing import NamedTuple
 
@@ -78,3 +79,13 @@ def _amount(name: str, amount: float) -> str:
     if name.endswith("_seconds"):
         return render.seconds(amount)
     return render.size(amount) if name.endswith("_bytes") else f"{amount:.0f} processes"
+
+
+def signal_name(number: int | None) -> str | None:
+    """A signal as people write it."""
+    if not number:
+        return None
+    try:
+        return signal.Signals(number).name
+    except ValueError:
+        return f"signal {number}"

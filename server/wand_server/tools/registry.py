@@ -14,6 +14,7 @@ from wand_server.tools.base import Answer, Tool
 from wand_server.tools.command import ExecuteCommand
 from wand_server.tools.files import ReadFile, WriteFile
 from wand_server.tools.folders import ListDirectory, SearchFiles
+from wand_server.tools.input import SendInput
 from wand_server.tools.plain import PlainEntry
 from wand_server.tools.schema import schema_of
 from wand_server.tools.system import CheckCommandExists, GetSystemInfo, GetSystemStatus
@@ -22,6 +23,7 @@ log = logging.getLogger(__name__)
 
 BUILT_IN: tuple[type[Tool], ...] = (
     ExecuteCommand,
+    SendInput,
     ReadFile,
     WriteFile,
     ListDirectory,

@@ -65,6 +65,38 @@ async def test_who_asks_and_the_time_limit_go_along() -> None:
     assert (list(second.argv.words), second.limits.wall_seconds) == (["ls"], 300)
 
 
+async def test_a_command_in_the_background_is_let_go_of_when_it_has_started() -> None:
+    async def run(_: Any) -> Events:
+        yield started()
+        await asyncio.Event().wait()
+
+    host = WireHost(run=run)
+    command = ports.Command(shell="sh", stdin=b"x", stdin_open=True, terminal=(132, 0))
+
+    async with linked(host) as (client, *_):
+        job = await asyncio.wait_for(client.start(call(), command), 20)
+        await until(lambda: host.ended == ["Run"])
+
+    (asked,) = host.asked
+    assert job == ports.StartedJob(job="j1", directory="/work")
+    assert (asked.detached, asked.stdin_open, asked.stdin) == (True, True, b"x")
+    assert (asked.terminal.columns, asked.terminal.rows) == (132, 0)
+
+
+async def test_input_and_a_size_reach_the_host_agent() -> None:
+    host = WireHost()
+
+    async with linked(host) as (client, *_):
+        fed = await client.feed(call(), "j1", ports.Input(data=b"x", interrupt=True, end=True, size=(80, 24)))
+        await client.feed(call(), "j1", ports.Input())
+
+    whole, nothing = host.asked
+    assert fed == ports.Fed(running=True, stdout_bytes=7, stderr_bytes=0)
+    assert (whole.job, whole.data, whole.interrupt, whole.end) == ("j1", b"x", True, True)
+    assert (whole.resize.columns, whole.resize.rows) == (80, 24)
+    assert not nothing.HasField("resize")
+
+
 async def test_what_the_host_agent_refuses_arrives_as_the_same_class() -> None:
     async with linked(WireHost(error=Denied("ls is denied", hint="git is", field="argv"))) as (client, *_):
         for ask in (client.run(call(), LS), client.info(call())):

@@ -19,6 +19,7 @@ FOUND = ports.Found(
     files_searched=1,
     files_skipped=0,
 )
+PART = ports.OutputPart(data=b"x", offset=0, total_bytes=9, running=False)
 LISTED = ports.FileEntry(path="a", kind="link", bytes=1, modified_unix_seconds=0.0, mode=0, target="b")
 ANSWERS: list[tuple[str, dict[str, Any], FakeHost]] = [
     ("execute_command", {"command": "ls"}, FakeHost()),
@@ -27,6 +28,9 @@ ANSWERS: list[tuple[str, dict[str, Any], FakeHost]] = [
         {"argv": ["ls"]},
         FakeHost(outcome=outcome(b"x", exit_code=None, signal=9, reason="timed_out")),
     ),
+    ("execute_command", {"command": "ls", "background": True, "terminal": True}, FakeHost()),
+    ("send_input", {"job": "j1", "key": "up", "wait_seconds": 0}, FakeHost(part=replace(PART, running=True))),
+    ("send_input", {"job": "j1", "text": "y\n", "columns": 80, "rows": 24}, FakeHost()),
     ("read_file", {"path": "a"}, FakeHost()),
     ("read_file", {"path": "a", "offset": 1}, FakeHost(file=replace(FILE, first_line=0, total_bytes=99))),
     ("read_file", {"path": "wand://jobs/j1/stdout"}, FakeHost()),
