@@ -10,12 +10,14 @@ from mcp.shared.message import MessageMetadata, ServerMessageMetadata
 from mcp.shared.transport_context import TransportContext
 
 from wand_server.model import Principal
+from wand_server.protocol.asking import Asking
 from wand_server.protocol.messages import Notification, Request, meta
 
 Notify = Callable[[dict[str, Any]], Awaitable[None]]
 """Send one JSON-RPC notification to the client, on the stream that belongs to the request."""
 
-_TRANSPORT = TransportContext(kind="streamable-http", can_send_request=False)
+_ONE_WAY = TransportContext(kind="streamable-http", can_send_request=False)
+_BOTH_WAYS = TransportContext(kind="streamable-http", can_send_request=True)
 
 
 def progress_token(params: dict[str, Any] | None) -> str | int | None:
@@ -25,20 +27,43 @@ def progress_token(params: dict[str, Any] | None) -> str | int | None:
 
 
 class Exchange:
-    """The SDK's `DispatchContext` for a message that came by HTTP; silent once `closed`."""
+    """The SDK's `DispatchContext` for a message that came by HTTP; silent once `closed`.
 
-    __slots__ = ("_cancel_requested", "_notify", "_token", "closed", "message_metadata", "request_id")
+    Where the client can be asked something in return, `asking` does it, on the stream of the message.
+    """
 
-    can_send_request = False
-    transport = _TRANSPORT
+    __slots__ = (
+        "_asking",
+        "_cancel_requested",
+        "_notify",
+        "_token",
+        "closed",
+        "message_metadata",
+        "request_id",
+    )
 
-    def __init__(self, principal: Principal, message: Request | Notification, notify: Notify) -> None:
+    def __init__(
+        self,
+        principal: Principal,
+        message: Request | Notification,
+        notify: Notify,
+        asking: Asking | None = None,
+    ) -> None:
+        self._asking = asking
         self.request_id = message.id if isinstance(message, Request) else None
         self.message_metadata: MessageMetadata = ServerMessageMetadata(request_context=principal)
         self.closed = False
         self._notify = notify
         self._token = progress_token(message.params)
         self._cancel_requested: anyio.Event | None = None
+
+    @property
+    def can_send_request(self) -> bool:
+        return self._asking is not None and not self.closed
+
+    @property
+    def transport(self) -> TransportContext:
+        return _BOTH_WAYS if self.can_send_request else _ONE_WAY
 
     @property
     def cancel_requested(self) -> anyio.Event:
@@ -50,8 +75,9 @@ class Exchange:
     async def send_raw_request(
         self, method: str, params: Mapping[str, Any] | None, opts: CallOptions | None = None
     ) -> dict[str, Any]:
-        _ = params, opts
-        raise NoBackChannelError(method)
+        if self._asking is None or self.closed:
+            raise NoBackChannelError(method)
+        return await self._asking.ask(self._notify, method, params, opts)
 
     async def notify(
         self, method: str, params: Mapping[str, Any] | None, opts: CallOptions | None = None

@@ -13,7 +13,7 @@ from mcp.server.connection import Connection
 from mcp.server.lowlevel import Server
 from mcp.server.runner import ServerRunner, serve_dual_era_loop
 from mcp.shared.dispatcher import CallOptions
-from mcp.shared.exceptions import MCPError, NoBackChannelError
+from mcp.shared.exceptions import MCPError
 from mcp.shared.inbound import (
     InboundLadderRejection,
     InboundModernRoute,
@@ -28,7 +28,8 @@ from mcp_types import PROTOCOL_VERSION_META_KEY
 from mcp_types.version import HANDSHAKE_PROTOCOL_VERSIONS, is_version_at_least
 
 from wand_server.model import Principal
-from wand_server.protocol.exchange import Exchange
+from wand_server.protocol.asking import Asking
+from wand_server.protocol.exchange import Exchange, Notify
 from wand_server.protocol.failures import HEADER_MISMATCH, ProtocolFailure
 from wand_server.protocol.messages import Message, Notification, Request, meta
 from wand_server.protocol.methods import Methods
@@ -120,10 +121,11 @@ class Kernel:
         )
         return await _result(ServerRunner(self._server, connection, None), exchange, route.request)
 
-    def handshake(self, session_id: str) -> "Handshake":
-        """A client of the handshake era, which has yet to say initialize."""
-        connection = Connection.for_loop(_NoWay(), session_id=session_id)
-        return Handshake(connection, ServerRunner(self._server, connection, None))
+    def handshake(self, session_id: str, notify: Notify) -> "Handshake":
+        """A client of the handshake era, which has yet to say initialize; `notify` reaches it at any time."""
+        asking = Asking()
+        connection = Connection.for_loop(_Aside(notify, asking), session_id=session_id)
+        return Handshake(connection, ServerRunner(self._server, connection, None), asking)
 
     async def serve(self, messages: AsyncIterator[Message], send: Send, principal: Principal) -> None:
         """Answer one client on a pipe, of either era, until its messages end; its calls end with them."""
@@ -154,9 +156,10 @@ class Kernel:
 class Handshake:
     """One client of the handshake era: what it said in initialize holds for all that follows."""
 
-    __slots__ = ("_connection", "_runner")
+    __slots__ = ("_connection", "_runner", "asking")
 
-    def __init__(self, connection: Connection, runner: ServerRunner[Any]) -> None:
+    def __init__(self, connection: Connection, runner: ServerRunner[Any], asking: Asking) -> None:
+        self.asking = asking
         self._connection = connection
         self._runner = runner
 
@@ -181,20 +184,24 @@ class Handshake:
         await self._runner.on_notify(exchange, notification.method, notification.params)
 
 
-class _NoWay:
-    """The way to a client outside of its requests: there is none yet."""
+class _Aside:
+    """The way to a client outside of its requests: the stream that it keeps open for that."""
+
+    def __init__(self, notify: Notify, asking: Asking) -> None:
+        self._notify = notify
+        self._asking = asking
 
     async def send_raw_request(
         self, method: str, params: Mapping[str, Any] | None, opts: CallOptions | None = None
     ) -> dict[str, Any]:
-        _ = params, opts
-        raise NoBackChannelError(method)
+        return await self._asking.ask(self._notify, method, params, opts)
 
     async def notify(
         self, method: str, params: Mapping[str, Any] | None, opts: CallOptions | None = None
     ) -> None:
-        _ = params, opts
-        log.debug("notification dropped", extra={"method": method})
+        _ = opts
+        message: dict[str, Any] = {"jsonrpc": "2.0", "method": method}
+        await self._notify(message if params is None else {**message, "params": dict(params)})
 
 
 async def _result(runner: ServerRunner[Any], exchange: Exchange, request: Request) -> dict[str, Any]:

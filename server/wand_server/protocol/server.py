@@ -35,7 +35,7 @@ Context = ServerRequestContext[Any, Principal]
 
 # The list of tools depends on who asks; what the server is does not.
 _FRESHNESS_MS = 60_000
-_CACHE_HINTS: dict[Any, CacheHint] = {
+CACHE_HINTS: dict[Any, CacheHint] = {
     "tools/list": CacheHint(ttl_ms=_FRESHNESS_MS, scope="private"),
     "resources/list": CacheHint(ttl_ms=_FRESHNESS_MS, scope="private"),
     "resources/templates/list": CacheHint(ttl_ms=_FRESHNESS_MS, scope="private"),
@@ -49,7 +49,7 @@ def build(tools: Tools, library: Library | None = None, *, version: str, instruc
     """The kernel that answers for those tools, and for a library where there is one."""
     methods = Methods(tools)
     server: Server[Any] = Server(
-        "wand", version=version, title="Wand", instructions=instructions, cache_hints=_CACHE_HINTS
+        "wand", version=version, title="Wand", instructions=instructions, cache_hints=CACHE_HINTS
     )
 
     async def list_tools(_: Context, params: PaginatedRequestParams) -> dict[str, Any]:
@@ -66,7 +66,7 @@ def build(tools: Tools, library: Library | None = None, *, version: str, instruc
     server.add_request_handler("logging/setLevel", SetLevelRequestParams, set_level)
     if library is not None:
         _add_library(server, library)
-    server.middleware[:] = [_boundary]  # without the SDK's tracing, which costs 28-60 us a call
+    server.middleware[:] = [boundary]  # without the SDK's tracing, which costs 28-60 us a call
     return Kernel(server, methods)
 
 
@@ -100,7 +100,7 @@ def _add_library(server: Server[Any], library: Library) -> None:
     server.add_request_handler("completion/complete", CompleteRequestParams, complete)
 
 
-async def _boundary(ctx: ServerRequestContext[Any, Any], call_next: CallNext) -> HandlerResult:
+async def boundary(ctx: ServerRequestContext[Any, Any], call_next: CallNext) -> HandlerResult:
     """Every failure leaves as an error of JSON-RPC that names what is wrong and shows nothing else."""
     try:
         return await call_next(ctx)

@@ -31,13 +31,13 @@ _STANDALONE = "g"
 class Session:
     """One client after its initialize, and what it asked for."""
 
-    def __init__(self, session_id: str, principal: Principal, peer: Handshake) -> None:
+    def __init__(self, session_id: str, principal: Principal, kernel: Kernel) -> None:
         self.id = session_id
         self.principal = principal
-        self.peer = peer
         self._attached = 0  # clients that are reading one of the streams
         self.used = time.monotonic()
         self.standalone = EventLog(_STANDALONE)
+        self.peer: Handshake = kernel.handshake(session_id, self.standalone.notify)
         self._streams = {_STANDALONE: self.standalone}
         self._calls: dict[str | int, asyncio.Task[None]] = {}
         self._counter = 0
@@ -103,6 +103,7 @@ class Session:
 
     async def close(self) -> None:
         """Cancel what runs, and end every stream."""
+        self.peer.asking.close()
         calls = list(self._calls.values())
         self.cancel_calls()
         if calls:
@@ -113,7 +114,7 @@ class Session:
     async def _run(self, request: Request, stream: EventLog) -> None:
         answer: dict[str, Any]
         try:
-            exchange = Exchange(self.principal, request, stream.notify)
+            exchange = Exchange(self.principal, request, stream.notify, self.peer.asking)
             answer = failures.result(request.id, await self.peer.answer(request, exchange))
         except ProtocolFailure as why:
             answer = failures.error(why, request.id)
@@ -154,7 +155,7 @@ class Sessions:
             message = "too many open sessions: end one with DELETE, or try again later"
             raise Refused(503, message, code=BUSY, headers={"Retry-After": "60"})
         session_id = str(uuid.uuid4())
-        return Session(session_id, principal, self._kernel.handshake(session_id))
+        return Session(session_id, principal, self._kernel)
 
     def keep(self, session: Session) -> None:
         self._sessions[session.id] = session

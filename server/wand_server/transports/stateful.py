@@ -31,7 +31,9 @@ async def post(
         return await _answer(session, request, message)
     if isinstance(message, Notification):
         await session.hear(message)
-    return web.Response(status=202)  # a response answers nothing that we asked
+    else:
+        session.peer.asking.answered(message)
+    return web.Response(status=202)
 
 
 async def get(sessions: Sessions, request: web.Request, principal: Principal) -> web.StreamResponse:

@@ -1,0 +1,104 @@
+"""The official conformance suite, its stable and its next version, against our transports.
+
+    ./dev conformance             every specification version that the suites know, in a table
+    ./dev conformance NAME        one scenario, with all that it says
+
+A scenario that is not scored, because it belongs to an extension or is not agreed upon yet, is shown and
+does not count. The exit code is 1 where a scored one fails.
+"""
+
+import contextlib
+import re
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from support.tree import ROOT
+
+HOME = ROOT / ".dev" / "conformance"
+SECONDS = 120
+_LINE = re.compile(r"^([✓✗]) (\S+): (\d+) passed, (\d+) failed", re.MULTILINE)
+_UNSCORED = re.compile(r"^  [✓✗] (\S+) \(", re.MULTILINE)
+NEXT, STABLE = "conformance-next", "conformance-stable"
+RUNS: tuple[tuple[str, str, tuple[str, ...]], ...] = (
+    ("2026-07-28, required", NEXT, ("--requirements", "2026-07-28")),
+    ("2025-11-25, required", NEXT, ("--requirements", "2025-11-25")),
+    ("2025-06-18, all", NEXT, ("--suite", "all", "--spec-version", "2025-06-18")),
+    ("2025-03-26, all", NEXT, ("--suite", "all", "--spec-version", "2025-03-26")),
+    ("stable suite, all", STABLE, ("--suite", "all")),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Scenario:
+    """One row of a suite's summary."""
+
+    name: str
+    passed: int
+    failed: int
+    is_scored: bool
+
+
+def main(words: Sequence[str]) -> int:
+    node = next(iter(sorted(HOME.glob("node_modules/node-linux-*/bin/node"))), None)
+    if node is None:
+        sys.exit("conformance: the suite is not installed: ./dev conformance installs it, and needs npm")
+    with serving() as address, tempfile.TemporaryDirectory() as folder:
+        if words:
+            argv = suite(node, NEXT, address, folder, ("--scenario", *words, "--verbose"))
+            return subprocess.run(argv, check=False, timeout=SECONDS).returncode
+        print(f"{'':24}{'scenarios':>10}{'checks':>8}{'failed':>8}  not scored, and failing")
+        failing = [report(name, run(suite(node, which, address, folder, more))) for name, which, more in RUNS]
+    print(f"\n{len(RUNS) - sum(failing)} passed, {sum(failing)} failed")
+    return 1 if any(failing) else 0
+
+
+def suite(node: Path, which: str, address: str, folder: str, more: Sequence[str]) -> list[str]:
+    script = HOME / "node_modules" / which / "dist" / "index.js"
+    return [str(node), str(script), "server", "--url", address, "-o", folder, *more]
+
+
+def run(argv: list[str]) -> list[Scenario]:
+    done = subprocess.run(argv, check=False, capture_output=True, text=True, timeout=SECONDS)
+    printed = done.stdout + done.stderr
+    unscored = set(_UNSCORED.findall(printed))
+    return [
+        Scenario(name, int(passed), int(failed), is_scored=name not in unscored)
+        for _, name, passed, failed in _LINE.findall(printed)
+    ]
+
+
+def report(name: str, scenarios: list[Scenario]) -> bool:
+    """Print the row of one run; whether something that counts has failed, or nothing ran."""
+    scored = [one for one in scenarios if one.is_scored]
+    failed = [one for one in scored if one.failed]
+    beside = " ".join(one.name for one in scenarios if one.failed and not one.is_scored)
+    checks = sum(one.passed for one in scored)
+    print(f"{name:24}{len(scored):10}{checks:8}{sum(one.failed for one in failed):8}  {beside or '-'}")
+    for one in failed:
+        print(f"  FAILED {one.name}: {one.failed} of {one.passed + one.failed} checks")
+    return bool(failed) or not scored
+
+
+@contextlib.contextmanager
+def serving() -> Iterator[str]:
+    """The fixture's server on a free port, while the block runs."""
+    with (HOME / "server.log").open("wb") as log:
+        argv = [sys.executable, "-m", "conformance.server", "0"]
+        child = subprocess.Popen(argv, stdout=subprocess.PIPE, stderr=log, text=True)
+    try:
+        assert child.stdout is not None
+        port = child.stdout.readline().strip()
+        if not port:
+            sys.exit((HOME / "server.log").read_text())
+        yield f"http://127.0.0.1:{port}/mcp"
+    finally:
+        child.terminate()
+        child.wait(20)
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
