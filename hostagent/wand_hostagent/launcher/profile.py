@@ -145,7 +145,7 @@ def _profile(folder: int, entry: str, *, development: bool) -> Profile:
     raw = _content(folder, entry)
     try:
         untrusted = tomllib.loads(raw.decode())
-    except ValueError as error:  # UnicodeDecodeError and TOMLDecodeError both
+    except (ValueError, RecursionError) as error:  # of UnicodeDecodeError and TOMLDecodeError the parent
         raise Refused("BrokenPolicy", f"is not TOML: {error}") from error
     for key in untrusted.keys() - KEYS.keys():
         raise Refused("BrokenPolicy", f"{key}: unknown; the keys are {', '.join(KEYS)}")
@@ -169,17 +169,23 @@ def _content(folder: int, entry: str) -> bytes:
         descriptor = os.open(entry, flags, dir_fd=folder)
     except OSError as error:
         raise Refused("BrokenPolicy", f"cannot be opened: {reason_of(error.errno or 0)}") from error
-    with open(descriptor, "rb") as file:  # noqa: PTH123 - a descriptor, not a path
+    try:
         about = os.fstat(descriptor)
         if not stat.S_ISREG(about.st_mode) or about.st_size > _FILE_BYTES:
             raise Refused("BrokenPolicy", f"must be a plain file of at most {_FILE_BYTES} bytes")
         _trusted(about, "the file")
-        return file.read(_FILE_BYTES + 1)
+        return os.read(descriptor, _FILE_BYTES + 1)
+    finally:
+        os.close(descriptor)
 
 
 def _user(run_as: str, *, development: bool) -> users.User:
     if run_as:
-        return users.nobody() if run_as == EACH else users.named(run_as)
+        try:
+            return users.nobody() if run_as == EACH else users.named(run_as)
+        except Refused as refusal:
+            message = f"run_as: {refusal.message} ({refusal.hint})"
+            raise Refused(refusal.kind, message) from refusal
     if os.geteuid() == 0 and not development:
         raise Refused(
             "BrokenPolicy",

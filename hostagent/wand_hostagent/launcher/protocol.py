@@ -42,7 +42,7 @@ import hashlib
 import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeGuard
 
 MESSAGE_BYTES = 160 * 1024  # below the kernel's default ceiling for one datagram (net.core.wmem_default)
 MAX_DESCRIPTORS = 5
@@ -102,7 +102,8 @@ def _number(value: Any) -> bool:
     return isinstance(value, int | float) and not isinstance(value, bool) and abs(value) < 2**63
 
 
-def _count(value: Any) -> bool:
+def is_count(value: Any) -> TypeGuard[int]:
+    """Whether it is a number that can count something, or tell one request from another."""
     return isinstance(value, int) and not isinstance(value, bool) and 0 <= value < 2**63
 
 
@@ -126,7 +127,7 @@ def _terminal(value: Any) -> bool:
     return (
         isinstance(value, dict)
         and value.keys() == {"columns", "rows"}
-        and all(_count(amount) and 0 < amount < 2**16 for amount in value.values())
+        and all(is_count(amount) and 0 < amount < 2**16 for amount in value.values())
     )
 
 
@@ -139,7 +140,7 @@ REQUESTS: Mapping[str, Mapping[str, Callable[[Any], bool]]] = {
         "environment": _environment, "limits": _limits, "why": _facts,
     },
     "worker": {"job": _NAME, "profile": _NAME, "why": _facts},
-    "kill": {"job": _NAME, "signal": _count, "reason": _reason},
+    "kill": {"job": _NAME, "signal": is_count, "reason": _reason},
     "record": {"event": _NAME, "fields": _facts},
     "jobs": {},
     "adopt": {"job": _NAME},
@@ -182,7 +183,7 @@ def decode(untrusted: bytes) -> dict[str, Any]:
 def read_request(untrusted: Mapping[str, Any], descriptors: int) -> Request:
     """Read a request whole, or raise Unreadable naming the field that is wrong."""
     do, re = untrusted.get("do"), untrusted.get("re")
-    if not isinstance(re, int) or isinstance(re, bool) or re < 0:
+    if not is_count(re):
         raise Unreadable("re", "must be a number that the answer repeats")
     if not isinstance(do, str) or do not in REQUESTS:
         raise Unreadable("do", f"must be one of {', '.join(REQUESTS)}")

@@ -248,7 +248,7 @@ def _read(letter: Letter) -> Asked:
 
 def _number(letter: Letter) -> int:
     number = letter.untrusted.get("re")
-    return number if isinstance(number, int) and 0 <= number < 2**63 else 0
+    return number if protocol.is_count(number) else 0
 
 
 def _refused(asked: Asked, refusal: Refused) -> dict[str, Any]:

@@ -36,6 +36,7 @@ def test_a_profile_is_read_whole(tmp_path: Path) -> None:
     ("text", "said"),
     [
         ("name = ", "is not TOML"),
+        ("name = " + "[" * 60_000, "is not TOML"),
         ('name = "\xff"'.encode("latin-1").decode("latin-1"), "name: must be letters"),
         ('name = "q"\nworkspace = "/w"', "name: must be the file's own, 'p'"),
         ('name = 5\nworkspace = "/w"', "name: must be letters"),
@@ -73,7 +74,7 @@ def test_a_profile_is_read_whole(tmp_path: Path) -> None:
         (GOOD + 'execute_in_workspace = "no"', "execute_in_workspace: must be true or false"),
         (GOOD + 'minimum = ["everything"]', "unknown: 'everything'"),
         (GOOD + "landlock_abi_minimum = true", "landlock_abi_minimum: must be a version"),
-        (GOOD + 'run_as = "no-such-user-here"', "no user 'no-such-user-here'"),
+        (GOOD + 'run_as = "no-such-user-here"', "run_as: there is no user 'no-such-user-here' (useradd"),
         (GOOD + "run_as = 0", "run_as: must be the name of a user"),
         (GOOD + "principals = []", "nobody could use it"),
         (GOOD + 'principals = [""]', "principals: must be a list"),
@@ -153,13 +154,15 @@ def test_a_folder_that_others_may_write_is_not_read(tmp_path: Path) -> None:
         profile.load(str(tmp_path), development=True)
 
 
-def test_a_profile_that_is_a_link_or_a_pipe_is_not_read(tmp_path: Path) -> None:
+def test_a_profile_that_is_a_link_a_pipe_or_a_folder_is_not_read(tmp_path: Path) -> None:
     (tmp_path / "real").write_text(GOOD)
     (tmp_path / "p.toml").symlink_to(tmp_path / "real")
     os.mkfifo(tmp_path / "q.toml", 0o600)
+    (tmp_path / "r.toml").mkdir()
     loaded = profile.load(str(tmp_path), development=True)
     assert "cannot be opened" in loaded.broken["p"]
     assert "plain file" in loaded.broken["q"]
+    assert "plain file" in loaded.broken["r"]
 
 
 @pytest.mark.root
