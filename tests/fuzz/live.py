@@ -1,0 +1,146 @@
+"""A real launcher in a process of its own, and a host agent gone mad at the other end of its socket.
+
+Messages are sent many at a time, some links are dropped with answers still in them, and what was asked
+well is really started. At the end it still works, nothing is open that was not before, and no defect is in
+the log.
+"""
+
+import json
+import os
+import random
+import socket
+import tempfile
+import time
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from contextlib import ExitStack, suppress
+from pathlib import Path
+from typing import Any
+
+from fuzz import descriptors, messages
+from fuzz.indoors import Wrong, furnish
+from support.launcher_client import Client, Failed, Launcher, launched
+
+_AT_ONCE = 40
+_SECONDS = 30.0
+_DEFECTS = ("request failed", "Traceback", "record lost")
+
+
+def batch(seed: int, count: int) -> int:
+    """So many messages from that seed; how many jobs were started.
+
+    Raises:
+        Wrong: something was that must never be.
+    """
+    chance = random.Random(seed)
+    with ExitStack() as stack:
+        launcher = stack.enter_context(launched())
+        folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="wf")))
+        folder.chmod(0o755)
+        furnish(folder)
+        for path in (folder / "profiles").iterdir():
+            path.replace(launcher.folder / "profiles" / path.name)
+        launcher.kill(15)
+        launcher.restart()
+        kinds = stack.enter_context(descriptors.prepared(folder))
+        with launcher.client() as client:  # what is opened once and stays is open now
+            for name in ("p", "r"):
+                client.result("true", job=name, profile=name, why={"principal": "ann"})
+                client.ask("forget", job=name)
+        before = _settled(launcher)
+        _play(launcher, chance, kinds, count)
+        _compare(before, _settled(launcher))
+        if wrong := [line for line in launcher.log.splitlines() if any(word in line for word in _DEFECTS)]:
+            raise Wrong(f"the launcher says: {wrong[0]}")
+        _check_starts(launcher.records("run"))
+        return len(launcher.records("run"))
+
+
+def _play(launcher: Launcher, chance: random.Random, kinds: Sequence[int], count: int) -> None:
+    for _ in range(0, count, _AT_ONCE):
+        with socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET) as link:
+            link.settimeout(_SECONDS)
+            link.connect(str(launcher.socket))
+            sent = [number for number in range(_AT_ONCE) if _send(link, chance, kinds)]
+            if sent and chance.random() < 0.8:
+                _listen(link)
+        if launcher.process.poll() is not None:
+            raise Wrong(f"the launcher has ended: {launcher.log[-2000:]}")
+
+
+def _send(link: socket.socket, chance: random.Random, kinds: Sequence[int]) -> bool:
+    raw, wanted = messages.packed(chance)
+    with suppress(OSError):  # hung up, or larger than a datagram may be
+        descriptors.send(link, raw, descriptors.some(chance, kinds, wanted))
+        return True
+    return False
+
+
+def _listen(link: socket.socket) -> None:
+    """Read until the launcher has answered the last question, which is a good one, or has hung up."""
+    number = 2**50
+    with suppress(BrokenPipeError, ConnectionResetError):
+        link.send(json.dumps({"do": "record", "re": number, "event": "fuzz", "fields": {}}).encode())
+    answered: Counter[int] = Counter()
+    while not answered[number] and (raw := _receive(link)):
+        message = json.loads(raw)
+        if message["say"] != "exited":
+            answered[message["re"]] += 1
+    twice = [re for re, times in answered.items() if times > 1 and re >= 2**20]
+    if twice:
+        raise Wrong(f"answered more than once: {twice}")
+
+
+def _receive(link: socket.socket) -> bytes:
+    """What comes next; nothing where the launcher has hung up."""
+    try:
+        raw, got, _, _ = socket.recv_fds(link, 400_000, 8)
+    except ConnectionResetError:
+        return b""
+    except TimeoutError as error:
+        raise Wrong("the launcher does not answer") from error
+    for descriptor in got:
+        os.close(descriptor)
+    return raw
+
+
+def _settled(launcher: Launcher) -> Counter[str]:
+    """What the launcher has open when every job is over and forgotten."""
+    give_up = time.monotonic() + _SECONDS
+    with launcher.client() as client:
+        while time.monotonic() < give_up:
+            for name in [f"job-{number}" for number in range(messages.JOBS)] + _others(client):
+                with suppress(Failed):
+                    client.ask("kill", job=name, signal=9, reason="cancelled")
+                with suppress(Failed):
+                    client.ask("forget", job=name)
+            if not client.ask("jobs")["jobs"]:
+                break
+        client.ask("profiles")
+    time.sleep(0.5)  # inits that wait are made and thrown away in a moment of rest
+    return descriptors.open_now(launcher.process.pid)
+
+
+def _others(client: Client) -> list[str]:
+    return [one["job"] for one in client.ask("jobs")["jobs"]]
+
+
+def _compare(before: Counter[str], after: Counter[str]) -> None:
+    """Inits that wait come and go, with a pidfd, a socket and a network each; nothing else may."""
+    left = {name: more for name, more in (after - before).items() if not _is_of_an_init(name)}
+    if left:
+        raise Wrong(f"descriptors are left open: {left}")
+    if sum(after.values()) > sum(before.values()) + 40:
+        raise Wrong(f"descriptors are left open: {after - before}")
+
+
+def _is_of_an_init(name: str) -> bool:
+    return name.startswith(("anon_inode:[pidfd]", "socket:[]", "net:[]", "mnt:[]", "pipe:[]"))
+
+
+def _check_starts(records: Sequence[Mapping[str, Any]]) -> None:
+    for record in records:
+        told = record["fields"]
+        who = told["why"].get("principal", "")
+        if told["profile"] not in {"p", "q", "r"} or (told["profile"] == "q" and who not in {"ann", "ci-1"}):
+            raise Wrong(f"a job under {told['profile']!r} was started for {who!r}")
