@@ -199,14 +199,14 @@ def serving(handler: type[socketserver.BaseRequestHandler], address: str = "127.
             thread.join()
 
 
-def site() -> contextlib.AbstractContextManager[int]:
+def site(address: str = "127.0.0.1") -> contextlib.AbstractContextManager[int]:
     """A web site that says what it was asked."""
-    return serving(_Site)
+    return serving(_Site, address)
 
 
-def echo() -> contextlib.AbstractContextManager[int]:
+def echo(address: str = "127.0.0.1") -> contextlib.AbstractContextManager[int]:
     """A server that says everything back, to the end."""
-    return serving(_Echo)
+    return serving(_Echo, address)
 
 
 def status(answer: bytes) -> int:

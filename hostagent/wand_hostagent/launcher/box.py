@@ -33,6 +33,7 @@ class Box:
     filters: bool = False  # seccomp
     sums: frozenset[str] = frozenset()  # what control groups count for a job as a whole; see delegation.py
     no_sums: str = ""  # why some are missing, and what to do
+    proxy: bool = False  # something that lets jobs reach some places: egress/
     refusal: str = ""  # why it is not a better one
 
     @property
@@ -100,7 +101,7 @@ class Box:
             syscalls.call("unshare", namespaces.GROUPS)
 
     def _raise_network(self, walls: Walls) -> None:
-        if self.spaces and walls.network == "loopback":
+        if self.spaces and walls.network in {"loopback", "proxy"}:
             namespaces.raise_loopback()
 
 

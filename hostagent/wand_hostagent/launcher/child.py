@@ -15,6 +15,8 @@ from wand_hostagent.launcher.steps import Command, Table
 from wand_hostagent.launcher.walls import Walls
 from wand_hostagent.launcher.watching import Limited, Watch
 
+_NO_DESCRIPTOR = 2**32
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Plan:
@@ -65,6 +67,11 @@ class Child:
     reason: str = ""
     status: int | None = None
     failure: Refused | None = None
+
+    @property
+    def network(self) -> int:
+        """A number that no other network has meanwhile: a descriptor, or one that can be none."""
+        return self.infant.network if self.infant is not None else _NO_DESCRIPTOR + self.pid
 
     def limited(self) -> Limited:
         """What of its limits has to be watched."""

@@ -4,20 +4,22 @@ import os
 import signal
 import socket
 import time
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Protocol
 
-from wand_hostagent.launcher import init, log, tree, vfork
+from wand_hostagent.launcher import init, log, namespaces, tree, vfork
 from wand_hostagent.launcher.box import Box
 from wand_hostagent.launcher.cgroup import Groups, Leaf
 from wand_hostagent.launcher.child import Child, Plan
 from wand_hostagent.launcher.ends import Ending, Usage
+from wand_hostagent.launcher.gateway import Gateway, Tenant
 from wand_hostagent.launcher.loop import READ, Loop
 from wand_hostagent.launcher.nursery import Nursery, Unmade
 from wand_hostagent.launcher.refusal import Refused, kind_of, reason_of
 from wand_hostagent.launcher.steps import Table
+from wand_hostagent.launcher.tenants import principal_of
 from wand_hostagent.launcher.watching import Watch
 
 # A reason that somebody may give for ending a job; what the command itself did then is beside the point.
@@ -41,6 +43,7 @@ class Children:
     outcomes: Outcomes
     nursery: Nursery | None = None
     groups: Groups | None = None
+    gateway: Gateway | None = None
     running: dict[str, Child] = field(default_factory=dict)
 
     def start(self, plan: Plan) -> Child:
@@ -64,7 +67,9 @@ class Children:
             table = Table(plan.command) if plan.orders else plan.table  # orders have numbers of their own
             init.live(init.Orders(self.box, plan.walls, table, theirs.fileno(), plan.uses))
         theirs.close()
-        return self._watch(Child(plan, pid, pidfd, ours, time.time(), time.monotonic(), leaf))
+        child = Child(plan, pid, pidfd, ours, time.time(), time.monotonic(), leaf)
+        self._enter(child)
+        return self._watch(child)
 
     def _init(self, network: str, leaf: Leaf | None) -> tuple[socket.socket, socket.socket, int, int]:
         """Both ends of a socket, and a new process with its pidfd; the pid is 0 in the process itself."""
@@ -85,6 +90,9 @@ class Children:
             Unmade: there is none and none can be made, or it does not take its orders.
         """
         infant = nursery.take(plan.walls)
+        now = time.time(), time.monotonic()
+        child = Child(plan, infant.pid, infant.pidfd, infant.control, *now, infant.leaf, infant)
+        self._enter(child)
         try:
             if infant.leaf is not None:
                 infant.leaf.limit(plan.limits)
@@ -94,8 +102,6 @@ class Children:
             raise Unmade(str(error)) from error
         if plan.facts["kind"] == "run":
             nursery.stock(plan.walls)
-        now = time.time(), time.monotonic()
-        child = Child(plan, infant.pid, infant.pidfd, infant.control, *now, infant.leaf, infant)
         return self._watch(child)
 
     def signal(self, job: str, number: int, reason: str) -> None:
@@ -144,6 +150,26 @@ class Children:
                 tree.send([pid], signal.SIGKILL)
                 os.waitpid(pid, 0)
 
+    # -- the way out -------------------------------------------------------------------------------------
+
+    def _enter(self, child: Child) -> None:
+        """Say whose network it is, if something leads out of it."""
+        plan = child.plan
+        if self.gateway is not None and plan.walls.network == "proxy":
+            tenant = Tenant(
+                job=plan.job, profile=plan.facts["profile"], principal=principal_of(plan.facts["why"]),
+                destinations=plan.walls.destinations,
+            )  # fmt: skip
+            self.gateway.enter(child.network, tenant)
+
+    def _open_door(self, child: Child, descriptors: Sequence[int]) -> None:
+        for descriptor in descriptors:
+            door = socket.socket(fileno=descriptor)
+            if self.gateway is None:
+                door.close()  # nobody will ever answer there
+            else:
+                self.gateway.opened(child.network, door)
+
     # -- one job's life ----------------------------------------------------------------------------------
 
     def _watch(self, child: Child) -> Child:
@@ -176,7 +202,7 @@ class Children:
         """Read all that the init has said; at its end, stop listening."""
         while True:
             try:
-                message = child.control.recv(init.MESSAGE.size + init.TEXT_BYTES)
+                message, doors, _, _ = socket.recv_fds(child.control, init.MESSAGE.size + init.TEXT_BYTES, 1)
             except BlockingIOError:
                 return
             except OSError:
@@ -184,7 +210,9 @@ class Children:
             if not message:
                 self.loop.ignore(child.control.fileno())
                 return
-            if child.infant is not None:
+            if message == namespaces.DOOR_OPENED:
+                self._open_door(child, doors)
+            elif child.infant is not None:
                 self._hear_numbers(child, *vfork.MESSAGE.unpack(message))
             else:
                 self._hear(child, message[init.MESSAGE.size :], *init.MESSAGE.unpack_from(message))
@@ -229,6 +257,9 @@ class Children:
         child.close()
         if child.infant is not None and self.nursery is not None:
             self.nursery.leave(child.infant)
+        elif self.gateway is not None and child.plan.walls.network == "proxy":
+            number, close = child.network, self.gateway.close
+            self.gateway.leave(number, lambda: close(number))
         if self.running.get(child.plan.job) is not child:
             return  # it was over before
         self._leave(child)

@@ -4,6 +4,7 @@ import fnmatch
 from collections.abc import Iterable, Mapping
 
 from wand_hostagent.launcher import terminal
+from wand_hostagent.launcher.namespaces import PROXY
 from wand_hostagent.launcher.profile import Profile
 from wand_hostagent.launcher.refusal import Refused
 
@@ -35,9 +36,13 @@ def build(profile: Profile, asked: Mapping[str, str], *, with_terminal: bool = F
     Raises:
         Refused: the caller sets what it may not; the hint names what it may.
     """
+    proxy = PROXY if profile.network == "proxy" else {}
     for name, value in asked.items():
         if HARMLESS.get(name) == value:
             continue
+        if name in proxy:
+            message = f"no caller may set {name!r} here: the launcher does, and there is no other way out"
+            raise Refused("Denied", message, hint="leave it out", field="environment")
         if _matches(name, NEVER):
             message = f"no caller may set {name!r}: it would make another program run than the permitted one"
             raise Refused("Denied", message, hint="leave it out", field="environment")
@@ -50,7 +55,7 @@ def build(profile: Profile, asked: Mapping[str, str], *, with_terminal: bool = F
         "PATH": profile.path, "HOME": user.home, "USER": user.name, "LOGNAME": user.name,
         "SHELL": user.shell, "TMPDIR": "/tmp",  # noqa: S108 - the name of a place, not a file made there
     }  # fmt: skip
-    return {**own, **(terminal.ENVIRONMENT if with_terminal else {}), **profile.environment, **asked}
+    return {**own, **(terminal.ENVIRONMENT if with_terminal else {}), **profile.environment, **asked, **proxy}
 
 
 def _matches(name: str, globs: Iterable[str]) -> bool:

@@ -1,6 +1,6 @@
 """What is promised of every job on this machine and what is not, in words that `profiles` sends along."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from wand_hostagent.launcher import landlock
@@ -17,6 +17,7 @@ class Guarantee:
     detail: str
 
 
+_SHOWN = 32  # of the destinations of a profile
 # What a profile asks of the machine where it names no `minimum` of its own and nobody develops on it.
 _DEMANDED = ("process tree", "launcher death", "no new privileges", "file system", "system calls")
 
@@ -63,6 +64,7 @@ def _missing(profile: Profile, box: Box, *, lenient: bool) -> str:
 
 def _demanded(profile: Profile, *, lenient: bool) -> tuple[str, ...]:
     own = ("programs",) if profile.programs else ()
+    own = (*own, "network") if profile.network == "proxy" else own
     if profile.minimum is not None:
         return (*profile.minimum, *own)
     if lenient:
@@ -104,7 +106,20 @@ def _network(box: Box, profiles: list[Profile]) -> Guarantee:
     if through:
         detail = f"commands of these profiles reach whatever this machine reaches: {', '.join(through)}"
         return Guarantee("network", enforced=False, detail=detail)
-    return Guarantee("network", enforced=True, detail="a network namespace for each job: no way out of it")
+    proxied = [profile for profile in profiles if profile.network == "proxy"]
+    if proxied and not box.proxy:
+        names = ", ".join(sorted(profile.name for profile in proxied))
+        detail = f"no proxy for these profiles: {names}; the launcher is told of one by --egress"
+        return Guarantee("network", enforced=False, detail=detail)
+    through = [f"{one.name} only reaches {_listed(one.destinations)}, by a proxy" for one in proxied]
+    detail = "; ".join(["a network namespace for each job: no way out of it", *through])
+    return Guarantee("network", enforced=True, detail=detail)
+
+
+def _listed(destinations: Sequence[str]) -> str:
+    more = len(destinations) - _SHOWN
+    shown = ", ".join(destinations[:_SHOWN]) or "nothing"
+    return f"{shown} and {more} more" if more > 0 else shown
 
 
 def _programs(box: Box, profiles: list[Profile]) -> Guarantee:

@@ -22,7 +22,7 @@ import struct
 from dataclasses import dataclass
 from typing import NoReturn
 
-from wand_hostagent.launcher import syscalls, tree
+from wand_hostagent.launcher import namespaces, syscalls, tree
 from wand_hostagent.launcher.box import Box
 from wand_hostagent.launcher.steps import Table
 from wand_hostagent.launcher.walls import Unprepared, Walls
@@ -49,6 +49,7 @@ def live(orders: Orders) -> NoReturn:
     try:
         _close_all_but(orders.control, *orders.command)
         _prepare(orders.box, orders.walls)
+        _open_door(orders)
         if not _launcher_is_gone(orders.control):
             _run(orders)
     except Unprepared as trouble:
@@ -66,6 +67,15 @@ def _prepare(box: Box, walls: Walls) -> None:
     os.setsid()
     syscalls.set_name(b"wand-init")
     box.enter(walls)
+
+
+def _open_door(orders: Orders) -> None:
+    if orders.walls.network != "proxy":
+        return
+    try:
+        namespaces.open_door(orders.control)
+    except OSError as error:
+        raise Unprepared("the door to the proxy", error.errno or 0) from error
 
 
 def _launcher_is_gone(control: int) -> bool:

@@ -5,6 +5,7 @@ from collections.abc import Callable, Mapping
 from pathlib import PurePosixPath
 from typing import Any
 
+from wand_hostagent.launcher.egress import destinations
 from wand_hostagent.launcher.namespaces import NETWORKS
 from wand_hostagent.launcher.protocol import LIMIT_NAMES
 from wand_hostagent.launcher.refusal import Refused
@@ -101,6 +102,12 @@ def _network(value: Any) -> str:
     return str(value)
 
 
+def _destinations(value: Any) -> tuple[str, ...]:
+    if not isinstance(value, list):
+        raise TypeError
+    return tuple(map(str, destinations.read_all(map(_text, value)).entries))
+
+
 def _guarantees(value: Any) -> tuple[str, ...]:
     if not isinstance(value, list):
         raise TypeError
@@ -183,6 +190,7 @@ KEYS: Mapping[str, tuple[Callable[[Any], Any], str]] = {
     "environment_allowed": (_globs, 'a list of names or globs, such as ["CI", "LC_*"]'),
     "umask": (_umask, 'an octal number in quotes, such as "022"'),
     "network": (_network, f"one of {', '.join(NETWORKS)}"),
+    "destinations": (_destinations, 'a list such as ["name.example:443", "*.name.example:80"]'),
     "visible": (_folders, "a list of absolute paths, without .."),
     "hidden": (_paths, "a list of absolute paths, without .."),
     "programs": (_paths, "a list of absolute paths of programs"),

@@ -23,9 +23,12 @@ from wand_hostagent.launcher import (
 )
 from wand_hostagent.launcher.children import Children
 from wand_hostagent.launcher.folder import Folder
+from wand_hostagent.launcher.gateway import Gateway
 from wand_hostagent.launcher.journal import Journal
+from wand_hostagent.launcher.keeper import Keeper
 from wand_hostagent.launcher.ledger import Entry, Ledger
 from wand_hostagent.launcher.loop import READ, Loop
+from wand_hostagent.launcher.networks import Networks
 from wand_hostagent.launcher.nursery import Nursery
 from wand_hostagent.launcher.peers import Letter, Peers
 from wand_hostagent.launcher.planning import Planner
@@ -49,7 +52,7 @@ class Launcher:
         found = delegation.find(told.cgroup)
         self._groups = found.groups
         counted = found.groups.counted if found.groups is not None else frozenset[str]()
-        self._box = replace(box.probe(), sums=counted, no_sums=found.why)
+        self._box = replace(_with_proxy(box.probe(), told), sums=counted, no_sums=found.why)
         self._folder = Folder(self._loop, told.profiles, self._reload)
         shelf = self._read()
         self._house = House(shelf, guarantees.of(self._box, shelf.profiles.values()), Tenants(told.state))
@@ -58,8 +61,9 @@ class Launcher:
         allowed = {0, os.geteuid()} | ({told.peer_uid} if told.peer_uid is not None else set())
         self._peers = Peers(self._loop, listener.open_socket(told), allowed)
         reports = Reports(self._peers, self._journal)
+        self._keeper, self._gateway = self._way_out()
         nursery = self._nursery()
-        self._children = Children(self._loop, self._box, reports, nursery, self._groups)
+        self._children = Children(self._loop, self._box, reports, nursery, self._groups, self._gateway)
         covered = (told.ledger, told.profiles, told.socket, told.state)
         planner = Planner(self._box, covered, fast=nursery is not None)
         self._service = Service(self._house, self._peers, self._children, planner, reports)
@@ -70,7 +74,27 @@ class Launcher:
         """Where inits are made in advance, if this processor and this box have them."""
         whole = not self._told.fork and self._box.own_tree and self._box.fresh_proc and self._box.spaces
         machine = vfork.find() if whole and not self._box.has_own_users else None
-        return Nursery(self._loop, self._box, machine, self._groups) if machine else None
+        return (
+            Nursery(self._loop, self._box, machine, Networks(self._gateway), self._groups)
+            if machine
+            else None
+        )
+
+    def _way_out(self) -> tuple[Keeper | None, Gateway | None]:
+        """The proxy and its records, where jobs can have a network that it is the only way out of."""
+        if not self._box.proxy:
+            return None, None
+        keeper = Keeper(self._loop, self._told.egress)
+        gateway = Gateway(keeper, self._journal)
+        keeper.heard, keeper.joined, keeper.lost = gateway.hear, gateway.joined, gateway.lost
+        return keeper, gateway
+
+    def _want_proxy(self) -> None:
+        """See to it that there is a proxy, where a profile has one."""
+        if self._keeper is not None and any(
+            one.network == "proxy" for one in self._house.shelf.profiles.values()
+        ):
+            self._keeper.start()
 
     def _read(self) -> profile.Shelf:
         """The profiles as they are now, all of one moment, and of those that cannot be used, why."""
@@ -86,6 +110,7 @@ class Launcher:
         self._journal.commit([self._start_entry()])
         self._say_swept()
         self._say_broken()
+        self._want_proxy()
         self._folder.watch()
         self._peers.open()
         gc.freeze()  # what lives as long as we do is not touched again, so that children can share it
@@ -94,8 +119,18 @@ class Launcher:
         log.write("info", "launcher ready", socket=self._told.socket, pid=os.getpid())
         while not self._house.stopping:
             self._loop.turn()
-            self._service.commit()
+            self._commit()
         self._stop()
+
+    @property
+    def _has_open_connections(self) -> bool:
+        there = self._keeper is not None and self._keeper.is_up
+        return there and self._gateway is not None and self._gateway.is_waiting
+
+    def _commit(self) -> None:
+        self._service.commit()
+        if self._gateway is not None:
+            self._gateway.commit()
 
     def _receive(self, letter: Letter) -> None:
         self._folder.look()
@@ -170,6 +205,7 @@ class Launcher:
             log.write("info", "profiles reloaded", profiles=sorted(shelf.profiles))
         before, self._house.shelf, self._house.reload_error = self._house.shelf, shelf, broken[:1000]
         self._house.guarantees = guarantees.of(self._box, shelf.profiles.values())
+        self._want_proxy()
         self._journal.later(
             Entry("reload", {**_digests(shelf), **({"error": broken[:1000]} if broken else {})})
         )
@@ -181,10 +217,13 @@ class Launcher:
         self._peers.close_door()
         self._children.end_all()
         give_up = time.monotonic() + _STOP_SECONDS
-        while self._children.running and time.monotonic() < give_up:
+        while (self._children.running or self._has_open_connections) and time.monotonic() < give_up:
             self._loop.later(0.1, lambda: None)
             self._loop.turn()
-            self._service.commit()
+            self._commit()
+        if self._keeper is not None and self._gateway is not None:
+            self._keeper.stop()
+            self._gateway.lost()
         self._journal.close(Entry("stop", {"left_running": sorted(self._children.running)}))
         self._peers.close()
         self._house.tenants.close()
@@ -195,6 +234,11 @@ class Launcher:
 
 def _digests(shelf: profile.Shelf) -> dict[str, list[str]]:
     return {"profiles": [f"{one.name} {one.digest}" for one in shelf.profiles.values()]}
+
+
+def _with_proxy(found: box.Box, told: options.Options) -> box.Box:
+    """The box, with what leads out of it."""
+    return replace(found, proxy=found.spaces and (told.development or bool(told.egress)))
 
 
 def main(argv: Sequence[str]) -> int:

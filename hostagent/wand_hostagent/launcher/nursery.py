@@ -26,12 +26,12 @@ from wand_hostagent.launcher.box import Box
 from wand_hostagent.launcher.cgroup import Groups, Leaf
 from wand_hostagent.launcher.landlock import Rule
 from wand_hostagent.launcher.loop import Loop
+from wand_hostagent.launcher.networks import Networks
 from wand_hostagent.launcher.step import Memory, Step, step
 from wand_hostagent.launcher.walls import Unprepared, Walls, reserve
 
 WAITING = 2  # inits of a profile that are kept ready
 _CASTS = 16  # profiles that are kept prepared
-_NETWORKS = 64  # network namespaces that are kept for another job
 _SECONDS = 5.0  # for a copy of the launcher to prepare a box
 _TOLD_BYTES = 65536
 _EVERY = 2**32 - 1
@@ -50,6 +50,7 @@ class Infant:
     control: socket.socket
     walls: Walls
     network: int  # the descriptor of its own; -1 where it has none
+    networks: Networks  # where that belongs
     leaf: Leaf | None = None  # its control group
 
     def end(self) -> None:
@@ -58,8 +59,7 @@ class Infant:
         signal.pidfd_send_signal(self.pidfd, signal.SIGKILL)
         os.waitpid(self.pid, 0)
         os.close(self.pidfd)
-        if self.network >= 0:
-            os.close(self.network)
+        self.networks.close(self.network)
         if self.leaf is not None:
             self.leaf.remove()
 
@@ -95,14 +95,16 @@ class Numbers:
 class Nursery:
     """All inits that wait."""
 
-    def __init__(self, loop: Loop, box: Box, machine: vfork.Machine, groups: Groups | None = None) -> None:
+    def __init__(
+        self, loop: Loop, box: Box, machine: vfork.Machine, networks: Networks, groups: Groups | None = None
+    ) -> None:
         self._loop = loop
         self._box = box
         self._machine = machine
         self._groups = groups
         # where a table finds the program, the init's end of its socket, and its network
         self._numbers = Numbers(machine.program, reserve(), reserve())
-        self._networks: dict[str, list[int]] = {"none": [], "loopback": [], "host": []}  # left by jobs
+        self._networks = networks
         self._casts: dict[int, Cast] = {}
         self._due: int | None = None
         mounts = os.open("/proc/self/mountinfo", os.O_RDONLY | os.O_CLOEXEC)
@@ -162,15 +164,10 @@ class Nursery:
 
     def leave(self, infant: Infant) -> None:
         """All processes of its job are gone: the network can be used by another."""
-        left = self._networks[infant.walls.network]
-        if infant.network >= 0 and len(left) < _NETWORKS:
-            left.append(infant.network)
-        elif infant.network >= 0:
-            os.close(infant.network)
+        self._networks.leave(infant.walls.network, infant.network)
 
     def _make(self, cast: Cast) -> Infant:
-        left = self._networks[cast.walls.network]
-        network = left.pop() if left else -1
+        network = self._networks.take(cast.walls.network)
         ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         leaf: Leaf | None = None
         try:
@@ -180,15 +177,14 @@ class Nursery:
             if leaf is not None:
                 leaf.remove()
             ours.close()
-            if network >= 0:
-                left.append(network)
+            self._networks.give_back(cast.walls.network, network)
             raise Unmade(str(trouble)) from trouble
         finally:
             theirs.close()
         if network < 0 and cast.walls.network != "host":
             network = os.open(f"/proc/{infant[0]}/ns/net", os.O_RDONLY | os.O_CLOEXEC)
         ours.setblocking(False)
-        return Infant(*infant, ours, cast.walls, network, leaf)
+        return Infant(*infant, ours, cast.walls, network, self._networks, leaf)
 
     def _start(self, cast: Cast, theirs: socket.socket, network: int, leaf: Leaf | None) -> tuple[int, int]:
         numbers, group = self._numbers, leaf.descriptor if leaf is not None else -1

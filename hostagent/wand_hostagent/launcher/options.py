@@ -20,6 +20,7 @@ class Options:
     allow_unconfined: bool
     fork: bool
     cgroup: str
+    egress: str
 
 
 def read(argv: Sequence[str]) -> Options:
@@ -50,6 +51,9 @@ def read(argv: Sequence[str]) -> Options:
     )
     parser.add_argument(
         "--cgroup", default="", metavar="PATH", help="a folder of cgroup v2 to divide among jobs"
+    )
+    parser.add_argument(
+        "--egress", default="", metavar="SOCKET", help="where the proxy listens; in development we start one"
     )
     return Options(**vars(parser.parse_args(argv)))
 

@@ -11,9 +11,11 @@ import stat
 import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import Any
 
 from wand_hostagent.launcher import users
 from wand_hostagent.launcher.keys import EACH, KEYS, PRINCIPAL, value
+from wand_hostagent.launcher.namespaces import PROXY
 from wand_hostagent.launcher.refusal import Refused, reason_of
 
 _FILE_BYTES = 256 * 1024
@@ -35,6 +37,7 @@ class Profile:
     umask: int = 0o022
     limits: Mapping[str, float] = field(default_factory=dict)
     network: str = "loopback"
+    destinations: tuple[str, ...] = ()
     visible: tuple[str, ...] = ()
     hidden: tuple[str, ...] = ()
     programs: tuple[str, ...] = ()
@@ -156,11 +159,23 @@ def _profile(folder: int, entry: str, *, development: bool) -> Profile:
         raise Refused("BrokenPolicy", "workspace: is missing; it must be the absolute path of a folder")
     if values.get("programs") and values.setdefault("execute_in_workspace", False):
         raise Refused("BrokenPolicy", "execute_in_workspace: must be false where programs are listed")
+    _check_network(values)
     run_as = values.pop("run_as", "")
     if (run_as == EACH) != ("users" in values):
         raise Refused("BrokenPolicy", f'users: must be there where run_as is "{EACH}", and nowhere else')
     user = _user(run_as, development=development)
     return Profile(**values, user=user, digest=hashlib.sha256(raw).hexdigest())
+
+
+def _check_network(values: Mapping[str, Any]) -> None:
+    """That what is said of the proxy is said where there is one."""
+    if values.get("network") != "proxy":
+        if values.get("destinations"):
+            raise Refused("BrokenPolicy", 'destinations: count only where network is "proxy"')
+        return
+    own = sorted(PROXY.keys() & values.get("environment", {}).keys())
+    if own:
+        raise Refused("BrokenPolicy", f"environment: the launcher itself sets {', '.join(own)} here")
 
 
 def _content(folder: int, entry: str) -> bytes:

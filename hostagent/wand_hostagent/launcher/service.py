@@ -22,8 +22,11 @@ from wand_hostagent.launcher.tenants import Tenants, principal_of
 
 MOST_RUNNING = 512
 _LISTED_BYTES = 1024  # of one job in the answer to `jobs`, before its command line is cut
+_CONNECTIONS = ("connect", "connect_end", "connect_refused")
 # Events that only the launcher writes: nobody else can make it look as if a job had run, or ended.
-_OWN_EVENTS = frozenset({"start", "stop", "run", "worker", "signal", "end", "lost", "cut", "reload"})
+_OWN_EVENTS = frozenset(
+    {"start", "stop", "run", "worker", "signal", "end", "lost", "cut", "reload", *_CONNECTIONS}
+)
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,6 +8,7 @@ import os
 
 _NUMBERS = {
     "x86_64": {
+        "bind": 49, "listen": 50,
         "close": 3, "ioctl": 16, "socket": 41, "openat": 257, "unshare": 272, "setns": 308, "execveat": 322,
         "rt_sigaction": 13, "rt_sigprocmask": 14, "execve": 59, "chdir": 80, "fchdir": 81, "umask": 95,
         "sendmsg": 46, "setsid": 112, "setgroups": 116, "setresuid": 117, "setresgid": 119, "capset": 126,
@@ -18,6 +19,7 @@ _NUMBERS = {
         "landlock_create_ruleset": 444, "landlock_add_rule": 445, "landlock_restrict_self": 446,
     },
     "aarch64": {
+        "bind": 200, "listen": 201,
         "close": 57, "ioctl": 29, "socket": 198, "openat": 56, "unshare": 97, "setns": 268, "execveat": 281,
         "dup3": 24, "inotify_init1": 26, "inotify_add_watch": 27,
         "mknodat": 33, "mkdirat": 34, "unlinkat": 35, "symlinkat": 36, "umount2": 39,

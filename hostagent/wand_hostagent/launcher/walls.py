@@ -62,13 +62,14 @@ class Walls:
     ruleset_number: int = -1
     filter: bytes = b""
     network: str = "host"
+    destinations: tuple[str, ...] = ()  # what the proxy lets a job reach
     memory: Memory = field(default_factory=Memory)
 
     def __str__(self) -> str:
         lines = [one.shown for one in self.mounts]
         lines += [str(self.ruleset)] if self.ruleset else []
         lines += [f"seccomp {hashlib.sha256(self.filter).hexdigest()}"] if self.filter else []
-        return "\n".join([*lines, f"network {self.network}"])
+        return "\n".join([*lines, f"network {self.network}", *(f"to {one}" for one in self.destinations)])
 
     @property
     def mounts(self) -> tuple[Step, ...]:
@@ -190,7 +191,8 @@ class Builder:
             version=machine.landlock,
             ruleset_number=self._ruleset_number,
             filter=seccomp.build(os.uname().machine, workshop=executable) if machine.filters else b"",
-            network=profile.network,
+            network="none" if worker and profile.network == "proxy" else profile.network,  # it needs none
+            destinations=() if worker else profile.destinations,
         )
 
 

@@ -10,6 +10,7 @@ from pathlib import Path
 
 from wand_server.embedded import children, parts, place, talk
 from wand_server.embedded.children import Family, Stopped
+from wand_server.embedded.parts import Network
 from wand_server.embedded.place import Held, Place, Unfit
 
 _FAILURE = 1
@@ -46,9 +47,16 @@ def _add_common(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--state", type=Path, metavar="DIR", help="where keys, ledger and logs are kept")
     parser.add_argument(
         "--network",
-        choices=("none", "loopback", "host"),
-        default="host",
-        help="what commands reach: nothing, themselves, or all that this machine does (default: host)",
+        choices=("none", "loopback", "proxy", "host"),
+        help="what commands reach: nothing, themselves, the destinations, or all that this machine does"
+        " (default: host, and proxy where there are destinations)",
+    )
+    parser.add_argument(
+        "--destination",
+        action="append",
+        default=[],
+        metavar="HOST:PORT",
+        help="what commands reach through the proxy, such as name.example:443; can be said again",
     )
     parser.add_argument("--verbose", action="store_true", help="logs to stderr, not to files")
 
@@ -68,7 +76,7 @@ def _serve(asked: argparse.Namespace) -> int:
         port = parts.choose_port(asked.port)
         if asked.port is None and port != parts.FIRST_PORT:
             sys.stderr.write(f"wand: port {parts.FIRST_PORT} is taken, so it is {port} this time\n")
-        _start(family, here, port, asked.network)
+        _start(family, here, port, _network(asked))
         guarantees = talk.ask_guarantees(port, here.key())
         sys.stdout.write(talk.welcome(here, port, guarantees))
         sys.stdout.flush()
@@ -79,7 +87,7 @@ def _pipe(asked: argparse.Namespace) -> int:
     """Serve stdin and stdout alone; where the same folder is served already, be a pipe to that."""
     try:
         with place.prepared(asked.folder, asked.state) as here, _family(asked, here) as family:
-            _start(family, here, 0, asked.network)
+            _start(family, here, 0, _network(asked))
             family.start_front(parts.pipe(str(here.stdio_socket)))
             return family.watch()
     except Held as held:
@@ -89,11 +97,18 @@ def _pipe(asked: argparse.Namespace) -> int:
         return children.run_front(parts.pipe(held.socket))
 
 
+def _network(asked: argparse.Namespace) -> Network:
+    kind = asked.network or ("proxy" if asked.destination else "host")
+    if asked.destination and kind != "proxy":
+        raise Unfit(f"--destination counts with --network proxy, not with {kind}")
+    return Network(kind, tuple(asked.destination))
+
+
 def _family(asked: argparse.Namespace, here: Place) -> Family:
     return Family(here.logs, verbose=asked.verbose)
 
 
-def _start(family: Family, here: Place, port: int, network: str) -> None:
+def _start(family: Family, here: Place, port: int, network: Network) -> None:
     parts.write_files(here, port, network)
     for child in (parts.launcher(here), parts.hostagent(here), parts.server(here)):
         family.start(child)

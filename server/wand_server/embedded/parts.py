@@ -35,7 +35,15 @@ class Child:
     death_signal: signal.Signals = signal.SIGKILL
 
 
-def write_files(place: Place, port: int, network: str) -> None:
+@dataclass(frozen=True, slots=True)
+class Network:
+    """What commands reach."""
+
+    kind: str
+    destinations: tuple[str, ...] = ()
+
+
+def write_files(place: Place, port: int, network: Network) -> None:
     """Make certificates and the API key where they are missing, and write every settings file anew.
 
     Raises:
@@ -184,7 +192,7 @@ def _quoted(text: str | Path) -> str:
     return json.dumps(str(text), ensure_ascii=False).replace("\x7f", "\\u007f")
 
 
-def _profile(place: Place, person: Person, network: str) -> str:
+def _profile(place: Place, person: Person, network: Network) -> str:
     variables = {"LANG": "C.UTF-8", **person.variables(), "HOME": str(place.home)}
     environment = ", ".join(f"{name} = {_quoted(text)}" for name, text in variables.items())
     hidden = [str(place.state), *person.hidden()]
@@ -194,7 +202,8 @@ workspace = {_quoted(place.workspace)}
 directories = [{_quoted(place.home)}]
 visible = [{", ".join(map(_quoted, person.visible()))}]
 hidden = [{", ".join(map(_quoted, hidden))}]
-network = {_quoted(network)}
+network = {_quoted(network.kind)}
+destinations = [{", ".join(map(_quoted, network.destinations))}]
 path = {_quoted(person.path())}
 environment = {{ {environment} }}
 environment_allowed = ["*"]

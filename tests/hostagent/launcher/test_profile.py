@@ -62,7 +62,7 @@ def test_a_profile_is_read_whole(tmp_path: Path) -> None:
         (GOOD + "[limits]\nwall_seconds = nan", "wall_seconds = nan"),
         (GOOD + "[limits]\nwall_seconds = true", "wall_seconds = True"),
         (GOOD + "[limits]\nopen_files = 1.5", "open_files = 1.5"),
-        (GOOD + 'network = "internet"', "network: must be one of none, loopback, host"),
+        (GOOD + 'network = "internet"', "network: must be one of none, loopback, proxy, host"),
         (GOOD + 'visible = ["tools"]', "visible: must be a list"),
         (GOOD + 'visible = ["/"]', "/ is never shown"),
         (GOOD + 'directories = ["/proc/1"]', "/proc/1 is never shown"),

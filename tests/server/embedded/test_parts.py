@@ -13,7 +13,7 @@ from wand_server.embedded.shown import Person
 
 def profile_of(place: Place) -> str:
     person = Person(home=Path("/h"), workspace=place.workspace, environment={"PATH": "/usr/bin"})
-    return parts._profile(place, person, "host")
+    return parts._profile(place, person, parts.Network("host"))
 
 
 def test_the_first_free_port_is_taken(monkeypatch: pytest.MonkeyPatch) -> None:
