@@ -40,6 +40,10 @@ class Limits:
     disk_bytes: int | None = None
     cpu_percent: int | None = None
 
+    def named(self) -> dict[str, float]:
+        """The limits that are set, by name."""
+        return {name: amount for name in self.__slots__ if (amount := getattr(self, name)) is not None}
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Job:

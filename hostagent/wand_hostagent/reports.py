@@ -1,7 +1,7 @@
 """What is asked of the launcher and what it reports, as values; its messages are read here, whole."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from typing import Any, cast
 
 from wand_hostagent.launcher.protocol import folder_of
@@ -108,15 +108,10 @@ def run_to_message(request: RunRequest) -> dict[str, Any]:
     """The fields of a `run`."""
     names = ("job", "profile", "argv", "directory", "environment", "why")
     fields = {name: getattr(request, name) for name in names}
-    fields["limits"] = limits_to_message(request.limits)
+    fields["limits"] = request.limits.named()
     if request.terminal is not None:
         fields["terminal"] = dict(zip(("columns", "rows"), request.terminal, strict=True))
     return fields
-
-
-def limits_to_message(limits: Limits) -> dict[str, float]:
-    """The limits that are set, by name."""
-    return {name: amount for name, amount in asdict(limits).items() if amount is not None}
 
 
 def _limits(untrusted: Mapping[str, Any]) -> Limits:

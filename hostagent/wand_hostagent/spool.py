@@ -44,12 +44,17 @@ class Room:
 class Part:
     """A file that holds a stream from byte `start` on."""
 
-    def __init__(self, path: Path, room: Room, start: int = 0) -> None:
+    def __init__(self, path: str, room: Room, start: int = 0) -> None:
         self.start = start
         self.kept = 0
         self.path = path
         self._room = room
         self._file = -1
+        self._is_there = False
+
+    @property
+    def name(self) -> str:
+        return Path(self.path).name
 
     @property
     def end(self) -> int:
@@ -57,7 +62,8 @@ class Part:
 
     def take_up(self) -> None:
         """Go on with what an earlier host agent has left in the file."""
-        self._grow(self.path.stat().st_size)
+        self._is_there = True
+        self._grow(Path(self.path).stat().st_size)
 
     def _grow(self, bytes_more: int) -> None:
         self.kept += bytes_more
@@ -84,7 +90,7 @@ class Part:
                 self._open()
             return os.pread(self._file, min(most_bytes, self.end - offset), offset - self.start)
         except OSError as error:
-            raise Broken(f"{self.path.name} cannot be read: {error.strerror}") from error
+            raise Broken(f"{self.name} cannot be read: {error.strerror}") from error
         finally:
             if opened:
                 self.close()
@@ -92,6 +98,7 @@ class Part:
     def _open(self) -> None:
         flags = os.O_RDWR | os.O_CREAT | os.O_APPEND | os.O_NOFOLLOW | os.O_CLOEXEC
         self._file = os.open(self.path, flags, 0o600)
+        self._is_there = True
 
     def close(self) -> None:
         if self._file >= 0:
@@ -100,14 +107,15 @@ class Part:
 
     def remove(self) -> None:
         self.close()
-        self.path.unlink(missing_ok=True)
+        if self._is_there:
+            Path(self.path).unlink(missing_ok=True)
         self._grow(-self.kept)
 
 
 class Spool:
     """One stream of one job; `total` counts every byte written, kept or not."""
 
-    def __init__(self, path: Path, room: Room) -> None:
+    def __init__(self, path: str, room: Room) -> None:
         self.total = 0
         self._path = path
         self._room = room
@@ -143,10 +151,11 @@ class Spool:
     def take_up(self, taken: int) -> int:
         """Go on behind the first `taken` bytes; how many of them lie in no file, and are lost."""
         self._in_file = True
-        self._parts = _parts_left(self._path, self._room) or self._parts
+        self._parts = _parts_left(Path(self._path), self._room) or self._parts
         self.total = max(taken, self._parts[-1].end)
         if self.total > self._parts[-1].end:
-            path = self._path.with_suffix(f".{self.total}{self._path.suffix}")
+            stem, dot, stream = self._path.rpartition(".")
+            path = f"{stem}.{self.total}{dot}{stream}"
             self._parts.append(Part(path, self._room, self.total))
         return self.total - self.kept
 
@@ -158,7 +167,7 @@ class Spool:
         if fitting < len(data):
             self._failure = self._failure or self._room.rule
         if self._failure:
-            log.warning("output not kept", extra={"file": part.path.name, "why": self._failure})
+            log.warning("output not kept", extra={"file": part.name, "why": self._failure})
 
     def read(self, offset: int, most_bytes: int) -> tuple[int, bytes]:
         """From `offset` on, or from the first byte behind it that is not lost: where, and up to `most_bytes`.
@@ -196,7 +205,7 @@ def _parts_left(first: Path, room: Room) -> list[Part]:
     """The files of a stream that an earlier host agent has left, in order of their start."""
     named = re.compile(rf"{re.escape(first.stem)}(?:\.(\d{{1,19}}))?{re.escape(first.suffix)}")
     found = [(path, named.fullmatch(path.name)) for path in first.parent.iterdir() if path.is_file()]
-    parts = [Part(path, room, int(match[1] or 0)) for path, match in found if match]
+    parts = [Part(str(path), room, int(match[1] or 0)) for path, match in found if match]
     for part in parts:
         part.take_up()
     return sorted(parts, key=lambda part: part.start)
@@ -215,7 +224,7 @@ class SpoolFolder:
         """The spools of a job's stdout and stderr; no file is made yet."""
         if not JOB_NAME.fullmatch(job):
             raise Invalid("must be letters, digits, - and _", field="job")
-        stdout, stderr = (Spool(self._folder / f"{job}{suffix}", self._room) for suffix in _SUFFIXES)
+        stdout, stderr = (Spool(f"{self._folder}/{job}{suffix}", self._room) for suffix in _SUFFIXES)
         return stdout, stderr
 
     def remove_others(self, jobs: Collection[str]) -> None:

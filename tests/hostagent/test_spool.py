@@ -9,7 +9,7 @@ from wand_proto.errors import Exhausted
 
 
 def in_file(path: Path, room: Room, *parts: bytes) -> Spool:
-    spool = Spool(path, room)
+    spool = Spool(str(path), room)
     spool.to_file()
     for part in parts:
         spool.append(part)
@@ -56,7 +56,7 @@ def test_room_is_asked_for_before_output_is_let_go(tmp_path: Path) -> None:
 
 def test_what_lies_in_memory_takes_no_room(tmp_path: Path) -> None:
     room = Room(10)
-    spool = Spool(tmp_path / "a.stdout", room)
+    spool = Spool(str(tmp_path / "a.stdout"), room)
 
     spool.append(b"x" * MEMORY_BYTES)
 
@@ -67,7 +67,7 @@ def test_a_file_that_is_taken_up_takes_room_again(tmp_path: Path) -> None:
     in_file(tmp_path / "a.stdout", Room(100), b"one ").close()
     room = Room(100)
 
-    spool = Spool(tmp_path / "a.stdout", room)
+    spool = Spool(str(tmp_path / "a.stdout"), room)
     spool.take_up(4)
     spool.append(b"two")
 
@@ -96,7 +96,7 @@ def left(folder: Path, files: dict[str, bytes]) -> Path:
 def test_a_stream_goes_on_where_it_was_read_to(
     files: dict[str, bytes], taken: int, total: int, lost: int, tmp_path: Path
 ) -> None:
-    spool = Spool(left(tmp_path, files), Room(100))
+    spool = Spool(str(left(tmp_path, files)), Room(100))
 
     assert (spool.take_up(taken), spool.total) == (lost, total)
     spool.append(b"next")
@@ -122,7 +122,7 @@ def test_a_stream_goes_on_where_it_was_read_to(
 def test_what_is_lost_is_stepped_over_and_the_place_is_told(
     offset: int, most: int, found: tuple[int, bytes], tmp_path: Path
 ) -> None:
-    spool = Spool(left(tmp_path, {"j.stdout": b"abc", "j.7.stdout": b"hi"}), Room(100))
+    spool = Spool(str(left(tmp_path, {"j.stdout": b"abc", "j.7.stdout": b"hi"})), Room(100))
     spool.take_up(20)
     spool.append(b"new")
 
@@ -131,7 +131,7 @@ def test_what_is_lost_is_stepped_over_and_the_place_is_told(
 
 
 def test_a_loss_at_the_end_is_told_before_anything_follows_it(tmp_path: Path) -> None:
-    spool = Spool(left(tmp_path, {"j.stdout": b"abc"}), Room(100))
+    spool = Spool(str(left(tmp_path, {"j.stdout": b"abc"})), Room(100))
     spool.take_up(7)
 
     assert [spool.read(offset, 10) for offset in (0, 3, 7)] == [(0, b"abc"), (7, b""), (7, b"")]
@@ -140,7 +140,7 @@ def test_a_loss_at_the_end_is_told_before_anything_follows_it(tmp_path: Path) ->
 def test_a_stream_that_loses_twice_is_taken_up_again(tmp_path: Path) -> None:
     for taken, data in ((3, b"abc"), (10, b"de"), (15, b"f")):
         room = Room(100)
-        spool = Spool(tmp_path / "j.stdout", room)
+        spool = Spool(str(tmp_path / "j.stdout"), room)
         spool.take_up(taken if taken > 3 else 0)
         spool.append(data)
         spool.close()

@@ -15,6 +15,7 @@ from wand_hostagent.model import Event, Exited, Output, Reason, Started
 from wand_hostagent.positions import Position
 from wand_proto.errors import Broken, WandError
 
+LISTEN_SECONDS = 0.003  # a job that is over sooner is read once, at its end, and costs the event loop nothing
 SURVIVOR_SECONDS = 0.2  # how long output is awaited after the end, where something still holds a pipe
 _STREAMS: tuple[Literal["stdout", "stderr"], ...] = ("stdout", "stderr")
 OVERDUE_SECONDS = 30.0  # how long after its time limit, or our kill, a job's end is awaited
@@ -55,6 +56,7 @@ class Following:
     async def events(self) -> AsyncGenerator[Event, None]:
         """One Started, any Outputs, one Exited; closed earlier, it kills the job unless that is detached."""
         self._ending.add_done_callback(self._has_ended)
+        self._timers.append(self._loop.call_later(LISTEN_SECONDS, self._listen))
         if self._started.limits.wall_seconds is not None:
             self._await_end(self._started.limits.wall_seconds + OVERDUE_SECONDS)
         try:
@@ -158,8 +160,16 @@ class Following:
     def _has_ended(self, _: "asyncio.Future[Exited]") -> None:
         if self.input is not None:
             self.input.let_go()
-        self._timers.append(self._loop.call_later(SURVIVOR_SECONDS, self._expire))
+        for tap in self._taps:
+            tap.drain()
+        if not all(tap.ended for tap in self._taps):
+            self._listen()
+            self._timers.append(self._loop.call_later(SURVIVOR_SECONDS, self._expire))
         self._news.set()
+
+    def _listen(self) -> None:
+        for tap in self._taps:
+            tap.listen()
 
     def _expire(self) -> None:
         self._expired = True

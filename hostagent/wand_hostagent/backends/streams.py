@@ -44,13 +44,18 @@ class Tap:
         self._held: list[bytes] = []
         self._held_bytes = 0
         self._read_bytes = READ_BYTES
+        self._listens = False
         self._reading = False
         self._loop = asyncio.get_running_loop()
         os.set_blocking(descriptor, False)
+
+    def listen(self) -> None:
+        """From here on, read as soon as there is something; before, only `drain` reads."""
+        self._listens = True
         self._resume()
 
     def _resume(self) -> None:
-        if not self._reading and not self.ended:
+        if self._listens and not self._reading and not self.ended:
             self._reading = True
             self._loop.add_reader(self._descriptor, self._readable)
 
@@ -115,9 +120,11 @@ class Tap:
         return data
 
     def drain(self) -> None:
-        """Read what is there now, up to the bound, and wait for nothing."""
-        while not self.ended and self._held_bytes < WIDE_BYTES and self._read():
-            pass
+        """Read what is there now, up to the bound or the end, and wait for nothing."""
+        before = -1
+        while not self.ended and before < self._held_bytes < WIDE_BYTES:
+            before = self._held_bytes
+            self._read()
 
     def close(self) -> None:
         """Stop reading; what is held can still be taken."""

@@ -1,8 +1,9 @@
 """The calls of one stream: each a task of its own, none waiting for another, all ended with the stream."""
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
-from contextlib import aclosing, asynccontextmanager
+import logging
+from collections.abc import Callable
+from contextlib import aclosing
 
 from grpc import aio
 
@@ -46,13 +47,34 @@ class Window:
 class Call:
     """One call while it is served."""
 
-    __slots__ = ("number", "opening", "task", "window")
+    __slots__ = ("_clock", "is_late", "number", "opening", "task", "window")
 
     def __init__(self, number: int, opening: wire.CallOpening, window: Window) -> None:
         self.number = number
         self.opening = opening
         self.window = window
         self.task: asyncio.Task[None] | None = None
+        self.is_late = False
+        self._clock: asyncio.TimerHandle | None = None
+
+    def begin(self, task: "asyncio.Task[None]", deadline_seconds: float | None) -> None:
+        """The task serves it, and is cancelled at the deadline."""
+        self.task = task
+        if deadline_seconds is not None:
+            self._clock = task.get_loop().call_later(deadline_seconds, self._be_late)
+
+    def _be_late(self) -> None:
+        self.is_late = True
+        self.cancel()
+
+    def cancel(self) -> None:
+        if self.task is not None:
+            self.task.cancel()
+
+    def end(self) -> None:
+        """It is over, and cannot be late any more."""
+        if self._clock is not None:
+            self._clock.cancel()
 
 
 class CallStream:
@@ -111,8 +133,8 @@ class CallStream:
             pass  # it has ended meanwhile
         elif kind == "taken_bytes":
             call.window.open(untrusted.taken_bytes)
-        elif call.task is not None:
-            call.task.cancel()
+        else:
+            call.cancel()
 
     def _open(self, number: int, untrusted: wire.CallOpening, group: asyncio.TaskGroup) -> None:
         if number <= self._last_number:
@@ -121,11 +143,13 @@ class CallStream:
         try:
             self._admit()
             call = Call(number, untrusted, Window(_window_bytes(untrusted)))
+            deadline_seconds = _deadline_seconds(untrusted)
         except WandError as error:
             return self._end(number, error, untouched=self._leaving)
         self._calls[number] = call
-        call.task = group.create_task(self._serve(call))
-        call.task.add_done_callback(lambda _: self._forget(number))
+        task = group.create_task(self._serve(call))
+        task.add_done_callback(lambda _: self._forget(call))
+        call.begin(task, deadline_seconds)
         return None
 
     def _admit(self) -> None:
@@ -136,8 +160,9 @@ class CallStream:
             raise Exhausted(f"{MOST_CALLS} calls are open on this stream, and no more may be")
         self._peer.check()
 
-    def _forget(self, number: int) -> None:
-        del self._calls[number]
+    def _forget(self, call: Call) -> None:
+        call.end()
+        del self._calls[call.number]
         self._see_whether_over()
 
     # -- serving one --------------------------------------------------------------------------------------
@@ -145,11 +170,14 @@ class CallStream:
     async def _serve(self, call: Call) -> None:
         error: WandError | None = None
         try:
-            async with _deadline(call.opening):
-                asking = metadata.from_metadata(call.opening.metadata.items(), peer=self._peer.uri)
-                metadata.REQUEST_ID.set(asking.request_id)
-                with told(METHOD):
-                    await self._run(call, asking)
+            asking = metadata.from_metadata(call.opening.metadata.items(), peer=self._peer.uri)
+            metadata.REQUEST_ID.set(asking.request_id)
+            with told(METHOD, logging.DEBUG):  # the ledger tells of it
+                await self._run(call, asking)
+        except asyncio.CancelledError:
+            if not call.is_late:
+                raise
+            error = answerable(TimedOut("the call was not over within its deadline"), METHOD)
         except Exception as failed:  # noqa: BLE001 - the top of a task
             error = answerable(failed, METHOD)
         self._end(call.number, error)
@@ -176,14 +204,7 @@ def _window_bytes(untrusted: wire.CallOpening) -> int:
     return fields.whole(untrusted.window_bytes, "window_bytes", most=MOST_WINDOW_BYTES)
 
 
-@asynccontextmanager
-async def _deadline(untrusted: wire.CallOpening) -> AsyncIterator[None]:
+def _deadline_seconds(untrusted: wire.CallOpening) -> float | None:
     if not untrusted.deadline_seconds:
-        yield
-        return
-    seconds = fields.seconds(untrusted.deadline_seconds, "deadline_seconds", most=translate.MOST_SECONDS)
-    try:
-        async with asyncio.timeout(seconds):
-            yield
-    except TimeoutError:
-        raise TimedOut(f"the call was not over within its deadline of {seconds:g} s") from None
+        return None
+    return fields.seconds(untrusted.deadline_seconds, "deadline_seconds", most=translate.MOST_SECONDS)

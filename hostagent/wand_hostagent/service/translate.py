@@ -1,8 +1,7 @@
 """Messages of the wire read into values, and values made into messages: jobs and what becomes of them."""
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import asdict
-from typing import Any
+from typing import Any, cast
 
 from wand_hostagent.model import Event, Exited, Input, Job, Limits, Output, Reason, Size, Started
 from wand_hostagent.runs import Fed, JobSummary, OutputPart, StreamName
@@ -229,7 +228,7 @@ def _summary_to_wire(job: JobSummary) -> wire.JobSummary:
 
 
 def limits_to_wire(limits: Limits) -> words.Limits:
-    return words.Limits(**asdict(limits))  # None leaves a field absent
+    return words.Limits(**cast("Any", limits.named()))
 
 
 def failure_to_wire(error: WandError) -> wire.Failure:

@@ -21,7 +21,9 @@ def pipe() -> Iterator[tuple[int, int]]:
 def tap_of(reader: int, start: int = 0) -> tuple[Tap, Position, asyncio.Event]:
     position, _ = uncounted((start, 0))
     news = asyncio.Event()
-    return Tap(reader, "stdout", position, news.set), position, news
+    tap = Tap(reader, "stdout", position, news.set)
+    tap.listen()
+    return tap, position, news
 
 
 async def test_bytes_are_counted_before_they_leave_the_pipe(
@@ -67,6 +69,20 @@ async def test_nothing_to_read_and_the_end_count_nothing() -> None:
 
     assert empty == (9, False)
     assert (position.taken_bytes, tap.ended) == (9, True)
+
+
+async def test_before_it_listens_it_reads_when_it_is_told_to_and_then_to_the_end() -> None:
+    reader, writer = os.pipe()
+    position, _ = uncounted((0, 0))
+    tap = Tap(reader, "stdout", position, lambda: pytest.fail("it listens"))
+    os.write(writer, b"abc")
+    await asyncio.sleep(0)
+    untouched = unread(reader)
+    os.close(writer)
+    tap.drain()
+
+    assert untouched == 3
+    assert (tap.take(), tap.ended) == (b"abc", True)
 
 
 async def test_what_nobody_takes_stays_in_the_pipe_and_uncounted(pipe: tuple[int, int]) -> None:
