@@ -17,11 +17,13 @@ from wand_hostagent.policy.model import Permit
 from wand_hostagent.reports import FoundJob
 from wand_hostagent.runs import JobSummary, Origin, Run
 from wand_hostagent.spool import JOB_NAME, Room, SpoolFolder
+from wand_proto.alarms import Alarms
 from wand_proto.errors import Broken, Conflict, Exhausted, NotFound, WandError
 
 log = logging.getLogger(__name__)
 
 SPILL_SECONDS = 1.0  # from this age on a job's output lies in files, which outlive the host agent
+TICK_SECONDS = 0.1
 SWEEP_SECONDS = 60.0
 RETRY_SECONDS = 1.0
 ALONE_SECONDS = 30.0  # how long a job whose call broke off waits for its caller; a server comes within 20
@@ -49,6 +51,7 @@ class Jobs:
         self._runs: dict[str, Run] = {}
         self._ended: dict[str, Run] = {}  # in order of their end
         self._tasks: set[asyncio.Task[None]] = set()
+        self._alarms = Alarms(TICK_SECONDS)
 
     @classmethod
     @asynccontextmanager
@@ -102,7 +105,7 @@ class Jobs:
         self, permit: Permit, job: Job, backend: ExecutionBackend
     ) -> AsyncGenerator[Event, None]:
         run = self._enter(permit, job, backend)
-        spill = asyncio.get_running_loop().call_later(SPILL_SECONDS, run.to_files)
+        spill = self._alarms.set(SPILL_SECONDS, run.to_files)
         try:
             async with aclosing(backend.run(permit)) as events:
                 async for event in events:

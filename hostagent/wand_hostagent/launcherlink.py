@@ -19,11 +19,13 @@ from wand_hostagent.launcher import protocol
 from wand_hostagent.model import Exited, Reason
 from wand_hostagent.reports import FoundJob, ProfilesReport, RunRequest, StartedReport
 from wand_hostagent.seqpacket import Connection, close_all, connect
+from wand_proto.alarms import Alarms
 from wand_proto.errors import Broken, Invalid, TimedOut, Unavailable, WandError
 
 log = logging.getLogger(__name__)
 
 ANSWER_SECONDS = 15.0
+TICK_SECONDS = 0.25
 CLOSE_SECONDS = 3.0
 FIRST_PAUSE_SECONDS = 0.05
 LAST_PAUSE_SECONDS = 2.0
@@ -40,6 +42,7 @@ class LauncherLink:
         self._connections = 0
         self._up, self._down = asyncio.Event(), asyncio.Event()
         self._answers = Answers()
+        self._alarms = Alarms(TICK_SECONDS)
         self._abandoned: set[asyncio.Task[None]] = set()
         self._endings: dict[str, asyncio.Future[Exited]] = {}
 
@@ -146,10 +149,9 @@ class LauncherLink:
             Invalid: the request is larger than the socket carries.
         """
         try:
-            with self._answers.expected() as (number, answer):
-                async with asyncio.timeout(self._answer_seconds):
-                    await self._send({"do": do, "re": number, **fields}, descriptors)
-                    return await answer
+            with self._answers.expected() as (number, answer), self._alarms.within(self._answer_seconds):
+                await self._send({"do": do, "re": number, **fields}, descriptors)
+                return await answer
         except TimeoutError:
             raise TimedOut(f"the launcher did not answer {do} within {self._answer_seconds:g} s") from None
 

@@ -15,7 +15,8 @@ log = logging.getLogger(__name__)
 
 MOST_AT_ONCE = 64
 _ROOM = socket.CMSG_SPACE(16 * array.array("i").itemsize)
-_CUT = socket.MSG_TRUNC | socket.MSG_CTRUNC
+_CUT = int(socket.MSG_TRUNC | socket.MSG_CTRUNC)  # as enums these would cost more than the call
+_CLOSE_ON_EXEC = int(socket.MSG_CMSG_CLOEXEC)
 
 Received = Callable[[bytes, list[int]], None]
 _Queued = tuple[bytes, Sequence[int], "asyncio.Future[bool]"]
@@ -106,9 +107,7 @@ class Connection:
             if self._socket.fileno() < 0:
                 break
             try:
-                size, beside, flags, _ = self._socket.recvmsg_into(
-                    [self._room], _ROOM, socket.MSG_CMSG_CLOEXEC
-                )
+                size, beside, flags, _ = self._socket.recvmsg_into([self._room], _ROOM, _CLOSE_ON_EXEC)
             except BlockingIOError:
                 return None
             except OSError:

@@ -5,7 +5,6 @@ import contextlib
 import signal
 import time
 from collections.abc import AsyncGenerator, Iterator
-from contextlib import aclosing
 from dataclasses import replace
 from typing import Literal
 
@@ -13,12 +12,22 @@ from wand_hostagent.backends.streams import PIPE_BYTES, Ends, Tap
 from wand_hostagent.launcherlink import LauncherLink
 from wand_hostagent.model import Event, Exited, Output, Reason, Started
 from wand_hostagent.positions import Position
+from wand_proto.alarms import Alarm, Alarms
 from wand_proto.errors import Broken, WandError
 
 LISTEN_SECONDS = 0.003  # a job that is over sooner is read once, at its end, and costs the event loop nothing
+COARSE_SECONDS = 1.0
 SURVIVOR_SECONDS = 0.2  # how long output is awaited after the end, where something still holds a pipe
 _STREAMS: tuple[Literal["stdout", "stderr"], ...] = ("stdout", "stderr")
 OVERDUE_SECONDS = 30.0  # how long after its time limit, or our kill, a job's end is awaited
+
+
+class Clocks:
+    """What rings for jobs: soon and closely, or some day."""
+
+    def __init__(self) -> None:
+        self.fine = Alarms(LISTEN_SECONDS)
+        self.coarse = Alarms(COARSE_SECONDS)
 
 
 class Following:
@@ -30,6 +39,7 @@ class Following:
         started: Started,
         ends: Ends,
         positions: tuple[Position, Position],
+        clocks: Clocks,
     ) -> None:
         self.detached = False
         self.input = ends.input
@@ -37,11 +47,11 @@ class Following:
         self._started = started
         self._ending = link.ending(started.job)
         self._news = asyncio.Event()
-        self._loop = asyncio.get_running_loop()
         self._began = time.monotonic()
         self._overdue = False
         self._expired = False
-        self._timers: list[asyncio.TimerHandle] = []
+        self._clocks = clocks
+        self._alarms: list[Alarm] = []
         self._taps = tuple(
             Tap(output, stream, position, self._news.set)
             for output, stream, position in zip(ends.outputs, _STREAMS, positions, strict=False)
@@ -56,44 +66,42 @@ class Following:
     async def events(self) -> AsyncGenerator[Event, None]:
         """One Started, any Outputs, one Exited; closed earlier, it kills the job unless that is detached."""
         self._ending.add_done_callback(self._has_ended)
-        self._timers.append(self._loop.call_later(LISTEN_SECONDS, self._listen))
+        self._alarms.append(self._clocks.fine.set(LISTEN_SECONDS, self._listen))
         if self._started.limits.wall_seconds is not None:
             self._await_end(self._started.limits.wall_seconds + OVERDUE_SECONDS)
         try:
             yield self._started
-            async with aclosing(self._outputs()) as outputs:
-                async for output in outputs:
+            while not self._is_over():
+                self._news.clear()
+                for output in self._taken():
                     yield output
-            exited = self._exited()
-            self._close()
-            if exited.reason is Reason.LOST:
-                self._link.abandon(exited.job)  # should the launcher have outlived the link
-            else:
-                self._link.release(exited.job)
-            yield exited
+                try:
+                    await self._more()
+                except asyncio.CancelledError:
+                    for last in self._last():
+                        yield last
+                    raise
+            for rest in self._rest():
+                yield rest
+            self._let_go()
+            yield self._exited()
         finally:
             self._close()
             if not self._ending.done() and not self.detached:
                 await asyncio.shield(self._link.abandon(self._started.job))
 
-    async def _outputs(self) -> AsyncGenerator[Output, None]:
-        while not self._is_over():
-            self._news.clear()
-            for output in self._taken():
-                yield output
-            if self._left is not None and self._left < 0:
-                await self._stop()
-            try:
-                await self._more()
-            except asyncio.CancelledError:
-                for last in self._last():
-                    yield last
-                raise
-        for rest in self._rest():
-            yield rest
+    def _let_go(self) -> None:
+        """It has ended: the launcher may forget it."""
+        self._close()
+        if self._ending.result().reason is Reason.LOST:
+            self._link.abandon(self.job)  # should the launcher have outlived the link
+        else:
+            self._link.release(self.job)
 
     async def _more(self) -> None:
-        """Wait until there is something to take, or it is over."""
+        """Wait until there is something to take, or it is over; stop a job that has written too much."""
+        if self._left is not None and self._left < 0:
+            await self._stop()
         if not self._is_over():
             await self._news.wait()
 
@@ -104,10 +112,16 @@ class Following:
 
     def _is_over(self) -> bool:
         if self._ending.done():
-            return self._expired or all(tap.ended for tap in self._taps)
+            return self._expired or self._all_read()
         if self._overdue:
             raise Broken(f"the launcher did not report the end of {self._started.job}")
         return False
+
+    def _all_read(self) -> bool:
+        for tap in self._taps:  # noqa: SIM110 - a generator would cost more than the question
+            if not tap.ended:
+                return False
+        return True
 
     def _output(self, tap: Tap, data: bytes) -> Output:
         """What was taken, counted and cut at the ceiling."""
@@ -147,6 +161,8 @@ class Following:
 
     def _exited(self) -> Exited:
         ended = self._ending.result()
+        if ended.reason is not Reason.LOST and not any(tap.offset for tap in self._taps):
+            return ended  # as most do that are over at once
         lost = ended.reason is Reason.LOST
         return replace(
             ended,
@@ -162,9 +178,9 @@ class Following:
             self.input.let_go()
         for tap in self._taps:
             tap.drain()
-        if not all(tap.ended for tap in self._taps):
+        if not self._all_read():
             self._listen()
-            self._timers.append(self._loop.call_later(SURVIVOR_SECONDS, self._expire))
+            self._alarms.append(self._clocks.fine.set(SURVIVOR_SECONDS, self._expire))
         self._news.set()
 
     def _listen(self) -> None:
@@ -176,7 +192,7 @@ class Following:
         self._news.set()
 
     def _await_end(self, seconds: float) -> None:
-        self._timers.append(self._loop.call_later(seconds, self._be_overdue))
+        self._alarms.append(self._clocks.coarse.set(seconds, self._be_overdue))
 
     def _be_overdue(self) -> None:
         self._overdue = True
@@ -184,8 +200,8 @@ class Following:
 
     def _close(self) -> None:
         self._ending.remove_done_callback(self._has_ended)
-        for timer in self._timers:
-            timer.cancel()
+        for alarm in self._alarms:
+            alarm.cancel()
         for tap in self._taps:
             tap.close()
         if self.input is not None:

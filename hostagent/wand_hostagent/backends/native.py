@@ -3,13 +3,14 @@
 import asyncio
 import hashlib
 import os
-from collections.abc import AsyncGenerator, Sequence
+from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
 from contextlib import aclosing
+from functools import partial
 from typing import Any
 
 from wand_hostagent.backends import terminal
 from wand_hostagent.backends.base import ExecutionBackend, JobInput
-from wand_hostagent.backends.following import Following
+from wand_hostagent.backends.following import Clocks, Following
 from wand_hostagent.backends.streams import Ends, Pipes
 from wand_hostagent.backends.terminal import Handover
 from wand_hostagent.launcherlink import LauncherLink
@@ -31,15 +32,15 @@ class NativeBackend(ExecutionBackend):
         self.link = link
         self.positions = positions
         self._followed: dict[str, Following] = {}
+        self._clocks = Clocks()
 
-    async def run(self, permit: Permit) -> AsyncGenerator[Event, None]:
+    def run(self, permit: Permit) -> AsyncGenerator[Event, None]:
         """Start the permitted job and follow it; see `ExecutionBackend`."""
-        async with aclosing(self._events(await self._start(permit))) as events:
-            async for event in events:
-                yield event
+        return self._events(partial(self._start, permit))
 
-    async def _events(self, following: Following) -> AsyncGenerator[Event, None]:
+    async def _events(self, begin: Callable[[], Awaitable[Following]]) -> AsyncGenerator[Event, None]:
         """The events of a job, which can be given input meanwhile."""
+        following = await begin()
         self._followed[following.job] = following
         try:
             async with aclosing(following.events()) as events:
@@ -66,7 +67,7 @@ class NativeBackend(ExecutionBackend):
             except Broken:
                 self.link.abandon(job.id)
                 raise
-            following = Following(self.link, told, ends, positions)
+            following = Following(self.link, told, ends, positions, self._clocks)
             following.detached = job.detached
             return following
 
@@ -77,21 +78,22 @@ class NativeBackend(ExecutionBackend):
             self.link.abandon(asked.job)
             raise
 
-    async def adopt(self, found: FoundJob, offsets: Counts) -> AsyncGenerator[Event, None]:
+    def adopt(self, found: FoundJob, offsets: Counts) -> AsyncGenerator[Event, None]:
         """Follow a job that an earlier host agent started, from where its output was left; it is detached.
 
         Raises:
             NotFound: the launcher no longer has it.
         """
+        return self._events(partial(self._adopt, found, offsets))
+
+    async def _adopt(self, found: FoundJob, offsets: Counts) -> Following:
         kept = await self.link.adopt(found.job)
         stays_open = bool(found.why.get("stdin_open"))
         ends = terminal.adopted(kept[0], stays_open=stays_open) if len(kept) == 1 else Ends(kept, None)
         positions = self.positions.of(found.job) or uncounted(offsets)
-        following = Following(self.link, _adopted(found), ends, positions)
+        following = Following(self.link, _adopted(found), ends, positions, self._clocks)
         following.detached = True
-        async with aclosing(self._events(following)) as events:
-            async for event in events:
-                yield event
+        return following
 
     async def signal(self, job: str, signum: int) -> bool:
         """Send a signal to the job's processes; False where it has ended."""

@@ -14,12 +14,14 @@ from wand_hostagent.service.intercept import Context, answerable, told
 from wand_hostagent.service.outbox import Outbox
 from wand_hostagent.service.peers import Peer
 from wand_proto import context as metadata
+from wand_proto.alarms import Alarm, Alarms
 from wand_proto.errors import Exhausted, Invalid, TimedOut, Unavailable, WandError
 from wand_proto.v1 import execution_pb2 as wire
 
 MOST_CALLS = 1024  # at once on one stream
 DEFAULT_WINDOW_BYTES = 256 * 1024
 MOST_WINDOW_BYTES = 1024 * 1024
+TICK_SECONDS = 0.25
 EVENT_BYTES = 64  # that an Output counts beside its data, or many small ones would be a lot of memory
 METHOD = "Calls/run"
 
@@ -55,13 +57,13 @@ class Call:
         self.window = window
         self.task: asyncio.Task[None] | None = None
         self.is_late = False
-        self._clock: asyncio.TimerHandle | None = None
+        self._clock: Alarm | None = None
 
-    def begin(self, task: "asyncio.Task[None]", deadline_seconds: float | None) -> None:
+    def begin(self, task: "asyncio.Task[None]", deadline_seconds: float | None, alarms: Alarms) -> None:
         """The task serves it, and is cancelled at the deadline."""
         self.task = task
         if deadline_seconds is not None:
-            self._clock = task.get_loop().call_later(deadline_seconds, self._be_late)
+            self._clock = alarms.set(deadline_seconds, self._be_late)
 
     def _be_late(self) -> None:
         self.is_late = True
@@ -87,6 +89,7 @@ class CallStream:
         self._calls: dict[int, Call] = {}
         self._last_number = 0
         self._outbox = Outbox()
+        self._alarms = Alarms(TICK_SECONDS)
         self._leaving = False
         self._over = asyncio.Event()
 
@@ -149,7 +152,7 @@ class CallStream:
         self._calls[number] = call
         task = group.create_task(self._serve(call))
         task.add_done_callback(lambda _: self._forget(call))
-        call.begin(task, deadline_seconds)
+        call.begin(task, deadline_seconds, self._alarms)
         return None
 
     def _admit(self) -> None:

@@ -33,12 +33,13 @@ class Outbox:
         if urgent:
             self._ring()
         elif self._lingering is None:
-            self._lingering = self._loop.call_later(LINGER_SECONDS, self._ring)
+            self._lingering = self._loop.call_later(LINGER_SECONDS, self._linger_no_longer)
 
     def _ring(self) -> None:
-        if self._lingering is not None:
-            self._lingering.cancel()
-            self._lingering = None
+        self._news.set()
+
+    def _linger_no_longer(self) -> None:
+        self._lingering = None
         self._news.set()
 
     async def room(self) -> None:

@@ -1,6 +1,7 @@
 """Messages of the wire read into values, and values made into messages: jobs and what becomes of them."""
 
 from collections.abc import Iterable, Mapping, Sequence
+from functools import lru_cache
 from typing import Any, cast
 
 from wand_hostagent.model import Event, Exited, Input, Job, Limits, Output, Reason, Size, Started
@@ -227,6 +228,7 @@ def _summary_to_wire(job: JobSummary) -> wire.JobSummary:
     )
 
 
+@lru_cache(maxsize=256)  # they are few, and what comes out is copied into the message that holds it
 def limits_to_wire(limits: Limits) -> words.Limits:
     return words.Limits(**cast("Any", limits.named()))
 
