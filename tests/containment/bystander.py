@@ -1,16 +1,20 @@
 """Somebody outside: holds a secret in every way that a process can, until it is killed. Stands alone.
 
 `bystander.py FOLDER SECRET` listens on sockets of every kind, answers each with the secret, keeps it in its
-memory, environment, command line, shared memory and an open file, and writes bystander.json to FOLDER.
+memory, environment, command line, shared memory, an open file and a terminal, and writes bystander.json to
+FOLDER.
 """
 
 import ctypes
+import io
 import json
 import os
 import select
 import socket
 import sys
+import termios
 from pathlib import Path
+from typing import Any
 
 IPC_CREAT, KEYS = 0o1000, 0x57000000
 FOLDER, SECRET = Path(sys.argv[1]), sys.argv[2].encode()
@@ -44,6 +48,17 @@ def runtime_socket(name: str) -> "list[socket.socket]":
         return []
 
 
+def terminal() -> "tuple[io.FileIO, str]":
+    """Our end of a terminal in which somebody has typed the secret, unseen; its number is not the first."""
+    pairs = [os.openpty() for _ in range(3)]
+    master, other = pairs[-1]
+    quiet = termios.tcgetattr(other)
+    quiet[3] &= ~termios.ECHO
+    termios.tcsetattr(other, termios.TCSANOW, quiet)
+    os.write(master, SECRET + b"\n")
+    return io.FileIO(master, "r+"), os.ttyname(other)
+
+
 def main() -> None:
     kept = (FOLDER / "kept").open("w+b", buffering=0)
     kept.write(SECRET)
@@ -57,22 +72,23 @@ def main() -> None:
     tcp = listening(socket.AF_INET, ("127.0.0.1", 0))
     udp = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
     udp.bind(("127.0.0.1", 0))
-    streams = [
+    streams: list[Any] = [
         tcp, listening(socket.AF_UNIX, pathname), listening(socket.AF_UNIX, f"\0{name}"),
         *runtime_socket(run),
     ]  # fmt: skip
+    person, tty = terminal()
     told = {
         "pid": os.getpid(), "port": tcp.getsockname()[1], "udp": udp.getsockname()[1], "socket": pathname,
         "run": run, "abstract": name, "shm": shared_memory(), "memory": ctypes.addressof(memory),
-        "kept": kept.fileno(), "inshm": in_shm, "intmp": in_tmp,
+        "kept": kept.fileno(), "inshm": in_shm, "intmp": in_tmp, "tty": tty,
     }  # fmt: skip
     ready = FOLDER / ".bystander.json"
     ready.write_text(json.dumps({word: str(value) for word, value in told.items()}))
     ready.rename(FOLDER / "bystander.json")
     while True:
-        for one in select.select([*streams, udp], [], [])[0]:
-            if one is udp:
-                udp.recv(64)
+        for one in select.select([*streams, udp, person], [], [])[0]:
+            if one is udp or one is person:
+                udp.recv(64) if one is udp else person.read(4096)
                 (FOLDER / "marker").touch()
             else:
                 connection, _ = one.accept()

@@ -11,6 +11,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import Any
 
 from containment.outcome import Outcome, bystander_is_harmed
 from containment.rows import Row
@@ -159,18 +160,22 @@ def _words(row: Row, scene: Scene) -> list[str]:
 def _run(stage: Stage, row: Row, argv: list[str]) -> Outcome:
     scene, client = stage.scene, stage.client
     environment = {name: scene.fill(text) for name, text in row.env.items()}
-    running = client.run(
-        *argv, stdin=scene.fill(row.stdin).encode(), keep=False, job=new_job(), profile="developer",
-        environment=environment, directory=scene.fill(row.directory), limits=dict(row.limits),
-    )  # fmt: skip
-    parts = {running.stdout: b"", running.stderr: b""}
+    asked: dict[str, Any] = {
+        "job": new_job(), "profile": "developer", "environment": environment, "limits": dict(row.limits),
+        "directory": scene.fill(row.directory),
+    }  # fmt: skip
+    if row.terminal:
+        running: Running = client.run_in_terminal(*argv, **asked)
+    else:
+        running = client.run(*argv, stdin=scene.fill(row.stdin).encode(), keep=False, **asked)
+    parts = {descriptor: b"" for descriptor in (running.stdout, running.stderr) if descriptor >= 0}
     _collect(client, running, parts)
     ended = client.exits.get(running.job)
     if ended is None:
         return Outcome("error", note="the job was not over in time")
     note = "" if ended["reason"] == "exited" else f"{ended['reason']} {ended['signal'] or ''}".strip()
     code = ended["exit_code"] if not ended["signal"] else 128 + ended["signal"]
-    return Outcome("ran", code, parts[running.stdout], parts[running.stderr], note)
+    return Outcome("ran", code, parts[running.stdout], parts.get(running.stderr, b""), note)
 
 
 def _collect(client: Client, running: Running, parts: dict[int, bytes]) -> None:
@@ -187,10 +192,18 @@ def _collect(client: Client, running: Running, parts: dict[int, bytes]) -> None:
                 client.receive()
                 if running.job in client.exits:
                     give_up = min(give_up, time.monotonic() + _LAST_WORDS_SECONDS)
-            elif part := os.read(descriptor, 65536):
+            elif part := _read(descriptor):
                 parts[descriptor] = (parts[descriptor] + part)[:_MOST_BYTES]
             else:
                 open_ends.discard(descriptor)
+
+
+def _read(descriptor: int) -> bytes:
+    """What is there; nothing at the end, which of a terminal is an error."""
+    try:
+        return os.read(descriptor, 65536)
+    except OSError:
+        return b""
 
 
 # -- somebody in another job of the same profile ------------------------------------------------------------

@@ -18,7 +18,7 @@ WORKERS = 2
 T = TypeVar("T")
 R = TypeVar("R")
 _BYSTANDERS = (
-    "pid", "port", "udp", "socket", "run", "abstract", "shm", "memory", "kept", "inshm", "intmp",
+    "pid", "port", "udp", "socket", "run", "abstract", "shm", "memory", "kept", "inshm", "intmp", "tty",
 )  # fmt: skip
 
 

@@ -21,6 +21,7 @@ _OWN = (
     "covers",
     "root_setup",
     "inside",
+    "terminal",
 )
 
 
@@ -44,6 +45,7 @@ class Row:
     limits: Mapping[str, float] = field(default_factory=dict)
     beside: bool = False
     inside: bool = False  # the launcher keeps its state in the workspace
+    terminal: bool = False  # it runs in one
     root_setup: str = ""
     covers: str = ""
     effect_unsandboxed: bool | None = None

@@ -4,7 +4,9 @@ import os
 import shutil
 import signal
 import subprocess
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from typing import Any
 
 from containment.confined import ROW_SECONDS, launcher, leaks
 from containment.outcome import Outcome, bystander_is_harmed
@@ -43,19 +45,35 @@ def _run(row: Row, scene: Scene, words: list[str]) -> Outcome:
         return Outcome("absent", 127)
     if "$PPID" in "".join(words):  # it looks at its parent
         argv, program = ["sh", "-c", '"$@"; exit $?', "sh", *argv], "/bin/sh"
+    if row.terminal:
+        argv, program = ["setsid", "--ctty", "--wait", *argv], "/usr/bin/setsid"
     own = {name: scene.fill(text) for name, text in row.env.items()}
-    with leaks(scene) as leaked:
+    with leaks(scene) as leaked, _ends(row, scene) as ends:
         try:
             process = subprocess.Popen(
-                argv, executable=program, cwd=folder, stdin=subprocess.PIPE, stdout=subprocess.PIPE,
-                env={**scene.environment, LEAK: scene.leak, **own}, stderr=subprocess.PIPE,
-                start_new_session=True, pass_fds=leaked, **scene.who.started,
+                argv, executable=program, cwd=folder, env={**scene.environment, LEAK: scene.leak, **own},
+                start_new_session=True, pass_fds=leaked, **ends, **scene.who.started,
             )  # fmt: skip
         except OSError as error:
             return Outcome("absent", 127, note=str(error))
-    return _finish(
-        process, scene.fill(row.stdin).encode(), float(row.limits.get("wall_seconds", ROW_SECONDS))
-    )
+        stdin = b"" if row.terminal else scene.fill(row.stdin).encode()
+        return _finish(process, stdin, float(row.limits.get("wall_seconds", ROW_SECONDS)))
+
+
+@contextmanager
+def _ends(row: Row, scene: Scene) -> Iterator[dict[str, Any]]:
+    """What the process reads and writes: pipes; or a terminal, its output still in a pipe for us."""
+    pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
+    if not row.terminal:
+        yield pipes
+        return
+    master, other = os.openpty()
+    try:
+        os.fchown(other, scene.who.uid, -1)
+        yield {**pipes, "stdin": other}
+    finally:
+        os.close(other)
+        os.close(master)
 
 
 def _finish(process: "subprocess.Popen[bytes]", stdin: bytes, seconds: float) -> Outcome:
