@@ -33,7 +33,8 @@ class Box:
     filters: bool = False  # seccomp
     sums: frozenset[str] = frozenset()  # what control groups count for a job as a whole; see delegation.py
     no_sums: str = ""  # why some are missing, and what to do
-    proxy: bool = False  # something that lets jobs reach some places: egress/
+    proxy: bool = False  # jobs can have a network that a proxy is the only way out of: egress/
+    proxy_is_up: bool = False
     refusal: str = ""  # why it is not a better one
 
     @property

@@ -111,7 +111,8 @@ def _network(box: Box, profiles: list[Profile]) -> Guarantee:
         names = ", ".join(sorted(profile.name for profile in proxied))
         detail = f"no proxy for these profiles: {names}; the launcher is told of one by --egress"
         return Guarantee("network", enforced=False, detail=detail)
-    through = [f"{one.name} only reaches {_listed(one.destinations)}, by a proxy" for one in proxied]
+    by = "by a proxy" if box.proxy_is_up else "by a proxy that is not there now"
+    through = [f"{one.name} only reaches {_listed(one.destinations)}, {by}" for one in proxied]
     detail = "; ".join(["a network namespace for each job: no way out of it", *through])
     return Guarantee("network", enforced=True, detail=detail)
 

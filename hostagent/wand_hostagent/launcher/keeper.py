@@ -36,6 +36,7 @@ class Keeper:
         self.heard: Heard = lambda *_: None
         self.joined: Callable[[], None] = lambda: None
         self.lost: Callable[[], None] = lambda: None
+        self.changed: Callable[[bool], None] = lambda _: None
 
     @property
     def is_up(self) -> bool:
@@ -73,11 +74,13 @@ class Keeper:
         if say == "ready":
             self._seconds = _FIRST_SECONDS
             log.write("info", "proxy ready", walls=fields["walls"])
+            self.changed(True)
         self.heard(say, fields, descriptor)
 
     def _gone(self, why: str) -> None:
         log.write("warning", "proxy gone", why=why)
         self._link = None
+        self.changed(False)
         self.lost()
         self._again()
 

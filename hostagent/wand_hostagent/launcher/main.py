@@ -87,7 +87,12 @@ class Launcher:
         keeper = Keeper(self._loop, self._told.egress)
         gateway = Gateway(keeper, self._journal)
         keeper.heard, keeper.joined, keeper.lost = gateway.hear, gateway.joined, gateway.lost
+        keeper.changed = self._proxy_changed
         return keeper, gateway
+
+    def _proxy_changed(self, is_up: bool) -> None:  # noqa: FBT001 - it is all that it says
+        self._box = replace(self._box, proxy_is_up=is_up)
+        self._house.guarantees = guarantees.of(self._box, self._house.shelf.profiles.values())
 
     def _want_proxy(self) -> None:
         """See to it that there is a proxy, where a profile has one."""

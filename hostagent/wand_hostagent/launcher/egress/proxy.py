@@ -139,6 +139,7 @@ def main(argv: Sequence[str]) -> int:
     except Refused as refusal:
         log.write("error", "proxy cannot run", why=refusal.message)
         return 1
+    listener.tell_ready(told)  # behind the walls there is no way to tell
     return _wait(door, told, files, walls())
 
 
@@ -157,7 +158,6 @@ def _told(argv: Sequence[str]) -> Told:
 
 def _wait(door: socket.socket, told: Told, files: Files, walls: Sequence[str]) -> NoReturn:
     """Work for whichever launcher connects, one at a time."""
-    listener.tell_ready(told)
     log.write("info", "proxy ready", walls=walls)
     allowed = {0, os.geteuid(), told.peer_uid}
     while True:
