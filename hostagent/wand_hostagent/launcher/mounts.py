@@ -8,7 +8,7 @@ programs and devices, what it may only read is read-only for root too.
 import os
 import stat
 import struct
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from functools import cached_property
 
 from wand_hostagent.launcher.sight import SHARED_MEMORY, TEMPORARY, Item, Kind, Watched, above, number_of
@@ -58,12 +58,24 @@ class Tree:
         yield from self._begin()
         yield from self._processes()
         yield from self._devices()
-        for item in items:
+        yield from self._places(item for item in items if not self._is_deep(item.path))
+        yield from self._leave()
+        # a link that a command makes there meanwhile leads nowhere but to what its job sees anyway
+        yield from self._places(item for item in items if self._is_deep(item.path))
+        yield self._set("/", MS_RDONLY | _SECURE | MS_NOEXEC)
+
+    def _places(self, items: Iterable[Item]) -> Iterator[Step]:
+        placed = tuple(items)
+        for item in placed:
             yield from self._place(item)
-        for item in items:
+        for item in placed:
             if item.kind is Kind.COVER and item.is_folder:
                 yield self._set(item.path, MS_RDONLY | _SECURE | MS_NOEXEC)
-        yield from self._end()
+
+    def _is_deep(self, path: str) -> bool:
+        """Whether it lies in a folder that commands write, however deep."""
+        place = above(self._items, path)
+        return place is not None and (place.kind is Kind.WRITE or self._is_deep(place.path))
 
     # -- for a job that gets a copy of the tree ----------------------------------------------------------
 
@@ -94,10 +106,10 @@ class Tree:
         yield step("pivot_root", self._path(_BASE), self._path(_BASE + _OLD), shown=f"{_BASE}, {_BASE}{_OLD}")
         yield step("chdir", self._path("/"), shown="/")
 
-    def _end(self) -> Iterator[Step]:
+    def _leave(self) -> Iterator[Step]:
+        """The machine's own tree is gone from here on."""
         yield step("umount2", self._path(_OLD), _DETACH, shown=f"{_OLD}, MNT_DETACH")
         yield step("unlinkat", _AT_HERE, self._path(_OLD), _REMOVE_DIRECTORY, shown=f"{_OLD}, AT_REMOVEDIR")
-        yield self._set("/", MS_RDONLY | _SECURE | MS_NOEXEC)
 
     def _processes(self) -> Iterator[Step]:
         """A list of the job's own processes; read-only, because root's number owns the kernel's settings."""
@@ -139,7 +151,7 @@ class Tree:
             return
         if not inside:
             yield from self._mountpoint(item)
-        yield from self._fill(item, inside=inside and place is not None and place.kind is Kind.WRITE)
+        yield from self._fill(item, deep=self._is_deep(item.path))
 
     def _mountpoint(self, item: Item) -> Iterator[Step]:
         if item.path in self._made:
@@ -147,13 +159,13 @@ class Tree:
         self._made.add(item.path)
         yield self._mkdir(item.path) if item.is_folder else self._mkfile(item.path)
 
-    def _fill(self, item: Item, *, inside: bool) -> Iterator[Step]:
+    def _fill(self, item: Item, *, deep: bool) -> Iterator[Step]:
         """Put there what belongs there; what lies in a writable folder is taken from there, by no link."""
-        source = item.path if inside else _OLD + item.source
+        source = item.path if deep else _OLD + item.source
         if item.kind is Kind.READ:
             yield from self._bind(source, item.path, MS_RDONLY | _SECURE)
         elif item.kind is Kind.WRITE:
-            yield from self._bind(source, item.path, self._written)
+            yield from self._bind(source, item.path, self._written, without=MS_RDONLY if deep else 0)
         elif item.kind is Kind.EMPTY:
             yield self._each(self._mount("tmpfs", item.path, self._written, item.source))
         elif item.is_folder:
@@ -194,9 +206,9 @@ class Tree:
         texts = self._path(target), self._path(path)
         return step("symlinkat", texts[0], _AT_HERE, texts[1], shown=f"{target}, {path}")
 
-    def _bind(self, source: str, path: str, flags: int) -> Iterator[Step]:
+    def _bind(self, source: str, path: str, flags: int, *, without: int = 0) -> Iterator[Step]:
         yield self._graft(source, path)
-        yield self._set(path, flags, recursive=True)
+        yield self._set(path, flags, recursive=True, without=without)
 
     def _mount(self, kind: str, path: str, flags: int, options: str = "") -> Step:
         """A new file system of that kind."""
@@ -210,11 +222,12 @@ class Tree:
         texts = self._path(source), self._path(path)
         return step("mount", *texts, 0, MS_BIND | MS_REC, 0, shown=f"{source}, {path}, MS_BIND|MS_REC")
 
-    def _set(self, path: str, flags: int, *, recursive: bool = False) -> Step:
+    def _set(self, path: str, flags: int, *, recursive: bool = False, without: int = 0) -> Step:
         """Add attributes to a mount, or to all in a tree; MOUNT_ATTR_* have the numbers of MS_*."""
-        wanted = self.memory.block(struct.pack("=QQQQ", flags, 0, 0, 0))
+        wanted = self.memory.block(struct.pack("=QQQQ", flags, without, 0, 0))
         deep = _RECURSIVE if recursive else 0
         told = f"{path}, {'AT_RECURSIVE, ' if recursive else ''}{_said(flags)}"
+        told += f", not {_said(without)}" if without else ""
         return step("mount_setattr", _AT_HERE, self._path(path), deep, wanted, 32, shown=told)
 
 
