@@ -15,7 +15,7 @@ HARMLESS = frozenset(
     }
 )  # fmt: skip
 # They run what is in a file, or text that is not here to be read.
-OPAQUE = frozenset({"source", ".", "shopt", "enable", "bind", "complete", "compgen", "fc", "compopt"})
+OPAQUE = frozenset({"shopt", "enable", "bind", "complete", "compgen", "fc", "compopt"})
 _CALLS_BACK = {"mapfile": "C", "readarray": "C", "hash": "p"}
 _SUBSCRIPTS = frozenset(
     {"unset", "test", "[", "let", "read", "printf", "declare", "typeset", "local", "export"}

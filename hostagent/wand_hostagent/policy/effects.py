@@ -188,13 +188,18 @@ def effects_of(program: Program, use: Use) -> Effects:
     for name, _ in use.options:
         if option := known.get(name):
             found |= option.effects
-    if use.is_open:
-        found = found.union(*(option.effects for option in known.values()))
-        if program.verbs and not use.verb:
-            found |= UNKNOWN
-        if any(option.runs for option in known.values()):
-            found |= {Effect.RUN}
     return found | program.refine(use) if program.refine else found
+
+
+def possible_effects(program: Program, use: Use) -> Effects:
+    """What a use may come to do beside that, where a word may turn out to be an option or the verb."""
+    if not use.is_open:
+        return NOTHING
+    known = program.options_of(use.verb).values()
+    found = NOTHING.union(*(option.effects for option in known))
+    if any(option.runs for option in known):
+        found |= {Effect.RUN}
+    return found | UNKNOWN if program.verbs and not use.verb else found
 
 
 def can_run_texts(program: Program) -> bool:

@@ -9,7 +9,6 @@ from enum import IntEnum
 from fnmatch import fnmatchcase
 
 from wand_hostagent.model import FileAct, FileVerb
-from wand_hostagent.policy.effects import Effect
 from wand_hostagent.policy.model import Rule, Verdict
 from wand_hostagent.policy.paths import is_within, resolved
 from wand_hostagent.policy.reading import HOLE
@@ -54,11 +53,12 @@ def _program(rule: Rule, seen: Seen) -> Match:
 def _effects(rule: Rule, seen: Seen) -> Match:
     """All that a command may do must be allowed; any that is denied or asked about is enough."""
     if rule.verdict is Verdict.ALLOW:
-        return Match.SURELY if seen.effects and seen.effects <= set(rule.effects) else Match.NO
+        return (
+            Match.SURELY if seen.effects and seen.effects | seen.possible <= set(rule.effects) else Match.NO
+        )
     if not seen.effects.isdisjoint(rule.effects):
         return Match.SURELY
-    is_bare = Effect.UNKNOWN in seen.effects and not seen.command.program
-    return Match.PERHAPS if is_bare else Match.NO
+    return Match.NO if seen.possible.isdisjoint(rule.effects) else Match.PERHAPS
 
 
 def _arguments(rule: Rule, words: tuple[str, ...]) -> Match:

@@ -5,58 +5,30 @@ text unreadable. What bash takes from variables, files and names at run time is 
 one without a program.
 """
 
-import re
 from dataclasses import replace
+from itertools import dropwhile, pairwise
 
 from wand_hostagent.policy import builtins
-from wand_hostagent.policy.grammar import Node, parse
+from wand_hostagent.policy.grammar import Node, leaves, parse
+from wand_hostagent.policy.heredocs import taken_out
 from wand_hostagent.policy.reading import Command, Unreadable, is_plain
+from wand_hostagent.policy.shellnodes import (
+    APART,
+    ASSIGNS,
+    ENDS,
+    HOLDS,
+    INERT,
+    KEYWORDS,
+    NOWHERE,
+    NUMBER_BEFORE,
+    PLAIN_EXPANSION,
+    REDIRECTIONS,
+    STEPS,
+    STRANDED,
+    WRITES,
+)
 from wand_hostagent.policy.shellwords import WORDS, Words
 from wand_hostagent.policy.sums import KINDS, Sums
-
-# Walked through: what they hold is looked at, and they do nothing of their own.
-_HOLDS = {
-    "program", "list", "pipeline", "negated_command", "subshell", "if_statement",
-    "elif_clause", "else_clause", "while_statement", "case_statement", "case_item", "do_group",
-    "command_substitution", "process_substitution", "string", "concatenation", "translated_string",
-    "heredoc_body", "variable_assignments", "array",
-}  # fmt: skip
-_INERT = frozenset(
-    {
-        "word", "number", "raw_string", "ansi_c_string", "variable_name", "special_variable_name", "comment",
-        "file_descriptor", "string_content", "heredoc_start", "heredoc_end", "heredoc_content", "regex",
-        "extglob_pattern", "test_operator", "brace_expression", "simple_expansion",
-    }
-)  # fmt: skip
-_KEYWORDS = frozenset({"if", "then", "elif", "else", "while", "until", "do", "{", "!", "time", "coproc"})
-_ENDS = frozenset({"}", "fi", "done", "esac"})
-_STRANDED = _ENDS | {"for", "case", "select", "function", "in", "[[", "]]"}
-_PLAIN_EXPANSION = re.compile(
-    r"\$\{#?(?:\w+|[@*#?$!-])(?:\[(?:[@*]|\d+)\])?(?:(?::?[-=?+]|%%?|##?|//?|\^\^?|,,?).*|:\s?-?\d+(?::-?\d+)?)?\}",
-    re.DOTALL,
-)
-_STEPS = {
-    "command": "_command",
-    "declaration_command": "_declaration",
-    "unset_command": "_declaration",
-    "function_definition": "_function",
-    "redirected_statement": "_redirected_statement",
-    "heredoc_redirect": "_lone_redirection",
-    "file_redirect": "_lone_redirection",
-    "herestring_redirect": "_lone_redirection",
-    "variable_assignment": "_lone_assignment",
-    "for_statement": "_for",
-    "c_style_for_statement": "_c_style_for",
-    "arithmetic_expansion": "_arithmetic",
-    "subscript": "_subscript",
-    "test_command": "_test",
-    "expansion": "_expansion",
-    "compound_statement": "_compound",
-    **dict.fromkeys(KINDS, "_operation"),
-}  # the method for each kind of node
-_WRITES = frozenset({">", ">>", "&>", "&>>", ">|", "<>"})
-_NOWHERE = frozenset({"/dev/null", "/dev/stdout", "/dev/stderr", "/dev/tty"})
-_REDIRECTIONS = frozenset({"file_redirect", "herestring_redirect"})
 
 
 def read(text: str) -> tuple[Command, ...]:
@@ -65,6 +37,11 @@ def read(text: str) -> tuple[Command, ...]:
     Raises:
         Unreadable: it is no bash, or none that can be read here.
     """
+    left, bodies = taken_out(text)
+    return tuple(command for one in (left, *bodies) for command in _read(one))
+
+
+def _read(text: str) -> tuple[Command, ...]:
     root, content = parse(text)
     walker = _Walker(content)
     walker.walk(root)
@@ -94,11 +71,11 @@ class _Walker:
 
     def walk(self, node: Node) -> None:
         """Look at a node and all below it."""
-        if not node.is_named or node.type in _INERT:
+        if not node.is_named or node.type in INERT:
             return
-        if step := _STEPS.get(node.type):
+        if step := STEPS.get(node.type):
             getattr(self, step)(node)
-        elif node.type in _HOLDS:
+        elif node.type in HOLDS:
             self._inside(node)
         else:
             raise Unreadable(f"a {node.type.replace('_', ' ')} cannot be read here")
@@ -113,32 +90,38 @@ class _Walker:
     # -- commands -------------------------------------------------------------------------------------------
 
     def _command(self, node: Node) -> None:
+        self._check_apart(node.children)
         words: list[str] = []
         variables: list[str] = []
         writes = False
         for child in node.children:
             if child.type == "variable_assignment":
                 variables.append(self._assign(child))
-            elif child.type == "command_name":
-                words += (word for part in child.children for word in self._words.of(part))
-            elif child.type in _REDIRECTIONS:
+            elif child.type in REDIRECTIONS:
                 more_writes, more_words = self._redirected(child)
                 words += more_words
                 writes = more_writes or writes
-            elif child.type in WORDS:
-                words += self._words.of(child)
-            elif child.is_named:
-                raise Unreadable(f"a {child.type} stands in a command")
-        self._add(words, tuple(variables), writes=writes)
+            else:
+                words += self._words_of(child, words)
+        if words[:1] == [self._text(node.children[0])]:  # nothing stands before it, and it is not quoted
+            words = self._after_keywords(words)
+        if words:
+            self._add(words, tuple(variables), writes=writes)
+        else:
+            self._assigned.update(variables)
+
+    def _words_of(self, node: Node, before: list[str]) -> list[str]:
+        """The words that a part of a command becomes."""
+        if node.type == "command_name":
+            return [word for part in node.children for word in self._words.of(part)]
+        if node.type in WORDS:
+            return list(self._words.of(node))
+        if node.type != "subshell" or before != ["time"]:
+            raise Unreadable(f"{node.type!r} stands in a command")
+        self.walk(node)
+        return []
 
     def _add(self, words: list[str], variables: tuple[str, ...] = (), *, writes: bool = False) -> None:
-        while words and words[0] in _KEYWORDS:  # the grammar takes them for names here and there
-            words = words[1:]
-        if words and words[0] in _STRANDED and (words[1:] or words[0] not in _ENDS):
-            raise Unreadable(f"{words[0]!r} stands where a program is expected")
-        if not words or words[0] in _ENDS:
-            self._assigned.update(variables)
-            return
         found = Command(program=words[0], arguments=tuple(words[1:]), variables=variables, writes=writes)
         if not is_plain(found.program):
             found = replace(found, program="", why="its name shows only when it runs")
@@ -150,8 +133,37 @@ class _Walker:
         for name in names:
             self._sums.assign(name, ())
 
+    def _after_keywords(self, words: list[str]) -> list[str]:
+        """The words of a command without what bash takes for its own and the grammar for names."""
+        while words and words[0] in KEYWORDS | {"time"}:
+            first, *words = words
+            if first == "time":  # a keyword to bash, but for the one after a pipe, which is a program
+                self._add([first, *words])
+                words = words[1:] if words[:1] == ["-p"] else words
+            if words and ASSIGNS.match(words[0]):
+                self._assigned.update(word.partition("=")[0] for word in words if ASSIGNS.match(word))
+                return list(dropwhile(ASSIGNS.match, words))
+        if words and words[0] in STRANDED and (words[1:] or words[0] not in ENDS):
+            raise Unreadable(f"{words[0]!r} stands where a program is expected")
+        return [] if words and words[0] in ENDS else words
+
+    def _negated(self, node: Node) -> None:
+        if node.children[0].end_byte == node.children[1].start_byte:
+            raise Unreadable("two words stand together")
+        self._inside(node)
+
+    def _check_apart(self, nodes: list[Node]) -> None:
+        """Words of a command stand apart and on one line; the grammar sees that otherwise at times."""
+        for before, after in pairwise(nodes):
+            gap = self._words.content[before.end_byte : after.start_byte]
+            if not gap and (after.type in APART or before.type in APART):
+                raise Unreadable("two words stand together")
+            if b"\n" in gap.replace(b"\\\n", b""):
+                raise Unreadable("a command goes on in the next line")
+
     def _declaration(self, node: Node) -> None:
         """export, declare, local, readonly, typeset, unset, and what they set."""
+        self._check_apart(node.children)
         words = [self._text(node.children[0])]
         for child in node.children[1:]:
             if child.type == "variable_assignment":
@@ -176,9 +188,8 @@ class _Walker:
         writes = False
         words: list[str] = []
         for child in node.children:
-            if child.type in _REDIRECTIONS | {"heredoc_redirect"}:
-                step = self._heredoc if child.type == "heredoc_redirect" else self._redirected
-                more_writes, more_words = step(child)
+            if child.type in REDIRECTIONS:
+                more_writes, more_words = self._redirected(child)
                 words += more_words
                 writes = more_writes or writes
             else:
@@ -190,40 +201,32 @@ class _Walker:
 
     def _give(self, words: list[str], before: int) -> None:
         """Words that stand after a redirection belong to the command before it, or are one."""
-        if words and len(self._commands) == before:
-            self._add(words)
+        below = self._commands[before:]
+        if words and any(one.program == "time" for one in below):
+            raise Unreadable("a redirection stands between time and what it times")
+        if words and all(one.carries for one in below):  # there is none, but for what stands in for it
+            self._assigned.update(word.partition("=")[0] for word in words if ASSIGNS.match(word))
+            if command := list(dropwhile(ASSIGNS.match, words)):
+                self._add(command)
         elif words:  # which of them is not worth finding out: each may have them
-            given = [replace(one, arguments=(*one.arguments, *words)) for one in self._commands[before:]]
-            self._commands[before:] = given
-
-    def _heredoc(self, node: Node) -> tuple[bool, list[str]]:
-        """A text as input, and what the grammar hangs below it: more words, redirections, pipes."""
-        marks = {child.type: self._text(child) for child in node.children}
-        if re.sub(r"[\"'\\]", "", marks.get("heredoc_start", "")) != marks.get("heredoc_end", "").strip():
-            raise Unreadable("where a here-document ends cannot be told")
-        writes = False
-        words: list[str] = []
-        for child in node.children:
-            if child.type in _REDIRECTIONS:
-                more_writes, more_words = self._redirected(child)
-                words += more_words
-                writes = more_writes or writes
-            elif child.type in WORDS:
-                words += self._words.of(child)
-            else:
-                self.walk(child)
-        return writes, words
+            self._commands[before:] = [replace(one, arguments=(*one.arguments, *words)) for one in below]
 
     def _redirected(self, node: Node) -> tuple[bool, list[str]]:
         """Whether a redirection writes a file, and the words that the grammar takes for more targets."""
+        if NUMBER_BEFORE.search(self._words.content[max(0, node.start_byte - 12) : node.start_byte]):
+            raise Unreadable("a number stands before a redirection")
+        if any(one.type == "file_descriptor" and not self._text(one).isdigit() for one in node.children):
+            raise Unreadable("a redirection of what is no number")
         targets = [self._words.of(child) for child in node.children if child.type in WORDS]
-        writes = any(child.type in _WRITES for child in node.children)
+        if targets and targets[0][0].startswith("-") and targets[0][0] != "-":
+            raise Unreadable("a redirection to what begins with a dash")
+        writes = any(child.type in WRITES for child in node.children)
         more = [word for words in targets[1:] for word in words]
-        return writes and not _NOWHERE.issuperset(targets[0] if targets else ()), more
+        return writes and not NOWHERE.issuperset(targets[0] if targets else ()), more
 
     def _lone_redirection(self, node: Node) -> None:
         before = len(self._commands)
-        _, words = (self._heredoc if node.type == "heredoc_redirect" else self._redirected)(node)
+        _, words = self._redirected(node)
         self._give(words, before)
 
     # -- variables and sums ---------------------------------------------------------------------------------
@@ -237,6 +240,8 @@ class _Walker:
             self.walk(target)
             target = target.children[0]
         name = self._text(target)
+        if not name.isidentifier() or not name.isascii():
+            raise Unreadable(f"{name[:40]!r} is no name of a variable")
         self._sums.assign(name, value)
         for child in value:
             if child.type in WORDS:
@@ -271,11 +276,21 @@ class _Walker:
         self._inside(node)
 
     def _compound(self, node: Node) -> None:
+        if node.children[0].type == "{" and node.children[0].end_byte == node.children[1].start_byte:
+            raise Unreadable("two words stand together")
         if node.children[0].type == "((":
             self._sums.evaluate(node.children)
         self._inside(node)
 
     def _test(self, node: Node) -> None:
+        opening, first = node.children[:2]
+        kinds = {leaf.type for leaf in leaves(node)}
+        if opening.end_byte == first.start_byte or (
+            opening.type == "[" and kinds & {"<", ">", ">>", "&&", "||"}
+        ):
+            raise Unreadable("a test that is none to bash")
+        if opening.type == "[" and "\n" in self._text(node):
+            raise Unreadable("a command goes on in the next line")
         self._sums.test(node)
         self._tests += 1
         self._inside(node)
@@ -287,7 +302,7 @@ class _Walker:
         self._inside(node)
 
     def _expansion(self, node: Node) -> None:
-        if not _PLAIN_EXPANSION.fullmatch(self._text(node)):
+        if not PLAIN_EXPANSION.fullmatch(self._text(node)):
             self._hide("an expansion evaluates what a variable says")
         self._inside(node)
 

@@ -8,6 +8,7 @@ from wand_hostagent.policy.grammar import Node
 from wand_hostagent.policy.reading import HOLE, SPLITS, Unreadable
 
 _BARE = re.compile(r"(?:[^\s\\'\"`$&|;<>()]|\\.)+", re.DOTALL)
+_VARIABLE = re.compile(r"\$(?:[A-Za-z_]\w*|\d|[@*#?$!-])", re.ASCII)
 _GLOB = re.compile(r"(?<!\\)[*?\[]")
 _BRACES = re.compile(r"\{.*(?:,|\.\.)", re.DOTALL)
 _ESCAPED = re.compile(r"\\(.)", re.DOTALL)
@@ -17,7 +18,7 @@ _ANSI_LETTERS = dict(zip("abeEfnrtv\\'\"?", "\a\b\x1b\x1b\f\n\r\t\v\\'\"?", stri
 _EXPANSIONS = frozenset({"simple_expansion", "expansion", "command_substitution", "arithmetic_expansion"})
 WORDS = _EXPANSIONS | {
     "word", "number", "string", "raw_string", "ansi_c_string", "translated_string", "concatenation",
-    "process_substitution", "brace_expression", "variable_name", "special_variable_name",
+    "process_substitution", "brace_expression", "variable_name", "special_variable_name", "$",
 }  # fmt: skip
 
 
@@ -65,9 +66,11 @@ class Words:
         if node.type == "string":
             return self._quoted(node)
         if node.type == "$":
-            return Piece("$" if self.text(node) == "$" else HOLE)
+            return Piece(HOLE)  # of $$, or before a text to be translated
         if node.type not in WORDS or node.type in ("variable_name", "special_variable_name"):
             raise Unreadable(f"{node.type} stands where a word is expected")
+        if node.type == "simple_expansion" and not _VARIABLE.fullmatch(self.text(node)):
+            raise Unreadable(f"{self.text(node)[:40]!r} is no variable")
         self.look_into(node)
         return Piece(HOLE, splits=node.type in _EXPANSIONS or node.type == "brace_expression")
 

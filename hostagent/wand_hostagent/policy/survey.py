@@ -16,6 +16,7 @@ from wand_hostagent.policy.effects import (
     Use,
     can_run_texts,
     effects_of,
+    possible_effects,
     run_texts,
     use_of,
 )  # fmt: skip
@@ -35,6 +36,7 @@ class Seen:
 
     command: Command
     effects: Effects
+    possible: Effects  # what it may come to do beside, by words that show only when it runs
     in_shell: bool
     verb_words: tuple[str, ...] = ()
 
@@ -95,20 +97,23 @@ def _known(command: Command) -> Program | None:
 
 def _seen(command: Command, in_shell: bool) -> Seen:  # noqa: FBT001 - it is a value
     if not command.program:
-        return Seen(command=command, effects=UNKNOWN, in_shell=in_shell)
+        return Seen(command=command, effects=UNKNOWN, possible=frozenset(Effect), in_shell=in_shell)
     found: Effects = READ if command.carries else UNKNOWN
     words: tuple[str, ...] = ()
+    possible: Effects = frozenset()
     program = _known(command)
     if program is not None and not command.carries:
         use = use_of(program, command)
-        found = effects_of(program, use)
+        found, possible = effects_of(program, use), possible_effects(program, use)
         words = _from_verb(command, use)
     if command.writes:
         found |= {Effect.WRITE}
     if any(map(builtins.is_steering, command.variables)):
         found |= {Effect.RUN}
     found = found - READ if len(found) > 1 else found
-    return Seen(command=command, effects=found, in_shell=in_shell, verb_words=words)
+    return Seen(
+        command=command, effects=found, possible=possible - found, in_shell=in_shell, verb_words=words
+    )
 
 
 def _from_verb(command: Command, use: Use) -> tuple[str, ...]:

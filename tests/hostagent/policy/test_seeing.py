@@ -23,8 +23,8 @@ ANY_PROGRAM = [
         ("`echo sudo` ls", "?no sudo"),
         ("/usr/bin/sud? ls", "?no sudo"),
         ("env $S ls", "?no sudo"),
-        ("source ./x", "?no sudo"),
-        (". ./x", "?no sudo"),
+        ("eval $x", "?no sudo"),
+        ("source ./x", "+anything"),  # it runs a file, as bash ./x does
         ("curl example.org | sh", "?no sudo"),
         ("PATH=.:$PATH; ls", "?no sudo"),
         ("x='a[$(sudo ls)]'; ((x))", "?no sudo"),
@@ -41,7 +41,7 @@ def test_what_cannot_be_seen_is_asked(text: str, answer: str) -> None:
     assert said(ANY_PROGRAM, shell(text)) == answer
 
 
-@pytest.mark.parametrize("text", ["$S ls", "echo 'never closed", "source x", "git $x"])
+@pytest.mark.parametrize("text", ["$S ls", "echo 'never closed", "eval $x", "git $x"])
 def test_what_cannot_be_seen_is_denied_where_not_everything_is_allowed(text: str) -> None:
     rules = [allow("some", programs=("ls", "echo")), allow("git", programs=("git",), arguments=("status",))]
     assert said(rules, shell(text)) == "-"

@@ -12,6 +12,7 @@ RUNS = Program(
         openssl parallel pre-commit just task hatch poetry pdm uv uvx pipx conda mamba rye""",
     effects=effects("run"),
 )
+SOURCE = Program(names="source . npx bunx", effects=effects("run"))
 
 
 def _python(use: Use) -> Effects:
@@ -133,4 +134,4 @@ POWER = Program(
 
 KILL = Program(names="kill pkill killall renice", effects=effects("write"))
 
-PROGRAMS = (RUNS, NPM, PIP, PUBLISH, APT, DPKG, PYTHON, POWER, KILL)
+PROGRAMS = (RUNS, SOURCE, NPM, PIP, PUBLISH, APT, DPKG, PYTHON, POWER, KILL)

@@ -6,13 +6,13 @@ from wand_hostagent.policy.effects import NOTHING, READ, Effects, Program, Use, 
 from wand_hostagent.policy.reading import HOLE
 
 _PLAIN = Program(
-    names="""ls cat head tail wc stat readlink realpath basename dirname pwd nl tac rev cut tr paste join
-        comm fold fmt column expand unexpand od hexdump cmp diff diff3 sdiff md5sum sha1sum sha224sum
-        sha256sum sha384sum sha512sum b2sum cksum sum du df free uptime uname env arch nproc cal id whoami
-        groups who w users last tty locale printenv seq factor expr test [ true false echo printf sleep
-        getent lsblk lscpu lsmem lsusb lspci ps pgrep pstree top vmstat iostat mpstat pidof lsof netstat jq
-        grep egrep fgrep zgrep zcat bzcat xzcat zstdcat which whereis type strings readelf nm objdump size
-        ldd numfmt ptx tsort look getconf yes exa eza""",
+    names="""ls cat head tail wc stat readlink realpath basename dirname pwd nl tac rev cut tr paste join comm
+    fold fmt column expand unexpand od hexdump cmp diff diff3 sdiff md5sum sha1sum sha224sum sha256sum
+    sha384sum sha512sum b2sum cksum sum du df free uptime uname env time arch nproc cal id whoami groups
+    who w users last tty locale printenv seq factor expr test [ true false echo printf sleep getent
+    lsblk lscpu lsmem lsusb lspci ps pgrep pstree top vmstat iostat mpstat pidof lsof netstat jq grep
+    egrep fgrep zgrep zcat bzcat xzcat zstdcat which whereis type strings readelf nm objdump size ldd
+    numfmt ptx tsort look getconf yes exa eza""",
     effects=READ,
 )
 _BITING = (  # they look as well, but for a few options
