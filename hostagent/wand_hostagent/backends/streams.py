@@ -46,6 +46,7 @@ class Tap:
         self._read_bytes = READ_BYTES
         self._listens = False
         self._reading = False
+        self._gives_little = os.isatty(descriptor)  # 4 KiB at once, however much there is
         self._loop = asyncio.get_running_loop()
         os.set_blocking(descriptor, False)
 
@@ -83,7 +84,7 @@ class Tap:
         self._held_bytes += len(part)
         if len(part) == self._read_bytes == READ_BYTES:
             self._widen()
-        return len(part) == asked
+        return len(part) == asked or self._gives_little
 
     def _read_counted(self, most_bytes: int) -> bytes | None:
         """What is there, up to `most_bytes`; nothing at the end, and None where nothing is there yet.
