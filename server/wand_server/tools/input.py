@@ -15,6 +15,8 @@ Key = Literal["ctrl-c", "ctrl-d", "ctrl-z", "enter", "tab", "escape", "up", "dow
 
 _TEXT_CEILING = 64 * 1024
 _SHOWN_BYTES = 24 * 1024  # of each stream in one answer
+_TAIL_BYTES = 4 * 1024  # of what was there before, where nothing new is asked for
+_LATE = "It had ended before, so nothing was sent."
 _LOOK_SECONDS = 0.1  # between two looks at what the job has written
 _KEYS: dict[Key, bytes] = {
     "ctrl-z": b"\x1a", "enter": b"\r", "tab": b"\t", "escape": b"\x1b",
@@ -45,7 +47,7 @@ class InputAnswer(Answer):
 
     def _state(self) -> str:
         if self.running:
-            said = "" if self.stdout or self.stderr else "; it printed nothing more so far"
+            said = "" if self.stdout or self.stderr else "; it printed nothing so far"
             return f"job {self.job} runs{said}"
         by = f"exit code {self.exit_code}" if self.signal is None else f"ended by {self.signal}"
         return f"job {self.job} has ended: {by}" + ("" if self.reason == "exited" else f" ({self.reason})")
@@ -70,7 +72,7 @@ class SendInput(Tool):
     key: Key | None = None
     columns: int = Field(default=0, ge=0, le=1000, description="a new size of its terminal")
     rows: int = Field(default=0, ge=0, le=1000)
-    offset: int | None = Field(default=None, ge=0, description="show stdout from there; default: what is new")
+    offset: int | None = Field(default=None, ge=0, description="show stdout from there")
     wait_seconds: Annotated[float, Field(ge=0, le=60)] = 2
 
     @model_validator(mode="after")
@@ -89,18 +91,22 @@ class SendInput(Tool):
             end=self.key == "ctrl-d",
         )
         fed = await host.feed(call, self.job, given)
-        stdout, stderr = await self._answered(host, call, fed)
-        return await self._answer(host, call, stdout, stderr)
+        is_late = not fed.running and given != Input()
+        tail_bytes = 0 if fed.running and given != Input() else _TAIL_BYTES
+        parts = await self._printed_since(host, call, fed, tail_bytes)
+        return await self._answer(host, call, parts, [_LATE] if is_late else [])
 
-    async def _answered(self, host: Host, call: Call, fed: Fed) -> tuple[OutputPart, OutputPart]:
-        """What it wrote since, once it is silent again or the time is over."""
-        start = fed.stdout_bytes if self.offset is None else self.offset
+    async def _printed_since(
+        self, host: Host, call: Call, fed: Fed, tail_bytes: int
+    ) -> tuple[OutputPart, OutputPart]:
+        """What it has written, `tail_bytes` of what was there before with it, once it is silent again."""
+        start = max(0, fed.stdout_bytes - tail_bytes) if self.offset is None else self.offset
         give_up, seen = time.monotonic() + self.wait_seconds, -1
         while True:
             stdout = await self._part(host, call, "stdout", start)
-            stderr = await self._part(host, call, "stderr", fed.stderr_bytes)
+            stderr = await self._part(host, call, "stderr", max(0, fed.stderr_bytes - tail_bytes))
             total = stdout.total_bytes + stderr.total_bytes
-            is_silent = total == seen and total > start + fed.stderr_bytes
+            is_silent = total == seen and total > fed.stdout_bytes + fed.stderr_bytes
             if not stdout.running or is_silent or time.monotonic() >= give_up:
                 return stdout, stderr
             seen = total
@@ -109,7 +115,10 @@ class SendInput(Tool):
     async def _part(self, host: Host, call: Call, stream: StreamName, offset: int) -> OutputPart:
         return await host.read_output(call, self.job, stream, (offset, _SHOWN_BYTES))
 
-    async def _answer(self, host: Host, call: Call, stdout: OutputPart, stderr: OutputPart) -> InputAnswer:
+    async def _answer(
+        self, host: Host, call: Call, parts: tuple[OutputPart, OutputPart], notes: list[str]
+    ) -> InputAnswer:
+        stdout, stderr = parts
         end = None if stdout.running else await host.end_of(call, self.job)
         out, err = self._shown("stdout", stdout), self._shown("stderr", stderr)
         return InputAnswer(
@@ -121,7 +130,7 @@ class SendInput(Tool):
             stdout=out.text,
             stderr=err.text,
             next_offset=stdout.offset + len(stdout.data),
-            notes=[*out.notes, *err.notes],
+            notes=[*notes, *out.notes, *err.notes],
         )
 
     def _shown(self, name: StreamName, part: OutputPart) -> render.Shown:

@@ -70,9 +70,25 @@ async def test_what_a_job_answers_comes_without_control_sequences_and_with_where
 
 async def test_it_waits_no_longer_than_it_was_told_for_a_job_that_says_nothing() -> None:
     silent = ports.OutputPart(data=b"", offset=7, total_bytes=7, running=True)
-    result = await use(FakeHost(part=silent), job="j1", wait_seconds=0.25)
+    result = await use(FakeHost(part=silent), job="j1", text="x", wait_seconds=0.25)
 
-    assert result.text == "job j1 runs; it printed nothing more so far"
+    assert result.text == "job j1 runs; it printed nothing so far"
+
+
+async def test_where_nothing_is_sent_the_last_that_was_printed_is_shown_too() -> None:
+    silent = ports.OutputPart(data=b"", offset=9000, total_bytes=9000, running=True)
+    waiting, typing = FakeHost(part=silent), FakeHost(part=silent)
+    await use(waiting, job="j1", wait_seconds=0)
+    await use(typing, job="j1", text="x", wait_seconds=0)
+
+    assert waiting.asked[1] == ("j1", "stdout", (9000 - 4096, 24 * 1024))
+    assert typing.asked[1] == ("j1", "stdout", (9000, 24 * 1024))
+
+
+async def test_what_comes_too_late_is_said_to_have_been_sent_to_nobody() -> None:
+    result = await use(FakeHost(part=ENDED), job="j1", text="x")
+
+    assert "It had ended before, so nothing was sent." in result.text
 
 
 async def test_a_job_that_has_ended_says_how() -> None:
