@@ -1,6 +1,7 @@
 """Who takes part, and what each is asked."""
 
 import contextlib
+import shutil
 import sys
 import tempfile
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -17,6 +18,9 @@ from wand_server.auth import keys
 
 ACTS = {"echo": "echo: a tool that says it again", "true": "true: run /bin/true on the host"}
 FLOOR = "bare aiohttp handler"
+CAUGHT = "bare, its output caught"
+IN_BWRAP = "bare, in bwrap"
+WAND = "Wand, all of it"
 BOTH_ERAS: tuple[Era, ...] = ("modern", "legacy")
 
 Start = Callable[[Path], contextlib.AbstractContextManager[Server]]
@@ -55,8 +59,9 @@ def peer(name: str, environment: str, *words: str) -> Contender:
         argv: Sequence[str | Path] = [python, _servers.PEERS / f"{environment}.py", str(port), *words]
         return _servers.started(argv, port, folder / "log")
 
-    eras: tuple[Era, ...] = ("modern",) if name == FLOOR else BOTH_ERAS  # the floor knows no era
-    return Contender(name=name, start=start, acts={"echo": ECHO, "true": TRUE}, eras=eras)
+    eras: tuple[Era, ...] = ("modern",) if environment == "bare" else BOTH_ERAS  # that knows no era
+    acts = {"true": TRUE} if name in (CAUGHT, IN_BWRAP) else {"echo": ECHO, "true": TRUE}
+    return Contender(name=name, start=start, acts=acts, eras=eras)
 
 
 def start_edge(folder: Path) -> contextlib.AbstractContextManager[Server]:
@@ -68,11 +73,11 @@ def start_edge(folder: Path) -> contextlib.AbstractContextManager[Server]:
 
 
 @contextlib.contextmanager
-def start_wand(folder: Path) -> Iterator[Server]:
-    """All of Wand, as `./dev run` starts it."""
+def start_wand(folder: Path, core: int | None = 0) -> Iterator[Server]:
+    """All of Wand, as `./dev run` starts it, held to one core unless that is None."""
     (folder / "work").mkdir()
     with contextlib.ExitStack() as stack:
-        with _servers.on_core(0):
+        with _servers.on_core(core) if core is not None else contextlib.nullcontext():
             running = stack.enter_context(embedded(folder / "work", folder / "state"))
         port = urlsplit(running.url).port
         assert port is not None
@@ -89,8 +94,10 @@ def scratch() -> Iterator[Path]:
 def every() -> list[Contender]:
     return [
         peer(FLOOR, "bare"),
+        peer(CAUGHT, "bare", "caught"),
+        *([peer(IN_BWRAP, "bare", "bwrap")] if shutil.which("bwrap") else []),
         Contender(name="Wand, its edge alone", start=start_edge, acts={"echo": ECHO}),
-        Contender(name="Wand, all of it", start=start_wand, acts={"true": WANDS_TRUE}),
+        Contender(name=WAND, start=start_wand, acts={"true": WANDS_TRUE}),
         peer("mcp SDK, low level, uvicorn", "sdk", "low"),
         peer("mcp SDK, MCPServer, uvicorn", "sdk", "high"),
         peer("FastMCP, uvicorn", "fast"),

@@ -109,6 +109,24 @@ def usage(root: int) -> Usage:
     return Usage(cpu_seconds=ticks / _TICKS, resident_bytes=pages * _PAGE)
 
 
+def alone(pid: int) -> Usage:
+    """CPU time and resident memory of one process, no child counted."""
+    fields = _stat(pid)
+    assert fields is not None
+    ticks = sum(map(int, fields[11:13]))
+    return Usage(cpu_seconds=ticks / _TICKS, resident_bytes=int(fields[21]) * _PAGE)
+
+
+def below(root: int, *words: str) -> int:
+    """The one process below `root` whose command line holds all these words."""
+    for pid in descendants(root):
+        with contextlib.suppress(OSError):
+            said = Path(f"/proc/{pid}/cmdline").read_bytes().decode(errors="replace").replace("\0", " ")
+            if all(word in said for word in words):
+                return pid
+    raise LookupError(f"no process below {root} is {words}")
+
+
 def _stat(pid: int) -> list[str] | None:
     """The fields of /proc/PID/stat behind the name (man 5 proc): state is the first of them."""
     try:

@@ -6,7 +6,8 @@ import contextlib
 import json
 import statistics
 import sys
-from collections.abc import Iterator, Sequence
+import time
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
@@ -20,8 +21,11 @@ Every server is held to one core and the load to the other; the servers take tur
 and a row is the median of the rounds. CPU and memory are the server's with all its processes. The peers
 run /bin/true by themselves and keep no record; Wand asks its host agent, which decides, and its launcher,
 which writes a durable record before it starts the command. "x bare" is CPU per call over that of the bare
-handler for the same act.\
+handler for the same act. The goals are held against the bare handler that runs the command and lets its
+output go; beside it stand one that catches it, as Wand does, and one whose command is in bwrap.\
 """
+GOALS = ((_contenders.FLOOR, 2.0), (_contenders.IN_BWRAP, 0.5))
+IDLE_MIB, IDLE_PERCENT, IDLE_SECONDS = 50.0, 1.0, 3.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -95,15 +99,55 @@ async def measure(entries: Sequence[Entry], rounds: int, seconds: float) -> list
     return rows
 
 
-async def compete(contenders: Sequence[Contender], options: argparse.Namespace) -> list[Row]:
+async def compete(contenders: Sequence[Contender], options: argparse.Namespace) -> dict[int, list[Row]]:
+    """The rows for each number of connections; the host agent's figures are printed on the way."""
     with contextlib.ExitStack() as stack:
-        entries = []
+        running = []
         for contender in contenders:
             folder = stack.enter_context(_contenders.scratch())
-            server = stack.enter_context(contender.start(folder))
-            entries += await enter(contender, server, options.connections)
-        with _servers.on_core(1):
-            return await measure(entries, options.rounds, options.seconds)
+            running.append((contender, stack.enter_context(contender.start(folder))))
+        found = {}
+        for connections in options.connections:
+            entries = [each for one, server in running for each in await enter(one, server, connections)]
+            with _servers.on_core(1):
+                found[connections] = await measure(entries, options.rounds, options.seconds)
+        for contender, server in running:
+            if contender.name == _contenders.WAND:
+                print(*idle(_servers.below(server.pid, "hostagent", " serve ")), sep="\n")
+        return found
+
+
+def idle(hostagent: int) -> Iterator[str]:
+    """What the host agent needs when nobody wants anything, after the load."""
+    time.sleep(1)
+    before = _servers.alone(hostagent)
+    time.sleep(IDLE_SECONDS)
+    after = _servers.alone(hostagent)
+    percent = (after.cpu_seconds - before.cpu_seconds) / IDLE_SECONDS * 100
+    yield verdict("host agent idle: resident, MiB", after.resident_bytes / 2**20, IDLE_MIB)
+    yield verdict("host agent idle: % CPU", percent, IDLE_PERCENT)
+
+
+def verdict(what: str, figure: float, goal: float) -> str:
+    return f"  {what:62}{figure:8.2f}  goal <= {goal:g}  {'yes' if figure <= goal else 'NO'}"
+
+
+def verdicts(found: Mapping[int, Sequence[Row]]) -> Iterator[str]:
+    """Wand's `true` against the goals: CPU a call, and half of the calls with one connection."""
+    for connections, rows in found.items():
+        trues = [row for row in rows if row.act == "true"]
+        for ours in (row for row in trues if row.name == _contenders.WAND):
+            for theirs in trues:
+                for goal in (goal for name, goal in GOALS if name == theirs.name):
+                    what = f"{ours.era}, {connections} at once / {theirs.name}"
+                    yield verdict(f"CPU a call, {what}", _ratio(ours.cpu_us, theirs.cpu_us), goal)
+                    if connections == 1:
+                        yield verdict(f"p50, {what}", _ratio(ours.p50_ms, theirs.p50_ms), goal)
+
+
+def _ratio(ours: Sequence[float], theirs: Sequence[float]) -> float:
+    """The median of the rounds: in each, one ran right after the other."""
+    return statistics.median(one / other for one, other in zip(ours, theirs, strict=True))
 
 
 def lines(rows: Sequence[Row]) -> Iterator[str]:
@@ -125,7 +169,7 @@ def read_options() -> argparse.Namespace:
     parser.add_argument("--quick", action="store_true", help="one short round; no figures to quote")
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--seconds", type=float, default=2.0, help="of load for each row in each round")
-    parser.add_argument("--connections", type=int, default=16)
+    parser.add_argument("--connections", type=int, nargs="+", default=[1, 16])
     parser.add_argument("--only", default="", help="contenders whose name holds this, and the floor")
     parser.add_argument("--json", type=Path, help="write every figure to this file")
     options = parser.parse_args()
@@ -136,13 +180,20 @@ def read_options() -> argparse.Namespace:
 
 def main() -> int:
     options = read_options()
-    chosen = [one for one in _contenders.every() if options.only in one.name or one.name == _contenders.FLOOR]
-    rows = asyncio.run(compete(chosen, options))
-    print(*lines(rows), "", NOTE, sep="\n")
-    print(f"{options.connections} connections, {options.rounds} rounds of {options.seconds} s a row.")
+    beside = {name for name, _ in GOALS}
+    chosen = [one for one in _contenders.every() if options.only in one.name or one.name in beside]
+    found = asyncio.run(compete(chosen, options))
+    for connections, rows in found.items():
+        print(
+            f"{connections} at once, {options.rounds} rounds of {options.seconds} s a row:",
+            *lines(rows),
+            sep="\n",
+        )
+    print(*verdicts(found), "", NOTE, sep="\n")
     if options.json:
-        options.json.write_text(json.dumps([asdict(row) for row in rows], indent=1))
-    return 1 if any(row.wrong for row in rows) else 0
+        written = {connections: [asdict(row) for row in rows] for connections, rows in found.items()}
+        options.json.write_text(json.dumps(written, indent=1))
+    return 1 if any(row.wrong for rows in found.values() for row in rows) else 0
 
 
 if __name__ == "__main__":

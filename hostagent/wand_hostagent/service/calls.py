@@ -4,6 +4,7 @@ import asyncio
 import logging
 from collections.abc import Callable
 from contextlib import aclosing
+from functools import partial
 
 from grpc import aio
 
@@ -110,7 +111,7 @@ class CallStream:
         """Take no more calls; the stream ends when those that run have ended."""
         if not self._leaving:
             self._leaving = True
-            self._outbox.put(wire.CallEvent(leaving=wire.Leaving()))
+            self._outbox.put(_say_leaving)
             self._see_whether_over()
 
     def _see_whether_over(self) -> None:
@@ -195,12 +196,15 @@ class CallStream:
                 if size:
                     await call.window.let_through(size)
                     await self._outbox.room()
-                told_event = wire.CallEvent(call=call.number, event=translate.event_to_wire(event))
-                self._outbox.put(told_event, size, urgent=isinstance(event, Output))
+                fill = partial(translate.fill_event, call.number, event)
+                self._outbox.put(fill, size, urgent=isinstance(event, Output))
 
     def _end(self, number: int, error: WandError | None, *, untouched: bool = False) -> None:
-        failure = translate.failure_to_wire(error) if error else None
-        self._outbox.put(wire.CallEvent(call=number, end=wire.CallEnd(failure=failure, untouched=untouched)))
+        self._outbox.put(partial(translate.fill_end, number, error, untouched))
+
+
+def _say_leaving(into: wire.CallEvent) -> None:
+    into.leaving.SetInParent()
 
 
 def _window_bytes(untrusted: wire.CallOpening) -> int:

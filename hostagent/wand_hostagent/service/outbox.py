@@ -12,13 +12,15 @@ _MOST_QUEUED_BYTES = (
 _MOST_BATCH_BYTES = 1024 * 1024
 
 Write = Callable[[wire.CallEvents], Awaitable[None]]
+Fill = Callable[[wire.CallEvent], None]
+"""Write an event into its place in a message: so what is large is copied once."""
 
 
 class Outbox:
     """Events on their way out, in order; `write_out` is the one that takes them."""
 
     def __init__(self) -> None:
-        self._queued: list[tuple[wire.CallEvent, int]] = []
+        self._queued: list[tuple[Fill, int]] = []
         self._queued_bytes = 0
         self._loop = asyncio.get_running_loop()
         self._news = asyncio.Event()
@@ -26,7 +28,7 @@ class Outbox:
         self._lingering: asyncio.TimerHandle | None = None
         self._finished = False
 
-    def put(self, event: wire.CallEvent, output_bytes: int = 0, *, urgent: bool = True) -> None:
+    def put(self, event: Fill, output_bytes: int = 0, *, urgent: bool = True) -> None:
         """Say this next; what is not urgent may wait a moment for more."""
         self._queued.append((event, output_bytes))
         self._queued_bytes += output_bytes
@@ -59,15 +61,17 @@ class Outbox:
             await self._news.wait()
             self._news.clear()
             while self._queued:
-                await write(wire.CallEvents(events=self._next_batch()))
+                await write(self._next_batch())
 
-    def _next_batch(self) -> list[wire.CallEvent]:
+    def _next_batch(self) -> wire.CallEvents:
         count = size = 0
         for _, output_bytes in self._queued:
             if size + output_bytes > _MOST_BATCH_BYTES and count:
                 break
             count, size = count + 1, size + output_bytes
-        batch = [event for event, _ in self._queued[:count]]
+        batch = wire.CallEvents()
+        for fill, _ in self._queued[:count]:
+            fill(batch.events.add())
         del self._queued[:count]
         self._queued_bytes -= size
         self._room.set()

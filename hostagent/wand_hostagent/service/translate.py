@@ -166,14 +166,37 @@ def reading_from_wire(untrusted: wire.ReadOutputRequest) -> tuple[str, StreamNam
 
 
 def event_to_wire(event: Event) -> wire.Event:
+    message = wire.Event()
+    _fill(message, event)
+    return message
+
+
+def fill_event(call: int, event: Event, into: wire.CallEvent) -> None:
+    """Write an event of a call into its place in a message."""
+    into.call = call
+    _fill(into.event, event)
+
+
+def fill_end(call: int, error: WandError | None, untouched: bool, into: wire.CallEvent) -> None:  # noqa: FBT001
+    """Write the end of a call, and what went wrong, into its place in a message."""
+    into.call = call
+    into.end.untouched = untouched
+    if error is not None:
+        failure = into.end.failure
+        failure.kind, failure.message = type(error).__name__, error.message
+        failure.hint, failure.field = error.hint, error.field
+
+
+def _fill(into: wire.Event, event: Event) -> None:
     match event:
         case Started():
-            return wire.Event(started=started_to_wire(event))
+            into.started.MergeFrom(started_to_wire(event))
         case Output():
-            stream = _STREAM_NUMBERS[event.stream]
-            return wire.Event(output=wire.Output(stream=stream, data=event.data, offset=event.offset))
+            output = into.output
+            output.stream, output.offset = _STREAM_NUMBERS[event.stream], event.offset
+            output.data = event.data
         case Exited():
-            return wire.Event(exited=exited_to_wire(event))
+            into.exited.MergeFrom(exited_to_wire(event))
 
 
 def started_to_wire(started: Started) -> wire.Started:
@@ -231,12 +254,3 @@ def _summary_to_wire(job: JobSummary) -> wire.JobSummary:
 @lru_cache(maxsize=256)  # they are few, and what comes out is copied into the message that holds it
 def limits_to_wire(limits: Limits) -> words.Limits:
     return words.Limits(**cast("Any", limits.named()))
-
-
-def failure_to_wire(error: WandError) -> wire.Failure:
-    return wire.Failure(
-        kind=type(error).__name__,
-        message=error.message,
-        hint=error.hint,
-        field=error.field,
-    )

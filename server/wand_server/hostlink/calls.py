@@ -19,7 +19,7 @@ from wand_server.hostlink.failures import NeverSent
 
 log = logging.getLogger(__name__)
 
-WINDOW_BYTES = 256 * 1024
+WINDOW_BYTES = 512 * 1024
 _TELL_AT_BYTES = WINDOW_BYTES // 4  # so much has been taken before the host agent is told of it
 _EVENT_BYTES = 64  # that an Output counts beside its data; the host agent counts alike
 _MOST_BATCH_BYTES = 1024 * 1024
@@ -45,7 +45,9 @@ class FollowedCall:
             while self._came:
                 event = self._came.popleft()
                 if event.HasField("output"):
-                    self._take(_EVENT_BYTES + len(event.output.data))
+                    self._take(
+                        _EVENT_BYTES + event.ByteSize()
+                    )  # a little more than the host agent has counted
                 yield event
             if self._is_over:
                 break

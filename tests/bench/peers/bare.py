@@ -1,4 +1,4 @@
-"""The floor: a bare aiohttp handler that knows no protocol. Usage: bare.py PORT."""
+"""The floor: a bare aiohttp handler that knows no protocol. Usage: bare.py PORT [caught | bwrap]."""
 
 import asyncio
 import json
@@ -7,11 +7,21 @@ from typing import Any
 
 from aiohttp import web
 
+HOW = sys.argv[2] if len(sys.argv) > 2 else ""
+BWRAP = ["bwrap", "--unshare-all", "--new-session", "--ro-bind", "/", "/", "--proc", "/proc", "--dev", "/dev"]
+NULL, PIPE = asyncio.subprocess.DEVNULL, asyncio.subprocess.PIPE
+
 
 async def answer(arguments: dict[str, Any], tool: str) -> str:
     if tool == "echo":
         return str(arguments["text"])
-    child = await asyncio.create_subprocess_exec("/bin/true")
+    if HOW == "bwrap":
+        child = await asyncio.create_subprocess_exec(*BWRAP, "/bin/true")
+    elif HOW == "caught":
+        child = await asyncio.create_subprocess_exec("/bin/true", stdin=NULL, stdout=PIPE, stderr=PIPE)
+        await child.communicate()
+    else:
+        child = await asyncio.create_subprocess_exec("/bin/true")
     return f"exit {await child.wait()}"
 
 

@@ -1,15 +1,17 @@
 """What is said on a stream leaves in order, together where it can, and is held up to a bound."""
 
 import asyncio
+from functools import partial
 
 from support.waiting import until
 from wand_hostagent.service import outbox
-from wand_hostagent.service.outbox import Outbox
+from wand_hostagent.service.outbox import Fill, Outbox
+from wand_hostagent.service.translate import fill_end
 from wand_proto.v1 import execution_pb2 as wire
 
 
-def event(call: int) -> wire.CallEvent:
-    return wire.CallEvent(call=call, end=wire.CallEnd())
+def event(call: int) -> Fill:
+    return partial(fill_end, call, None, False)
 
 
 class Writer:
