@@ -36,7 +36,7 @@ from wand_hostagent.service.files import Files
 from wand_hostagent.service.host import Facts, Host
 from wand_hostagent.service.intercept import Doorkeeper
 from wand_hostagent.settings import DEFAULT_PATH, Settings, load
-from wand_proto import logline, tls
+from wand_proto import garbage, logline, tls
 from wand_proto.errors import Conflict, Denied, WandError
 from wand_proto.v1 import execution_pb2_grpc, files_pb2_grpc, host_pb2_grpc
 
@@ -73,6 +73,7 @@ async def serve(settings: Settings, ready_fd: int = -1) -> None:
             asyncio.get_running_loop().add_signal_handler(signal.SIGHUP, parts.reload_soon, reloading)
             digest = parts.gate.policy_digest
             _log.info("host agent ready", extra={"addresses": addresses, "policy": digest})
+            garbage.search_seldom()
             _say_ready(ready_fd, addresses)
             sdnotify.ready(f"listening at {', '.join(addresses)}")
             await _stay(stop)

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any, cast
 
 from wand_hostagent.launcher.protocol import folder_of
@@ -115,7 +116,12 @@ def run_to_message(request: RunRequest) -> dict[str, Any]:
 
 
 def _limits(untrusted: Mapping[str, Any]) -> Limits:
-    found = untrusted.get("limits") or {}
+    return _read_limits(tuple((untrusted.get("limits") or {}).items()))
+
+
+@lru_cache(maxsize=256)  # they are few, and come with every job
+def _read_limits(untrusted: tuple[tuple[str, Any], ...]) -> Limits:
+    found = dict(untrusted)
     seconds = ("wall_seconds", "cpu_seconds")
     return Limits(
         **{

@@ -17,6 +17,7 @@ _KEYS = {
     "request_id": "wand-request-id",
     "traceparent": "traceparent",
 }
+_NAMES = {key: name for name, key in _KEYS.items()}
 _CEILING = 256
 
 
@@ -48,9 +49,8 @@ def to_metadata(caller: Caller) -> tuple[tuple[str, str | bytes], ...]:
 def from_metadata(untrusted: Iterable[tuple[str, str | bytes]], *, peer: str) -> Caller:
     """Read the caller from a call's metadata, or raise Invalid naming what is missing or wrong."""
     found: dict[str, str] = {}
-    wanted = {key: name for name, key in _KEYS.items()}
     for key, value in untrusted:
-        if (name := wanted.get(key)) is None:
+        if (name := _NAMES.get(key)) is None:
             continue
         if name in found:
             raise Invalid("appears twice", field=key)

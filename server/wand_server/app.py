@@ -13,7 +13,7 @@ from collections.abc import AsyncIterator, Iterable, Sequence
 from importlib.metadata import version
 from pathlib import Path
 
-from wand_proto import logline
+from wand_proto import garbage, logline
 from wand_proto.errors import Conflict, Invalid
 from wand_proto.tls import Identity
 from wand_server import settings
@@ -86,6 +86,7 @@ async def _serve(read: Settings, ready_fd: int | None) -> None:
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stop.set)
     async with running(read) as http:
+        garbage.search_seldom()
         _tell_ready(ready_fd, http.port)
         log.info("server ready", extra={"port": http.port, "socket": str(read.stdio.socket)})
         await stop.wait()

@@ -229,6 +229,20 @@ async def test_a_call_that_cannot_be_served_ends_alone(
         calls.cancel()
 
 
+async def test_what_is_not_understood_of_a_call_ends_that_one_alone(wand: Wand) -> None:
+    async with stream(wand) as calls:
+        await calls.write(message(1, opening(command("sleep", wand.mark))))
+        await calls.write(message(2, opening(shell("sleep 0.5; true"))))
+        await until(lambda: processes(wand.mark))
+        await calls.write(wire.CallMessages(messages=[wire.CallMessage(call=1)]))
+        first = [event async for event in events(calls, 1)]
+        second = [event async for event in events(calls, 2)]
+
+        assert (first[-1].end.failure.kind, second[-1].end.failure.kind) == ("Invalid", "")
+        await until(lambda: not processes(wand.mark))
+        calls.cancel()
+
+
 async def test_a_number_that_was_used_already_ends_the_stream_and_says_so(wand: Wand) -> None:
     async with stream(wand) as calls:
         for _ in range(2):

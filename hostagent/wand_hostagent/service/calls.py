@@ -11,13 +11,15 @@ from grpc import aio
 from wand_hostagent.gate import Gate
 from wand_hostagent.model import Output
 from wand_hostagent.service import fields, translate
-from wand_hostagent.service.intercept import Context, answerable, told
+from wand_hostagent.service.intercept import Context, answerable
 from wand_hostagent.service.outbox import Outbox
 from wand_hostagent.service.peers import Peer
 from wand_proto import context as metadata
 from wand_proto.alarms import Alarm, Alarms
 from wand_proto.errors import Exhausted, Invalid, TimedOut, Unavailable, WandError
 from wand_proto.v1 import execution_pb2 as wire
+
+log = logging.getLogger(__name__)
 
 MOST_CALLS = 1024  # at once on one stream
 DEFAULT_WINDOW_BYTES = 256 * 1024
@@ -50,14 +52,14 @@ class Window:
 class Call:
     """One call while it is served."""
 
-    __slots__ = ("_clock", "is_late", "number", "opening", "task", "window")
+    __slots__ = ("_clock", "number", "opening", "task", "why", "window")
 
     def __init__(self, number: int, opening: wire.CallOpening, window: Window) -> None:
         self.number = number
         self.opening = opening
         self.window = window
         self.task: asyncio.Task[None] | None = None
-        self.is_late = False
+        self.why: WandError | None = None  # it was cancelled, where that was not the peer's wish
         self._clock: Alarm | None = None
 
     def begin(self, task: "asyncio.Task[None]", deadline_seconds: float | None, alarms: Alarms) -> None:
@@ -67,10 +69,11 @@ class Call:
             self._clock = alarms.set(deadline_seconds, self._be_late)
 
     def _be_late(self) -> None:
-        self.is_late = True
-        self.cancel()
+        self.cancel(TimedOut("the call was not over within its deadline"))
 
-    def cancel(self) -> None:
+    def cancel(self, why: WandError | None = None) -> None:
+        """End it, and its job; the peer is told why, unless it was its own wish."""
+        self.why = why
         if self.task is not None:
             self.task.cancel()
 
@@ -131,10 +134,10 @@ class CallStream:
         kind, call = untrusted.WhichOneof("kind"), self._calls.get(untrusted.call)
         if kind == "opening":
             self._open(untrusted.call, untrusted.opening, group)
-        elif kind is None:
-            raise Invalid("says nothing that is known here", field="messages")
         elif call is None:
             pass  # it has ended meanwhile
+        elif kind is None:
+            call.cancel(Invalid("says something of the call that is not known here", field="messages"))
         elif kind == "taken_bytes":
             call.window.open(untrusted.taken_bytes)
         else:
@@ -176,12 +179,12 @@ class CallStream:
         try:
             asking = metadata.from_metadata(call.opening.metadata.items(), peer=self._peer.uri)
             metadata.REQUEST_ID.set(asking.request_id)
-            with told(METHOD, logging.DEBUG):  # the ledger tells of it
-                await self._run(call, asking)
+            await self._run(call, asking)
+            log.debug("call served", extra={"method": METHOD})  # the ledger tells of it
         except asyncio.CancelledError:
-            if not call.is_late:
+            if call.why is None:
                 raise
-            error = answerable(TimedOut("the call was not over within its deadline"), METHOD)
+            error = answerable(call.why, METHOD)
         except Exception as failed:  # noqa: BLE001 - the top of a task
             error = answerable(failed, METHOD)
         self._end(call.number, error)

@@ -140,7 +140,7 @@ class Doorkeeper(aio.ServerInterceptor):
 
 
 @contextmanager
-def told(method: str, level: int = logging.INFO) -> Iterator[None]:
+def told(method: str) -> Iterator[None]:
     """Around a call that is served: one line of log tells of it, and `answerable` of one that failed."""
     began, ended = time.monotonic(), "cancelled"
     try:
@@ -150,9 +150,9 @@ def told(method: str, level: int = logging.INFO) -> Iterator[None]:
         ended = ""
         raise
     finally:
-        if ended and _log.isEnabledFor(level):
+        if ended:
             ms = round((time.monotonic() - began) * 1000, 1)
-            _log.log(level, "call served", extra={"method": method, "ended": ended, "ms": ms})
+            _log.info("call served", extra={"method": method, "ended": ended, "ms": ms})
 
 
 def answerable(error: Exception, method: str) -> errors.WandError:

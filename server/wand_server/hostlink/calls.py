@@ -83,7 +83,8 @@ class Stream:
     """One stream to the host agent, which lasts until it breaks or the host agent wants another."""
 
     def __init__(self, stub: Any) -> None:  # its stubs do not know that one may write by oneself
-        self.is_open = True
+        self.is_open = True  # to another call
+        self.is_over = False
         self.is_served = True  # an older host agent knows no such stream
         self._call = stub.Calls()
         self._numbers = count(1)
@@ -91,11 +92,6 @@ class Stream:
         self._outgoing: deque[wire.CallMessage] = deque()
         self._news = asyncio.Event()
         self._tasks = [asyncio.create_task(self._read_in()), asyncio.create_task(self._write_out())]
-
-    @property
-    def has_calls(self) -> bool:
-        """Whether any call runs on it."""
-        return bool(self._calls)
 
     def begin(self, opening: wire.CallOpening) -> FollowedCall:
         """Send a call on its way."""
@@ -160,7 +156,8 @@ class Stream:
             broke = Ambiguous("the link to the host agent was taken down while the command ran")
             raise
         finally:
-            self.is_open = False
+            self.is_open, self.is_over = False, True
+            self._tasks[1].cancel()
             self._tell_of_the_end(broke)
 
     def _give(self, event: wire.CallEvent, *, alone: bool) -> None:
@@ -221,7 +218,7 @@ class Calls:
 
     def _open_stream(self) -> Stream:
         if self._stream is None or not self._stream.is_open:
-            self._left = [left for left in (*self._left, self._stream) if left is not None and left.has_calls]
+            self._left = [each for each in (*self._left, self._stream) if each and not each.is_over]
             self._stream = Stream(self._stub)
         return self._stream
 

@@ -11,6 +11,7 @@ from typing import Self
 import grpc
 from grpc import aio
 
+from wand_proto.alarms import Alarms
 from wand_proto.errors import Unavailable
 from wand_proto.tls import HOSTAGENT_NAME, Identity, Watched, channel_credentials
 from wand_proto.v1 import execution_pb2_grpc, files_pb2_grpc, host_pb2_grpc
@@ -22,6 +23,7 @@ log = logging.getLogger(__name__)
 MESSAGE_BYTES = 4 * 1024 * 1024 + 64 * 1024
 _METADATA_BYTES = 64 * 1024
 _PATIENCE_SECONDS = 1.5  # how long a call waits for a link that is down, so that a quick restart goes unseen
+_TICK_SECONDS = 0.25  # of the deadlines of calls
 _EXPLAIN_SECONDS = 4.0
 _EXPLAIN_AGAIN_SECONDS = 5.0
 _LOOK_AT_FILES_SECONDS = 2.0
@@ -80,6 +82,7 @@ class Link:
         self._open: set[Connection] = set()
 
     async def __aenter__(self) -> Self:
+        self.alarms = Alarms(_TICK_SECONDS)
         self._connection = self._connect()
         self._watcher = self._spawn(self._watch(self._connection))
         self._spawn(self._renew())

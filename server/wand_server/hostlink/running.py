@@ -89,7 +89,7 @@ class Running:
                 run = connection.execution.Run
                 return await self._follow(run(request, metadata=self._metadata, timeout=deadline_seconds))
             try:
-                async with asyncio.timeout(deadline_seconds):
+                with self._link.alarms.within(deadline_seconds):
                     await self._follow(connection.calls.begin(request, self._metadata, deadline_seconds))
             except TimeoutError:
                 raise Ambiguous(

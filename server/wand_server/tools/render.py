@@ -44,6 +44,9 @@ class Stream:
         return (f"{self.name}: {lost(self.lost_bytes)}",) if self.lost_bytes else ()
 
 
+_NOTHING = Shown(text="", notes=())
+
+
 def lost(count: int) -> str:
     return f"{count:,} bytes are lost: the host agent died, or had no room to keep them"
 
@@ -55,6 +58,8 @@ def job_path(job: str, stream: StreamName) -> str:
 
 def show_stream(stream: Stream) -> Shown:
     """A stream for a model: control sequences gone, binary escaped, what is left out marked."""
+    if not stream.total_bytes:
+        return _NOTHING
     if is_binary(stream.data):
         return _show_binary(stream)
     cut = stream.omitted[0] if stream.omitted else len(stream.data)
