@@ -147,7 +147,10 @@ def running(started: StartedJob) -> CommandAnswer:
         peak_memory_bytes=0,
         job=started.job,
         directory=started.directory,
-        notes=[f"What it prints: {where}. send_input waits for it, types to it, and stops it with ctrl-c."],
+        notes=[
+            f"What it prints: {where}. send_input waits for it, types to it, and stops it with ctrl-c.",
+            "It is ended when its timeout_seconds are over.",
+        ],
     )
 
 
