@@ -44,7 +44,9 @@ _NAMES = {MS_RDONLY: "ro", MS_NOSUID: "nosuid", MS_NODEV: "nodev", MS_NOEXEC: "n
 class Tree:
     """The table for one list of places; `executable` says whether what a job has written may be run."""
 
-    def __init__(self, items: Sequence[Item], *, executable: bool, fresh_proc: bool) -> None:
+    def __init__(
+        self, items: Sequence[Item], *, executable: bool, fresh_proc: bool, masked: Sequence[str] = ()
+    ) -> None:
         self.memory = Memory()
         self._own: list[Step] = []
         self._items = {item.path: item for item in items}
@@ -52,12 +54,15 @@ class Tree:
         self._pinned: set[str] = set()
         self._written = _SECURE if executable else _SECURE | MS_NOEXEC
         self._fresh_proc = fresh_proc
+        self._masked = tuple(masked)  # what stands in /proc for root alone, from jobs with root's number
         self.steps: tuple[Step, ...] = tuple(self._all(items))
 
     def _all(self, items: Sequence[Item]) -> Iterator[Step]:
         yield from self._begin()
         yield from self._processes()
         yield from self._devices()
+        for path in self._masked:
+            yield self._each(self._graft("/dev/null", path))
         yield from self._places(item for item in items if not self._is_deep(item.path))
         yield from self._leave()
         # a link that a command makes there meanwhile leads nowhere but to what its job sees anyway

@@ -34,27 +34,35 @@ NUMBERS: Mapping[str, tuple[int | None, int | None]] = {
     "query_module": (178, None), "quotactl": (179, 60), "quotactl_fd": (443, 443), "reboot": (169, 142),
     "request_key": (249, 218), "set_mempolicy": (238, 237), "set_mempolicy_home_node": (450, 450),
     "setdomainname": (171, 162), "sethostname": (170, 161), "setns": (308, 268), "settimeofday": (164, 170),
-    "socket": (41, 198), "statmount": (457, 457), "swapoff": (168, 225), "swapon": (167, 224),
-    "sysfs": (139, None), "syslog": (103, 116), "umount2": (166, 39), "unshare": (272, 97),
-    "uselib": (134, None), "userfaultfd": (323, 282), "ustat": (136, None), "vhangup": (153, 58),
+    "socket": (41, 198), "socketpair": (53, 199), "statmount": (457, 457), "swapoff": (168, 225),
+    "swapon": (167, 224), "sysfs": (139, None), "syslog": (103, 116), "umount2": (166, 39),
+    "unshare": (272, 97), "uselib": (134, None), "userfaultfd": (323, 282), "ustat": (136, None),
+    "vhangup": (153, 58),
 }  # fmt: skip
 LAST = 469  # the highest number that this table knows of
 
 # Denied only where nothing may be run that the job has made: elsewhere compilers, debuggers and test suites
 # use them, on processes of the same job alone (its pid namespace and Landlock see to that).
 _FOR_WORKSHOPS = ("execveat", "memfd_create", "process_vm_readv", "process_vm_writev", "ptrace")
-_ASKED = ("clone", "ioctl", "personality", "socket")  # denied by their arguments
+_ASKED = ("clone", "ioctl", "personality", "socket", "socketpair")  # denied by their arguments
 
 _AUDIT_ARCHITECTURE = {"x86_64": 0xC000003E, "aarch64": 0xC00000B7}
 _COLUMN = {"x86_64": 0, "aarch64": 1}
 _ALLOW, _KILL = 0x7FFF0000, 0x80000000
-_LOAD, _EQUAL, _AT_LEAST, _ANY_BIT, _JUMP, _RETURN = 0x20, 0x15, 0x35, 0x45, 0x05, 0x06
+_LOAD, _EQUAL, _AT_LEAST, _ANY_BIT, _JUMP, _RETURN, _AND = 0x20, 0x15, 0x35, 0x45, 0x05, 0x06, 0x54
 _NUMBER, _ARCHITECTURE, _FIRST = 0, 4, 16  # where they stand in struct seccomp_data
 _NEW_SPACES = 0x7E020000  # CLONE_NEW*
 _TERMINAL_TRICKS = (0x5412, 0x541C, 0x5423)  # TIOCSTI, TIOCLINUX, TIOCSETD
 _PERSONALITIES = (0, 0x40000, 0xFFFFFFFF)  # plain, ADDR_NO_RANDOMIZE, only asking
-_FAMILIES = (1, 2, 10)  # AF_UNIX, AF_INET, AF_INET6
-_NETLINK = 16
+_UNIX, _INTERNET, _INTERNET_6, _NETLINK = 1, 2, 10, 16  # AF_*
+_PROTOCOLS = (
+    0,
+    1,
+    6,
+    17,
+    58,
+)  # any that fits, ICMP, TCP, UDP, ICMPv6: each other kind is a module of its own
+_KINDS = (1, 2, 3)  # SOCK_STREAM, SOCK_DGRAM, SOCK_RAW
 _PROT_EXEC = 4
 _EXECUTABLE = ((9, 10), (222, 226))  # mmap, mprotect, on x86-64 and on arm64
 
@@ -81,19 +89,33 @@ def _one_of(values: Sequence[int], hit: int, miss: int) -> list[_Instruction]:
 
 def _by_arguments() -> dict[str, list[_Instruction]]:
     denied = _deny(errno.EPERM)
-    route = [(_LOAD, 0, 0, _argument(2)), (_EQUAL, 0, 1, 0), _return(_ALLOW)]
-    families = [(_EQUAL, len(_FAMILIES) - 1 - at + 5, 0, one) for at, one in enumerate(_FAMILIES)]
     return {
         "clone": [
             (_LOAD, 0, 0, _argument(0)), (_ANY_BIT, 0, 1, _NEW_SPACES), _return(denied), _return(_ALLOW),
         ],
         "ioctl": [(_LOAD, 0, 0, _argument(1)), *_one_of(_TERMINAL_TRICKS, denied, _ALLOW)],
         "personality": [(_LOAD, 0, 0, _argument(0)), *_one_of(_PERSONALITIES, _ALLOW, denied)],
-        "socket": [
-            (_LOAD, 0, 0, _argument(0)), *families, (_EQUAL, 0, 3, _NETLINK), *route,
-            _return(_deny(errno.EAFNOSUPPORT)), _return(_ALLOW),
+        "socket": _sockets(),
+        "socketpair": [
+            (_LOAD, 0, 0, _argument(0)), *_one_of((_UNIX,), _ALLOW, _deny(errno.EAFNOSUPPORT)),
         ],
     }  # fmt: skip
+
+
+def _sockets() -> list[_Instruction]:
+    """Unix sockets; TCP, UDP and ICMP over IP; and the question for one's own addresses."""
+    unix = [_return(_ALLOW)]
+    protocols = [(_EQUAL, len(_PROTOCOLS) - at, 0, one) for at, one in enumerate(_PROTOCOLS)]
+    internet = [(_LOAD, 0, 0, _argument(2)), *protocols, _return(_deny(errno.EPROTONOSUPPORT)),
+                (_LOAD, 0, 0, _argument(1)), (_AND, 0, 0, 0xF),
+                *_one_of(_KINDS, _ALLOW, _deny(errno.EPROTONOSUPPORT))]  # fmt: skip
+    route = [(_LOAD, 0, 0, _argument(2)), *_one_of((0,), _ALLOW, _deny(errno.EAFNOSUPPORT))]
+    first = (_UNIX, 4), (_INTERNET, 3 + len(unix)), (_INTERNET_6, 2 + len(unix))
+    return [
+        (_LOAD, 0, 0, _argument(0)), *((_EQUAL, over, 0, family) for family, over in first),
+        (_EQUAL, 1 + len(unix) + len(internet), 0, _NETLINK), _return(_deny(errno.EAFNOSUPPORT)),
+        *unix, *internet, *route,
+    ]  # fmt: skip
 
 
 def build(machine: str, *, workshop: bool) -> bytes:

@@ -179,7 +179,10 @@ class Builder:
 
     def _build(self, profile: Profile, items: tuple[Item, ...], *, worker: bool) -> Walls:
         machine, executable = self._machine, profile.execute_in_workspace
-        tree = Tree(items, executable=executable, fresh_proc=machine.fresh_proc) if machine.own_tree else None
+        tree = None
+        if machine.own_tree:
+            masked = sight.roots_own() if profile.user.uid == 0 else ()
+            tree = Tree(items, executable=executable, fresh_proc=machine.fresh_proc, masked=masked)
         if profile.programs and not worker:
             found = landlock.rules_for(closure.of(profile.programs), items)
         else:

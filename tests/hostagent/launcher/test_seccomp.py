@@ -28,6 +28,8 @@ def answer(program: bytes, architecture: int, number: int, *arguments: int) -> t
             return value, steps
         if code == 0x20:
             loaded = struct.unpack_from("=I", seen, value)[0]
+        elif code == 0x54:
+            loaded &= value
         elif code == 0x05:
             place += value
         else:
@@ -76,6 +78,16 @@ def test_each_call_of_the_table_is_denied_and_each_other_allowed(machine: str, p
         ("socket", (17, 3), 0x50000 | errno.EAFNOSUPPORT),  # AF_PACKET
         ("socket", (40, 1), 0x50000 | errno.EAFNOSUPPORT),  # AF_VSOCK
         ("socket", (38, 5), 0x50000 | errno.EAFNOSUPPORT),  # AF_ALG
+        ("socket", (2, 3, 1), ALLOW),  # ping, for whoever may
+        ("socket", (10, 2 | 0x80800, 17), ALLOW),  # SOCK_NONBLOCK | SOCK_CLOEXEC
+        ("socket", (2, 1, 262), 0x50000 | errno.EPROTONOSUPPORT),  # MPTCP
+        ("socket", (10, 2, 136), 0x50000 | errno.EPROTONOSUPPORT),  # UDP-Lite
+        ("socket", (2, 5, 132), 0x50000 | errno.EPROTONOSUPPORT),  # SCTP
+        ("socket", (2, 5, 0), 0x50000 | errno.EPROTONOSUPPORT),  # whatever else has records
+        ("socket", (2 + 2**32, 1, 0), ALLOW),  # the kernel looks at 32 bits
+        ("socket", (17 + 2**32, 3, 0), 0x50000 | errno.EAFNOSUPPORT),
+        ("socketpair", (1, 1), ALLOW),
+        ("socketpair", (30, 1), 0x50000 | errno.EAFNOSUPPORT),  # AF_TIPC
         ("ioctl", (0, 0x5412), EPERM),  # TIOCSTI
         ("ioctl", (0, 0x100005412), EPERM),  # the kernel looks at 32 bits
         ("ioctl", (0, 0x541C), EPERM),  # TIOCLINUX
@@ -124,6 +136,7 @@ ATTACKS = {
     "a key in a keyring": "worked = call(248, b'user', b'wand', b'x', 1, -2) >= 0",
     "a socket to hypervisors": "worked = socket.socket(40, socket.SOCK_STREAM) is not None",
     "a socket into the kernel's ciphers": "worked = socket.socket(38, socket.SOCK_SEQPACKET) is not None",
+    "TCP over many ways": "worked = socket.socket(2, 1, 262) is not None",
     "memory that may all be executed": "worked = call(135, 0x0400000) >= 0",
     "a file by its handle": "worked = call(303, -100, b'/', ctypes.create_string_buffer(b'\\x80', 200),"
     " ctypes.create_string_buffer(8), 0) >= 0",
