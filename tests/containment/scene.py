@@ -118,7 +118,7 @@ class Scene:
             os.chown(self.out / name, self.who.uid, self.who.uid)
         self.known = {
             "M": str(self.marker), "C": str(self.canary), "S": str(self.out / "secret"), "O": str(self.out),
-            "W": str(self.work), "here": str(HERE), "name": self.name,
+            "W": str(self.work), "long": "x" * 60_000, "here": str(HERE), "name": self.name,
             "launcher": str(self.state / "launcher.sock"), "state": str(self.state),
             "ledger": str(self.state / "ledger" / "ledger.jsonl"),
             "profile": str(self.state / "profiles" / "developer.toml"),
