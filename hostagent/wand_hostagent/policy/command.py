@@ -1,12 +1,12 @@
-"""The `policy` subcommand: `policy check`, and `policy explain -- PROGRAM ARGUMENT…`."""
+"""The `policy` subcommand: check it, explain what it says, test it, suggest rules from a ledger."""
 
 import argparse
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from wand_hostagent.model import Job
-from wand_hostagent.policy import refusing
+from wand_hostagent.policy import cases, refusing, suggest
 from wand_hostagent.policy.decide import decide
 from wand_hostagent.policy.load import PolicyFolder
 from wand_hostagent.policy.model import Answer, Permit, Policy, Question
@@ -17,12 +17,22 @@ from wand_proto.errors import Invalid
 
 
 def main(words: Sequence[str]) -> int:
-    """Run `policy check|explain`; the exit status."""
+    """Run `policy check|explain|test|suggest`; the exit status."""
     asked = _parser().parse_args(words)
+    if asked.act == "suggest":
+        return _say(suggest.suggested(suggest.runs(asked.ledger), asked.principal))
     settings = load(asked.settings)
     policy = PolicyFolder(settings.policy_directory, development=settings.development).current
-    lines = explained(policy, asked) if asked.act == "explain" else checked(policy)
-    sys.stdout.write("\n".join(lines) + "\n")
+    if asked.act == "test":
+        found = cases.read_folder(settings.policy_directory)
+        wrong = list(cases.failures(policy, found))
+        return _say(wrong or [f"{len(found)} cases, all as they were meant"]) or bool(wrong)
+    return _say(explained(policy, asked) if asked.act == "explain" else checked(policy))
+
+
+def _say(lines: Iterable[str]) -> int:
+    for line in lines:
+        sys.stdout.write(line + "\n")
     return 0
 
 
@@ -67,12 +77,18 @@ def _job(asked: argparse.Namespace) -> Job:
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
-        prog="wand-hostagent policy", description="Check the policy, or explain what it says of a command."
+        prog="wand-hostagent policy", description="Check, explain and test the policy."
     )
     acts = parser.add_subparsers(dest="act", required=True)
     check = acts.add_parser("check", help="read it, and say what is wrong with it")
     explain = acts.add_parser("explain", help="say whether a command is permitted, and why")
-    for act in (check, explain):
+    test = acts.add_parser(
+        "test", help="decide the cases of the *.cases files beside it; 1 where one is not as meant"
+    )
+    suggesting = acts.add_parser("suggest", help="print rules that would permit what a ledger saw")
+    suggesting.add_argument("ledger", type=Path, metavar="LEDGER", help="ledger.jsonl, or a copy of it")
+    suggesting.add_argument("--principal", default="", metavar="NAME", help="only what this principal ran")
+    for act in (check, explain, test):
         act.add_argument(
             "--settings", type=Path, default=DEFAULT_PATH, metavar="FILE", help="default: %(default)s"
         )

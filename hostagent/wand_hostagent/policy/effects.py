@@ -67,10 +67,22 @@ class Program:
     neutral: Mapping[str, str] = field(default_factory=dict)  # variables that keep pagers and prompts away
     still: Mapping[str, str] = field(default_factory=dict)  # those that keep hooks away where it only reads
 
+    by_verb: dict[str, Options] = field(default_factory=dict, init=False, compare=False, repr=False)  # a memo
+
     def options_of(self, verb: str) -> Options:
         """Every option that a verb knows."""
-        parts = ("", verb.partition(" ")[0], verb)
-        return {name: one for part in parts for name, one in self.options.get(part, NO_OPTIONS).items()}
+        found = self.by_verb.get(verb)
+        if found is None:
+            parts = ("", verb.partition(" ")[0], verb)
+            found = {name: one for part in parts for name, one in self.options.get(part, NO_OPTIONS).items()}
+            if not verb or verb in self.verbs:  # what is not in the table may be anything, without end
+                self.by_verb[verb] = found
+        return found
+
+    @property
+    def runs_texts(self) -> bool:
+        """Whether any option of the program takes shell text that is run."""
+        return any(option.runs for table in self.options.values() for option in table.values())
 
 
 def effects(text: str) -> Effects:
@@ -200,11 +212,6 @@ def possible_effects(program: Program, use: Use) -> Effects:
     if any(option.runs for option in known):
         found |= {Effect.RUN}
     return found | UNKNOWN if program.verbs and not use.verb else found
-
-
-def can_run_texts(program: Program) -> bool:
-    """Whether any option of the program takes shell text that is run."""
-    return any(option.runs for table in program.options.values() for option in table.values())
 
 
 def run_texts(program: Program, use: Use) -> list[str]:

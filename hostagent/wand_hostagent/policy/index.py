@@ -1,8 +1,9 @@
 """The rules that concern a caller, laid out so that a command meets only those that may speak of it."""
 
 import posixpath
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from fnmatch import fnmatchcase
+from typing import Any
 
 from wand_hostagent.policy.model import Policy, Rule
 from wand_proto.context import Caller
@@ -25,6 +26,15 @@ class CallerRules:
         for place, rule in enumerate(self.of_commands):
             self._lay_out(rule, place)
         self._found: dict[str, tuple[Rule, ...]] = {}
+        self._worked_out: dict[tuple[Any, ...], tuple[str, ...]] = {}
+
+    def remembered(self, key: tuple[Any, ...], work_out: Callable[[], tuple[str, ...]]) -> tuple[str, ...]:
+        """What has been worked out under a key, now or before."""
+        if key not in self._worked_out:
+            if len(self._worked_out) >= MOST_CALLERS:
+                self._worked_out.clear()
+            self._worked_out[key] = work_out()
+        return self._worked_out[key]
 
     def _lay_out(self, rule: Rule, place: int) -> None:
         if not rule.programs or "*" in rule.programs:

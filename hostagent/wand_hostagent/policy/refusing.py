@@ -121,19 +121,21 @@ def _permitted(rules: CallerRules, act: Job | FileAct) -> str:
         return f"permitted with the profile {_listed(rule.profile or 'default' for rule in allowing)}"
     if isinstance(act, FileAct):
         return "permitted: " + "; ".join(dict.fromkeys(map(_folders, fitting[:MOST_NAMED])))
-    return _permitted_commands(fitting, act)
+    return _permitted_commands(rules, fitting, act)
 
 
-def _permitted_commands(allowing: list[Rule], job: Job) -> str:
+def _permitted_commands(rules: CallerRules, allowing: list[Rule], job: Job) -> str:
     fitting = [rule for rule in allowing if rule.shell in (None, job.shell)]
     if not fitting:
         return "only shell text is permitted" if not job.shell else "only argv is permitted, no shell text"
-    named = dict.fromkeys(form for rule in fitting for form in _forms(rule))
-    asked = posixpath.basename(job.argv[0])
-    nearest_first = (
-        list(named) if job.shell else sorted(named, key=lambda form: not form.startswith(asked[:1]))
-    )
-    return "permitted: " + _listed(nearest_first)
+    named = rules.remembered(("forms", job.shell, job.profile), lambda: _all_forms(fitting))
+    asked = "" if job.shell else posixpath.basename(job.argv[0])[:1]
+    near = [form for form in named if form.startswith(asked)] if asked else []
+    return "permitted: " + _listed([*near[:MOST_NAMED], *named] if near else named)
+
+
+def _all_forms(rules: list[Rule]) -> tuple[str, ...]:
+    return tuple(dict.fromkeys(form for rule in rules for form in _forms(rule)))
 
 
 def _forms(rule: Rule) -> list[str]:

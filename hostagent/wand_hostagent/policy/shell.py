@@ -194,22 +194,22 @@ class _Walker:
                 writes = more_writes or writes
             else:
                 self.walk(child)
-        self._give(words, before)
+        bodies = {child.type for child in node.children} - REDIRECTIONS - {"redirected_statement"}
+        self._give(words, before, alone=not bodies)
         if writes:
             below = self._commands[before:] or [Command(program=":", carries=True)]
             self._commands[before:] = [replace(one, writes=True) for one in below]
 
-    def _give(self, words: list[str], before: int) -> None:
-        """Words that stand after a redirection belong to the command before it, or are one."""
+    def _give(self, words: list[str], before: int, *, alone: bool) -> None:
+        """Words after a redirection belong to the command before it; standing alone, they are one."""
         below = self._commands[before:]
         if words and any(one.program == "time" for one in below):
             raise Unreadable("a redirection stands between time and what it times")
-        if words and all(one.carries for one in below):  # there is none, but for what stands in for it
+        self._commands[before:] = [replace(one, arguments=(*one.arguments, *words)) for one in below]
+        if alone or all(one.carries for one in below):
             self._assigned.update(word.partition("=")[0] for word in words if ASSIGNS.match(word))
             if command := list(dropwhile(ASSIGNS.match, words)):
                 self._add(command)
-        elif words:  # which of them is not worth finding out: each may have them
-            self._commands[before:] = [replace(one, arguments=(*one.arguments, *words)) for one in below]
 
     def _redirected(self, node: Node) -> tuple[bool, list[str]]:
         """Whether a redirection writes a file, and the words that the grammar takes for more targets."""
@@ -227,7 +227,7 @@ class _Walker:
     def _lone_redirection(self, node: Node) -> None:
         before = len(self._commands)
         _, words = self._redirected(node)
-        self._give(words, before)
+        self._give(words, before, alone=True)
 
     # -- variables and sums ---------------------------------------------------------------------------------
 

@@ -14,7 +14,6 @@ from wand_hostagent.policy.effects import (
     Effects,
     Program,
     Use,
-    can_run_texts,
     effects_of,
     possible_effects,
     run_texts,
@@ -54,24 +53,35 @@ def survey(job: Job) -> Survey:
     return _survey(job.argv, job.shell, tuple(filter(builtins.is_steering, job.environment)))
 
 
+@dataclass(frozen=True, slots=True)
+class _Found:
+    """A command, with what is known of its program and how its words are sorted."""
+
+    command: Command
+    program: Program | None
+    use: Use | None
+
+
 @lru_cache(maxsize=64)  # asked, answered, approved: the same job comes by more than once
 def _survey(argv: tuple[str, ...], in_shell: bool, variables: tuple[str, ...]) -> Survey:  # noqa: FBT001 - a key
     try:
-        if in_shell:
-            commands = list(_text(argv[0], 0))
-        else:
-            commands = list(_expanded(Command(program=argv[0], arguments=argv[1:]), 0))
+        found = list(
+            _text(argv[0], 0) if in_shell else _expanded(Command(program=argv[0], arguments=argv[1:]), 0)
+        )
     except Unreadable as error:
         return Survey(unread=str(error))
     except RecursionError:
         return Survey(unread="it is nested too deeply")
-    if variables:
-        commands = [replace(one, variables=(*one.variables, *variables)) for one in commands]
-    commands = commands or [Command(program=":", carries=True)]  # a comment
-    return Survey(seen=tuple(_seen(one, in_shell) for one in commands))
+    found = found or [_Found(Command(program=":", carries=True), None, None)]  # a comment
+    return Survey(seen=tuple(_seen(one, in_shell, variables) for one in found))
 
 
-def _text(text: str, depth: int) -> Iterable[Command]:
+def forget() -> None:
+    """Remember nothing of jobs that came by, as if each were the first."""
+    _survey.cache_clear()
+
+
+def _text(text: str, depth: int) -> Iterable[_Found]:
     if depth > MOST_NESTED:
         raise Unreadable("text in text is nested too deeply")
     for command in shell.read(text):
@@ -79,13 +89,14 @@ def _text(text: str, depth: int) -> Iterable[Command]:
         yield from _expanded(replace(command, carries=True) if own else command, depth)
 
 
-def _expanded(command: Command, depth: int) -> Iterable[Command]:
+def _expanded(command: Command, depth: int) -> Iterable[_Found]:
     """The command, and every one that it would run for its words."""
-    for one in look_through(command, lambda text: _text(text, depth + 1)):
-        yield one
+    for one in look_through(command, lambda text: [found.command for found in _text(text, depth + 1)]):
         program = _known(one)
-        if program is not None and can_run_texts(program):
-            for text in run_texts(program, use_of(program, one)):
+        use = use_of(program, one) if program is not None and not one.carries else None
+        yield _Found(one, program, use)
+        if program is not None and use is not None:
+            for text in run_texts(program, use):
                 yield from _text(text, depth + 1)
 
 
@@ -95,24 +106,24 @@ def _known(command: Command) -> Program | None:
     return PROGRAMS.get(name) if folder in SYSTEM_FOLDERS else None
 
 
-def _seen(command: Command, in_shell: bool) -> Seen:  # noqa: FBT001 - it is a value
+def _seen(found: _Found, in_shell: bool, variables: tuple[str, ...]) -> Seen:  # noqa: FBT001 - a value
+    command, program, use = found.command, found.program, found.use
     if not command.program:
         return Seen(command=command, effects=UNKNOWN, possible=frozenset(Effect), in_shell=in_shell)
-    found: Effects = READ if command.carries else UNKNOWN
-    words: tuple[str, ...] = ()
+    does: Effects = READ if command.carries else UNKNOWN
     possible: Effects = frozenset()
-    program = _known(command)
-    if program is not None and not command.carries:
-        use = use_of(program, command)
-        found, possible = effects_of(program, use), possible_effects(program, use)
-        words = _from_verb(command, use)
+    if program is not None and use is not None:
+        does, possible = effects_of(program, use), possible_effects(program, use)
     if command.writes:
-        found |= {Effect.WRITE}
-    if any(map(builtins.is_steering, command.variables)):
-        found |= {Effect.RUN}
-    found = found - READ if len(found) > 1 else found
+        does |= {Effect.WRITE}
+    if variables or any(map(builtins.is_steering, command.variables)):
+        does |= {Effect.RUN}
     return Seen(
-        command=command, effects=found, possible=possible - found, in_shell=in_shell, verb_words=words
+        command=command,
+        effects=does - READ if len(does) > 1 else does,
+        possible=possible - does,
+        in_shell=in_shell,
+        verb_words=_from_verb(command, use) if use is not None else (),
     )
 
 

@@ -10,6 +10,7 @@ from dataclasses import dataclass, replace
 from wand_hostagent.policy import builtins
 from wand_hostagent.policy.reading import HOLE, SPLITS, Command, is_plain
 
+_STREAMS = frozenset({"/dev/stdin", "/dev/fd/0", "/proc/self/fd/0"})
 SHELLS = frozenset({"sh", "bash", "dash", "zsh", "ksh", "ash", "rbash"})
 ReadText = Callable[[str], Iterable[Command]]
 
@@ -141,7 +142,7 @@ def _shell(command: Command, read_text: ReadText) -> list[Command]:
             words.pop(0)
         elif not word.startswith("--") and "c" in word:
             return _shell_text(command, words, read_text)
-    if words:
+    if words and not words[0].startswith(HOLE) and words[0] not in _STREAMS:
         return [command]
     return [command, Command(program="", why=f"{command.name} runs what it reads")]
 
@@ -209,6 +210,8 @@ def _ssh(command: Command, read_text: ReadText) -> list[Command]:
 
 _STEPS: Mapping[str, Callable[[Command, ReadText], list[Command]]] = {
     "env": _env,
+    "source": _shell,
+    ".": _shell,
     "eval": _text_of,
     "trap": _text_of,
     "watch": _text_of,
