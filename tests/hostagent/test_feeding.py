@@ -208,6 +208,14 @@ async def test_the_clock_runs_though_nobody_takes_what_a_terminal_shows() -> Non
     assert told["reason"] == "timed_out"
 
 
+async def test_a_job_that_ends_before_it_has_a_terminal_ends_as_any_other() -> None:
+    async with real_house() as (_, every):
+        hurried = [shell("true", terminal=SIZE, limits=Limits(wall_seconds=1e-6)) for _ in range(8)]
+        ends = [(await whole(every, one))[1].reason for one in hurried]
+
+    assert set(ends) <= {Reason.TIMED_OUT, Reason.EXITED}
+
+
 async def test_the_next_host_agent_types_on_where_the_first_was() -> None:
     with launched("") as launcher:
         spool = launcher.folder / "spool"

@@ -115,10 +115,11 @@ class Keyboard(PipeInput):
     is_terminal = True
 
     def __init__(self, master: int, first: bytes, *, stays_open: bool) -> None:
+        descriptor = os.dup(master)
         self._peer = _peer_of(master)
         self._timer: asyncio.TimerHandle | None = None
         self._line_begins = not first or first.endswith(b"\n")
-        super().__init__(os.dup(master), first, stays_open=stays_open)
+        super().__init__(descriptor, first, stays_open=stays_open)
 
     def check(self, given: Input) -> None:
         self._check(given)
@@ -139,11 +140,12 @@ class Keyboard(PipeInput):
         """Ctrl-C, past all that waits to be read."""
         self._left.clear()
         flags, characters = self._settings()
-        try:
-            os.write(self._descriptor, characters[termios.VINTR])
-        except BlockingIOError:
-            if flags & termios.ISIG:
-                fcntl.ioctl(self._descriptor, _SIGNAL, signal.SIGINT)
+        with suppress(OSError):  # nobody has it open any more
+            try:
+                os.write(self._descriptor, characters[termios.VINTR])
+            except BlockingIOError:
+                if flags & termios.ISIG:
+                    fcntl.ioctl(self._descriptor, _SIGNAL, signal.SIGINT)
 
     def _end(self) -> None:
         super()._end()
@@ -160,7 +162,7 @@ class Keyboard(PipeInput):
     def _end_again(self) -> None:
         if self._peer < 0:
             return
-        is_read = not self._left and not select.select([self._peer], [], [], 0)[0]
+        is_read = not self._left and not _has_input(self._peer)
         with suppress(OSError, termios.error):  # nobody has it open any more
             self._left += self._end_characters() if is_read else b""
             self._write()
@@ -191,6 +193,13 @@ def _peer_of(master: int) -> int:
         return int(fcntl.ioctl(master, _PEER, os.O_RDWR | os.O_NOCTTY | os.O_CLOEXEC))
     except OSError:
         return -1
+
+
+def _has_input(terminal: int) -> bool:
+    """Whether a program that reads there would get something, be it an end."""
+    poll = select.poll()
+    poll.register(terminal, select.POLLIN)
+    return bool(poll.poll(0))
 
 
 def _resize(master: int, size: Size) -> None:

@@ -32,6 +32,7 @@ class Handover:
 
     def take(self, stdin: bytes, *, stays_open: bool) -> Ends:
         """Our ends of the terminal of a job that has started; none, where it was ended before it ran."""
+        self._theirs.close()  # so that what never came is told from what has not come yet
         return ends_of(self._ours, stdin, stays_open=stays_open)
 
 
