@@ -2,7 +2,7 @@
 
 import gc
 
-_YOUNG = 20_000  # objects made, and not yet freed, between two searches; Python's own figure is 700
+_YOUNG = 5_000  # objects made, and not yet freed, between two searches; Python's own figure is 700
 
 
 def search_seldom() -> None:

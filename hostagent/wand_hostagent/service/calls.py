@@ -114,7 +114,7 @@ class CallStream:
         """Take no more calls; the stream ends when those that run have ended."""
         if not self._leaving:
             self._leaving = True
-            self._outbox.put(_say_leaving)
+            self._outbox.put(_say_leaving, EVENT_BYTES)
             self._see_whether_over()
 
     def _see_whether_over(self) -> None:
@@ -127,6 +127,7 @@ class CallStream:
         while (untrusted := await context.read()) is not aio.EOF:
             for message in untrusted.messages:
                 self._take(message, group)
+            await self._outbox.room()  # who takes no answers asks no more
         self._leaving = True
         self._see_whether_over()
 
@@ -195,15 +196,15 @@ class CallStream:
         job = translate.job_from_wire(call.opening.run, self._new_id())
         async with aclosing(self._gate.run(asking, job)) as events:
             async for event in events:
-                size = EVENT_BYTES + len(event.data) if isinstance(event, Output) else 0
-                if size:
+                fill, size = partial(translate.fill_event, call.number, event), EVENT_BYTES
+                if isinstance(event, Output):
+                    size += len(event.data)
                     await call.window.let_through(size)
                     await self._outbox.room()
-                fill = partial(translate.fill_event, call.number, event)
                 self._outbox.put(fill, size, urgent=isinstance(event, Output))
 
     def _end(self, number: int, error: WandError | None, *, untouched: bool = False) -> None:
-        self._outbox.put(partial(translate.fill_end, number, error, untouched))
+        self._outbox.put(partial(translate.fill_end, number, error, untouched), EVENT_BYTES)
 
 
 def _say_leaving(into: wire.CallEvent) -> None:

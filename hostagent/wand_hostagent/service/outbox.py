@@ -28,10 +28,10 @@ class Outbox:
         self._lingering: asyncio.TimerHandle | None = None
         self._finished = False
 
-    def put(self, event: Fill, output_bytes: int = 0, *, urgent: bool = True) -> None:
+    def put(self, event: Fill, size_bytes: int, *, urgent: bool = True) -> None:
         """Say this next; what is not urgent may wait a moment for more."""
-        self._queued.append((event, output_bytes))
-        self._queued_bytes += output_bytes
+        self._queued.append((event, size_bytes))
+        self._queued_bytes += size_bytes
         if urgent:
             self._ring()
         elif self._lingering is None:
@@ -65,10 +65,10 @@ class Outbox:
 
     def _next_batch(self) -> wire.CallEvents:
         count = size = 0
-        for _, output_bytes in self._queued:
-            if size + output_bytes > _MOST_BATCH_BYTES and count:
+        for _, size_bytes in self._queued:
+            if size + size_bytes > _MOST_BATCH_BYTES and count:
                 break
-            count, size = count + 1, size + output_bytes
+            count, size = count + 1, size + size_bytes
         batch = wire.CallEvents()
         for fill, _ in self._queued[:count]:
             fill(batch.events.add())

@@ -4,10 +4,12 @@ import asyncio
 from collections.abc import AsyncGenerator
 from typing import Any
 
+import pytest
 from grpc import aio
 
 from support.waiting import until
 from wand_hostagent.model import Event, Exited, Reason
+from wand_hostagent.service import outbox
 from wand_hostagent.service.calls import CallStream
 from wand_hostagent.service.peers import Peer
 from wand_proto.context import Caller, to_metadata
@@ -22,6 +24,8 @@ class Wire:
     def __init__(self) -> None:
         self.said: asyncio.Queue[Any] = asyncio.Queue()
         self.heard: list[wire.CallEvent] = []
+        self.hears = asyncio.Event()
+        self.hears.set()
 
     def open(self, call: int) -> None:
         metadata = dict(to_metadata(Caller(principal="ada", request_id="r1")))
@@ -35,6 +39,7 @@ class Wire:
 
     async def write(self, batch: wire.CallEvents) -> None:
         self.heard += batch.events
+        await self.hears.wait()
 
     def kinds(self, call: int) -> list[str | None]:
         return [event.WhichOneof("kind") for event in self.heard if event.call == call]
@@ -92,6 +97,23 @@ async def test_a_peer_that_says_no_more_is_answered_to_the_end() -> None:
     await asyncio.wait_for(serving, 5)
 
     assert line.kinds(1) == ["event", "end"]
+
+
+async def test_who_takes_no_answers_is_asked_no_more(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(outbox, "_MOST_QUEUED_BYTES", 640)
+    _, line, serving = begun(Gate(), Peer(PEER.uri, good_until=1.0))
+    line.hears.clear()
+    for number in range(1, 41):
+        line.open(number)
+    await until(lambda: line.said.qsize() < 40)
+    for _ in range(100):
+        await asyncio.sleep(0)
+
+    assert line.said.qsize() >= 20
+    line.hears.set()
+    line.said.put_nowait(aio.EOF)
+    await asyncio.wait_for(serving, 5)
+    assert len(line.heard) == 40
 
 
 async def test_a_certificate_that_has_expired_since_serves_no_new_call() -> None:

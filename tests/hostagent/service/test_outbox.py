@@ -32,10 +32,10 @@ async def test_what_gathers_while_a_message_is_on_its_way_leaves_with_the_next()
     writer.open.clear()
     writing = asyncio.create_task(box.write_out(writer.write))
 
-    box.put(event(1))
+    box.put(event(1), 1)
     await until(lambda: writer.batches)
     for number in (2, 3, 4):
-        box.put(event(number))
+        box.put(event(number), 1)
     box.finish()
     writer.open.set()
     await writing
@@ -47,11 +47,11 @@ async def test_what_is_not_urgent_takes_along_what_follows_and_waits_no_longer_t
     box, writer = Outbox(), Writer()
     writing = asyncio.create_task(box.write_out(writer.write))
 
-    box.put(event(1), urgent=False)
+    box.put(event(1), 1, urgent=False)
     await asyncio.sleep(0)
-    box.put(event(2))
+    box.put(event(2), 1)
     await until(lambda: writer.batches)
-    box.put(event(3), urgent=False)
+    box.put(event(3), 1, urgent=False)
     await until(lambda: len(writer.batches) == 2)
     box.finish()
     await writing
@@ -59,13 +59,13 @@ async def test_what_is_not_urgent_takes_along_what_follows_and_waits_no_longer_t
     assert writer.batches == [[1, 2], [3]]
 
 
-async def test_beyond_the_bound_output_waits_and_the_bound_is_for_output_alone() -> None:
+async def test_beyond_the_bound_there_is_no_room_and_what_must_be_said_is_put_all_the_same() -> None:
     box, writer = Outbox(), Writer()
     writer.open.clear()
     box.put(event(1), outbox._MOST_QUEUED_BYTES)
     waiting = asyncio.create_task(box.room())
     await asyncio.sleep(0)
-    box.put(event(2))
+    box.put(event(2), 1)
     assert not waiting.done()
 
     writing = asyncio.create_task(box.write_out(writer.write))
