@@ -7,9 +7,9 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from wand_hostagent.launcher.casting import Infant
 from wand_hostagent.launcher.cgroup import Leaf
 from wand_hostagent.launcher.ends import Ending, Known, Usage, ending
-from wand_hostagent.launcher.nursery import Infant
 from wand_hostagent.launcher.refusal import Refused, kind_of, reason_of
 from wand_hostagent.launcher.steps import Command, Table
 from wand_hostagent.launcher.walls import Walls

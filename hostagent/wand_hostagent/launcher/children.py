@@ -11,12 +11,13 @@ from typing import Protocol
 
 from wand_hostagent.launcher import init, log, namespaces, tree, vfork
 from wand_hostagent.launcher.box import Box
+from wand_hostagent.launcher.casting import Unmade
 from wand_hostagent.launcher.cgroup import Groups, Leaf
 from wand_hostagent.launcher.child import Child, Plan
 from wand_hostagent.launcher.ends import Ending, Usage
 from wand_hostagent.launcher.gateway import Gateway, Tenant
 from wand_hostagent.launcher.loop import READ, Loop
-from wand_hostagent.launcher.nursery import Nursery, Unmade
+from wand_hostagent.launcher.nursery import Nursery
 from wand_hostagent.launcher.refusal import Refused, kind_of, reason_of
 from wand_hostagent.launcher.steps import Table
 from wand_hostagent.launcher.tenants import principal_of
@@ -100,8 +101,6 @@ class Children:
         except OSError as error:
             infant.end()
             raise Unmade(str(error)) from error
-        if plan.facts["kind"] == "run":
-            nursery.stock(plan.walls)
         return self._watch(child)
 
     def signal(self, job: str, number: int, reason: str) -> None:
@@ -214,6 +213,7 @@ class Children:
                 self._open_door(child, doors)
             elif child.infant is not None:
                 self._hear_numbers(child, *vfork.MESSAGE.unpack(message))
+                self._restock(child.plan)
             else:
                 self._hear(child, message[init.MESSAGE.size :], *init.MESSAGE.unpack_from(message))
 
@@ -232,13 +232,24 @@ class Children:
     def _hear_numbers(self, child: Child, letter: bytes, *numbers: int) -> None:
         """The same of an init of the nursery; when it says the end, no other process of the job is left."""
         first, second, microseconds, kibibytes = numbers
+        assert child.infant is not None
         if letter == b"N":
             child.failure = Refused(kind_of(second), f"no process can be made: {reason_of(second)}")
-        else:
-            self._hear(child, b"", letter, first, second)
+        elif letter == b"F":
+            self._hear(child, b"", letter, child.plan.table.firm + first, second)
+        elif letter == b"B":
+            self._hear(child, child.infant.settling[first].shown.encode(), letter, first, second)
+        elif not child.started:
+            self._hear(child, b"", b"S", 0, 0)
         if letter == b"E":
+            child.status = first
             self._leave(child)
             self._report(child, child.ending(first, _used(microseconds / 1e6, kibibytes)))
+
+    def _restock(self, plan: Plan) -> None:
+        """Replace the init that a job has taken, now that the job needs us no more."""
+        if self.nursery is not None and plan.facts["kind"] == "run":
+            self.nursery.stock(plan.walls)
 
     def _leave(self, child: Child) -> None:
         """The job is over; its init may still be ending."""

@@ -14,11 +14,15 @@
 .set BLOB, 0x10000000           # where the program has its orders; vfork.py knows it
 .set BLOB_SIZE, 0x40000
 .set CONTROL, 3                 # the socket to the launcher
+.set CHILDREN, 4                # reads ready when a child has ended
+.set FIRST, 5                   # where descriptors arrive; vfork.py knows these two
+.set PATIENCE_NS, 3000000
 
 .set SYS_read, 0
 .set SYS_write, 1
 .set SYS_getpid, 39
 .set SYS_recvmsg, 47
+.set SYS_clone, 56
 .set SYS_wait4, 61
 .set SYS_kill, 62
 .set SYS_getrusage, 98
@@ -50,8 +54,7 @@ origin:
 
 # The memory of the program, after its orders.
 .set result, BLOB + BLOB_SIZE           # 16 bytes
-.set clone_arguments, result + 16       # struct clone_args, 88 bytes
-.set message, clone_arguments + 96      # struct msghdr, 56 bytes
+.set message, result + 16               # struct msghdr, 56 bytes
 .set vector, message + 64               # struct iovec
 .set rights, vector + 16                # 256 bytes of descriptors that come along
 .set said, rights + 256                 # 32 bytes; MESSAGE in vfork.py
@@ -60,7 +63,8 @@ origin:
 .set polled, told + 128                 # two of struct pollfd
 .set children, polled + 16              # a signal mask with SIGCHLD alone
 .set status, children + 8
-.set memory_end, status + 8 - BLOB
+.set patience, status + 8               # struct timespec
+.set memory_end, patience + 16 - BLOB
 
         .org START
 # long start(struct clone_args *how, uint64_t (*table)[7], int64_t result[2])
@@ -112,22 +116,32 @@ tell:
         syscall
         ret
 
-# The first process of a job. Every signal is blocked; it leaves when it is told to or nobody listens.
-main:
-        mov     eax, SYS_getpid
+# Do the table at rbx in this process, up to a record whose number is -1. The carry flag says that a call
+# failed: rbx is its record then, and rax its errno, negative.
+do_table:
+        mov     rax, [rbx]
+        cmp     rax, -1
+        je      table_done
+        mov     rdi, [rbx + 8]
+        mov     rsi, [rbx + 16]
+        mov     rdx, [rbx + 24]
+        mov     r10, [rbx + 32]
+        mov     r8, [rbx + 40]
+        mov     r9, [rbx + 48]
         syscall
-        cmp     eax, 1                          # or its signals would go to every process of the machine
-        jne     leave
-        mov     edi, 4                          # PR_SET_DUMPABLE
-        xor     esi, esi
-        mov     eax, SYS_prctl
-        syscall
-        mov     edi, 15                         # PR_SET_NAME
-        mov     esi, OFFSET name
-        mov     eax, SYS_prctl
-        syscall
+        cmp     rax, -4095
+        jae     table_failed
+        add     rbx, 56
+        jmp     do_table
+table_done:
+        clc
+        ret
+table_failed:
+        stc
+        ret
 
-# Its orders: one message, the table at its beginning, with the descriptors that the table names.
+# Wait for a message: a table, with the descriptors that it names. Nobody there, or too much: leave.
+receive:
         mov     dword ptr [vector], BLOB
         mov     dword ptr [vector + 8], BLOB_SIZE
         mov     dword ptr [message + 16], OFFSET vector
@@ -143,31 +157,22 @@ main:
         jle     leave
         test    dword ptr [message + 48], 0x28  # MSG_TRUNC | MSG_CTRUNC
         jnz     leave
+        ret
 
-# The command.
-        mov     dword ptr [clone_arguments], 0x4100     # CLONE_VM | CLONE_VFORK
-        mov     dword ptr [clone_arguments + 4], 1      # CLONE_CLEAR_SIGHAND
-        mov     dword ptr [clone_arguments + 32], 17    # SIGCHLD
-        mov     edi, OFFSET clone_arguments
-        mov     esi, BLOB
-        mov     edx, OFFSET result
-        call    start
-        test    rax, rax
-        js      no_process
-        mov     r14, rax
-        cmp     qword ptr [result + 8], 0
-        jne     no_command
-        mov     edi, CONTROL + 1
-        mov     esi, -1
-        xor     edx, edx
-        mov     eax, SYS_close_range
+# The first process of a job. Every signal is blocked; it leaves when it is told to or nobody listens.
+main:
+        mov     eax, SYS_getpid
         syscall
-        mov     ebx, 'S'
-        xor     r12d, r12d
-        xor     r13d, r13d
-        call    tell
-
-# Watch it.
+        cmp     eax, 1                          # or its signals would go to every process of the machine
+        jne     leave
+        mov     edi, 4                          # PR_SET_DUMPABLE
+        xor     esi, esi
+        mov     eax, SYS_prctl
+        syscall
+        mov     edi, 15                         # PR_SET_NAME
+        mov     esi, OFFSET name
+        mov     eax, SYS_prctl
+        syscall
         mov     dword ptr [children], 0x10000   # SIGCHLD
         mov     rdi, -1
         mov     esi, OFFSET children
@@ -175,11 +180,50 @@ main:
         mov     r10d, 0x80800                   # SFD_CLOEXEC | SFD_NONBLOCK
         mov     eax, SYS_signalfd4
         syscall
-        mov     r15d, eax
+        cmp     eax, CHILDREN
+        jne     leave
+
+# The first message is how it confines itself, and every command with it.
+        call    receive
+        mov     ebx, BLOB
+        call    do_table
+        mov     r13, rax
+        mov     r12d, 'B'
+        jc      no_step
+
+# The second is the command. clone3(2) is not there any more, but vfork(2) is.
+        call    receive
+        mov     ebx, BLOB
+        mov     r12d, OFFSET result
+        mov     edi, 0x4111                     # CLONE_VM | CLONE_VFORK | SIGCHLD
+        xor     esi, esi
+        xor     edx, edx
+        xor     r10d, r10d
+        xor     r8d, r8d
+        mov     eax, SYS_clone
+        syscall
+        test    rax, rax
+        jz      step
+        js      no_process
+        mov     r14, rax
+        mov     rbx, [result]
+        mov     r13, [result + 8]
+        mov     r12d, 'F'
+        test    r13, r13
+        jnz     no_step
+        mov     edi, FIRST
+        mov     esi, -1
+        xor     edx, edx
+        mov     eax, SYS_close_range
+        syscall
+
+# Watch it. That it runs is told when it has done so for a while: one that ends before is told of once.
         mov     dword ptr [polled], CONTROL
         mov     dword ptr [polled + 4], 1       # POLLIN
-        mov     dword ptr [polled + 8], r15d
+        mov     dword ptr [polled + 8], CHILDREN
         mov     dword ptr [polled + 12], 1
+        mov     dword ptr [patience + 8], PATIENCE_NS
+        mov     ebp, OFFSET patience
 reap:
         mov     rdi, -1
         mov     esi, OFFSET status
@@ -193,11 +237,13 @@ reap:
         jg      reap
         mov     edi, OFFSET polled
         mov     esi, 2
-        xor     edx, edx
+        mov     rdx, rbp                        # what is left of it comes back there: ppoll(2)
         xor     r10d, r10d
         mov     r8d, 8
         mov     eax, SYS_ppoll
         syscall
+        test    rax, rax
+        jz      runs
         cmp     word ptr [polled + 6], 0
         je      from_child
         mov     edi, CONTROL
@@ -212,11 +258,18 @@ reap:
         mov     eax, SYS_kill
         syscall
 from_child:
-        mov     edi, r15d
+        mov     edi, CHILDREN
         mov     esi, OFFSET told
         mov     edx, 128
         mov     eax, SYS_read
         syscall
+        jmp     reap
+runs:
+        xor     ebp, ebp
+        mov     ebx, 'S'
+        xor     r12d, r12d
+        xor     r13d, r13d
+        call    tell
         jmp     reap
 
 # It has ended: what is left of the job ends now, and then the launcher hears of it.
@@ -264,15 +317,15 @@ no_process:
         call    tell
         jmp     leave
 
-no_command:
-        mov     ebx, 'F'
-        mov     rax, [result]
+# A record, in rbx, failed with the errno in r13: the letter in r12d, and which record it was.
+no_step:
+        mov     rax, rbx
         sub     rax, BLOB
         xor     edx, edx
         mov     ecx, 56
         div     rcx
+        mov     ebx, r12d
         mov     r12, rax
-        mov     r13, [result + 8]
         neg     r13
         call    tell
         jmp     leave

@@ -4,6 +4,7 @@ import heapq
 import itertools
 import select
 import time
+from collections import deque
 from collections.abc import Callable
 
 READ = select.EPOLLIN
@@ -19,6 +20,7 @@ class Loop:
         self._moments: list[tuple[float, int]] = []
         self._acts: dict[int, Callable[[], None]] = {}
         self._numbers = itertools.count()
+        self._rest: deque[Callable[[], None]] = deque()
 
     def watch(self, descriptor: int, events: int, ready: Callable[[int], None]) -> None:
         """Call `ready` with the events each time there are some."""
@@ -47,9 +49,16 @@ class Loop:
             self._moments = [moment for moment in self._moments if moment[1] in self._acts]
             heapq.heapify(self._moments)
 
+    def at_rest(self, act: Callable[[], None]) -> None:
+        """Call `act` once when there is nothing else to do."""
+        self._rest.append(act)
+
     def turn(self) -> None:
         """Wait for the next thing, and do all that is due."""
-        for descriptor, events in self._epoll.poll(self._patience()):
+        found = self._epoll.poll(0 if self._rest else self._patience())
+        if self._rest and not found:
+            self._rest.popleft()()
+        for descriptor, events in found:
             ready = self._ready.get(descriptor)
             if ready is not None:
                 ready(events)

@@ -121,7 +121,7 @@ class Tree:
         yield self._mkdir("/proc")
         flags = MS_RDONLY | _SECURE | MS_NOEXEC
         if self._fresh_proc:
-            yield self._each(self._mount("proc", "/proc", flags, "hidepid=2"))
+            yield self._each(self._mount("proc", "/proc", flags, "hidepid=ptraceable"))
         else:
             yield from self._bind(f"{_OLD}/proc", "/proc", flags)
 

@@ -11,9 +11,8 @@ import signal
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from pathlib import Path
 
-from wand_hostagent.launcher import syscalls, vfork
+from wand_hostagent.launcher import confinement, syscalls, vfork
 from wand_hostagent.launcher.step import Memory, Step, run, step
 from wand_hostagent.launcher.terminal import Size, made
 from wand_hostagent.launcher.users import User
@@ -24,7 +23,6 @@ _RESOURCE_NAMES = {
     getattr(resource, name): name
     for name in ("RLIMIT_CORE", "RLIMIT_CPU", "RLIMIT_DATA", "RLIMIT_FSIZE", "RLIMIT_NOFILE", "RLIMIT_NPROC")
 }
-_CAPABILITY_VERSION_3 = 0x20080522
 _CLOSE_RANGE_CLOEXEC = 4
 _EVERY = 0xFFFFFFFF
 _LAST = "execve(program, argv, environment)"
@@ -49,12 +47,20 @@ class Command:
 
 
 class Body:
-    """All steps but the last, and the memory that they point into: equal for many jobs of a profile."""
+    """All steps but the last, and the memory that they point into: equal for many jobs of a profile.
+
+    The first of them, `firm`, an init of the nursery has done already.
+    """
 
     def __init__(self, command: Command) -> None:
         self._memory = Memory()
-        self._walls = command.walls
-        self.steps = tuple(self._steps(command))
+        self._walls = walls = command.walls
+        drop = command.drop_capabilities
+        self.firm = tuple(
+            confinement.confine(walls, walls.ruleset_number, self._memory, drop_capabilities=drop)
+        )
+        self._own = tuple(self._steps(command))
+        self.steps = self.firm + self._own
 
     @cached_property
     def digest(self) -> str:
@@ -64,8 +70,8 @@ class Body:
 
     @cached_property
     def orders(self) -> vfork.Orders:
-        """The same for an init of vfork.py."""
-        return vfork.Orders(self.steps, self._memory, self._walls.memory)
+        """What is left of it for an init of vfork.py."""
+        return vfork.Orders(self._own, self._memory)
 
     # -- the order ---------------------------------------------------------------------------------------
 
@@ -79,22 +85,18 @@ class Body:
             yield step(
                 "prlimit64", 0, number, pair, 0, shown=f"0, {_RESOURCE_NAMES[number]}, {{{soft}, {hard}}}, 0"
             )
-        if command.drop_capabilities:
-            yield from _bounding_set()
         if command.user.changes:
             yield from self._identity(command.user)
         if command.drop_capabilities:
-            yield from self._no_capabilities()
+            yield confinement.no_capabilities(self._memory)
         yield self._enter(command)  # as the user: it must be let in
         if command.terminal is not None:  # as the user, whose it shall be
             yield from made(command.terminal, command.streams[0], self._memory)
         yield step("prctl", syscalls.PR_SET_PDEATHSIG, signal.SIGKILL, shown="PR_SET_PDEATHSIG, SIGKILL")
-        yield step("prctl", syscalls.PR_SET_NO_NEW_PRIVS, 1, shown="PR_SET_NO_NEW_PRIVS, 1")
-        yield from command.walls.restrict
         yield step("close_range", 3, _EVERY, _CLOSE_RANGE_CLOEXEC, shown="3, ~0, CLOSE_RANGE_CLOEXEC")
         yield step("umask", command.umask, shown=f"{command.umask:#05o}")
-        yield from self._signals()
-        yield from command.walls.filters
+        none = self._memory.numbers(0)
+        yield step("rt_sigprocmask", signal.SIG_SETMASK, none, 0, 8, shown="SIG_SETMASK, none, 0, 8")
 
     def _enter(self, command: Command) -> Step:
         """A descriptor from outside would keep a way out of the job's own tree, so there it is the path."""
@@ -109,20 +111,6 @@ class Body:
         yield step("setresgid", user.gid, user.gid, user.gid)
         yield step("setresuid", user.uid, user.uid, user.uid)
 
-    def _no_capabilities(self) -> Iterator[Step]:
-        clear = (syscalls.PR_CAP_AMBIENT, syscalls.PR_CAP_AMBIENT_CLEAR_ALL)
-        yield step("prctl", *clear, shown="PR_CAP_AMBIENT, PR_CAP_AMBIENT_CLEAR_ALL")
-        header = self._memory.numbers(_CAPABILITY_VERSION_3, 0)
-        yield step(
-            "capset", header, self._memory.numbers(0, 0, 0), shown="{_LINUX_CAPABILITY_VERSION_3, 0}, none"
-        )
-
-    def _signals(self) -> Iterator[Step]:
-        default = self._memory.numbers(0, 0, 0, 0)
-        for ignored in (signal.SIGPIPE, signal.SIGXFSZ):  # Python ignores these two
-            yield step("rt_sigaction", ignored, default, 0, 8, shown=f"{ignored.name}, SIG_DFL, 0, 8")
-        yield step("rt_sigprocmask", signal.SIG_SETMASK, default, 0, 8, shown="SIG_SETMASK, none, 0, 8")
-
 
 class Table:
     """The steps of one job."""
@@ -136,6 +124,7 @@ class Table:
             shown="program, argv, environment",
         )  # fmt: skip
         self.steps = (*self._body.steps, last)
+        self.firm = len(self._body.firm)  # so many of them an init of the nursery has done already
 
     def __str__(self) -> str:
         return "\n".join(one.shown for one in self.steps)
@@ -149,18 +138,5 @@ class Table:
         return run(self.steps) or (len(self.steps), 0)
 
     def orders(self) -> bytes:
-        """The table for an init of vfork.py."""
+        """The rest of the table for an init of vfork.py."""
         return self._body.orders.with_last(self.steps[-1], self._memory)
-
-
-def _bounding_set() -> Iterator[Step]:
-    for capability in range(last_capability() + 1):
-        yield step("prctl", syscalls.PR_CAPBSET_DROP, capability, shown=f"PR_CAPBSET_DROP, {capability}")
-
-
-def last_capability() -> int:
-    """The highest capability that this kernel knows."""
-    try:
-        return int(Path("/proc/sys/kernel/cap_last_cap").read_text("ascii"))
-    except (OSError, ValueError):
-        return 40

@@ -24,11 +24,12 @@ from wand_hostagent.launcher.step import RECORD_BYTES, Memory, Step, packed, ste
 ORDERS_AT = 0x10000000  # BLOB in the source
 MOST_ORDERS = 0x30000  # bytes; below BLOB_SIZE there, and what one datagram carries
 CONTROL = 3  # the init's end of its socket
-FIRST = CONTROL + 1  # where the first descriptor of its orders arrives
+FIRST = CONTROL + 2  # where the first descriptor of its orders arrives; between them is a signalfd of its own
 STREAMS = (FIRST, FIRST + 1, FIRST + 2)  # those of the command come first
 HIGH = 16  # descriptors that a child's table names are no lower, so that it can put others in order below
-# What the init says: as init.py's, and with the end of the command come microseconds of processor time and
-# KiB of memory (of the largest) that the job's processes used. `N 0 errno`: no process could be made.
+# What the init says: as init.py's, `B` with the step that failed in the place of a text. With the end of a
+# command come microseconds of processor time and KiB of memory (of the largest) that the job's processes
+# used; that it runs is left out where it has ended already. `N 0 errno`: no process could be made.
 MESSAGE = struct.Struct("=c3xii4xqq")
 PROGRAM = Path(__file__).with_name(f"init.{os.uname().machine}.bin")
 
@@ -38,6 +39,7 @@ _CLONE_VM, _CLONE_VFORK = 0x100, 0x4000
 _CLONE_CLEAR_SIGHAND = 1 << 32
 _PROT_READ, _PROT_EXEC, _MAP_PRIVATE = 1, 4, 2
 _FAILED = 2**64 - 1
+_END = struct.pack("=q48x", -1)  # a record that is no call
 _SEALS = fcntl.F_SEAL_SEAL | fcntl.F_SEAL_SHRINK | fcntl.F_SEAL_GROW | fcntl.F_SEAL_WRITE
 
 _LIBC = ctypes.PyDLL(None, use_errno=True)
@@ -142,6 +144,10 @@ class Orders:
         """The table and all that it points to, as the init gets them."""
         image, places = memory.moved(self._end)
         return self._records + packed([last], places) + self._image + image
+
+    def alone(self) -> bytes:
+        """The same without a last step: for the init itself to do."""
+        return self._records + _END + self._image
 
 
 def become_init(program: int, memory: Memory) -> Step:

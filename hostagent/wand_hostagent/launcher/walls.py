@@ -81,15 +81,8 @@ class Walls:
         return hashlib.sha256(str(self).encode("utf-8", "surrogateescape")).hexdigest()
 
     @cached_property
-    def restrict(self) -> tuple[Step, ...]:
-        """How a command puts itself under the ruleset; no_new_privs must be set."""
-        if self.ruleset is None:
-            return ()
-        return (step("landlock_restrict_self", self.ruleset_number, 0, shown="ruleset, 0"),)
-
-    @cached_property
     def filters(self) -> tuple[Step, ...]:
-        """How a command puts itself under the filter, as the last thing but one."""
+        """How a process puts itself under the filter; no_new_privs must be set."""
         if not self.filter:
             return ()
         program = struct.pack("@HP", len(self.filter) // 8, self.memory.block(self.filter))
