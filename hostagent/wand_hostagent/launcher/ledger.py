@@ -6,7 +6,6 @@ again; a disk that fails refuses (Broken) until the launcher starts anew and has
 
 import errno
 import fcntl
-import hashlib
 import os
 import stat
 import time
@@ -17,6 +16,7 @@ from typing import Any
 
 from wand_hostagent.launcher import record
 from wand_hostagent.launcher.refusal import Refused, reason_of
+from wand_hostagent.launcher.sha256 import hash_of
 
 FILE = "ledger.jsonl"
 _BEGINS = frozenset({"run", "worker"})
@@ -135,7 +135,7 @@ class Ledger:
     def _cut(self, tail: bytes) -> None:
         """Remove the last, unfinished line: its act was never done, for the line was never durable."""
         os.ftruncate(self._descriptor, self._size)
-        self.append([Entry("cut", {"bytes": len(tail), "sha256": hashlib.sha256(tail).hexdigest()})])
+        self.append([Entry("cut", {"bytes": len(tail), "sha256": hash_of(tail)})])
 
 
 def _open(folder: str, path: str) -> int:

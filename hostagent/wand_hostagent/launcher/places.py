@@ -4,7 +4,6 @@ import errno
 import os
 import stat
 from dataclasses import dataclass
-from pathlib import Path
 
 from wand_hostagent.launcher import syscalls
 from wand_hostagent.launcher.profile import Profile
@@ -42,7 +41,7 @@ def open_directory(profile: Profile, asked: str) -> Place:
         descriptor = _open_beneath(root, encoded(rest, "directory"))
     except OSError as error:
         raise _no_place(profile, asked or root, error.errno or 0) from error
-    return Place(descriptor, str(Path(f"/proc/self/fd/{descriptor}").readlink()))
+    return Place(descriptor, os.readlink(f"/proc/self/fd/{descriptor}"))  # noqa: PTH115 - text
 
 
 def _split(profile: Profile, asked: str) -> tuple[str, str]:

@@ -56,6 +56,7 @@ class Planner:
         self._box = box
         self._fast = fast  # inits of vfork.py take the orders
         self._bodies: dict[tuple[int, bytes, tuple[object, ...]], tuple[Walls, Body]] = {}
+        self._kernel_limits: dict[tuple[object, ...], dict[int, tuple[int, int]]] = {}
         self._builder = Builder(box, covered)
         self._open_files = limits.raise_open_files()
 
@@ -89,6 +90,18 @@ class Planner:
             folders=profile.folders,
         )  # fmt: skip
         return Planned(plan, _entry(plan, profile, tuple(asked.fields["environment"])))
+
+    def steps(self, profile: Profile) -> tuple[Walls, Table]:
+        """The walls of a profile, and the table of a job that starts in its workspace and asks for no less.
+
+        Raises:
+            Refused: the profile cannot be had as it is.
+        """
+        walls, given = self._builder.walls(profile), environment.build(profile, {})
+        facts = {
+            "program": "", "argv": [], "directory": profile.workspace, "limits": limits.granted(profile, {}),
+        }  # fmt: skip
+        return walls, self._table(facts, given, walls, profile, (0, 1, 2, -1))[1]
 
     def _worker(
         self, asked: Asking, profile: Profile, answer: Callable[[Mapping[str, Any]], None]
@@ -145,25 +158,33 @@ class Planner:
             terminal=tuple(facts["terminal"]) if "terminal" in facts else None,
             directory=uses[-1],
             directory_path=places.encoded(facts["directory"], "directory"),
-            rlimits=limits.for_kernel(
-                facts["limits"],
-                counted=counted,
-                beside=int(box.has_own_users),
-                open_files=self._open_files,
-                sums=box.sums,
-            ),
+            rlimits=self._rlimits(facts["limits"], counted=counted),
             user=user,
             drop_capabilities=user.changes or box.holds_tree,
             umask=profile.umask,
             walls=walls,
         )
         if self._fast:
-            streams = vfork.STREAMS[: len(command.streams)]
-            table = Table(command, self._body(replace(command, streams=streams)))
+            table = Table(command, self._body(command))
             orders = table.orders()
             if len(orders) <= vfork.MOST_ORDERS:
                 return command, table, orders
         return command, Table(command), b""
+
+    def _rlimits(self, granted: Mapping[str, float], *, counted: bool) -> dict[int, tuple[int, int]]:
+        key = (counted, *granted.items())
+        kept = self._kernel_limits.get(key)
+        if kept is None:
+            box = self._box
+            kept = limits.for_kernel(
+                granted,
+                counted=counted,
+                beside=int(box.has_own_users),
+                open_files=self._open_files,
+                sums=box.sums,
+            )
+            _keep(self._kernel_limits, key, kept)
+        return kept
 
     def _body(self, command: Command) -> Body:
         """What jobs with the same walls, directory and limits have in common, made once for them."""
@@ -171,10 +192,17 @@ class Planner:
         key = (id(walls), command.directory_path, (command.terminal, *command.rlimits.items()))
         kept = self._bodies.get(key)
         if kept is None or kept[0] is not walls:
-            while len(self._bodies) >= _BODIES:
-                del self._bodies[next(iter(self._bodies))]
-            kept = self._bodies[key] = walls, Body(command)
+            streams = vfork.STREAMS[: len(command.streams)]
+            kept = walls, Body(replace(command, streams=streams))
+            _keep(self._bodies, key, kept)
         return kept[1]
+
+
+def _keep(among: dict[Any, Any], key: object, kept: object) -> None:
+    """Keep this, and not too many others."""
+    while len(among) >= _BODIES:
+        del among[next(iter(among))]
+    among[key] = kept
 
 
 def _facts(asked: Asking, profile: Profile, program: str, directory: str) -> dict[str, Any]:

@@ -5,7 +5,6 @@ makes a profile that denies and says why; a reload with such a file changes noth
 """
 
 import fnmatch
-import hashlib
 import os
 import stat
 import tomllib
@@ -17,6 +16,7 @@ from wand_hostagent.launcher import users
 from wand_hostagent.launcher.keys import EACH, KEYS, PRINCIPAL, value
 from wand_hostagent.launcher.namespaces import PROXY
 from wand_hostagent.launcher.refusal import Refused, reason_of
+from wand_hostagent.launcher.sha256 import hash_of
 
 _FILE_BYTES = 256 * 1024
 _PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
@@ -164,7 +164,7 @@ def _profile(folder: int, entry: str, *, development: bool) -> Profile:
     if (run_as == EACH) != ("users" in values):
         raise Refused("BrokenPolicy", f'users: must be there where run_as is "{EACH}", and nowhere else')
     user = _user(run_as, development=development)
-    return Profile(**values, user=user, digest=hashlib.sha256(raw).hexdigest())
+    return Profile(**values, user=user, digest=hash_of(raw))
 
 
 def _check_network(values: Mapping[str, Any]) -> None:

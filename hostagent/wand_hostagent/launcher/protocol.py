@@ -38,11 +38,12 @@ Answers and events, launcher to host agent; each has `say`:
               sent once to whoever is connected, and again to whoever connects, until `forget`
 """
 
-import hashlib
 import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, TypeGuard
+
+from wand_hostagent.launcher.sha256 import hash_of
 
 MESSAGE_BYTES = 160 * 1024  # below the kernel's default ceiling for one datagram (net.core.wmem_default)
 MAX_DESCRIPTORS = 5
@@ -64,6 +65,9 @@ LIMIT_NAMES = frozenset(
     }
 )
 KILL_REASONS = frozenset({"cancelled", "output_limit", "signal"})
+
+
+_encoded = json.JSONEncoder(separators=(",", ":"), ensure_ascii=False).encode
 
 
 class Unreadable(Exception):
@@ -163,7 +167,7 @@ class Request:
 
 def encode(message: Mapping[str, Any]) -> bytes:
     """A message as one datagram; raises Unreadable where it is larger than the socket carries."""
-    packed = json.dumps(message, separators=(",", ":"), ensure_ascii=False).encode("utf-8", "surrogatepass")
+    packed = _encoded(message).encode("utf-8", "surrogatepass")
     if len(packed) > MESSAGE_BYTES:
         raise Unreadable("message", f"has {len(packed)} bytes; the most is {MESSAGE_BYTES}")
     return packed
@@ -214,5 +218,5 @@ def folder_of(principal: str) -> str:
     name = f"=2E{name[1:]}" if name.startswith(".") else name
     if len(name) <= _MAX_FOLDER:
         return name or "=="
-    digest = hashlib.sha256(name.encode()).hexdigest()
+    digest = hash_of(name.encode())
     return f"{name[: _MAX_FOLDER - 66]}=={digest}"

@@ -12,12 +12,14 @@ A line is the canonical JSON (keys sorted, no spaces, ASCII) of an object with s
 `audit/verify.py` reads the same form without importing this file; a test keeps the two equal.
 """
 
-import hashlib
 import json
+import time
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from functools import lru_cache
 from typing import Any
+
+from wand_hostagent.launcher.sha256 import hash_of
 
 FIRST = "0" * 64
 MEMBERS = frozenset({"seq", "time", "event", "fields", "prev", "hash"})
@@ -39,22 +41,31 @@ class Record:
     hash: str
 
 
-def canonical(members: Mapping[str, Any]) -> bytes:
-    """The only bytes that stand for these members."""
-    packed = json.dumps(members, sort_keys=True, separators=(",", ":"), ensure_ascii=True, allow_nan=False)
-    return packed.encode("ascii")
+_CANONICAL = json.JSONEncoder(sort_keys=True, separators=(",", ":"), ensure_ascii=True, allow_nan=False)
+
+
+def canonical(value: Mapping[str, Any] | str) -> bytes:
+    """The only bytes that stand for this value."""
+    return _CANONICAL.encode(value).encode("ascii")
 
 
 def now() -> str:
     """The present moment, in the form that a record has."""
-    return datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
+    seconds, nanoseconds = divmod(time.time_ns(), 1_000_000_000)
+    return f"{_second(seconds)}.{nanoseconds // 1000:06}Z"
+
+
+@lru_cache(maxsize=1)
+def _second(seconds: int) -> str:
+    return time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(seconds))
 
 
 def seal(seq: int, prev: str, event: str, fields: Mapping[str, Any]) -> tuple[bytes, str]:
     """The line, its newline included, and its hash."""
-    members = {"seq": seq, "time": now(), "event": event, "fields": fields, "prev": prev}
-    digest = hashlib.sha256(canonical(members)).hexdigest()
-    return canonical({**members, "hash": digest}) + b"\n", digest
+    before = b'{"event":%b,"fields":%b,' % (canonical(event), canonical(fields))
+    after = b'"prev":"%b","seq":%d,"time":"%b"}' % (prev.encode(), seq, now().encode())
+    digest = hash_of(before + after)
+    return b'%b"hash":"%b",%b\n' % (before, digest.encode(), after), digest
 
 
 def read(line: bytes) -> Record:
@@ -72,7 +83,7 @@ def read(line: bytes) -> Record:
     if canonical(members) != line:
         raise Damaged("is not in canonical form: the line was written by something else")
     sealed = {name: value for name, value in members.items() if name != "hash"}
-    if hashlib.sha256(canonical(sealed)).hexdigest() != members["hash"]:
+    if hash_of(canonical(sealed)) != members["hash"]:
         raise Damaged("has a hash that is not its own: the line was changed")
     return Record(**members)
 

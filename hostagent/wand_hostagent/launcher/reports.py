@@ -3,7 +3,7 @@
 import os
 from collections import OrderedDict
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass, fields
 from typing import Any
 
 from wand_hostagent.launcher.child import Child
@@ -14,6 +14,9 @@ from wand_hostagent.launcher.peers import Peer, Peers
 from wand_hostagent.launcher.refusal import Refused
 
 MOST = 1024  # ended jobs that are kept; the oldest goes first
+
+
+_TOLD = tuple(one.name for one in fields(Ending))
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,9 +57,9 @@ class Reports:
         self.journal.later(Entry("end", fields))
 
     def ended(self, child: Child, ending: Ending) -> None:
-        fields = asdict(ending)
-        self.journal.later(Entry("end", fields))
-        message = {"say": "exited", **fields}
+        told = {name: getattr(ending, name) for name in _TOLD}
+        self.journal.later(Entry("end", told))
+        message = {"say": "exited", **told}
         if child.plan.facts["kind"] == "run":  # the end of a worker is of no use to a later host agent
             self.kept[ending.job] = Ended(message, child.plan.kept, child.plan.facts, child.since)
         while len(self.kept) > self._most:

@@ -38,6 +38,7 @@ _SETTINGS = (
 )  # fmt: skip
 SETTINGS = tuple(f"/etc/{name}" for name in _SETTINGS)
 
+_MOMENT_SECONDS = 0.001
 _COARSE_NS = 50_000_000  # more than any file system's clock is off
 
 
@@ -87,19 +88,44 @@ class Watched:
 
     def __init__(self, paths: Iterable[str], look: Callable[[str], int]) -> None:
         self._paths = tuple(dict.fromkeys(paths))
-        self._folders = tuple(dict.fromkeys(map(os.path.dirname, self._paths)))
+        self._folders = tuple(dict.fromkeys(map(_nearest, self._paths)))
         self._look = look
         self._times: tuple[tuple[int, int], ...] = ()
         self._stamp: tuple[int, ...] = ()
 
     def stamp(self) -> tuple[int, ...]:
         """Changes when one of the paths is something else."""
-        times = tuple(map(_age, self._folders))
+        times = _ages(self._folders)
         if times != self._times or not times:
             young = time.time_ns() - _COARSE_NS
             self._times = times if all(changed < young for _, changed in times) else ()
             self._stamp = tuple(map(self._look, self._paths))
+            self._folders = tuple(dict.fromkeys(map(_nearest, self._paths)))
         return self._stamp
+
+
+_seen: dict[str, tuple[int, int]] = {}  # folders that were looked at in this moment
+_moment = [0.0]
+
+
+def _ages(folders: Iterable[str]) -> tuple[tuple[int, int], ...]:
+    """Each folder and its time; for one job the same folders are asked about more than once."""
+    now = time.monotonic()
+    if not 0 <= now - _moment[0] < _MOMENT_SECONDS:
+        _seen.clear()
+        _moment[0] = now
+    for folder in folders:
+        if folder not in _seen:
+            _seen[folder] = _age(folder)
+    return tuple([_seen[folder] for folder in folders])
+
+
+def _nearest(path: str) -> str:
+    """The folder that it lies in, or would lie in: what has to change before the path can be there."""
+    while True:
+        path = os.path.dirname(path)  # noqa: PTH120 - text
+        if path in {"", "/"} or os.path.isdir(path):  # noqa: PTH112 - text
+            return path or "."
 
 
 def _age(folder: str) -> tuple[int, int]:

@@ -12,9 +12,9 @@ from wand_hostagent.launcher import syscalls
 
 _Memory = ctypes.Array[ctypes.c_uint32] | ctypes.Array[ctypes.c_uint64] | ctypes.Array[ctypes.c_char]
 
-_RECORD = struct.Struct("=7Q")  # one row of a table in memory, as the machine code reads it
+RECORD = struct.Struct("=7Q")  # one row of a table in memory, as the machine code reads it
 _POINTER = struct.Struct("=Q")
-RECORD_BYTES = _RECORD.size
+RECORD_BYTES = RECORD.size
 
 
 class Address(int):
@@ -106,4 +106,4 @@ def packed(steps: Sequence[Step], places: Mapping[int, int]) -> bytes:
 
 def _record(one: Step, places: Mapping[int, int]) -> bytes:
     numbers = [places[arg] if isinstance(arg, Address) else arg % 2**64 for arg in one.arguments]
-    return _RECORD.pack(one.number, *numbers, *(0,) * (6 - len(numbers)))
+    return RECORD.pack(one.number, *numbers, *(0,) * (6 - len(numbers)))

@@ -5,7 +5,6 @@ printed form has names where a job has its own numbers and texts, so that equal 
 """
 
 import ctypes
-import hashlib
 import resource
 import signal
 from collections.abc import Iterator, Mapping, Sequence
@@ -13,6 +12,7 @@ from dataclasses import dataclass
 from functools import cached_property
 
 from wand_hostagent.launcher import confinement, syscalls, vfork
+from wand_hostagent.launcher.sha256 import hash_of
 from wand_hostagent.launcher.step import Memory, Step, run, step
 from wand_hostagent.launcher.terminal import Size, made
 from wand_hostagent.launcher.users import User
@@ -66,7 +66,7 @@ class Body:
     def digest(self) -> str:
         """The hash of the printed table, that of the walls before it."""
         lines = (self._walls.digest, *(one.shown for one in self.steps), _LAST)
-        return hashlib.sha256("\n".join(lines).encode()).hexdigest()
+        return hash_of("\n".join(lines).encode())
 
     @cached_property
     def orders(self) -> vfork.Orders:
@@ -116,22 +116,21 @@ class Table:
     """The steps of one job."""
 
     def __init__(self, command: Command, body: Body | None = None) -> None:
+        self._command = command
         self._body = body or Body(command)
         self._memory = Memory()
-        texts = (command.program, command.argv, command.environment)
-        last = step(
-            "execve", self._memory.text(texts[0]), self._memory.words(texts[1]), self._memory.words(texts[2]),
-            shown="program, argv, environment",
-        )  # fmt: skip
-        self.steps = (*self._body.steps, last)
+        self.digest = self._body.digest
         self.firm = len(self._body.firm)  # so many of them an init of the nursery has done already
+
+    @cached_property
+    def steps(self) -> tuple[Step, ...]:
+        command, memory = self._command, self._memory
+        words = memory.words(command.argv), memory.words(command.environment)
+        last = step("execve", memory.text(command.program), *words, shown="program, argv, environment")
+        return (*self._body.steps, last)
 
     def __str__(self) -> str:
         return "\n".join(one.shown for one in self.steps)
-
-    @property
-    def digest(self) -> str:
-        return self._body.digest
 
     def run(self) -> tuple[int, int]:
         """Become the command; what comes back is the step that failed and its errno."""
@@ -139,4 +138,5 @@ class Table:
 
     def orders(self) -> bytes:
         """The rest of the table for an init of vfork.py."""
-        return self._body.orders.with_last(self.steps[-1], self._memory)
+        command = self._command
+        return self._body.orders.with_program(command.program, command.argv, command.environment)

@@ -16,10 +16,11 @@ import struct
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from itertools import accumulate
 from pathlib import Path
 
 from wand_hostagent.launcher import syscalls
-from wand_hostagent.launcher.step import RECORD_BYTES, Memory, Step, packed, step
+from wand_hostagent.launcher.step import RECORD, RECORD_BYTES, Memory, Step, packed, step
 
 ORDERS_AT = 0x10000000  # BLOB in the source
 MOST_ORDERS = 0x30000  # bytes; below BLOB_SIZE there, and what one datagram carries
@@ -144,6 +145,17 @@ class Orders:
         """The table and all that it points to, as the init gets them."""
         image, places = memory.moved(self._end)
         return self._records + packed([last], places) + self._image + image
+
+    def with_program(self, program: bytes, argv: Sequence[bytes], environment: Sequence[bytes]) -> bytes:
+        """The same with execve(2) as the last step."""
+        texts = (program, *argv, *environment)
+        *at, end = accumulate((len(text) + 1 for text in texts), initial=self._end)
+        block = b"\0".join(texts).ljust(end - self._end + -end % 8, b"\0")
+        vectors, words = self._end + len(block), len(argv) + 1
+        arguments = (at[0], vectors, vectors + 8 * words, 0, 0, 0)
+        last = RECORD.pack(syscalls.NUMBERS["execve"], *arguments)
+        pointers = struct.pack(f"={len(texts) + 1}Q", *at[1:words], 0, *at[words:], 0)
+        return b"".join((self._records, last, self._image, block, pointers))
 
     def alone(self) -> bytes:
         """The same without a last step: for the init itself to do."""

@@ -5,7 +5,6 @@ printed, and the print is hashed into the record of each job.
 """
 
 import fcntl
-import hashlib
 import os
 import struct
 import sys
@@ -19,6 +18,7 @@ from wand_hostagent.launcher import closure, landlock, seccomp, sight
 from wand_hostagent.launcher.mounts import Tree
 from wand_hostagent.launcher.profile import Profile
 from wand_hostagent.launcher.refusal import reason_of
+from wand_hostagent.launcher.sha256 import hash_of
 from wand_hostagent.launcher.sight import Item, Wanted, Watched
 from wand_hostagent.launcher.step import Memory, Step, run, step
 
@@ -68,7 +68,7 @@ class Walls:
     def __str__(self) -> str:
         lines = [one.shown for one in self.mounts]
         lines += [str(self.ruleset)] if self.ruleset else []
-        lines += [f"seccomp {hashlib.sha256(self.filter).hexdigest()}"] if self.filter else []
+        lines += [f"seccomp {hash_of(self.filter)}"] if self.filter else []
         return "\n".join([*lines, f"network {self.network}", *(f"to {one}" for one in self.destinations)])
 
     @property
@@ -78,7 +78,7 @@ class Walls:
     @cached_property
     def digest(self) -> str:
         """The hash of the printed form."""
-        return hashlib.sha256(str(self).encode("utf-8", "surrogateescape")).hexdigest()
+        return hash_of(str(self).encode("utf-8", "surrogateescape"))
 
     @cached_property
     def filters(self) -> tuple[Step, ...]:

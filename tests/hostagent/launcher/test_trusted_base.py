@@ -39,3 +39,12 @@ def test_the_launcher_loads_nothing_that_talks_to_a_network_or_runs_a_shell() ->
     assert loaded().isdisjoint(
         {"ssl", "_ssl", "http.client", "urllib.request", "subprocess", "asyncio", "pickle"}
     )
+
+
+def test_the_launcher_loads_nothing_that_makes_it_large() -> None:
+    home = str(PROGRAM.parents[1])
+    load = "import sys; sys.path.insert(0, sys.argv[1]); import wand_hostagent.launcher.main"
+    argv = [sys.executable, "-I", "-S", "-E", "-c", f"{load}; print(*sys.modules)", home]
+    names = subprocess.run(argv, check=True, capture_output=True, text=True).stdout.split()
+    assert set(names).isdisjoint({"hashlib", "_hashlib", "logging", "decimal", "email", "random", "tempfile"})
+    assert len(names) < 220
