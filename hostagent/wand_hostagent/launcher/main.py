@@ -13,6 +13,7 @@ from pathlib import Path
 from wand_hostagent.launcher import (
     box,
     delegation,
+    explain,
     guarantees,
     listener,
     log,
@@ -40,6 +41,7 @@ from wand_hostagent.launcher.tenants import Tenants
 _HEARD = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
 _SIGNAL_INFO_BYTES = 128  # struct signalfd_siginfo; its first four bytes are the number
 _STOP_SECONDS = 5.0
+_GARBAGE = 10_000  # objects more than before, until circles are looked for: jobs leave hardly any
 
 
 class Launcher:
@@ -64,8 +66,7 @@ class Launcher:
         self._keeper, self._gateway = self._way_out()
         nursery = self._nursery()
         self._children = Children(self._loop, self._box, reports, nursery, self._groups, self._gateway)
-        covered = (told.ledger, told.profiles, told.socket, told.state)
-        planner = Planner(self._box, covered, fast=nursery is not None)
+        planner = Planner(self._box, _covered(told), fast=nursery is not None)
         self._service = Service(self._house, self._peers, self._children, planner, reports)
         self._peers.joined = reports.joined
         self._peers.received = self._receive
@@ -118,6 +119,8 @@ class Launcher:
         self._want_proxy()
         self._folder.watch()
         self._peers.open()
+        gc.collect()
+        gc.set_threshold(_GARBAGE)
         gc.freeze()  # what lives as long as we do is not touched again, so that children can share it
         listener.tell_ready(self._told)
         self._show_life()
@@ -251,12 +254,27 @@ def main(argv: Sequence[str]) -> int:
     told = options.read(argv)
     _settle()
     try:
-        Launcher(told).run()
+        if told.explain:
+            _explain(told)
+        else:
+            Launcher(told).run()
     except Refused as refusal:
         hint = f" ({refusal.hint})" if refusal.hint else ""
         log.write("error", "launcher cannot run", why=f"{refusal.message}{hint}")
         return 1
     return 0
+
+
+def _explain(told: options.Options) -> None:
+    """Print what is done for a job; nothing is recorded, nobody listens, and no control group is taken."""
+    shelf = profile.load(told.profiles, development=told.development)
+    planner = Planner(_with_proxy(box.probe(), told), _covered(told))
+    os.write(1, explain.explained(shelf, told.explain, planner).encode(errors="surrogateescape") + b"\n")
+
+
+def _covered(told: options.Options) -> tuple[str, ...]:
+    """What no job sees, wherever it lies."""
+    return told.ledger, told.profiles, told.socket, told.state
 
 
 def _settle() -> None:

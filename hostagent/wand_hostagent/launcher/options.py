@@ -21,6 +21,7 @@ class Options:
     fork: bool
     cgroup: str
     egress: str
+    explain: str
 
 
 def read(argv: Sequence[str]) -> Options:
@@ -54,6 +55,9 @@ def read(argv: Sequence[str]) -> Options:
     )
     parser.add_argument(
         "--egress", default="", metavar="SOCKET", help="where the proxy listens; in development we start one"
+    )
+    parser.add_argument(
+        "--explain", default="", metavar="PROFILE", help="print what is done for a job of it, and stop"
     )
     return Options(**vars(parser.parse_args(argv)))
 
