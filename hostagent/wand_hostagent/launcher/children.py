@@ -197,25 +197,24 @@ class Children:
         with suppress(ProcessLookupError):
             signal.pidfd_send_signal(child.pidfd, signal.SIGKILL)
 
-    def _listen(self, child: Child) -> None:
-        """Read all that the init has said; at its end, stop listening."""
-        while True:
-            try:
-                message, doors, _, _ = socket.recv_fds(child.control, init.MESSAGE.size + init.TEXT_BYTES, 1)
-            except BlockingIOError:
-                return
-            except OSError:
-                message = b""
-            if not message:
-                self.loop.ignore(child.control.fileno())
-                return
-            if message == namespaces.DOOR_OPENED:
-                self._open_door(child, doors)
-            elif child.infant is not None:
-                self._hear_numbers(child, *vfork.MESSAGE.unpack(message))
-                self._restock(child.plan)
-            else:
-                self._hear(child, message[init.MESSAGE.size :], *init.MESSAGE.unpack_from(message))
+    def _listen(self, child: Child) -> bool:
+        """Take the next thing that the init has said; False where there is no more, now or ever."""
+        try:
+            message, doors, _, _ = socket.recv_fds(child.control, init.MESSAGE.size + init.TEXT_BYTES, 1)
+        except BlockingIOError:
+            return False
+        except OSError:
+            message = b""
+        if not message:
+            self.loop.ignore(child.control.fileno())
+        elif message == namespaces.DOOR_OPENED:
+            self._open_door(child, doors)
+        elif child.infant is not None:
+            self._hear_numbers(child, *vfork.MESSAGE.unpack(message))
+            self._restock(child.plan)
+        else:
+            self._hear(child, message[init.MESSAGE.size :], *init.MESSAGE.unpack_from(message))
+        return bool(message)
 
     def _hear(self, child: Child, text: bytes, letter: bytes, first: int, second: int) -> None:
         if letter == b"S":
@@ -260,18 +259,21 @@ class Children:
 
     def _finish(self, child: Child) -> None:
         """The init is dead, and in a box that holds the tree all processes of the job with it."""
-        self._listen(child)
+        while self._listen(child):
+            pass
         self.loop.ignore(child.control.fileno())
         self.loop.ignore(child.pidfd)
         _, status, usage = os.wait4(child.pid, 0)
-        ending = child.ending(status, _used(usage.ru_utime + usage.ru_stime, usage.ru_maxrss))
+        ending = None
+        if self.running.get(child.plan.job) is child:
+            ending = child.ending(status, _used(usage.ru_utime + usage.ru_stime, usage.ru_maxrss))
         child.close()
         if child.infant is not None and self.nursery is not None:
             self.nursery.leave(child.infant)
         elif self.gateway is not None and child.plan.walls.network == "proxy":
             number, close = child.network, self.gateway.close
             self.gateway.leave(number, lambda: close(number))
-        if self.running.get(child.plan.job) is not child:
+        if ending is None:
             return  # it was over before
         self._leave(child)
         if not self.box.holds_tree:

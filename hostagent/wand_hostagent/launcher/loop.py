@@ -16,13 +16,13 @@ class Loop:
 
     def __init__(self) -> None:
         self._epoll = select.epoll()
-        self._ready: dict[int, Callable[[int], None]] = {}
+        self._ready: dict[int, Callable[[int], object]] = {}
         self._moments: list[tuple[float, int]] = []
         self._acts: dict[int, Callable[[], None]] = {}
         self._numbers = itertools.count()
         self._rest: deque[Callable[[], None]] = deque()
 
-    def watch(self, descriptor: int, events: int, ready: Callable[[int], None]) -> None:
+    def watch(self, descriptor: int, events: int, ready: Callable[[int], object]) -> None:
         """Call `ready` with the events each time there are some."""
         self._epoll.register(descriptor, events)
         self._ready[descriptor] = ready

@@ -57,6 +57,8 @@ def _split(profile: Profile, asked: str) -> tuple[str, str]:
 
 def _open_beneath(root: str, rest: bytes) -> int:
     descriptor = os.open(root, os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
+    if rest == b".":
+        return descriptor
     try:
         return syscalls.open_beneath(descriptor, rest)
     finally:
