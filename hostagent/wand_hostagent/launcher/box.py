@@ -55,8 +55,8 @@ class Box:
         pid = os.fork()
         return pid, os.pidfd_open(pid) if pid else -1
 
-    def enter(self, walls: Walls) -> None:
-        """Prepare the box from inside, as its init.
+    def enter(self, walls: Walls, *, for_copies: bool = False) -> None:
+        """Prepare the box from inside, as its init; or only what other boxes can have a copy of.
 
         Raises:
             Unprepared: something failed.
@@ -71,7 +71,7 @@ class Box:
                 prepare()
             except OSError as error:
                 raise Unprepared(name, error.errno or 0) from error
-        walls.put_up()
+        walls.put_up(for_copies=for_copies)
 
     def _map_users(self) -> None:
         if not self.has_own_users:

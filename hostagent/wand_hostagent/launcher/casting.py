@@ -119,7 +119,7 @@ def make_cast(box: Box, walls: Walls, trace: tuple[int, ...], numbers: Numbers) 
         os.waitpid(pid, 0)
         os.close(pidfd)
     used, first = (_birth(walls, rules, (tree, network), numbers) for network in (numbers.network, -1))
-    flags = syscalls.CLONE_NEWPID | namespaces.ALWAYS | (0 if tree >= 0 else syscalls.CLONE_NEWNS)
+    flags = syscalls.CLONE_NEWPID | (0 if tree >= 0 else syscalls.CLONE_NEWNS)
     return Cast(walls, trace, tree, flags, used, first)
 
 
@@ -128,7 +128,7 @@ def _prepare(box: Box, walls: Walls, writer: int) -> None:
     gc.disable()
     try:
         syscalls.prctl(syscalls.PR_SET_PDEATHSIG, signal.SIGKILL)
-        box.enter(walls)
+        box.enter(walls, for_copies=True)
         found = landlock.fitting(walls.ruleset, walls.version) if walls.ruleset else ()
         os.write(writer, json.dumps([[rule.path, rule.rights] for rule in found]).encode())
         os.close(writer)
@@ -194,9 +194,8 @@ def _settling(walls: Walls, rules: Sequence[Rule], spaces: tuple[int, int], memo
     free = vfork.FIRST
     if network < 0:
         yield from namespaces.table(walls.network, memory, free)
-    apart = namespaces.GROUPS | (syscalls.CLONE_NEWNS if tree >= 0 else 0)
-    if apart:
-        yield step("unshare", apart, shown="CLONE_NEWNS|CLONE_NEWCGROUP")
+    apart = namespaces.ALWAYS | namespaces.GROUPS | (syscalls.CLONE_NEWNS if tree >= 0 else 0)
+    yield step("unshare", apart, shown="CLONE_NEWNS|CLONE_NEWIPC|CLONE_NEWUTS|CLONE_NEWCGROUP")
     yield from walls.tree.steps if walls.tree.own is None else walls.tree.own
     if walls.ruleset is not None:
         attributed = landlock.attributes(walls.ruleset, walls.version)

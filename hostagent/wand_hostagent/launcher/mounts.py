@@ -91,6 +91,12 @@ class Tree:
         return None if any(place and place.kind is Kind.EMPTY for place in hidden) else tuple(self._own)
 
     @cached_property
+    def shared(self) -> tuple[Step, ...]:
+        """The rest of the tree; all of it where each job makes its own."""
+        own = set(map(id, self.own or ()))
+        return tuple(one for one in self.steps if id(one) not in own)
+
+    @cached_property
     def watched(self) -> Watched:
         """What of this machine a tree that is mounted holds on to."""
         held = (item for item in self._items.values() if item.kind in {Kind.READ, Kind.WRITE})

@@ -127,7 +127,7 @@ class Nursery:
         if network >= 0:
             os.dup2(network, numbers.network, inheritable=False)
         else:
-            flags |= namespaces.flags(cast.walls.network)
+            flags |= namespaces.flags(cast.walls.network) & ~namespaces.ALWAYS
         try:
             return self._machine.start(birth.table, flags, leaf.descriptor if leaf is not None else -1)
         finally:

@@ -89,16 +89,17 @@ class Walls:
         wanted = self.memory.block(program, 8)
         return (step("seccomp", 1, 0, wanted, shown="SECCOMP_SET_MODE_FILTER, 0, filter"),)
 
-    def put_up(self) -> None:
-        """Mount the tree and make the ruleset in it, in the init of a job.
+    def put_up(self, *, for_copies: bool = False) -> None:
+        """Mount the tree and make the ruleset in it, in the init of a job; or the tree `for_copies` alone.
 
         Raises:
             Unprepared: a call failed.
         """
-        failed = run(self.mounts)
+        steps = self.tree.shared if for_copies and self.tree is not None else self.mounts
+        failed = run(steps)
         if failed is not None:
-            raise Unprepared(self.mounts[failed[0]].shown, failed[1])
-        if self.ruleset is None:
+            raise Unprepared(steps[failed[0]].shown, failed[1])
+        if self.ruleset is None or for_copies:
             return
         try:
             descriptor = landlock.build(self.ruleset, self.version)
