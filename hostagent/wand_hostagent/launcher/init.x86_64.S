@@ -66,6 +66,18 @@ origin:
 .set patience, status + 8               # struct timespec
 .set memory_end, patience + 16 - BLOB
 
+# The call of the record at rbx, its number already in rax; what comes of it is compared with the errors.
+.macro make_call
+        mov     rdi, [rbx + 8]
+        mov     rsi, [rbx + 16]
+        mov     rdx, [rbx + 24]
+        mov     r10, [rbx + 32]
+        mov     r8, [rbx + 40]
+        mov     r9, [rbx + 48]
+        syscall
+        cmp     rax, -4095
+.endm
+
         .org START
 # long start(struct clone_args *how, uint64_t (*table)[7], int64_t result[2])
 # A new process that does the table; its number comes back, or a negative errno. Made with CLONE_VM and
@@ -85,14 +97,7 @@ start:
         ret
 step:
         mov     rax, [rbx]
-        mov     rdi, [rbx + 8]
-        mov     rsi, [rbx + 16]
-        mov     rdx, [rbx + 24]
-        mov     r10, [rbx + 32]
-        mov     r8, [rbx + 40]
-        mov     r9, [rbx + 48]
-        syscall
-        cmp     rax, -4095
+        make_call
         jae     failed_step
         add     rbx, 56
         jmp     step
@@ -122,14 +127,7 @@ do_table:
         mov     rax, [rbx]
         cmp     rax, -1
         je      table_done
-        mov     rdi, [rbx + 8]
-        mov     rsi, [rbx + 16]
-        mov     rdx, [rbx + 24]
-        mov     r10, [rbx + 32]
-        mov     r8, [rbx + 40]
-        mov     r9, [rbx + 48]
-        syscall
-        cmp     rax, -4095
+        make_call
         jae     table_failed
         add     rbx, 56
         jmp     do_table

@@ -141,13 +141,8 @@ class Orders:
             end += len(image)
         self._records, self._image, self._end = packed(steps, places), b"".join(images), end
 
-    def with_last(self, last: Step, memory: Memory) -> bytes:
-        """The table and all that it points to, as the init gets them."""
-        image, places = memory.moved(self._end)
-        return self._records + packed([last], places) + self._image + image
-
     def with_program(self, program: bytes, argv: Sequence[bytes], environment: Sequence[bytes]) -> bytes:
-        """The same with execve(2) as the last step."""
+        """The table and all that it points to, as the init gets them; execve(2) of that is its last step."""
         texts = (program, *argv, *environment)
         *at, end = accumulate((len(text) + 1 for text in texts), initial=self._end)
         block = b"\0".join(texts).ljust(end - self._end + -end % 8, b"\0")

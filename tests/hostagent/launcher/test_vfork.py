@@ -7,7 +7,7 @@ import shutil
 import signal
 import socket
 import subprocess
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -45,10 +45,6 @@ def test_the_bytes_are_those_of_the_source(source: Path, tmp_path: Path) -> None
 def execute(memory: Memory, *argv: bytes) -> Step:
     texts = memory.text(argv[0]), memory.words(argv), memory.words([b"A=1"])
     return step("execve", *texts)
-
-
-def ordered(steps: Sequence[Step], memory: Memory) -> bytes:
-    return vfork.Orders(steps[:-1]).with_last(steps[-1], memory)
 
 
 def numbers(pid: int | str = "self") -> set[str]:
@@ -103,9 +99,8 @@ def test_our_own_signal_mask_is_as_it_was(machine: vfork.Machine) -> None:
 
 
 def test_a_table_that_is_moved_says_the_same() -> None:
-    memory = Memory()
-    steps = [step("umask", -1), execute(memory, b"/bin/x", b"one", b"")]
-    packed = ordered(steps, memory)
+    orders = vfork.Orders([step("umask", -1)])
+    packed = orders.with_program(b"/bin/x", (b"/bin/x", b"one", b""), (b"A=1",))
 
     def number(address: int) -> int:
         offset = address - vfork.ORDERS_AT
@@ -147,13 +142,12 @@ class Held:
 
     def run(self, *argv: bytes) -> bytes:
         """Start a command whose output we get; what the init says first."""
-        memory = Memory()
         reader, writer = os.pipe2(os.O_CLOEXEC)
         stdin, self.input = os.pipe2(os.O_CLOEXEC)
         common = Memory()
         given = [step("dup3", vfork.FIRST + place, place, 0) for place in (0, 1)]
         steps = [*given, step("setsid"), unblocked(common)]
-        packed = vfork.Orders(steps, common).with_last(execute(memory, *argv), memory)
+        packed = vfork.Orders(steps, common).with_program(argv[0], argv, (b"A=1",))
         socket.send_fds(self.socket, [packed], [stdin, writer])
         os.close(stdin)
         os.close(writer)
