@@ -140,16 +140,22 @@ def _interpreter() -> str:
 def attempt(row: Row, scene: Scene) -> Outcome:
     """Run the row through a launcher of its own and say how it ended."""
     with launcher(scene) as stage:
-        if row.beside:
-            _beside(stage)
-        if row.first:
-            _run(stage, replace(row, directory=""), ["bash", "-c", scene.fill(row.first)])
-        try:
-            outcome = _ask_worker(stage, row) if row.form == "file" else _run(stage, row, _words(row, scene))
-        except Failed as failure:
-            absent = failure.kind == "NotFound" and failure.field == "argv"
-            outcome = Outcome("absent" if absent else "refused", note=str(failure))
-        outcome.harmed = bystander_is_harmed(scene) or stage.harm or _neighbour_is_harmed(stage, row)
+        return attempt_on(stage, row)
+
+
+def attempt_on(stage: Stage, row: Row) -> Outcome:
+    """Run the row through a launcher that is there."""
+    scene = stage.scene
+    if row.beside:
+        _beside(stage)
+    if row.first:
+        _run(stage, replace(row, directory=""), ["bash", "-c", scene.fill(row.first)])
+    try:
+        outcome = _ask_worker(stage, row) if row.form == "file" else _run(stage, row, _words(row, scene))
+    except Failed as failure:
+        absent = failure.kind == "NotFound" and failure.field == "argv"
+        outcome = Outcome("absent" if absent else "refused", note=str(failure))
+    outcome.harmed = bystander_is_harmed(scene) or stage.harm or _neighbour_is_harmed(stage, row)
     return outcome
 
 

@@ -112,7 +112,12 @@ class Groups:
         """
         for name in tuple(self._left):
             self.remove(name)
-        leaf = Leaf(self, next(self._names))
+        name = next(self._names)
+        try:
+            leaf = Leaf(self, name)
+        except OSError:
+            self.remove(name)
+            raise
         try:
             leaf.limit(limits or {})
         except OSError:
