@@ -11,7 +11,7 @@ from support import launcher_client
 from vm import checks
 from vm.checks import Stage, Unexpected
 
-PATIENCE_SECONDS = 60.0  # an emulated processor is slow
+PATIENCE_SECONDS = 120.0  # an emulated processor is slow
 
 
 def main() -> None:

@@ -53,11 +53,13 @@ def busybox() -> Path:
 
 
 def _newest(meta: str) -> str:
-    done = subprocess.run(["apt-cache", "depends", meta], check=False, capture_output=True, text=True)
-    found = re.findall(r"Depends: (linux-image-\d\S+)", done.stdout)
-    if not found:
-        raise Absent(f"apt knows no {meta}")
-    return str(found[0])
+    for prepare in (["true"], ["apt-get", "update", "-qq"]):  # lists may be there already
+        subprocess.run(prepare, check=False, capture_output=True)
+        done = subprocess.run(["apt-cache", "depends", meta], check=False, capture_output=True, text=True)
+        found = re.findall(r"Depends: (linux-image-\d\S+)", done.stdout)
+        if found:
+            return str(found[0])
+    raise Absent(f"apt knows no {meta}")
 
 
 def _unpacked(package: str) -> Path:

@@ -22,7 +22,7 @@ import struct
 from dataclasses import dataclass
 from typing import NoReturn
 
-from wand_hostagent.launcher import namespaces, syscalls, tree
+from wand_hostagent.launcher import namespaces, sparing, syscalls, tree
 from wand_hostagent.launcher.box import Box
 from wand_hostagent.launcher.steps import Table
 from wand_hostagent.launcher.walls import Unprepared, Walls
@@ -60,6 +60,8 @@ def live(orders: Orders) -> NoReturn:
 
 def _prepare(box: Box, walls: Walls) -> None:
     signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGCHLD})
+    if sparing.is_spared():
+        sparing.stop()
     if box.holds_tree:
         syscalls.prctl(syscalls.PR_SET_PDEATHSIG, signal.SIGKILL)
     else:

@@ -11,7 +11,7 @@ import os
 import select
 import socket
 
-from wand_hostagent.launcher import log, namespaces, vfork
+from wand_hostagent.launcher import log, namespaces, sparing, vfork
 from wand_hostagent.launcher.box import Box
 from wand_hostagent.launcher.casting import Birth, Cast, Infant, Numbers, Unmade, make_cast
 from wand_hostagent.launcher.cgroup import Groups, Leaf
@@ -33,6 +33,7 @@ class Nursery:
         self._box = box
         self._machine = machine
         self._groups = groups
+        self._spared = sparing.is_spared()
         # where a table finds the program, the init's end of its socket, and its network
         self._numbers = Numbers(machine.program, reserve(), reserve())
         self._networks = networks
@@ -115,6 +116,8 @@ class Nursery:
             theirs.close()
         if network < 0 and cast.walls.network != "host":
             network = os.open(f"/proc/{pid}/ns/net", os.O_RDONLY | os.O_CLOEXEC)
+        if self._spared:
+            sparing.stop(pid)
         ours.setblocking(False)
         return Infant(pid, pidfd, ours, cast.walls, network, self._networks, birth.settling, leaf)
 

@@ -1,0 +1,24 @@
+"""Whom the kernel ends when the machine has no memory left: the launcher is spared, its jobs are not.
+
+The launcher's unit has it ended last (`OOMScoreAdjust=`), and every process has that from its parent. A job
+that kept it would outlive whatever else the machine runs.
+"""
+
+from contextlib import suppress
+from pathlib import Path
+
+_SCORE = "oom_score_adj"  # proc(5)
+
+
+def is_spared() -> bool:
+    """Whether the kernel would rather end others than this process."""
+    try:
+        return int(Path("/proc/self", _SCORE).read_text()) < 0
+    except (OSError, ValueError):
+        return False
+
+
+def stop(pid: int | str = "self") -> None:
+    """That process is one as any other, and so are those that it will start."""
+    with suppress(OSError):
+        Path("/proc", str(pid), _SCORE).write_text("0")
