@@ -34,9 +34,12 @@ def delegated(name: str, *flags: str, profile: str = "", uid: int = 0) -> Iterat
     group.mkdir()
     place = Path(PLACE) / name
     place.mkdir()
-    spared = "" if uid else "echo -500 > /proc/self/oom_score_adj; "  # as the unit has it
-    enter = f'{spared}echo $$ > {group}/cgroup.procs; chown -R {uid}:{uid} {place}; exec "$@"'
-    before: Sequence[str] = ("sh", "-ec", enter, "sh")
+    steps = (
+        "true" if uid else "echo -500 > /proc/self/oom_score_adj",  # as the unit has it
+        f"cd {group}; ! [ -d launcher ] || cd launcher; echo $$ > cgroup.procs; cd /",
+        f'chown -R {uid}:{uid} {place}; exec "$@"',
+    )
+    before: Sequence[str] = ("sh", "-ec", "; ".join(steps), "sh")
     if uid:
         for path in (group, *(group / f"cgroup.{file}" for file in ("procs", "subtree_control", "threads"))):
             os.chown(path, uid, uid)
@@ -230,6 +233,22 @@ def swept(_: Stage) -> str:
     return f"{left} leaves swept, 1 survivor ended, the job is lost in the ledger"
 
 
+def restarted(_: Stage) -> str:
+    """Who started a launcher lies in its leaf afterwards; the next one divides the same group all the same."""
+    group = GROUPS / "again.service"
+    with delegated(group.name) as launcher:
+        launcher.kill(signal.SIGTERM)
+        launcher.restart()
+        with launcher.client() as client:
+            running = client.run("sh", "-c", "echo up; sleep 7777")
+            expect(running.line() == b"up\n", "it did not start")
+        expect(
+            any(_text(path).strip() for path in group.glob("jobs/*/cgroup.procs")), "no leaf has a process"
+        )
+        expect(not (group / "launcher" / "jobs").exists(), "the leaf of the launcher was divided")
+    return "the next launcher divides the same group"
+
+
 # -- disk ------------------------------------------------------------------------------------------------
 
 
@@ -329,6 +348,7 @@ CHECKS: Mapping[str, Callable[[Stage], str]] = {
     "deadline": deadline,
     "disk": disk,
     "launcher killed": swept,
+    "launcher restarted": restarted,
     "own control group": hidden_groups,
     "ordinary user": ordinary_user,
     "minimum": demanded,

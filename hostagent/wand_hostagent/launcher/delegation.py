@@ -20,6 +20,7 @@ _WANTED = (*SUMS, "io")
 _SLICES = ("wand-jobs.slice", "wand-jobs")
 _MARKS = ("user.delegate", "trusted.delegate")  # how systemd marks a group that it has delegated
 _WEIGHT = "400"  # of the launcher, against 100 for all jobs together: it answers when they compute
+_LEAF = "launcher"
 _TIMES = 10  # that processes may be born in the group while it is emptied
 _HOW = "set Delegate=yes in the launcher's unit, or name a group with --cgroup"
 
@@ -62,6 +63,8 @@ def _candidates() -> Iterator[tuple[Path, bool]]:
     if mounted is None:
         return
     own = _own(*mounted)
+    if own is not None and own.name == _LEAF and _is_delegated(own.parent):
+        own = own.parent  # an earlier launcher has divided it, and put whoever starts us into the leaf
     if own is not None and _is_delegated(own):
         yield own, True
     yield from ((mounted[1] / name, False) for name in _SLICES if (mounted[1] / name).is_dir())
@@ -130,7 +133,7 @@ def _take(path: Path, *, is_own: bool) -> Found:
             _empty(path)
         _enable(path)
         with suppress(OSError):
-            (path / "launcher" / "cpu.weight").write_text(_WEIGHT)
+            (path / _LEAF / "cpu.weight").write_text(_WEIGHT)
         jobs = path / "jobs"
         jobs.mkdir(exist_ok=True)
         _enable(jobs)
@@ -154,7 +157,7 @@ def _take(path: Path, *, is_own: bool) -> Found:
 
 def _empty(path: Path) -> None:
     """Put every process of the group into a leaf, ourselves among them."""
-    leaf = path / "launcher"
+    leaf = path / _LEAF
     leaf.mkdir(exist_ok=True)
     for _ in range(_TIMES):
         pids = (path / "cgroup.procs").read_text().split()
