@@ -6,6 +6,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from containment import confined, rows
+from containment import scene as scenes
 from containment.outcome import has_effect
 from containment.scene import Scene, who
 from containment.theatre import UID, USER
@@ -17,11 +18,15 @@ CORPUS = (
     "WJ117", "WJ127", "WJ136", "WJ137", "WJ138", "WJ139", "WJ143", "WJ401", "WJ402", "WJ403", "WJ404",
     "WJ405", "WJ406", "WJ407", "WI401", "WI403", "WI404", "WI405",
 )  # fmt: skip
+_PATIENCE_SECONDS = 120.0  # an emulated processor is slow
 _ATTACKS = Path(rows.__file__).with_name("attacks.jsonl")
 
 
 def check(groups: Path) -> str:
     """How many rows were played and had no effect; raises AssertionError naming those that had one."""
+    for module in (confined, scenes):
+        vars(module)["SETUP_SECONDS"] = _PATIENCE_SECONDS
+    confined.ROW_SECONDS = _PATIENCE_SECONDS / 2
     wanted = [row for row in rows.read(_ATTACKS) if row.id in CORPUS]
     with _scene() as scene, _in_group(groups / "attacks.service"), confined.launcher(scene) as stage:
         got_through = [row.id for row in wanted if _takes_effect(stage, row)]

@@ -234,7 +234,7 @@ def swept(_: Stage) -> str:
 
 
 def restarted(_: Stage) -> str:
-    """Who started a launcher lies in its leaf afterwards; the next one divides the same group all the same."""
+    """Who started a launcher lies in its leaf afterwards; the next one divides the same group."""
     group = GROUPS / "again.service"
     with delegated(group.name) as launcher:
         launcher.kill(signal.SIGTERM)
