@@ -154,6 +154,7 @@ REQUESTS: Mapping[str, Mapping[str, Callable[[Any], bool]]] = {
 OPTIONAL: Mapping[str, Mapping[str, Callable[[Any], bool]]] = {"run": {"terminal": _terminal}}
 DESCRIPTORS: Mapping[str, tuple[int, ...]] = {"run": (3, 5), "worker": (1,)}  # how many may come; else none
 _WITH_TERMINAL = (2,)
+_ALWAYS = frozenset({"do", "re"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -191,9 +192,10 @@ def read_request(untrusted: Mapping[str, Any], descriptors: int) -> Request:
         raise Unreadable("re", "must be a number that the answer repeats")
     if not isinstance(do, str) or do not in REQUESTS:
         raise Unreadable("do", f"must be one of {', '.join(REQUESTS)}")
+    table = REQUESTS[do]
     optional = {name: fits for name, fits in OPTIONAL.get(do, {}).items() if name in untrusted}
-    table = {**REQUESTS[do], **optional}
-    for name in untrusted.keys() - table.keys() - {"do", "re"}:
+    table = {**table, **optional} if optional else table
+    for name in untrusted.keys() - table.keys() - _ALWAYS:
         raise Unreadable(name[:MAX_NAME], f"is not a field of {do}")
     if descriptors not in (_WITH_TERMINAL if "terminal" in optional else DESCRIPTORS.get(do, (0,))):
         raise Unreadable("descriptors", f"{descriptors} came with {do}")

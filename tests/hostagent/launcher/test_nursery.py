@@ -100,3 +100,27 @@ def test_a_launcher_with_nothing_to_do_does_nothing(launcher: Launcher, client: 
 
 def cpu_seconds(pid: int) -> float:
     return int(Path(f"/proc/{pid}/schedstat").read_text().split()[0]) / 1e9
+
+
+@needs_root
+def test_an_init_that_waits_can_do_no_more_than_start_a_job_and_end_it(
+    launcher: Launcher, client: Client
+) -> None:
+    client.result("true")
+    give_up = time.monotonic() + SECONDS
+    while not (inits := list(map(told, waiting(launcher)))) or any(one["Seccomp"] != "2" for one in inits):
+        assert time.monotonic() < give_up
+        time.sleep(0.002)
+    for init in inits:
+        assert int(init["CapPrm"], 16) == 1 << 5 | 1 << 6 | 1 << 7  # CAP_KILL, CAP_SETGID, CAP_SETUID
+        assert int(init["CapBnd"], 16) == 0
+        assert init["NoNewPrivs"] == "1"
+
+
+def told(pid: int) -> dict[str, str]:
+    """What the kernel says of a process; of one that has gone, that it has no filter."""
+    try:
+        lines = Path(f"/proc/{pid}/status").read_text().splitlines()
+    except FileNotFoundError:
+        return {"Seccomp": "none"}
+    return {line.partition(":")[0]: line.partition(":")[2].strip() for line in lines}
