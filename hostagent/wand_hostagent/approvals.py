@@ -18,7 +18,9 @@ from typing import Any
 
 from wand_hostagent import records
 from wand_hostagent.model import FileAct, Job
+from wand_hostagent.policy import refusing
 from wand_hostagent.policy.model import Permit, Question
+from wand_hostagent.policy.survey import survey
 from wand_hostagent.reports import who
 from wand_proto.context import Caller
 from wand_proto.errors import Conflict, Denied, Exhausted, NeedsApproval, NotFound
@@ -235,7 +237,8 @@ def shown(caller: Caller, question: Question, content: Mapping[str, Any]) -> dic
     }
     if isinstance(permit.act, FileAct):
         return {**shows, "verb": permit.act.verb.value, "path": permit.act.path}
-    return {**shows, **_job(permit.act)}
+    runs = [refusing.shown(one) for one in survey(permit.act).seen]
+    return {**shows, **_job(permit.act), "runs": runs or ["what cannot be read"]}
 
 
 def _job(job: Job) -> dict[str, Any]:

@@ -167,6 +167,8 @@ class Gate:
         path = await self._absolute(caller, ask.path)
         act = FileAct(id=act_id, verb=VERBS[type(ask)], path=path)
         asked = replace(ask, path=path)
+        if isinstance(asked, Write | Edit):
+            asked = replace(asked, at=path)  # no link may lead a change to what was not permitted
         permit = await self._permit(caller, act, records.content(asked))
         if act.verb in CHANGES:
             return await self._change_file(permit, act, asked)

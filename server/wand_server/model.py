@@ -14,6 +14,7 @@ class Principal:
     name: str
     means: Literal["api_key", "unix_peer", "anonymous"]
     scopes: frozenset[str] = frozenset()
+    groups: tuple[str, ...] = ()  # that the means of signing in tells; a policy may speak of them
 
 
 Progress = Callable[[float, float | None, str], Awaitable[None]]

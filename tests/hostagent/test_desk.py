@@ -76,6 +76,7 @@ async def test_a_person_lists_reads_and_says_yes(capsys: pytest.CaptureFixture[s
     assert "argv[2]:  [5000 blanks] ; rm -rf /" in shows  # it hides behind nothing
     assert r"argv[3]: \x1b[8m" in shows
     assert "environment.A: b" in shows
+    assert "runs[0]: echo 'list files'" in shows
 
 
 async def test_only_the_administrator_is_listened_to() -> None:

@@ -273,3 +273,10 @@ async def test_the_profiles_are_the_launchers() -> None:
     async with fake_house() as (_, house):
         assert (await house.gate.profiles()).default == "developer"
         assert house.gate.policy_digest == "d1"
+
+
+async def test_a_change_is_made_at_the_permitted_path_and_nowhere_else() -> None:
+    async with fake_house() as (_, house):
+        await house.gate.use_file(ANN, "f1", Write(path="/srv/work/x/../a", data=b"", mode=Mode.REPLACE))
+
+    assert [ask.at for _, ask in house.files.asked if isinstance(ask, Write)] == ["/srv/work/a"]

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 from wand_hostagent.filesystem import edits
 from wand_hostagent.filesystem.model import Edit, Mode, Write, WriteAnswer
-from wand_hostagent.filesystem.paths import Roots, require_file
+from wand_hostagent.filesystem.paths import Place, Roots, require_file, show
 from wand_hostagent.filesystem.reading import WHOLE_BYTES
 from wand_hostagent.filesystem.refusal import Refused
 
@@ -36,6 +36,7 @@ def write(roots: Roots, ask: Write) -> WriteAnswer:
     if len(ask.data) > MOST_BYTES:
         raise Refused("Invalid", f"has {len(ask.data)} bytes; the most is {MOST_BYTES}", field="data")
     with roots.folder_of(ask.path, make=ask.create_directories) as (folder, name, place):
+        _check_place(ask, place)
         old = _look(folder, name, place.shown)
         _check_expected(old, ask.expected_sha256, place.shown)
         if ask.mode is Mode.APPEND and old is not None:
@@ -57,9 +58,17 @@ def _answer(shown: str, before: bytes | None, data: bytes, old: _Old | None) -> 
     return WriteAnswer(path=shown, total_bytes=len(before) + len(data), sha256=sha256, created=old is None)
 
 
+def _check_place(ask: Write | Edit, place: Place) -> None:
+    """What was permitted is one path; where a link leads must be permitted by itself."""
+    if ask.at and not place.is_at(ask.at):
+        hint = f"ask for {place.shown} itself"
+        raise Refused("Denied", f"{show(ask.path)} leads to {place.shown}", hint=hint, field="path")
+
+
 def edit(roots: Roots, ask: Edit) -> WriteAnswer:
     """Make every replacement, or none; the answer shows the difference."""
     with roots.folder_of(ask.path) as (folder, name, place):
+        _check_place(ask, place)
         old = _look(folder, name, place.shown)
         if old is None:
             raise Refused("NotFound", f"{place.shown} does not exist", field="path")

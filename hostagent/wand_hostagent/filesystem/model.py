@@ -56,6 +56,7 @@ class Write:
     mode: Mode
     expected_sha256: str = ""
     create_directories: bool = False
+    at: str = ""  # where it must be: a link that leads elsewhere is refused
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -74,6 +75,7 @@ class Edit:
     path: str
     replacements: tuple[Replacement, ...]
     expected_sha256: str = ""
+    at: str = ""  # where it must be: a link that leads elsewhere is refused
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -40,6 +40,10 @@ class Place:
         """The absolute path, fit for a message and for the wire."""
         return show(str(Path(self.root.real, self.inner)))
 
+    def is_at(self, path: str) -> bool:
+        """Whether a path leads here by itself, and through no link but one to the permitted folder."""
+        return path in {str(Path(above, self.inner)) for above in (self.root.real, self.root.name)}
+
 
 class Root:
     """A permitted folder, held by its descriptor."""

@@ -20,6 +20,7 @@ from wand_proto.context import Caller
 
 Amount = TypeVar("Amount", int, float)
 
+_NO_LIMITS = Limits()
 NATIVE = "native"  # the backend of a job that names none
 
 
@@ -156,6 +157,8 @@ def file_profile(policy: Policy, caller: Caller) -> str:
 
 def lower(one: Limits, other: Limits) -> Limits:
     """The lower of each limit; None is no limit but the profile's."""
+    if other == _NO_LIMITS:
+        return one
     names = [each.name for each in fields(Limits)]
     return Limits(**{name: _least(getattr(one, name), getattr(other, name)) for name in names})
 

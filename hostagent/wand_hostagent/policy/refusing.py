@@ -112,30 +112,41 @@ def _named(act: Job | FileAct, seen: Seen | None = None) -> str:
 
 def _permitted(rules: CallerRules, act: Job | FileAct) -> str:
     """What is permitted instead, the nearest first."""
-    concerning = rules.of_files if isinstance(act, FileAct) else rules.of_commands
-    allowing = [rule for rule in concerning if rule.verdict is Verdict.ALLOW]
-    if not allowing:
-        return f"the policy permits {'no file tool' if isinstance(act, FileAct) else 'no command'} here"
-    fitting = [rule for rule in allowing if act.profile in ("", rule.profile)]
-    if not fitting:
-        return f"permitted with the profile {_listed(rule.profile or 'default' for rule in allowing)}"
     if isinstance(act, FileAct):
-        return "permitted: " + "; ".join(dict.fromkeys(map(_folders, fitting[:MOST_NAMED])))
-    return _permitted_commands(rules, fitting, act)
+        (text,) = rules.remembered(("files", act.profile), lambda: (_permitted_files(rules, act.profile),))
+        return text
+    begins = "" if act.shell else posixpath.basename(act.argv[0])[:1]
+    key = ("commands", act.shell, act.profile, begins)
+    (text,) = rules.remembered(key, lambda: (_permitted_commands(rules, act, begins),))
+    return text
 
 
-def _permitted_commands(rules: CallerRules, allowing: list[Rule], job: Job) -> str:
-    fitting = [rule for rule in allowing if rule.shell in (None, job.shell)]
+def _permitted_files(rules: CallerRules, profile: str) -> str:
+    allowing = [rule for rule in rules.of_files if rule.verdict is Verdict.ALLOW]
+    if not allowing:
+        return "the policy permits no file tool here"
+    fitting = [rule for rule in allowing if profile in ("", rule.profile)]
+    if not fitting:
+        return _with_profiles(allowing)
+    return "permitted: " + "; ".join(dict.fromkeys(map(_folders, fitting[:MOST_NAMED])))
+
+
+def _permitted_commands(rules: CallerRules, job: Job, begins: str) -> str:
+    allowing = [rule for rule in rules.of_commands if rule.verdict is Verdict.ALLOW]
+    if not allowing:
+        return "the policy permits no command here"
+    fitting = [rule for rule in allowing if job.profile in ("", rule.profile)]
+    if not fitting:
+        return _with_profiles(allowing)
+    fitting = [rule for rule in fitting if rule.shell in (None, job.shell)]
     if not fitting:
         return "only shell text is permitted" if not job.shell else "only argv is permitted, no shell text"
-    named = rules.remembered(("forms", job.shell, job.profile), lambda: _all_forms(fitting))
-    asked = "" if job.shell else posixpath.basename(job.argv[0])[:1]
-    near = [form for form in named if form.startswith(asked)] if asked else []
-    return "permitted: " + _listed([*near[:MOST_NAMED], *named] if near else named)
+    named = dict.fromkeys(form for rule in fitting for form in _forms(rule))
+    return "permitted: " + _listed(sorted(named, key=lambda form: not form.startswith(begins)))
 
 
-def _all_forms(rules: list[Rule]) -> tuple[str, ...]:
-    return tuple(dict.fromkeys(form for rule in rules for form in _forms(rule)))
+def _with_profiles(rules: list[Rule]) -> str:
+    return f"permitted with the profile {_listed(rule.profile or 'default' for rule in rules)}"
 
 
 def _forms(rule: Rule) -> list[str]:

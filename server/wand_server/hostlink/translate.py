@@ -48,6 +48,7 @@ def metadata(call: Call) -> tuple[tuple[str, str | bytes], ...]:
         principal=call.principal.name,
         request_id=call.request_id,
         client=call.client,
+        groups=call.principal.groups,
         traceparent=call.traceparent,
     )
     return context.to_metadata(caller)

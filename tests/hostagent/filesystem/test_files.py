@@ -3,12 +3,14 @@
 import hashlib
 import stat
 from collections.abc import Iterator
+from dataclasses import replace
 
 import pytest
 
 from support import fileworker
 from support.fileworker import Site
 from wand_hostagent.filesystem.model import Edit, Mode, Read, Replacement, Write
+from wand_hostagent.filesystem.refusal import Refused
 
 
 @pytest.fixture
@@ -103,6 +105,25 @@ def test_each_mode_writes_what_it_says(at: Site, mode: Mode, before: bytes | Non
     assert (answer.created, answer.total_bytes, answer.sha256) == (before is None, len(after), sha(after))
     assert before is None or stat.S_IMODE((at.work / "f").stat().st_mode) == 0o751
     assert at.names() == ["f"]
+
+
+@pytest.mark.parametrize("name", ["link", "folder/f"])
+def test_a_change_that_is_permitted_at_one_place_is_led_to_no_other(at: Site, name: str) -> None:
+    at.put("hooks/f", "old")
+    (at.work / "link").symlink_to("hooks/f")
+    (at.work / "folder").symlink_to("hooks")
+    asked, meant = str(at.work / name), str(at.work / "hooks/f")
+
+    for ask in (
+        Write(path=asked, data=b"new", mode=Mode.REPLACE, at=asked),
+        replace(change("old", "new"), path=asked, at=asked),
+    ):
+        with pytest.raises(Refused, match=r"leads to .*/hooks/f") as caught:
+            at.ask(ask)
+        assert caught.value.hint == f"ask for {meant} itself"
+    at.ask(Write(path=meant, data=b"new", mode=Mode.REPLACE, at=meant))
+
+    assert (at.work / "hooks/f").read_bytes() == b"new"
 
 
 def test_a_write_through_a_link_changes_its_target_and_keeps_the_link(at: Site) -> None:

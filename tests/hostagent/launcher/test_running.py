@@ -58,6 +58,16 @@ def test_a_command_has_the_environment_of_its_profile_and_nothing_of_the_launche
     assert names - {"PWD", "_"} == wanted
 
 
+def test_what_keeps_a_pager_away_may_be_set_with_that_value_and_no_other(client: Client) -> None:
+    output, _ = client.result("env", environment={"GIT_PAGER": "cat", "GIT_CONFIG_VALUE_1": "/dev/null"})
+    assert {b"GIT_PAGER=cat", b"GIT_CONFIG_VALUE_1=/dev/null"} <= set(output.split(b"\n"))
+
+    for name, value in (("GIT_PAGER", "sh -c x"), ("GIT_CONFIG_VALUE_1", "/tmp/hooks")):
+        with pytest.raises(Failed) as refused:
+            client.run("env", environment={name: value})
+        assert refused.value.kind == "Denied"
+
+
 @pytest.mark.parametrize("name", ["LD_PRELOAD", "BASH_ENV", "PATH", "FOO"])
 def test_a_variable_that_the_profile_does_not_let_through_is_refused_by_name(
     client: Client, name: str

@@ -293,3 +293,21 @@ def test_a_refusal_names_no_more_than_a_dozen_programs() -> None:
 
     assert isinstance(answer, Refusal)
     assert answer.hint.endswith(" and 488 more")
+
+
+@pytest.mark.parametrize(
+    "asked", [job("make"), job("git", "push", "-f"), shell("make; $x"), act("read", "/secret/x")]
+)
+def test_a_refusal_tells_nothing_of_rules_for_other_people(asked: Job | FileAct) -> None:
+    hidden = {"principals": ("bob",), "programs": ("bobs-program",)}
+    rules = (
+        allow("of bob", **hidden),
+        deny("bobs secret", principals=("bob",), paths=("/secret/of/bob",)),
+        allow("for a group", groups=("bobs-group",), programs=("bobs-tool",)),
+        allow("git", programs=("git",), arguments=("status",)),
+        allow("files", paths=("/srv",)),
+    )
+    answer = decide(Policy(rules=rules, digest="d"), ANN, asked)
+
+    assert isinstance(answer, Refusal)
+    assert "bob" not in f"{answer.message} {answer.hint} {answer.rule} {answer.source}"

@@ -2,10 +2,13 @@
 
 import pytest
 
-from support.people import job, shell
+from support.people import ANN, job, shell
 from support.rules import allow, deny, said
+from wand_hostagent.launcher.environment import HARMLESS
 from wand_hostagent.model import Job
-from wand_hostagent.policy.model import Rule, Verdict
+from wand_hostagent.policy.decide import decide
+from wand_hostagent.policy.model import Permit, Policy, Rule, Verdict
+from wand_hostagent.policy.programs.table import PROGRAMS
 
 ANY_PROGRAM = [
     allow("anything", programs=("*",)),
@@ -118,3 +121,20 @@ EFFECTS = [
 )
 def test_effects(asked: Job, answer: str) -> None:
     assert said(EFFECTS, asked) == answer
+
+
+def test_what_keeps_programs_quiet_is_what_the_launcher_lets_through() -> None:
+    sets = [(program.neutral, program.still) for program in PROGRAMS.values()]
+    assert all(HARMLESS.get(name) == value for pair in sets for some in pair for name, value in some.items())
+
+
+@pytest.mark.parametrize(
+    ("text", "hooks_run"),
+    [("git log", False), ("git log | head", False), ("git commit -m x", True), ("git log; make", True)],
+)
+def test_where_only_looking_is_done_hooks_are_kept_away_too(text: str, *, hooks_run: bool) -> None:
+    answer = decide(Policy(rules=(allow("any"),), digest="d"), ANN, shell(text))
+
+    assert isinstance(answer, Permit)
+    assert answer.environment["GIT_PAGER"] == "cat"
+    assert ("GIT_CONFIG_KEY_1" not in answer.environment) is hooks_run
