@@ -35,6 +35,7 @@ _NAMING = frozenset(
         "unset",
     }
 )
+MAY_BE_OPAQUE = OPAQUE | _CALLS_BACK.keys() | _SUBSCRIPTS | {"let"}
 
 # Variables that make another program of the one that is named, or load code into it.
 STEERING = frozenset(

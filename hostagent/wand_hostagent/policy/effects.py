@@ -1,8 +1,10 @@
 """What a command does, in a few words that rules can use; told by tables of programs (`programs/`)."""
 
+from bisect import bisect_left
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
+from itertools import takewhile
 from types import MappingProxyType
 
 from wand_hostagent.policy.reading import HOLE, Command
@@ -68,6 +70,9 @@ class Program:
     still: Mapping[str, str] = field(default_factory=dict)  # those that keep hooks away where it only reads
 
     by_verb: dict[str, Options] = field(default_factory=dict, init=False, compare=False, repr=False)  # a memo
+    sorted_long: dict[str, tuple[str, ...]] = field(
+        default_factory=dict, init=False, compare=False, repr=False
+    )
 
     def options_of(self, verb: str) -> Options:
         """Every option that a verb knows."""
@@ -79,10 +84,14 @@ class Program:
                 self.by_verb[verb] = found
         return found
 
-    @property
-    def runs_texts(self) -> bool:
-        """Whether any option of the program takes shell text that is run."""
-        return any(option.runs for table in self.options.values() for option in table.values())
+    def long_options(self, verb: str) -> tuple[str, ...]:
+        """The long options that a verb knows, sorted."""
+        found = self.sorted_long.get(verb)
+        if found is None:
+            found = tuple(sorted(name for name in self.options_of(verb) if name.startswith("--")))
+            if not verb or verb in self.verbs:
+                self.sorted_long[verb] = found
+        return found
 
 
 def effects(text: str) -> Effects:
@@ -177,7 +186,9 @@ class _Sorter:
         """The options that a name may stand for: itself, or those of which it is the beginning."""
         if name in self._known or not self._program.abbreviates or HOLE in name:
             return [name]
-        return [known for known in self._known if known.startswith(name) and len(name) > 2] or [name]
+        long = self._program.long_options(self._verb)
+        found = list(takewhile(lambda known: known.startswith(name), long[bisect_left(long, name) :]))
+        return found if found and len(name) > 2 else [name]
 
     def _letters(self, word: str, rest: list[str]) -> None:
         """Short options, which may stand together behind one dash; one with a value takes what follows."""

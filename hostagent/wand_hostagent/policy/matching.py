@@ -43,11 +43,13 @@ def _program(rule: Rule, seen: Seen) -> Match:
         return Match.SURELY
     if not program:
         return Match.PERHAPS
-    if _any_glob(rule.programs, program):
+    if program in rule.programs or _any_glob(rule.programs, program):
         return Match.SURELY
+    if "/" not in program:
+        return Match.NO
     folder, name = posixpath.split(program)
     is_known = rule.verdict is not Verdict.ALLOW or folder in SYSTEM_FOLDERS
-    return Match(Match.SURELY if folder and is_known and _any_glob(rule.programs, name) else Match.NO)
+    return Match.SURELY if is_known and _any_glob(rule.programs, name) else Match.NO
 
 
 def _effects(rule: Rule, seen: Seen) -> Match:

@@ -102,6 +102,8 @@ def _expanded(command: Command, depth: int) -> Iterable[_Found]:
 
 def _known(command: Command) -> Program | None:
     """What is known of the program; a file of that name in some other folder is not it."""
+    if "/" not in command.program:
+        return PROGRAMS.get(command.program)
     folder, name = posixpath.split(command.program)
     return PROGRAMS.get(name) if folder in SYSTEM_FOLDERS else None
 

@@ -85,7 +85,7 @@ def look_through(command: Command, read_text: ReadText) -> list[Command]:
 
 
 def _builtin(command: Command) -> list[Command]:
-    if builtins.is_opaque(command):
+    if command.program in builtins.MAY_BE_OPAQUE and builtins.is_opaque(command):
         return [Command(program="", why=f"{command.program} runs what does not stand here")]
     return [command]
 
