@@ -141,8 +141,7 @@ class _Walker:
                 self._add([first, *words])
                 words = words[1:] if words[:1] == ["-p"] else words
             if words and ASSIGNS.match(words[0]):
-                self._assigned.update(word.partition("=")[0] for word in words if ASSIGNS.match(word))
-                return list(dropwhile(ASSIGNS.match, words))
+                return self._after_assignments(words)
         if words and words[0] in STRANDED and (words[1:] or words[0] not in ENDS):
             raise Unreadable(f"{words[0]!r} stands where a program is expected")
         return [] if words and words[0] in ENDS else words
@@ -151,6 +150,13 @@ class _Walker:
         if node.children[0].end_byte == node.children[1].start_byte:
             raise Unreadable("two words stand together")
         self._inside(node)
+
+    def _after_assignments(self, words: list[str]) -> list[str]:
+        """The words after what may be assignments; in quotes the first is a program, so it is one too."""
+        if words and ASSIGNS.match(words[0]):
+            self._add(words)
+        self._assigned.update(word.partition("=")[0] for word in words if ASSIGNS.match(word))
+        return list(dropwhile(ASSIGNS.match, words))
 
     def _check_apart(self, nodes: list[Node]) -> None:
         """Words of a command stand apart and on one line; the grammar sees that otherwise at times."""
@@ -206,10 +212,9 @@ class _Walker:
         if words and any(one.program == "time" for one in below):
             raise Unreadable("a redirection stands between time and what it times")
         self._commands[before:] = [replace(one, arguments=(*one.arguments, *words)) for one in below]
-        if alone or all(one.carries for one in below):
-            self._assigned.update(word.partition("=")[0] for word in words if ASSIGNS.match(word))
-            if command := list(dropwhile(ASSIGNS.match, words)):
-                self._add(command)
+        stands_alone = alone or all(one.carries for one in below)
+        if stands_alone and (command := self._after_assignments(words)):
+            self._add(command)
 
     def _redirected(self, node: Node) -> tuple[bool, list[str]]:
         """Whether a redirection writes a file, and the words that the grammar takes for more targets."""

@@ -18,8 +18,11 @@ from wand_hostagent.policy.survey import survey
 
 BASH = shutil.which("bash")
 TELLS = '() { builtin printf "%s\\0" "$1" >&9 2>/dev/null; return 0; }'
+# The same texts each time; to look for more, run with WAND_TRIES=20000 now and then.
+TRIES = int(os.environ.get("WAND_TRIES", "0"))
 QUICK = settings(
-    max_examples=250,
+    max_examples=TRIES or 250,
+    derandomize=not TRIES,
     deadline=None,
     database=None,
     suppress_health_check=[HealthCheck.function_scoped_fixture],
