@@ -139,21 +139,21 @@ def processes_by_fork(stage: Stage) -> str:
 
 def fork_bomb(stage: Stage) -> str:
     client = stage.client()
-    running = client.run(
-        "bash", "-c", "f() { f 7773 | f 7773 & }; f; sleep 7773", limits={"processes": 50, "wall_seconds": 6}
-    )
-    most, give_up = 0, time.monotonic() + 4
-    while most < 45 and time.monotonic() < give_up:
+    bomb = "f() { f 7773 | f 7773 & }; f; sleep 7773"
+    job = client.run("bash", "-c", bomb, limits={"processes": 20, "wall_seconds": 40}).job
+    most, give_up = 0, time.monotonic() + 20
+    while most < 21 and time.monotonic() < give_up:
         most = max(most, _most_in_a_leaf())
         time.sleep(0.05)
     began = time.monotonic()
     output, _ = client.result("echo", "answered")
     took = time.monotonic() - began
-    end = client.exited(running.job)
-    expect(end["reason"] == "timed_out" and "process_limit" in end["also"], end)
-    expect(most <= 52 and output == b"answered\n", (most, output))
+    client.ask("kill", job=job, signal=signal.SIGKILL, reason="cancelled")
+    end = client.exited(job)
+    expect(end["reason"] == "cancelled" and "process_limit" in end["also"], (most, end))
+    expect(most <= 21 and output == b"answered\n", (most, output))
     expect(_most_in_a_leaf() <= 1 and not marked("7773"), "processes are left")
-    return f"held at {most} of 51 processes; another job ran meanwhile in {took:.1f} s; all ended"
+    return f"held at {most} of 21 processes; another job ran meanwhile in {took:.1f} s; all ended"
 
 
 def _most_in_a_leaf() -> int:
@@ -174,7 +174,7 @@ def share(stage: Stage) -> str:
         _listen(client, 0.2)
     end = client.exited(running.job)
     used = end["cpu_seconds"] / end["wall_seconds"]
-    expect(end["reason"] == "timed_out" and used < 0.3 and throttled > 5, (end, throttled))
+    expect(end["reason"] == "timed_out" and used < 0.4 and throttled > 5, (end, throttled))
     return f"{used:.0%} of a processor at 20 %, throttled {throttled} times"
 
 
@@ -198,13 +198,13 @@ echo up; wait
 
 def deadline(stage: Stage) -> str:
     client = stage.client()
-    running = client.run("sh", "-c", _TREE, limits={"wall_seconds": 3})
+    running = client.run("sh", "-c", _TREE, limits={"wall_seconds": 6})
     expect(running.line() == b"up\n", "it did not start")
     count = len(marked("7774"))
     end = client.exited(running.job)
     expect(none_left("7774", 0), "processes are left")
-    expect(end["reason"] == "timed_out", end)
-    late = (end["wall_seconds"] - 3) * 1000
+    expect(end["reason"] == "timed_out" and count >= 8, (count, end))
+    late = (end["wall_seconds"] - 6) * 1000
     return f"{count} processes, daemons among them, gone {late:.0f} ms after the deadline"
 
 
