@@ -11,6 +11,7 @@ from typing import Any
 
 from wand_hostagent.launcher.record import Damaged, Record, read
 
+_DENIALS = frozenset({"refused", "connect_refused"})
 _UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days"}
 _ENDINGS = {
     "exited": "exited with {exit_code}",
@@ -72,7 +73,7 @@ def show(
             continue
         if principal and not _concerns(record, principal, jobs):
             continue
-        if (job and _id(record.fields) != job) or (denied and record.event != "refused"):
+        if (job and _id(record.fields) != job) or (denied and record.event not in _DENIALS):
             continue
         if record.time >= since:
             yield _line(record)
@@ -139,6 +140,28 @@ def _lost(record: Record) -> str:
     return f"{record.fields.get('job')}  ended together with an earlier launcher; how, nobody knows"
 
 
+def _connect(record: Record) -> str:
+    addresses = ", ".join(map(str, record.fields.get("addresses", [])))
+    return f"{record.fields.get('job')}  {_who(record.fields)}: to {_where(record.fields)} ({addresses})"
+
+
+def _connect_end(record: Record) -> str:
+    fields = record.fields
+    why = f": {fields['why']}" if fields.get("why") else ""
+    moved = f"{fields.get('sent_bytes', '?')} bytes out, {fields.get('received_bytes', '?')} in"
+    return f"{fields.get('job')}  {_where(fields)} ended, {moved}{why}"
+
+
+def _connect_refused(record: Record) -> str:
+    fields = record.fields
+    more = f"  ({fields['more']} more before)" if fields.get("more") else ""
+    return f"{fields.get('job')}  {_who(fields)}: not to {_where(fields)}: {fields.get('why')}{more}"
+
+
+def _where(fields: Mapping[str, Any]) -> str:
+    return f"{fields['host']}:{fields.get('port')}" if fields.get("host") else "where nobody can read"
+
+
 def _start(record: Record) -> str:
     fields = record.fields
     return f"launcher {fields.get('pid')}; enforced: {', '.join(map(str, fields.get('enforced', [])))}"
@@ -187,4 +210,7 @@ _TELLERS: Mapping[str, Callable[[Record], str]] = {
     "end": _end,
     "lost": _lost,
     "start": _start,
+    "connect": _connect,
+    "connect_end": _connect_end,
+    "connect_refused": _connect_refused,
 }

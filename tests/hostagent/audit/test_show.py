@@ -18,7 +18,15 @@ EVENTS: list[tuple[str, dict[str, Any]]] = [
     ("file", {"act": "f", "verb": "write", "path": "/w/x y", "principal": "bob"}),
     ("file_end", {"act": "f", "verb": "write", "path": "/w/x y", "ok": False, "kind": "Conflict",
                   "message": "new"}),
+    ("connect", {"job": "a", "principal": "ann", "host": "site.example", "port": 443,
+                 "addresses": ["192.0.2.1"]}),
+    ("connect_end", {"job": "a", "host": "site.example", "port": 443, "sent_bytes": 5, "received_bytes": 7,
+                     "why": "nothing happened"}),
+    ("connect_refused", {"job": "a", "principal": "ann", "host": "", "port": 0, "why": "no", "more": 3}),
 ]  # fmt: skip
+
+
+TO_THE_NETWORK = ["connect", "connect_end", "connect_refused"]
 
 
 def lines() -> list[bytes]:
@@ -46,6 +54,12 @@ def test_a_file_change_is_shown_with_its_outcome() -> None:
     assert "f  write '/w/x y'  not done: Conflict: new" in shown()
 
 
+def test_a_connection_is_shown_with_where_to_and_how_much() -> None:
+    assert "a  ann: to site.example:443 (192.0.2.1)" in shown()
+    assert "a  site.example:443 ended, 5 bytes out, 7 in: nothing happened" in shown()
+    assert "a  ann: not to where nobody can read: no  (3 more before)" in shown()
+
+
 def test_what_a_caller_wrote_cannot_colour_the_screen() -> None:
     assert "\x1b" not in shown()
     assert "\\x1b[31m" in shown()
@@ -54,13 +68,13 @@ def test_what_a_caller_wrote_cannot_colour_the_screen() -> None:
 @pytest.mark.parametrize(
     ("filters", "events"),
     [
-        ({}, ["start", "run", "refused", "end", "lost", "file", "file_end"]),
-        ({"job": "a"}, ["run", "end"]),
-        ({"principal": "ann"}, ["run", "end"]),
+        ({}, ["start", "run", "refused", "end", "lost", "file", "file_end", *TO_THE_NETWORK]),
+        ({"job": "a"}, ["run", "end", *TO_THE_NETWORK]),
+        ({"principal": "ann"}, ["run", "end", *TO_THE_NETWORK]),
         ({"principal": "bob"}, ["refused", "file", "file_end"]),
         ({"job": "f"}, ["file", "file_end"]),
-        ({"denied": True}, ["refused"]),
-        ({"principal": "ann", "denied": True}, []),
+        ({"denied": True}, ["refused", "connect_refused"]),
+        ({"principal": "bob", "denied": True}, ["refused"]),
         ({"since": "2999-01-01T00:00:00.000000Z"}, []),
         ({"since": "1999-01-01T00:00:00.000000Z", "job": "c"}, ["lost"]),
     ],
