@@ -3,13 +3,15 @@
 import contextlib
 import http.server
 import json
+import os
 import select
 import socket
 import socketserver
+import ssl
 import subprocess
 import sys
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -146,6 +148,21 @@ def proxy(folder: Path, hosts: str = "", servers: str = "", before: Sequence[str
         assert process.wait(SECONDS) == 0
 
 
+@contextmanager
+def listening_at(argv: Sequence[str]) -> Iterator[subprocess.Popen[bytes]]:
+    """A proxy that listens on a socket of its own, as its unit starts it."""
+    reader, writer = os.pipe()
+    process = subprocess.Popen([*argv, "--ready-fd", str(writer)], pass_fds=[writer])
+    os.close(writer)
+    try:
+        assert os.read(reader, 1) == b"\n"
+        yield process
+    finally:
+        os.close(reader)
+        process.terminate()
+        process.wait(SECONDS)
+
+
 # -- what is reached -------------------------------------------------------------------------------------
 
 
@@ -187,9 +204,13 @@ class _Server(socketserver.ThreadingTCPServer):
 
 
 @contextmanager
-def serving(handler: type[socketserver.BaseRequestHandler], address: str = "127.0.0.1") -> Iterator[int]:
+def listening(
+    handler: Callable[..., socketserver.BaseRequestHandler], address: str, tls: ssl.SSLContext | None = None
+) -> Iterator[int]:
     """A server on a port of its own; the port."""
     with _Server((address, 0), handler) as server:
+        if tls is not None:
+            server.socket = tls.wrap_socket(server.socket, server_side=True, do_handshake_on_connect=False)
         thread = threading.Thread(target=server.serve_forever, args=(0.01,))
         thread.start()
         try:
@@ -201,12 +222,12 @@ def serving(handler: type[socketserver.BaseRequestHandler], address: str = "127.
 
 def site(address: str = "127.0.0.1") -> contextlib.AbstractContextManager[int]:
     """A web site that says what it was asked."""
-    return serving(_Site, address)
+    return listening(_Site, address)
 
 
 def echo(address: str = "127.0.0.1") -> contextlib.AbstractContextManager[int]:
     """A server that says everything back, to the end."""
-    return serving(_Echo, address)
+    return listening(_Echo, address)
 
 
 def status(answer: bytes) -> int:
