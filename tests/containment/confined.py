@@ -31,9 +31,12 @@ run_as = "{run_as}"
 path = "{path}"
 environment = {{ LANG = "C.UTF-8", {mark} = "{name}" }}
 environment_allowed = ["*"]
+{network}
 [limits]
 wall_seconds = {seconds}
 """
+# Names that lead to this machine; the proxy knows them, and no name server.
+HOSTS = "127.0.0.1 rebound.example a.wild.example\n::1 rebound6.example\n::ffff:127.0.0.1 mapped.example\n"
 
 
 @dataclass(slots=True)
@@ -63,34 +66,66 @@ class Stage:
 
 
 @contextmanager
-def launcher(scene: Scene) -> Iterator[Stage]:
+def launcher(scene: Scene, reach: Sequence[str] = ()) -> Iterator[Stage]:
     """A launcher with the developer profile for this scene; it has a secret in its environment and two
-    descriptors that it should not hand on."""
+    descriptors that it should not hand on. With destinations, there is a proxy."""
     for name in ("profiles", "ledger"):
         (scene.state / name).mkdir()
         os.chown(scene.state / name, scene.who.launcher_uid, scene.who.launcher_uid)
     who = scene.who
     text = PROFILE.format(
         work=scene.work, run_as=who.name if who.mode == "dedicated" else "", path=PATH, mark=MARK,
-        name=scene.name, seconds=ROW_SECONDS - 1,
+        name=scene.name, seconds=ROW_SECONDS - 1, network=_network(scene, reach),
     )  # fmt: skip
     path = scene.state / "profiles" / "developer.toml"
     path.write_text(text)
     os.chown(path, who.launcher_uid, who.launcher_uid)
+    flags = [] if who.mode == "dedicated" else ["--development"]
+    proxies = []
+    if reach:
+        proxies.append(_start_proxy(scene))
+        flags += ["--egress", str(scene.state / "egress.sock")]
     with leaks(scene) as leaked:
-        process = _start(scene, leaked)
+        process = _start(scene, leaked, flags)
     stage = Stage(scene, process)
     try:
         yield stage
     finally:
         for client in stage.clients:
             client.close()
-        process.terminate()
-        try:
-            process.wait(SETUP_SECONDS)
-        except subprocess.TimeoutExpired:
-            process.kill()
-            process.wait()
+        for one in (process, *proxies):
+            _end(one)
+
+
+def _end(process: subprocess.Popen[bytes]) -> None:
+    process.terminate()
+    try:
+        process.wait(SETUP_SECONDS)
+    except subprocess.TimeoutExpired:
+        process.kill()
+        process.wait()
+
+
+def _network(scene: Scene, reach: Sequence[str]) -> str:
+    if not reach:
+        return ""
+    listed = ", ".join(f'"{scene.fill(one)}"' for one in reach)
+    return f'network = "proxy"\ndestinations = [{listed}]'
+
+
+def _start_proxy(scene: Scene) -> subprocess.Popen[bytes]:
+    """A proxy of its own, as the launcher's user; what the launcher cannot reach yet it tries again."""
+    hosts, settings = scene.state / "hosts", scene.state / "resolv.conf"
+    hosts.write_text(HOSTS)
+    settings.touch()
+    argv = [
+        _interpreter(), "-I", "-S", "-E", str(PROGRAM / "egress"),
+        "--socket", str(scene.state / "egress.sock"), "--hosts", str(hosts), "--resolv-conf", str(settings),
+    ]  # fmt: skip
+    with (scene.state / "egress.log").open("wb") as log:
+        return subprocess.Popen(
+            argv, stdin=subprocess.DEVNULL, stdout=log, stderr=log, **become(scene.who.launcher_uid)
+        )
 
 
 @contextmanager
@@ -107,10 +142,9 @@ def leaks(scene: Scene) -> Iterator[list[int]]:
             os.close(descriptor)
 
 
-def _start(scene: Scene, leaked: Sequence[int]) -> subprocess.Popen[bytes]:
+def _start(scene: Scene, leaked: Sequence[int], flags: Sequence[str]) -> subprocess.Popen[bytes]:
     reader, writer = os.pipe()
     state = scene.state
-    flags = [] if scene.who.mode == "dedicated" else ["--development"]
     argv = [
         _interpreter(), "-I", "-S", "-E", str(PROGRAM), "--socket", str(state / "launcher.sock"),
         "--profiles", str(state / "profiles"), "--ledger", str(state / "ledger"), "--ready-fd", str(writer),
@@ -139,7 +173,7 @@ def _interpreter() -> str:
 
 def attempt(row: Row, scene: Scene) -> Outcome:
     """Run the row through a launcher of its own and say how it ended."""
-    with launcher(scene) as stage:
+    with launcher(scene, row.reach) as stage:
         return attempt_on(stage, row)
 
 

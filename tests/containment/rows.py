@@ -22,6 +22,7 @@ _OWN = (
     "root_setup",
     "inside",
     "terminal",
+    "reach",
 )
 
 
@@ -47,6 +48,7 @@ class Row:
     inside: bool = False  # the launcher keeps its state in the workspace
     terminal: bool = False  # it runs in one
     root_setup: str = ""
+    reach: Sequence[str] = ()  # destinations: it has a network with a proxy
     covers: str = ""
     effect_unsandboxed: bool | None = None
 
