@@ -70,8 +70,12 @@ class Proxy:
 
     def _lost(self, why: str) -> None:
         log.write("info", "launcher gone", why=why)
-        self._link, self.is_over = None, True
+        self._link = None
+        self.loop.later(0.0, self._finish)  # whoever noticed is in the middle of something
+
+    def _finish(self) -> None:
         self._hall.close()
+        self.is_over = True
 
     def _sweep(self) -> None:
         if not self.is_over:
