@@ -11,6 +11,7 @@ import os
 import pwd
 import socket
 import struct
+import sys
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, NoReturn
@@ -46,7 +47,8 @@ class Proxy:
 
     def __init__(self, files: Files) -> None:
         self.loop = Loop()
-        self._hall = Hall(Tools(self.loop, Resolver(self.loop, files)), self._tell)
+        self._tools = Tools(self.loop, Resolver(self.loop, files))
+        self._hall = Hall(self._tools, self._tell)
         self._link: Link | None = None
         self.is_over = False
         self._table: dict[str, Callable[[Mapping[str, Any], int | None], None]] = {
@@ -80,7 +82,14 @@ class Proxy:
     def _sweep(self) -> None:
         if not self.is_over:
             self._hall.look_after()
+            self._leave_if_stale()
             self.loop.later(_SWEEP_SECONDS, self._sweep)
+
+    def _leave_if_stale(self) -> None:
+        """End, to be started again, where nobody is served and the lists of names are others now."""
+        if self._tools.resolver.is_stale and not self._hall.sessions:
+            log.write("info", "names changed", then="the proxy starts again")
+            sys.exit(0)
 
     # -- what the launcher says --------------------------------------------------------------------------
 

@@ -41,6 +41,11 @@ class Resolver:
         self._servers = _Read(files.settings, _servers)
         self._hosts = _Read(files.hosts, _hosts)
 
+    @property
+    def is_stale(self) -> bool:
+        """Whether a file was replaced: our walls hold on to the one that was there."""
+        return self._servers.is_barred or self._hosts.is_barred
+
     def look_up(self, host: str, answer: Answer) -> "Lookup | None":
         """Call `answer` with the addresses of a name, or with none and why; None where that is done already.
 
@@ -157,16 +162,21 @@ class _Read(Generic[T]):
         self._read = read
         self._age: tuple[int, int] | None = None
         self._said = read("")
+        self.is_barred = False
 
     @property
     def now(self) -> T:
-        with suppress(OSError):
+        try:
             about = os.stat(self._path)  # noqa: PTH116 - text
             age = about.st_ino, about.st_mtime_ns
             if age != self._age:
                 with Path(self._path).open("rb") as file:
                     text = file.read(_MOST_FILE_BYTES).decode("ascii", "replace")
                 self._said, self._age = self._read(text), age
+        except PermissionError:
+            self.is_barred = self._age is not None
+        except OSError:
+            return self._said
         return self._said
 
 

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from support.egress import Proxy, proxy, site, status
+from support.egress import SECONDS, Proxy, proxy, site, status
 
 KNOWN = {"site.example": "127.0.0.1", "rebound.example": "127.0.0.1", "metadata.example": "169.254.169.254"}
 
@@ -102,6 +102,15 @@ def test_a_name_server_that_is_silent_is_followed_by_the_next(tmp_path: Path) ->
         servers = f"nameserver 127.0.0.1#{silent.getsockname()[1]}\nnameserver 127.0.0.1#{port}\n"
         with proxy(tmp_path, servers=servers) as one:
             assert connect(one, "site.example", [f"site.example:{there}", f"127.0.0.1:{there}"], there) == 200
+
+
+def test_a_list_of_hosts_that_was_replaced_is_read_by_a_proxy_that_starts_again(tmp_path: Path) -> None:
+    with proxy(tmp_path, "127.0.0.1 old.example\n") as one:
+        assert connect(one, "old.example", ["old.example:443"], 443) == 403
+        (tmp_path / "new").write_text("127.0.0.1 new.example\n")
+        (tmp_path / "new").rename(tmp_path / "hosts")
+        assert connect(one, "new.example", ["new.example:443"], 443) == 502
+        assert one.process.wait(SECONDS) == 0
 
 
 def test_a_machine_without_a_name_server_says_so(tmp_path: Path) -> None:
