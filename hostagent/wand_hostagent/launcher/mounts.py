@@ -98,9 +98,10 @@ class Tree:
 
     @cached_property
     def watched(self) -> Watched:
-        """What of this machine a tree that is mounted holds on to."""
-        held = (item for item in self._items.values() if item.kind in {Kind.READ, Kind.WRITE})
-        return Watched((item.source for item in held), number_of)
+        """What of this machine a mounted tree holds on to or covers: a cover goes with what it hides."""
+        kinds = {Kind.READ, Kind.WRITE, Kind.COVER}
+        held = (item.source for item in self._items.values() if item.kind in kinds)
+        return Watched((*held, *sorted(self._pinned)), number_of)
 
     def _each(self, one: Step) -> Step:
         self._own.append(one)

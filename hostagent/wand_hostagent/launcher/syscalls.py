@@ -5,6 +5,7 @@ PyDLL keeps the interpreter's lock over a call, so that a child made by clone3(2
 
 import ctypes
 import os
+import struct
 
 _NUMBERS = {
     "x86_64": {
@@ -15,7 +16,7 @@ _NUMBERS = {
         "pivot_root": 155, "prctl": 157, "mount": 165, "umount2": 166, "mkdirat": 258, "mknodat": 259,
         "inotify_add_watch": 254, "unlinkat": 263, "symlinkat": 266, "signalfd4": 289, "inotify_init1": 294,
         "dup3": 292, "prlimit64": 302, "seccomp": 317,
-        "clone3": 435, "close_range": 436, "openat2": 437, "mount_setattr": 442,
+        "statx": 332, "clone3": 435, "close_range": 436, "openat2": 437, "mount_setattr": 442,
         "landlock_create_ruleset": 444, "landlock_add_rule": 445, "landlock_restrict_self": 446,
     },
     "aarch64": {
@@ -26,7 +27,7 @@ _NUMBERS = {
         "mount": 40, "pivot_root": 41, "chdir": 49, "fchdir": 50, "signalfd4": 74, "capset": 91,
         "rt_sigaction": 134, "rt_sigprocmask": 135, "setresuid": 147, "setresgid": 149, "setsid": 157,
         "setgroups": 159, "umask": 166, "prctl": 167, "execve": 221, "prlimit64": 261, "seccomp": 277,
-        "clone3": 435, "close_range": 436, "openat2": 437, "mount_setattr": 442, "sendmsg": 211,
+        "clone3": 435, "close_range": 436, "openat2": 437, "mount_setattr": 442, "sendmsg": 211, "statx": 291,
         "landlock_create_ruleset": 444, "landlock_add_rule": 445, "landlock_restrict_self": 446,
     },
 }  # fmt: skip
@@ -60,6 +61,10 @@ _RESOLVE_BENEATH = 0x08
 _SFD_CLOEXEC_NONBLOCK = _IN_CLOEXEC_NONBLOCK = 0o2004000
 _IN_ANY_CHANGE = 0x00000FCE  # IN_MODIFY to IN_MOVE_SELF, without IN_CLOSE_NOWRITE and IN_OPEN
 _IN_ONLYDIR = 0x01000000
+
+_AT_HERE = -100  # AT_FDCWD
+_STATX_INO_BTIME = 0x900
+_STATX = struct.Struct("=32xQ40xQI4x16x16x8xII112x")  # of struct statx: inode, time of birth, device
 
 _LIBC = ctypes.PyDLL(None, use_errno=True)
 _SYSCALL = _LIBC.syscall
@@ -170,3 +175,14 @@ def open_beneath(root: int, path: bytes) -> int:
     )
     text = ctypes.create_string_buffer(path)
     return call("openat2", root, ctypes.addressof(text), ctypes.addressof(how), ctypes.sizeof(how))
+
+
+def identity(path: str) -> tuple[int, ...]:
+    """What no other file has, not even one that gets its number when it is gone; see statx(2).
+
+    Raises:
+        OSError: there is none.
+    """
+    text, found = ctypes.create_string_buffer(os.fsencode(path)), ctypes.create_string_buffer(_STATX.size)
+    call("statx", _AT_HERE, ctypes.addressof(text), 0, _STATX_INO_BTIME, ctypes.addressof(found))
+    return _STATX.unpack(found.raw)

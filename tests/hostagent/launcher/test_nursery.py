@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from support.launcher_client import SECONDS, Client, Launcher, launched, needs_root
+from support.places import short_folder
 from support.waiting import is_alive
 
 # Below /tmp each box mounts its own tree, elsewhere it gets a copy of the profile's.
@@ -41,6 +42,35 @@ def test_a_workspace_that_was_replaced_is_the_one_that_a_job_sees(launcher: Laun
         assert client.result("cat", "which")[0] == str(number).encode()
         launcher.workspace.rename(launcher.folder / f"old{number}")
         launcher.workspace.mkdir()
+
+
+HIDDEN = {"a file": "key", "a file below": "deep/key", "a folder": "closed", "a file with its number": "anew"}
+
+
+def lay(folder: Path) -> None:
+    """Something secret in each of those places, in the place of what was there."""
+    for name in ("deep", "closed"):
+        if (folder / name).exists():
+            (folder / name).rename(folder / f"{name}-{time.monotonic_ns()}")
+        (folder / name).mkdir()
+    for name in ("key.new", "deep/key", "closed/key"):
+        (folder / name).write_text("secret")
+    (folder / "key.new").replace(folder / "key")
+    (folder / "anew").unlink(missing_ok=True)
+    (folder / "anew").write_text("secret")
+
+
+@pytest.mark.parametrize("place", PLACES)
+@pytest.mark.parametrize("name", HIDDEN.values(), ids=HIDDEN)
+def test_a_hidden_place_that_was_replaced_is_hidden_from_the_next_job(place: str, name: str) -> None:
+    with short_folder(place) as folder:
+        lay(folder)
+        keys = f'directories = ["{folder}"]\nhidden = ["{folder}/{name}"]'
+        with launched(keys, place=place) as launcher, launcher.client() as client:
+            for _ in range(4):
+                looked = client.result("sh", "-c", f"cat {name} {name}/key", directory=str(folder))
+                assert b"secret" not in looked[0]
+                lay(folder)
 
 
 def test_what_a_job_leaves_in_its_own_folders_no_other_job_sees(client: Client) -> None:
