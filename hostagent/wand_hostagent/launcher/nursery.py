@@ -138,4 +138,6 @@ class Nursery:
 
 
 def _lives(infant: Infant) -> bool:
-    return not select.select([infant.pidfd], [], [], 0)[0]
+    poll = select.poll()  # which takes any number, as select(2) does not
+    poll.register(infant.pidfd, select.POLLIN)
+    return not poll.poll(0)

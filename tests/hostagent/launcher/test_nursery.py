@@ -3,6 +3,7 @@
 import os
 import signal
 import subprocess
+import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -71,6 +72,20 @@ def test_a_hidden_place_that_was_replaced_is_hidden_from_the_next_job(place: str
                 looked = client.result("sh", "-c", f"cat {name} {name}/key", directory=str(folder))
                 assert b"secret" not in looked[0]
                 lay(folder)
+
+
+# Stands in front of a launcher, and leaves it descriptors as a long life with many jobs does.
+MANY = (
+    "import os, resource, sys; resource.setrlimit(resource.RLIMIT_NOFILE, (4096, 4096));"
+    "[os.set_inheritable(os.open('/dev/null', 0), True) for _ in range(1100)];"
+    "os.execvp(sys.argv[1], sys.argv[1:])"
+)
+
+
+def test_descriptors_with_large_numbers_serve_as_well() -> None:
+    with launched(before=[sys.executable, "-c", MANY]) as launcher, launcher.client() as client:
+        for _ in range(4):
+            assert client.result("echo", "there")[0] == b"there\n"
 
 
 def test_what_a_job_leaves_in_its_own_folders_no_other_job_sees(client: Client) -> None:
