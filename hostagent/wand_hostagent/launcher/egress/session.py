@@ -1,5 +1,6 @@
 """One connection of a job, from its first byte to its last: heard, judged, recorded, connected, passed on."""
 
+import errno
 import os
 import socket
 import time
@@ -190,7 +191,10 @@ class Session:
         far = socket.socket(family, socket.SOCK_STREAM | socket.SOCK_CLOEXEC | socket.SOCK_NONBLOCK)
         self._far = End(far)
         self._address = address
-        far.connect_ex((address, self._target.port))
+        number = far.connect_ex((address, self._target.port))
+        if number not in {0, errno.EINPROGRESS}:  # it will never be ready for anything but to say so
+            self._not_connected(far, os.strerror(number))
+            return
         timer = self._loop.later(_CONNECT_SECONDS, lambda: self._connected(far, None, late=True))
         self._loop.watch(far.fileno(), WRITE, lambda _: self._connected(far, timer))
 
@@ -205,9 +209,12 @@ class Session:
         if not number and not late:
             self._joined(far)
             return
+        self._not_connected(far, "it did not answer" if late else os.strerror(number))
+
+    def _not_connected(self, far: socket.socket, why: str) -> None:
         far.close()
         self._far = None
-        self._connect("it did not answer" if late else os.strerror(number))
+        self._connect(why)
 
     def _joined(self, far: socket.socket) -> None:
         own, peer = far.getsockname()[0], far.getpeername()[0]

@@ -153,6 +153,11 @@ def test_a_destination_that_is_not_there_is_told_so(one: Proxy) -> None:
 # -- many --------------------------------------------------------------------------------------------------
 
 
+def test_an_address_to_which_no_way_leads_is_told_so_at_once(one: Proxy) -> None:
+    port = one.network(["255.255.255.255:443"])
+    assert b"unreachable" in one.talk(port, connect("255.255.255.255", 443)).all()
+
+
 def test_refusals_in_a_loop_are_counted_and_not_recorded_one_by_one(one: Proxy) -> None:
     port = one.network(["site.example:443"])
     for _ in range(100):
