@@ -67,12 +67,17 @@ class Infant:
     def end(self) -> None:
         """Let it go without a job."""
         self.control.close()
-        signal.pidfd_send_signal(self.pidfd, signal.SIGKILL)
-        os.waitpid(self.pid, 0)
-        os.close(self.pidfd)
+        end(self.pid, self.pidfd)
         self.networks.close(self.network)
         if self.leaf is not None:
             self.leaf.remove()
+
+
+def end(pid: int, pidfd: int) -> None:
+    """End a child, and be done with it."""
+    signal.pidfd_send_signal(pidfd, signal.SIGKILL)
+    os.waitpid(pid, 0)
+    os.close(pidfd)
 
 
 @dataclass(slots=True)
@@ -100,9 +105,15 @@ def make_cast(box: Box, walls: Walls, trace: tuple[int, ...], numbers: Numbers) 
 
     Raises:
         Unmade: it cannot be prepared, or not within the time.
+        OSError: there are no more processes or descriptors to be had.
     """
     reader, writer = os.pipe2(os.O_CLOEXEC)
-    pid, pidfd = box.clone(walls.network)
+    try:
+        pid, pidfd = box.clone(walls.network)
+    except OSError:
+        os.close(reader)
+        os.close(writer)
+        raise
     if pid == 0:
         os.close(reader)  # so that what it says fails once the launcher is gone
         _prepare(box, walls, writer)
@@ -115,9 +126,7 @@ def make_cast(box: Box, walls: Walls, trace: tuple[int, ...], numbers: Numbers) 
             tree = _kept(pid, "mnt")
     finally:
         os.close(reader)
-        signal.pidfd_send_signal(pidfd, signal.SIGKILL)
-        os.waitpid(pid, 0)
-        os.close(pidfd)
+        end(pid, pidfd)
     used, first = (_birth(walls, rules, (tree, network), numbers) for network in (numbers.network, -1))
     flags = syscalls.CLONE_NEWPID | (0 if tree >= 0 else syscalls.CLONE_NEWNS)
     return Cast(walls, trace, tree, flags, used, first)
@@ -155,10 +164,12 @@ def _hear(reader: int) -> list[Rule]:
 
 def _kept(pid: int, kind: str) -> int:
     """A namespace of another process, at a number that a table can name."""
-    number = reserve()
     found = os.open(f"/proc/{pid}/ns/{kind}", os.O_RDONLY | os.O_CLOEXEC)
-    os.dup2(found, number, inheritable=False)
-    os.close(found)
+    try:
+        number = reserve()
+        os.dup2(found, number, inheritable=False)
+    finally:
+        os.close(found)
     return number
 
 

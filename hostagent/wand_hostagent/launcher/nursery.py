@@ -10,10 +10,11 @@ Inits that wait are thrown away when something that their tree holds on to has b
 import os
 import select
 import socket
+from contextlib import ExitStack
 
 from wand_hostagent.launcher import log, namespaces, sparing, vfork
 from wand_hostagent.launcher.box import Box
-from wand_hostagent.launcher.casting import Birth, Cast, Infant, Numbers, Unmade, make_cast
+from wand_hostagent.launcher.casting import Birth, Cast, Infant, Numbers, Unmade, end, make_cast
 from wand_hostagent.launcher.cgroup import Groups, Leaf
 from wand_hostagent.launcher.loop import Loop
 from wand_hostagent.launcher.networks import Networks
@@ -47,7 +48,10 @@ class Nursery:
         Raises:
             Unmade: it cannot be had this way.
         """
-        cast = self._cast(walls)
+        try:
+            cast = self._cast(walls)
+        except OSError as trouble:
+            raise Unmade(str(trouble)) from trouble
         while cast.waiting:
             infant = cast.waiting.popleft()
             if _lives(infant):
@@ -100,25 +104,30 @@ class Nursery:
 
     def _make(self, cast: Cast) -> Infant:
         network = self._networks.take(cast.walls.network)
-        ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
-        birth, leaf = cast.first if network < 0 else cast.used, None
         try:
-            leaf = self._groups.leaf() if self._groups is not None else None
-            pid, pidfd = self._start(cast, birth, (theirs, network, leaf))
-            ours.send(birth.orders)
+            return self._made(cast, network)
         except (OSError, vfork.Stopped) as trouble:
-            if leaf is not None:
-                leaf.remove()
-            ours.close()
             self._networks.give_back(cast.walls.network, network)
             raise Unmade(str(trouble)) from trouble
-        finally:
-            theirs.close()
-        if network < 0 and cast.walls.network != "host":
-            network = os.open(f"/proc/{pid}/ns/net", os.O_RDONLY | os.O_CLOEXEC)
-        if self._spared:
-            sparing.stop(pid)
-        ours.setblocking(False)
+
+    def _made(self, cast: Cast, network: int) -> Infant:
+        birth = cast.first if network < 0 else cast.used
+        ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+        with ExitStack() as undo:
+            undo.callback(ours.close)
+            with theirs:
+                leaf = self._groups.leaf() if self._groups is not None else None
+                if leaf is not None:
+                    undo.callback(leaf.remove)
+                pid, pidfd = self._start(cast, birth, (theirs, network, leaf))
+            undo.callback(end, pid, pidfd)
+            ours.send(birth.orders)
+            if network < 0 and cast.walls.network != "host":
+                network = os.open(f"/proc/{pid}/ns/net", os.O_RDONLY | os.O_CLOEXEC)
+            if self._spared:
+                sparing.stop(pid)
+            ours.setblocking(False)
+            undo.pop_all()
         return Infant(pid, pidfd, ours, cast.walls, network, self._networks, birth.settling, leaf)
 
     def _start(

@@ -1,16 +1,18 @@
 """First processes that wait for a job: in the tree that is there now, alone, and gone with the launcher."""
 
 import os
+import resource
 import signal
 import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
 
-from support.launcher_client import SECONDS, Client, Launcher, launched, needs_root
+from support.launcher_client import SECONDS, Client, Failed, Launcher, launched, needs_root
 from support.places import short_folder
 from support.waiting import is_alive
 
@@ -86,6 +88,17 @@ def test_descriptors_with_large_numbers_serve_as_well() -> None:
     with launched(before=[sys.executable, "-c", MANY]) as launcher, launcher.client() as client:
         for _ in range(4):
             assert client.result("echo", "there")[0] == b"there\n"
+
+
+def test_a_launcher_with_few_descriptors_left_refuses_and_lives(launcher: Launcher, client: Client) -> None:
+    pid, before = launcher.process.pid, resource.prlimit(launcher.process.pid, resource.RLIMIT_NOFILE)
+    used = len(list(Path(f"/proc/{pid}/fd").iterdir()))
+    for room in range(16):
+        resource.prlimit(pid, resource.RLIMIT_NOFILE, (used + room, before[1]))
+        with suppress(Failed):
+            client.result("true")
+    resource.prlimit(pid, resource.RLIMIT_NOFILE, before)
+    assert client.result("echo", "there")[0] == b"there\n"
 
 
 def test_what_a_job_leaves_in_its_own_folders_no_other_job_sees(client: Client) -> None:
