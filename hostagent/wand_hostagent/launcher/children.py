@@ -163,6 +163,7 @@ class Children:
 
     def _open_door(self, child: Child, descriptors: Sequence[int]) -> None:
         for descriptor in descriptors:
+            os.set_inheritable(descriptor, False)  # recv_fds leaves out the flags
             door = socket.socket(fileno=descriptor)
             if self.gateway is None:
                 door.close()  # nobody will ever answer there

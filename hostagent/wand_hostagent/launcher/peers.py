@@ -155,6 +155,8 @@ class Peers:
         except OSError as error:
             self.drop(peer, str(error))
             return False
+        for descriptor in descriptors:
+            os.set_inheritable(descriptor, False)  # recv_fds leaves out the flags
         if not raw or answered & socket.MSG_TRUNC or len(raw) > protocol.MESSAGE_BYTES:
             _close(descriptors)
             self.drop(peer, "its message is too large" if raw else "it hung up")

@@ -101,6 +101,13 @@ def test_a_launcher_with_few_descriptors_left_refuses_and_lives(launcher: Launch
     assert client.result("echo", "there")[0] == b"there\n"
 
 
+def test_what_a_launcher_was_given_goes_to_none_that_it_starts(launcher: Launcher, client: Client) -> None:
+    client.run("sleep", "100")
+    told = Path(f"/proc/{launcher.process.pid}/fdinfo")
+    flags = {one.name: int(one.read_text().split("flags:")[1].split()[0], 8) for one in told.iterdir()}
+    assert {name for name, flag in flags.items() if not flag & os.O_CLOEXEC} == {"0", "1", "2"}
+
+
 def test_what_a_job_leaves_in_its_own_folders_no_other_job_sees(client: Client) -> None:
     for _ in range(4):
         output, exited = client.result(

@@ -74,6 +74,8 @@ class Link:
             self.drop(error.strerror or str(error))
             return False
         descriptor = descriptors[0] if descriptors else None
+        if descriptor is not None:
+            os.set_inheritable(descriptor, False)  # recv_fds leaves out the flags
         cut = bool(answered & (socket.MSG_TRUNC | socket.MSG_CTRUNC))
         try:
             say, fields = _decoded(raw, self._table, cut=cut, with_descriptor=descriptor is not None)
