@@ -182,7 +182,7 @@ def take_turns(contenders: Mapping[str, Start], starts: int) -> dict[str, list[f
     return taken
 
 
-def rate(client: Client, starts: int) -> float:
+def rate(client: Client, starts: int, in_flight: int = IN_FLIGHT) -> float:
     """Starts a second with several in flight, nobody reading any output."""
     null = os.open(os.devnull, os.O_RDWR)
     fields = {"profile": "p", "directory": "", "environment": {}, "limits": {}, "why": {}, "argv": [TRUE]}
@@ -190,7 +190,7 @@ def rate(client: Client, starts: int) -> float:
     client.exits.clear()
     ended = 0
     while ended < starts:
-        while sent < min(starts, ended + IN_FLIGHT):
+        while sent < min(starts, ended + in_flight):
             client.send({"do": "run", "re": next(client.numbers), "job": new_job(), **fields}, [null] * 3)
             sent += 1
         client.receive()

@@ -87,7 +87,7 @@ async def test_a_dead_launcher_ends_its_jobs_as_lost_and_is_found_again(wand: Wa
         _, exited = await followed(execution.Run(command("true"), metadata=asking()))
 
     assert exited.reason == wire.REASON_EXITED
-    assert wand.recorded("lost")
+    assert wand.recorded("ambiguous")
 
 
 async def test_an_agent_without_a_launcher_starts_and_says_so() -> None:

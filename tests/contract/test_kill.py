@@ -166,7 +166,7 @@ async def test_a_killed_launcher_takes_its_jobs_along_and_comes_back(wand: Runni
     assert "lost" in text_of(result)
     await until(lambda: not marked(mark))
     await until_it_answers(wand)
-    assert [line["job"] for line in recorded(wand, "lost")]
+    assert [line["job"] for line in recorded(wand, "ambiguous")]
 
 
 async def test_nothing_outlives_a_killed_supervisor() -> None:

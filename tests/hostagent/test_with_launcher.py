@@ -151,7 +151,7 @@ async def test_a_launcher_that_is_killed_takes_its_jobs_along_and_its_successor_
         async with asyncio.timeout(20):
             await every.link.next_connection(1)
         again = await all_of(every.gate.run(ANN, job("echo", "again")))
-        (lost,) = told_of(launcher, "lost")
+        (lost,) = told_of(launcher, "ambiguous")
 
     assert (ended.reason, ended.stdout_bytes) == (Reason.LOST, 3)
     assert text(again) == b"again\n"

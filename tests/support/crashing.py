@@ -1,6 +1,7 @@
 """A launcher that meets its end, or a failing disk, at a chosen system call (strace); what it then left."""
 
 import itertools
+import json
 import re
 import shutil
 import time
@@ -10,11 +11,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from support import ledgers
 from support.launcher_client import NO_LIMITS, PROGRAM, SECONDS, Client, Launcher, launched, marked, none_left
-from wand_hostagent.audit import verify
 
 LEDGER = "ledger/ledger.jsonl"
-DISK = ("write", "fdatasync", "ftruncate")
+KEYS = "ledger/ledger.key"
+DISK = ("write", "fdatasync", "ftruncate", "pwrite64")
 SLOW = "write:delay_enter=20000"  # microseconds: what a launcher does too early has taken effect by then
 _CALL = re.compile(rf"^(\w+)\(\d+<[^>]*/{re.escape(LEDGER)}>.*\) += (-?\d+)")
 
@@ -33,7 +35,8 @@ class Life:
 def injecting(rules: Sequence[str]) -> list[str]:
     """What stands in front of a launcher to make strace do as the rules say: "write:error=EIO:when=3"."""
     named = [rule.partition(":")[0] for rule in rules]
-    narrow = ["-P", "{folder}/" + LEDGER] if set(named) <= set(DISK) else []
+    places = ["-P", "{folder}/" + LEDGER, "-P", "{folder}/" + KEYS]
+    narrow = places if set(named) <= set(DISK) else []
     words = ["strace", "-D", "-q", "-y", "-o", "{folder}/calls", *narrow]
     words += ["-e", f"trace={','.join((*DISK, *named))}"]
     return [*words, *(word for rule in rules for word in ("-e", f"inject={rule}"))]
@@ -50,8 +53,8 @@ def live(*rules: str, rounds: Sequence[int] = (3, 1, 2), program: Path = PROGRAM
         launcher.process.wait(SECONDS)
         seen = calls(launcher.folder / "calls")
         written = launcher.ledger.read_bytes()
-        chain = verify.check(written.splitlines(keepends=True))
-        return Life(touched(launcher), recorded(written[: safe(seen)]), refused, chain.damage, seen)
+        damage = ledgers.chain(launcher.ledger.parent).damage
+        return Life(touched(launcher), recorded(written[: safe(seen)]), refused, damage, seen)
 
 
 def touch(launcher: Launcher, client: Client, jobs: Sequence[str]) -> dict[str, dict[str, Any]]:
@@ -103,9 +106,8 @@ def safe(seen: Sequence[str]) -> int:
 
 def recorded(ledger: bytes) -> set[str]:
     """The jobs that whole lines say are about to run."""
-    return {
-        job.decode() for job in re.findall(rb'^{"event":"run",.*"job":"([^"]+)".*}\n', ledger, re.MULTILINE)
-    }
+    lines = [json.loads(line) for line in ledger.splitlines(keepends=True) if line.endswith(b"\n")]
+    return {line["fields"]["job"] for line in lines if line["event"] == "run"}
 
 
 def calls(log: Path) -> list[str]:

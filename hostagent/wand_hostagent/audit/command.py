@@ -1,17 +1,26 @@
-"""The `audit` subcommand: `audit verify FILE` and `audit show FILE`."""
+"""The `audit` subcommand, and what it has below it."""
 
 import sys
 from collections.abc import Sequence
 
-from wand_hostagent.audit import show, verify
+from wand_hostagent.audit import keeping, show, verify
 
 _USAGE = """\
 usage: wand-hostagent audit verify FILE   is every line whole, and in its place?
        wand-hostagent audit show FILE     tell it in words
+       wand-hostagent audit tail FILE     tell the end of it, and with -f what comes
+       wand-hostagent audit key FOLDER    print what verifies it elsewhere, once
+       wand-hostagent audit prune FOLDER  remove old files, if all is whole
 
-wand-hostagent audit verify --help, and audit show --help, tell more.
+FILE is the ledger's folder, or its files. Each of them tells more after --help.
 """
-_COMMANDS = {"verify": verify.main, "show": show.main}
+_COMMANDS = {
+    "verify": verify.main,
+    "show": show.main,
+    "tail": show.tail,
+    "key": keeping.give_key,
+    "prune": keeping.prune,
+}
 
 
 def main(argv: Sequence[str]) -> int:

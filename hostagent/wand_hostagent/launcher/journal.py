@@ -1,25 +1,35 @@
-"""What goes to the ledger at once, and what may wait a moment to share its way to the disk."""
+"""What goes to the ledger at once, what may wait a moment to share its way to the disk, and what comes due.
 
+Signing and turning over to another file happen between requests, so that no answer waits for them.
+"""
+
+from collections import Counter
 from collections.abc import Sequence
 
 from wand_hostagent.launcher import log
+from wand_hostagent.launcher.anchors import Anchors
 from wand_hostagent.launcher.ledger import Entry, Ledger
 from wand_hostagent.launcher.loop import Loop
 from wand_hostagent.launcher.refusal import Refused
 
 _SECONDS = 0.02
 _RETRY_SECONDS = 1.0
+_CARE_SECONDS = 60.0  # how often it is seen whether a checkpoint is due by its time
 _MOST = 4096  # entries that wait; only a full disk makes so many
 
 
 class Journal:
     """The ledger, with a place to wait in front of it."""
 
-    def __init__(self, ledger: Ledger, loop: Loop) -> None:
+    def __init__(self, ledger: Ledger, loop: Loop, anchors: Anchors | None = None) -> None:
         self._ledger = ledger
         self._loop = loop
+        self._anchors = anchors or Anchors(())
         self._waiting: list[Entry] = []
+        self._dropped: Counter[str] = Counter()
         self._timer: int | None = None
+        self._care: int | None = None
+        self._is_due = False
         self._failing = False
 
     def commit(self, entries: Sequence[Entry]) -> None:
@@ -28,16 +38,18 @@ class Journal:
         Raises:
             Refused: the ledger has not taken them, so what they tell of must not be done.
         """
-        self._ledger.append([*self._waiting, *entries])
+        self._ledger.append([*self._waiting, *self._told_of_dropped(), *entries])
         self._waiting.clear()
+        self._dropped.clear()
         self._loop.cancel(self._timer)
         self._timer = None
         self._failing = False
+        self._look_after()
 
     def later(self, entry: Entry) -> None:
         """Make this durable soon: it tells of something that has happened, or was not done."""
         if len(self._waiting) >= _MOST:
-            log.write("error", "record lost", entry=entry.event)
+            self._dropped[entry.event] += 1
             return
         self._waiting.append(entry)
         if self._timer is None:
@@ -57,9 +69,38 @@ class Journal:
             self._timer = self._loop.later(_RETRY_SECONDS, self.flush)
 
     def close(self, last: Entry) -> None:
-        """Write all that waits and one last entry, as far as the disk takes them."""
+        """Write all that waits, one last entry and a signature, as far as the disk takes them."""
         try:
             self.commit([last])
+            self._anchors.tell(self._ledger.checkpoint())
         except Refused as refusal:
             log.write("error", "ledger fails", why=refusal.message)
         self._ledger.close()
+
+    def _told_of_dropped(self) -> list[Entry]:
+        """Where more came than could wait: how much of what is missing."""
+        return [Entry("unrecorded", dict(self._dropped))] if self._dropped else []
+
+    # -- what comes due ----------------------------------------------------------------------------------
+
+    def _look_after(self) -> None:
+        if self._is_due or not (self._ledger.wants_checkpoint or self._ledger.wants_turning):
+            if self._care is None:
+                self._care = self._loop.later(_CARE_SECONDS, self._tend)
+            return
+        self._is_due = True
+        self._loop.cancel(self._care)
+        self._care = self._loop.later(0.0, self._tend)
+
+    def _tend(self) -> None:
+        self._care, self._is_due = None, False
+        try:
+            if self._ledger.wants_turning:
+                self._anchors.tell(self._ledger.turn())
+            elif self._ledger.wants_checkpoint:
+                self._anchors.tell(self._ledger.checkpoint())
+        except Refused as refusal:
+            log.write("error", "ledger not signed", why=refusal.message)
+            self._is_due = True  # or a full disk would be tried with every record
+        if self._ledger.unsigned:
+            self._care = self._loop.later(_CARE_SECONDS, self._tend)

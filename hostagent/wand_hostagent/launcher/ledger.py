@@ -1,28 +1,31 @@
-"""The ledger: a file of sealed lines, durable before the act.
+"""The ledger: files of sealed lines, durable before the act.
 
 A write that fails is taken back, and nothing is done: a full disk refuses (Exhausted) until there is room
 again; a disk that fails refuses (Broken) until the launcher starts anew and has read the file.
+
+`ledger.jsonl` is written to. When it has grown large or old it becomes `ledger-SEQ.jsonl`, after the number
+of its first record, and another begins with a record that goes on where it stopped.
 """
 
 import errno
-import fcntl
 import os
-import stat
 import time
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from wand_hostagent.launcher import record
+from wand_hostagent.launcher import ed25519, ledgerfile, record, strike
+from wand_hostagent.launcher.digest import sha256
+from wand_hostagent.launcher.ledgerfile import COMING, FILE, FULL
+from wand_hostagent.launcher.ledgerkey import NONE, KeyFile
+from wand_hostagent.launcher.recovery import Found, recover
 from wand_hostagent.launcher.refusal import Refused, reason_of
-from wand_hostagent.launcher.sha256 import hash_of
 
-FILE = "ledger.jsonl"
-_BEGINS = frozenset({"run", "worker"})
-_ENDS = frozenset({"end", "lost"})
-_FULL = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
-_LOCK_SECONDS = 3.0  # the children of a killed launcher hold its lock until they are dead too
+MOST_BYTES = 64 * 2**20
+MOST_DAYS = 30.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,26 +36,59 @@ class Entry:
     fields: Mapping[str, Any]
 
 
-class Ledger:
-    """The open file, at its end."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Habits:
+    """When the ledger turns over to another file and when it signs what it has, and what it strikes out."""
 
-    def __init__(self, folder: str) -> None:
-        """Open, lock and check the ledger in `folder`; cut a torn tail; call jobs without an end lost.
+    most_bytes: int = MOST_BYTES  # of one file
+    most_seconds: float = MOST_DAYS * 86400
+    checkpoint_records: int = 4096
+    checkpoint_seconds: float = 600.0
+    secrets: tuple[str, ...] = ()  # names beside those that strike.py knows
+
+
+@dataclass(frozen=True, slots=True)
+class Head:
+    """The last record: who keeps this elsewhere can tell later whether all before it is as it was."""
+
+    seq: int
+    hash: str
+
+
+class Ledger:
+    """The open files, at their end."""
+
+    def __init__(self, folder: str, habits: Habits | None = None) -> None:
+        """Open, lock and check the ledger in `folder`; cut a torn tail; call what has no end ambiguous.
 
         Raises:
-            Refused: it cannot be opened, or it is damaged otherwise than at its very end.
+            Refused: it cannot be opened, or its end is not as it was left.
         """
-        self.path = str(Path(folder) / FILE)
+        self._folder = Path(folder)
+        self.path = str(self._folder / FILE)
         self.broken = ""
-        self._descriptor = _open(folder, self.path)
-        self._seq, self._prev, self._size = 0, record.FIRST, 0
-        self._open_jobs: dict[str, None] = {}
+        self._habits = habits or Habits()
+        self._strike = strike.Pattern(self._habits.secrets)
+        self._unsigned, self._first_seq, self._began = 0, 0, 0.0
+        self._signed_at = time.monotonic()
+        self._is_behind = False
+        self._descriptor = ledgerfile.open_file(self._folder)
         try:
-            _lock(self._descriptor, self.path)
+            self._key = KeyFile(self._folder)
+        except Refused:
+            os.close(self._descriptor)
+            raise
+        self._keys = self._key.keys
+        try:
+            ledgerfile.lock(self._key.descriptor, self.path)
+            self._key.reload()
+            self._keys = self._key.keys
             self._recover()
         except Refused:
             self.close()
             raise
+
+    # -- writing -----------------------------------------------------------------------------------------
 
     def append(self, entries: Sequence[Entry]) -> None:
         """Write the entries and wait until the disk has them.
@@ -62,16 +98,27 @@ class Ledger:
         """
         if self.broken:
             raise Refused("Broken", f"the ledger failed earlier: {self.broken}", hint="restart the launcher")
-        seq, prev, lines = self._seq, self._prev, []
+        if self._is_behind:
+            self._keep_keys()
+        place, lines = self._keys.place, []
         for entry in entries:
-            line, prev = record.seal(seq, prev, entry.event, entry.fields)
+            line, digest = record.seal(place, entry.event, self._strike(entry.fields, place.key))
             lines.append(line)
-            seq += 1
-        self._write(b"".join(lines))
-        self._seq, self._prev = seq, prev
+            place = place.next(digest)
+        block = b"".join(lines)
+        self._write(block)
+        self._keys.place = place
+        self._keys.size += len(block)
+        self._unsigned += len(entries)
+        for entry in entries:
+            self._unfinished.note(entry.event, entry.fields)
+        self._is_behind = True  # records are durable without it; it must only not stay so
+        with suppress(Refused):
+            self._keep_keys()
 
     def close(self) -> None:
         os.close(self._descriptor)
+        self._key.close()
 
     def _write(self, block: bytes) -> None:
         try:
@@ -85,91 +132,152 @@ class Ledger:
         except OSError as error:  # what is on the disk now, nobody knows: fsync(2)
             self.broken = reason_of(error.errno or errno.EIO)
             raise Refused("Broken", f"the ledger cannot be made durable: {self.broken}") from error
-        self._size += len(block)
 
     def _taken_back(self, number: int) -> Refused:
         try:
-            os.ftruncate(self._descriptor, self._size)
+            os.ftruncate(self._descriptor, self._keys.size)
         except OSError:
             self.broken = reason_of(number)
-        if number in _FULL and not self.broken:
+        refusal = self._refusal(number)
+        if refusal.kind == "Broken":
+            self.broken = reason_of(number)
+        return refusal
+
+    def _refusal(self, number: int) -> Refused:
+        if number in FULL and not self.broken:
             return Refused(
                 "Exhausted",
                 f"the ledger cannot be written, so nothing is done: {reason_of(number)}",
                 hint=f"make room for {self.path}",
             )
-        self.broken = reason_of(number)
-        return Refused("Broken", f"the ledger cannot be written: {self.broken}")
+        return Refused("Broken", f"the ledger cannot be written: {reason_of(number)}")
+
+    def _keep_keys(self, *, durable: bool = False) -> None:
+        """Let the disk have the keys of the next record, and no longer those of the last."""
+        try:
+            self._key.write(durable=durable)
+        except OSError as error:
+            raise self._refusal(error.errno or errno.EIO) from error
+        self._is_behind = False
+
+    # -- signing -----------------------------------------------------------------------------------------
+
+    @property
+    def head(self) -> Head:
+        """The last record."""
+        return Head(self._keys.place.seq - 1, self._keys.place.prev)
+
+    @property
+    def unsigned(self) -> int:
+        """How many records came since the last checkpoint."""
+        return self._unsigned
+
+    @property
+    def wants_checkpoint(self) -> bool:
+        """Whether it is time for one."""
+        waited = time.monotonic() - self._signed_at
+        return self._unsigned >= self._habits.checkpoint_records or (
+            self._unsigned > 0 and waited >= self._habits.checkpoint_seconds
+        )
+
+    def checkpoint(self) -> Head:
+        """Sign all records so far, with a key that signs once; the record names the key that comes next.
+
+        Raises:
+            Refused: it could not be written.
+        """
+        keys = self._keys
+        keys.coming = os.urandom(32)
+        self._keep_keys(durable=True)  # or a crash could leave a record that names a key nobody has
+        at, place, signer = keys.size, keys.place, ed25519.public(keys.coming).hex()
+        signature = ed25519.sign(keys.signing, record.to_sign(place.seq, place.prev, signer))
+        fields = {"open": self._unfinished.names(), "signed_by": signer, "signature": signature.hex()}
+        self.append([Entry("checkpoint", fields)])
+        keys.signing, keys.coming = keys.coming, NONE
+        self._know(at, place)
+        return self.head
+
+    def _know(self, at: int, place: record.Place) -> None:
+        """A record of what is open and who signs next lies at `at`."""
+        self._keys.known, self._keys.known_seq, self._keys.known_prev = at, place.seq, place.prev
+        self._unsigned, self._signed_at = 0, time.monotonic()
+        self._is_behind = True
+        with suppress(Refused):
+            self._keep_keys()
+
+    # -- turning over ------------------------------------------------------------------------------------
+
+    @property
+    def wants_turning(self) -> bool:
+        """Whether the file has grown too large, or too old."""
+        age = time.time() - self._began
+        return self._keys.size >= self._habits.most_bytes or age >= self._habits.most_seconds
+
+    def turn(self) -> Head:
+        """Sign the file, keep it under its number, and go on in another.
+
+        Raises:
+            Refused: that could not be done, and the file is written to as before.
+        """
+        self.checkpoint()
+        coming, kept = self._folder / COMING, self._folder / ledgerfile.kept_name(self._first_seq)
+        place = self._keys.place
+        fields = {"after": kept.name, **self._lists()}
+        line, digest = record.seal(place, "segment", fields)
+        try:
+            descriptor = ledgerfile.begin(coming, line)
+        except OSError as error:
+            raise self._refusal(error.errno or errno.EIO) from error
+        try:
+            ledgerfile.link(self.path, kept)
+            coming.rename(self.path)
+            os.fchmod(self._descriptor, 0o400)  # not before, or a crash would leave what we cannot open
+            ledgerfile.keep_name(self._folder)
+        except OSError as error:
+            os.close(descriptor)
+            self.broken = reason_of(error.errno or errno.EIO)  # which file has the name, nobody knows
+            raise Refused("Broken", f"the ledger cannot begin another file: {self.broken}") from error
+        os.close(self._descriptor)
+        self._descriptor, self._keys.size, self._keys.place = descriptor, len(line), place.next(digest)
+        self._first_seq, self._began = place.seq, time.time()
+        self._know(0, place)
+        return self.head
+
+    def _lists(self) -> dict[str, Any]:
+        return {
+            "open": self._unfinished.names(),
+            "signed_by": ed25519.public(self._keys.signing).hex(),
+        }
+
+    # -- the start ---------------------------------------------------------------------------------------
 
     def _recover(self) -> None:
-        with open(self._descriptor, "rb", closefd=False) as lines:
-            for number, line in enumerate(lines, start=1):
-                if not line.endswith(b"\n"):
-                    self._cut(line + lines.read())
-                    break
-                self._accept(number, line)
-        if self._open_jobs:
-            self.append([Entry("lost", {"job": job}) for job in self._open_jobs])
-            self._open_jobs.clear()
-
-    def _accept(self, number: int, line: bytes) -> None:
+        with suppress(FileNotFoundError):
+            (self._folder / COMING).unlink()
         try:
-            read = record.read(line[:-1])
-            record.follow(read, self._seq, self._prev)
+            found = recover(self._descriptor, self._keys)
         except record.Damaged as damage:
             raise Refused(
                 "Broken",
-                f"{self.path}: line {number} {damage}",
-                hint="keep the file as evidence and move it aside; the launcher then begins a new one",
+                f"{self.path}: {damage}",
+                hint=f"keep {self._folder} as evidence and move it aside; the launcher then begins anew",
             ) from damage
-        self._seq, self._prev, self._size = read.seq + 1, read.hash, self._size + len(line)
-        self._note(read)
+        self._unfinished = found.unfinished
+        self._first_seq, self._began = found.first_seq, _seconds(found.first_time)
+        if found.torn:
+            self._cut(found)
+        if self._keys.place.seq == 0:
+            self.append([Entry("ledger", {"id": os.urandom(8).hex(), **self._lists()})])
+        if ambiguous := found.unfinished.as_fields():
+            self.append([Entry("ambiguous", fields) for fields in ambiguous])
 
-    def _note(self, read: record.Record) -> None:
-        job = str(read.fields.get("job", ""))
-        if read.event in _BEGINS:
-            self._open_jobs[job] = None
-        elif read.event in _ENDS:
-            self._open_jobs.pop(job, None)
-
-    def _cut(self, tail: bytes) -> None:
+    def _cut(self, found: Found) -> None:
         """Remove the last, unfinished line: its act was never done, for the line was never durable."""
-        os.ftruncate(self._descriptor, self._size)
-        self.append([Entry("cut", {"bytes": len(tail), "sha256": hash_of(tail)})])
+        os.ftruncate(self._descriptor, self._keys.size)
+        if self._keys.place.seq:
+            fields = {"bytes": len(found.torn), "sha256": sha256(found.torn).hexdigest()}
+            self.append([Entry("cut", fields)])
 
 
-def _open(folder: str, path: str) -> int:
-    flags = os.O_RDWR | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC | os.O_NOFOLLOW
-    try:
-        Path(folder).mkdir(mode=0o700, exist_ok=True)
-        descriptor = os.open(path, flags, 0o600)
-        _keep_name(folder)
-    except OSError as error:
-        raise Refused("Broken", f"{path} cannot be opened: {reason_of(error.errno or 0)}") from error
-    about = os.fstat(descriptor)
-    if not stat.S_ISREG(about.st_mode) or about.st_uid != os.geteuid() or about.st_mode & 0o077:
-        os.close(descriptor)
-        raise Refused("Broken", f"{path} must be a file of the launcher's own user with mode 0600")
-    return descriptor
-
-
-def _keep_name(folder: str) -> None:
-    """Make durable that the file is there at all: fsync(2) of a file does not say so of its folder."""
-    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
-
-
-def _lock(descriptor: int, path: str) -> None:
-    give_up = time.monotonic() + _LOCK_SECONDS
-    while True:
-        try:
-            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError as error:
-            if time.monotonic() > give_up:
-                raise Refused("Conflict", f"another launcher writes {path}", hint="stop it first") from error
-            time.sleep(0.02)
-        else:
-            return
+def _seconds(moment: str) -> float:
+    return datetime.fromisoformat(moment).timestamp() if moment else time.time()

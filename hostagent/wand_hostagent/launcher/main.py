@@ -22,6 +22,7 @@ from wand_hostagent.launcher import (
     syscalls,
     vfork,
 )
+from wand_hostagent.launcher.anchors import Anchors
 from wand_hostagent.launcher.children import Children
 from wand_hostagent.launcher.folder import Folder
 from wand_hostagent.launcher.gateway import Gateway
@@ -59,7 +60,7 @@ class Launcher:
         shelf = self._read()
         self._house = House(shelf, guarantees.of(self._box, shelf.profiles.values()), Tenants(told.state))
         self._refuse_unconfined()
-        self._journal = Journal(Ledger(told.ledger), self._loop)
+        self._journal = Journal(Ledger(told.ledger, told.habits), self._loop, Anchors(told.anchor))
         allowed = {0, os.geteuid()} | ({told.peer_uid} if told.peer_uid is not None else set())
         self._peers = Peers(self._loop, listener.open_socket(told), allowed)
         reports = Reports(self._peers, self._journal)

@@ -5,6 +5,10 @@ import pwd
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from wand_hostagent.launcher.ledger import MOST_BYTES, MOST_DAYS, Habits
+
+_LEAST_BYTES = 2**20  # of a file of the ledger: its first record lists all that is open
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Options:
@@ -22,6 +26,19 @@ class Options:
     cgroup: str
     egress: str
     explain: str
+    ledger_most_bytes: int = MOST_BYTES
+    ledger_most_days: float = MOST_DAYS
+    anchor: tuple[str, ...] = ()
+    secret: tuple[str, ...] = ()
+
+    @property
+    def habits(self) -> Habits:
+        """What the ledger is to do by itself."""
+        return Habits(
+            most_bytes=self.ledger_most_bytes,
+            most_seconds=self.ledger_most_days * 86400,
+            secrets=self.secret,
+        )
 
 
 def read(argv: Sequence[str]) -> Options:
@@ -59,7 +76,45 @@ def read(argv: Sequence[str]) -> Options:
     parser.add_argument(
         "--explain", default="", metavar="PROFILE", help="print what is done for a job of it, and stop"
     )
-    return Options(**vars(parser.parse_args(argv)))
+    _add_habits(parser)
+    told = vars(parser.parse_args(argv))
+    return Options(**{**told, "anchor": tuple(told["anchor"]), "secret": tuple(told["secret"])})
+
+
+def _add_habits(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--ledger-most-bytes", type=_bytes, default=MOST_BYTES, metavar="N", help="then another file is begun"
+    )
+    parser.add_argument(
+        "--ledger-most-days", type=float, default=MOST_DAYS, metavar="N", help="then another file is begun"
+    )
+    parser.add_argument(
+        "--anchor",
+        action="append",
+        default=[],
+        type=_anchor,
+        metavar="PLACE",
+        help="where heads of the ledger are told: journal, syslog, or the path of a file",
+    )
+    parser.add_argument(
+        "--secret",
+        action="append",
+        default=[],
+        metavar="NAME",
+        help="a further name of secrets that are struck out of records",
+    )
+
+
+def _bytes(text: str) -> int:
+    if not text.isascii() or not text.isdigit() or int(text) < _LEAST_BYTES:
+        raise argparse.ArgumentTypeError(f"{text!r} must be a number of bytes, {_LEAST_BYTES} or more")
+    return int(text)
+
+
+def _anchor(text: str) -> str:
+    if text not in {"journal", "syslog"} and not text.startswith("/"):
+        raise argparse.ArgumentTypeError(f"{text!r} must be journal, syslog or a path that begins with /")
+    return text
 
 
 def _uid(text: str) -> int:

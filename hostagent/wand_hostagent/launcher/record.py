@@ -1,28 +1,44 @@
-"""One line a record, each sealed by the one before.
+"""One line a record, each sealed by the one before and under a key that is gone when the next is written.
 
-A line is the canonical JSON (keys sorted, no spaces, ASCII) of an object with six members:
+A line is a JSON object of seven members in this order, without spaces, in ASCII; nothing else is a record:
 
-    seq     0, 1, 2, …
+    seq     0, 1, 2, … through all files of the ledger
     time    UTC, as 2031-01-31T12:00:00.000000Z
-    event   start run worker signal end lost refused file cut stop, or what the host agent records
-    fields  what belongs to the event
+    event   docs/reference/ledger.md has them all
+    fields  what belongs to the event, its keys sorted
     prev    the `hash` of the line before; 64 zeros in the first
-    hash    SHA-256 of the canonical JSON of the other five
+    hash    SHA-256 of the line up to here: from its brace to the quote that ends `prev`
+    mac     HMAC-SHA-256 of the 32 bytes of the hash, under the key of this record
 
-`audit/verify.py` reads the same form without importing this file; a test keeps the two equal.
+The key of the next record is SHA-256 of `NEXT` and the key of this one (`next_key`), so that who has a key
+can check and write what follows, and nothing that came before. `audit/verify.py` reads the same form
+without importing this file; a test keeps the two equal.
 """
 
 import json
+import re
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
 
-from wand_hostagent.launcher.sha256 import hash_of
+from wand_hostagent.launcher.digest import hmac_sha256, sha256
 
 FIRST = "0" * 64
-MEMBERS = frozenset({"seq", "time", "event", "fields", "prev", "hash"})
+NEXT = b"wand ledger: the key of the next record"
+MEMBERS = ("seq", "time", "event", "fields", "prev", "hash", "mac")
+_TIME = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}Z")
+EVENT = re.compile(r"[a-z][a-z0-9_]{0,63}")
+_HEX = re.compile(r"[0-9a-f]{64}")
+_whole = json.JSONEncoder(sort_keys=True, separators=(",", ":"), allow_nan=False).iterencode
+_make: Any = getattr(json.encoder, "c_make_encoder", None)  # made once, it takes half the time
+_text = json.encoder.encode_basestring_ascii
+_parts = (
+    (lambda value, _: _whole(value))
+    if _make is None
+    else _make(None, None, _text, None, ":", ",", True, False, False)
+)
 
 
 class Damaged(Exception):
@@ -39,14 +55,35 @@ class Record:
     fields: Mapping[str, Any]
     prev: str
     hash: str
+    mac: str
 
 
-_CANONICAL = json.JSONEncoder(sort_keys=True, separators=(",", ":"), ensure_ascii=True, allow_nan=False)
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where a record stands: its number, the hash of the one before, and the key that seals it."""
+
+    seq: int
+    prev: str
+    key: bytes
+
+    def next(self, digest: str) -> "Place":
+        """The place after a record that has this hash."""
+        return Place(self.seq + 1, digest, next_key(self.key))
 
 
-def canonical(value: Mapping[str, Any] | str) -> bytes:
+def next_key(key: bytes) -> bytes:
+    """The key of the record after the one that `key` seals."""
+    following: bytes = sha256(NEXT + key).digest()
+    return following
+
+
+def canonical(value: Any) -> bytes:
     """The only bytes that stand for this value."""
-    return _CANONICAL.encode(value).encode("ascii")
+    return _encode(value).encode("ascii")
+
+
+def _encode(value: Any) -> str:
+    return "".join(_parts(value, 0))
 
 
 def now() -> str:
@@ -60,12 +97,19 @@ def _second(seconds: int) -> str:
     return time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(seconds))
 
 
-def seal(seq: int, prev: str, event: str, fields: Mapping[str, Any]) -> tuple[bytes, str]:
-    """The line, its newline included, and its hash."""
-    before = b'{"event":%b,"fields":%b,' % (canonical(event), canonical(fields))
-    after = b'"prev":"%b","seq":%d,"time":"%b"}' % (prev.encode(), seq, now().encode())
-    digest = hash_of(before + after)
-    return b'%b"hash":"%b",%b\n' % (before, digest.encode(), after), digest
+def seal(place: Place, event: str, fields: Mapping[str, Any]) -> tuple[bytes, str]:
+    """The line that belongs there, its newline included, and its hash."""
+    body = _body(place.seq, now(), event, fields, place.prev)
+    hashed = sha256(body)
+    mac = hmac_sha256(place.key, hashed.digest()).hex()
+    digest: str = hashed.hexdigest()
+    return b'%b,"hash":"%b","mac":"%b"}\n' % (body, digest.encode(), mac.encode()), digest
+
+
+def _body(seq: int, time: str, event: str, fields: Mapping[str, Any], prev: str) -> bytes:
+    return (
+        f'{{"seq":{seq},"time":"{time}","event":"{event}","fields":{_encode(fields)},"prev":"{prev}"'
+    ).encode("ascii")
 
 
 def read(line: bytes) -> Record:
@@ -78,14 +122,26 @@ def read(line: bytes) -> Record:
         members = json.loads(line)
     except (ValueError, RecursionError) as error:
         raise Damaged("is not JSON") from error
-    if not isinstance(members, dict) or members.keys() != MEMBERS or not isinstance(members["fields"], dict):
+    if not isinstance(members, dict) or tuple(members) != MEMBERS or not _fits(members):
         raise Damaged("does not have the members of a record")
-    if canonical(members) != line:
+    seal = f',"hash":"{members["hash"]}","mac":"{members["mac"]}"}}'.encode()
+    body = _body(*(members[name] for name in MEMBERS[:5]))
+    if body + seal != line:
         raise Damaged("is not in canonical form: the line was written by something else")
-    sealed = {name: value for name, value in members.items() if name != "hash"}
-    if hash_of(canonical(sealed)) != members["hash"]:
+    if sha256(body).hexdigest() != members["hash"]:
         raise Damaged("has a hash that is not its own: the line was changed")
     return Record(**members)
+
+
+def _fits(members: Mapping[str, Any]) -> bool:
+    texts = ("time", "event", "prev", "hash", "mac")
+    return (
+        all(isinstance(members[name], str) for name in texts)
+        and isinstance(members["fields"], dict)
+        and type(members["seq"]) is int
+        and bool(_TIME.fullmatch(members["time"]) and EVENT.fullmatch(members["event"]))
+        and all(_HEX.fullmatch(members[name]) for name in texts[2:])
+    )
 
 
 def follow(record: Record, seq: int, prev: str) -> None:
@@ -95,6 +151,21 @@ def follow(record: Record, seq: int, prev: str) -> None:
         Damaged: it does not.
     """
     if record.seq != seq:
-        raise Damaged(f"has seq {record.seq!r} where {seq} belongs: lines were removed, added or moved")
+        raise Damaged(f"has seq {record.seq} where {seq} belongs: lines were removed, added or moved")
     if record.prev != prev:
         raise Damaged("does not follow the line before: one of the two was replaced")
+
+
+def check_mac(record: Record, key: bytes) -> None:
+    """Check that a record was sealed under this key.
+
+    Raises:
+        Damaged: it was not.
+    """
+    if hmac_sha256(key, bytes.fromhex(record.hash)).hex() != record.mac:
+        raise Damaged("is not sealed by the launcher's key: somebody else wrote it")
+
+
+def to_sign(seq: int, prev: str, signed_by: str) -> bytes:
+    """What a checkpoint signs: its place, so all that is before it, and the key that comes next."""
+    return f"wand ledger checkpoint\nseq {seq}\nprev {prev}\nsigned_by {signed_by}\n".encode("ascii")

@@ -17,6 +17,7 @@ from wand_hostagent.launcher.ledger import Entry
 from wand_hostagent.launcher.peers import Letter, Peer, Peers
 from wand_hostagent.launcher.planning import Planned, Planner
 from wand_hostagent.launcher.profile import Profile, Shelf
+from wand_hostagent.launcher.record import EVENT
 from wand_hostagent.launcher.refusal import Refused
 from wand_hostagent.launcher.tenants import Tenants, principal_of
 
@@ -25,7 +26,8 @@ _LISTED_BYTES = 1024  # of one job in the answer to `jobs`, before its command l
 _CONNECTIONS = ("connect", "connect_end", "connect_refused")
 # Events that only the launcher writes: nobody else can make it look as if a job had run, or ended.
 _OWN_EVENTS = frozenset(
-    {"start", "stop", "run", "worker", "signal", "end", "lost", "cut", "reload", *_CONNECTIONS}
+    {"start", "stop", "run", "worker", "signal", "end", "reload", "ledger", "segment", "checkpoint"}
+    | {"ambiguous", "cut", "unrecorded", *_CONNECTIONS}
 )
 
 
@@ -183,8 +185,10 @@ class Service:
 
     def _record(self, asked: Asked) -> Act:
         event = asked.fields["event"]
-        if not event or event in _OWN_EVENTS:
+        if event in _OWN_EVENTS:
             raise Refused("Invalid", f"{event!r} is an event that the launcher alone records", field="event")
+        if not EVENT.fullmatch(event):
+            raise Refused("Invalid", f"{event!r} is no name of an event; it has small letters", field="event")
         return Act(asked, Entry(event, asked.fields["fields"]), lambda: self._tell(asked, {"say": "done"}))
 
     def _plain(self, asked: Asked, perform: Callable[[Asked], None]) -> Act:

@@ -7,6 +7,8 @@ if sys.version_info >= (3, 12):
 else:
     from _sha256 import sha256  # type: ignore[import-not-found] # of CPython 3.11 alone
 
+__all__ = ["hash_of", "sha256"]
+
 
 def hash_of(content: bytes) -> str:
     """The hash of these bytes, as 64 digits."""

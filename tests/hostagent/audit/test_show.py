@@ -1,20 +1,24 @@
 """What a person sees of a ledger."""
 
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from support.ledgers import events, grown, lines_of
 from wand_hostagent.audit import command, show
-from wand_hostagent.launcher import record
+from wand_hostagent.audit.show import Filter
+from wand_hostagent.launcher.ledger import Entry, Ledger
 
 EVENTS: list[tuple[str, dict[str, Any]]] = [
     ("start", {"pid": 7, "enforced": ["process tree"]}),
     ("run", {"job": "a", "argv": ["git", "commit", "-m", "two words"], "profile": "p", "directory": "/w",
-             "why": {"principal": "ann", "rule": "all"}}),
+             "why": {"principal": "ann", "rule": "all", "client": "pen 1.0"}}),
     ("refused", {"job": "b", "argv": ["rm", "/\x1b[31m"], "message": "no", "why": {"principal": "bob"}}),
     ("end", {"job": "a", "reason": "exited", "exit_code": 3, "wall_seconds": 1.5, "cpu_seconds": 0.25}),
-    ("lost", {"job": "c"}),
+    ("ambiguous", {"job": "c"}),
     ("file", {"act": "f", "verb": "write", "path": "/w/x y", "principal": "bob"}),
     ("file_end", {"act": "f", "verb": "write", "path": "/w/x y", "ok": False, "kind": "Conflict",
                   "message": "new"}),
@@ -24,21 +28,11 @@ EVENTS: list[tuple[str, dict[str, Any]]] = [
                      "why": "nothing happened"}),
     ("connect_refused", {"job": "a", "principal": "ann", "host": "", "port": 0, "why": "no", "more": 3}),
 ]  # fmt: skip
-
-
 TO_THE_NETWORK = ["connect", "connect_end", "connect_refused"]
 
 
-def lines() -> list[bytes]:
-    prev, sealed = record.FIRST, []
-    for seq, (event, fields) in enumerate(EVENTS):
-        line, prev = record.seal(seq, prev, event, fields)
-        sealed.append(line)
-    return sealed
-
-
 def shown(**filters: Any) -> str:
-    return "\n".join(show.show(lines(), **filters))
+    return "\n".join(show.show(lines_of(*EVENTS), Filter(**filters)))
 
 
 def test_a_command_is_shown_as_a_shell_would_read_it_with_who_and_why() -> None:
@@ -66,27 +60,30 @@ def test_what_a_caller_wrote_cannot_colour_the_screen() -> None:
 
 
 @pytest.mark.parametrize(
-    ("filters", "events"),
+    ("filters", "expected"),
     [
-        ({}, ["start", "run", "refused", "end", "lost", "file", "file_end", *TO_THE_NETWORK]),
+        ({}, ["start", "run", "refused", "end", "ambiguous", "file", "file_end", *TO_THE_NETWORK]),
         ({"job": "a"}, ["run", "end", *TO_THE_NETWORK]),
-        ({"principal": "ann"}, ["run", "end", *TO_THE_NETWORK]),
-        ({"principal": "bob"}, ["refused", "file", "file_end"]),
+        ({"who": "ann"}, ["run", "end", *TO_THE_NETWORK]),
+        ({"who": "pen 1.0"}, ["run", "end", *TO_THE_NETWORK]),
+        ({"who": "bob"}, ["refused", "file", "file_end"]),
         ({"job": "f"}, ["file", "file_end"]),
         ({"denied": True}, ["refused", "connect_refused"]),
-        ({"principal": "bob", "denied": True}, ["refused"]),
+        ({"who": "ann", "denied": True}, ["connect_refused"]),
+        ({"event": "file"}, ["file"]),
         ({"since": "2999-01-01T00:00:00.000000Z"}, []),
-        ({"since": "1999-01-01T00:00:00.000000Z", "job": "c"}, ["lost"]),
+        ({"until": "1999-01-01T00:00:00.000000Z"}, []),
+        ({"since": "1999-01-01T00:00:00.000000Z", "job": "c"}, ["ambiguous"]),
     ],
 )
-def test_filters_let_through_what_they_say(filters: dict[str, Any], events: list[str]) -> None:
-    assert [line.split()[2] for line in show.show(lines(), **filters)] == events
+def test_filters_let_through_what_they_say(filters: dict[str, Any], expected: list[str]) -> None:
+    assert [line.split()[2] for line in shown(**filters).splitlines()] == expected
 
 
 def test_a_line_that_was_touched_is_said_to_be() -> None:
-    touched = lines()
+    touched = lines_of(*EVENTS)
     touched[1] = touched[1].replace(b"git", b"cat")
-    assert "line 2 has a hash that is not its own" in "\n".join(show.show(touched))
+    assert "line 2 has a hash that is not its own" in "\n".join(show.show(touched, Filter()))
 
 
 @pytest.mark.parametrize(
@@ -103,11 +100,40 @@ def test_the_audit_command_says_what_it_can_do(argv: list[str], capsys: pytest.C
     assert "audit verify FILE" in capsys.readouterr().err
 
 
-@pytest.mark.parametrize("words", [["verify"], ["show", "--since", "1d"]])
+@pytest.mark.parametrize("words", [["verify"], ["show", "--since", "1d"], ["tail"]])
 def test_the_audit_command_reads_a_file(
     words: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     path = tmp_path / "ledger.jsonl"
-    path.write_bytes(b"".join(lines()))
+    path.write_bytes(b"".join(lines_of(*EVENTS)))
     assert command.main([*words, str(path)]) == 0
     assert capsys.readouterr().out
+
+
+def test_a_folder_is_shown_from_its_oldest_file_on(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    folder = grown(tmp_path / "ledger")
+    assert command.main(["show", str(folder)]) == 0
+    assert [line.split()[2] for line in capsys.readouterr().out.splitlines()] == events(folder)
+
+
+def test_the_tail_is_the_last_records_and_no_more(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    folder = grown(tmp_path / "ledger")
+    assert command.main(["tail", "-n", "3", str(folder)]) == 0
+    assert [line.split()[2] for line in capsys.readouterr().out.splitlines()] == ["run", "end", "checkpoint"]
+
+
+def test_a_tail_goes_on_in_the_next_file(tmp_path: Path) -> None:
+    ledger = Ledger(str(tmp_path))
+    argv = [str(Path(sys.executable).with_name("wand-hostagent")), "audit", "tail", "-f", str(tmp_path)]
+    with subprocess.Popen(argv, stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout is not None
+        assert "ledger" in process.stdout.readline()
+        ledger.append([Entry("run", {"job": "before"})])
+        ledger.turn()
+        ledger.append([Entry("run", {"job": "after"})])
+        come = [process.stdout.readline() for _ in range(4)]
+        process.terminate()
+    assert [line.split()[2] for line in come] == ["run", "checkpoint", "segment", "run"]
+    ledger.close()

@@ -89,7 +89,9 @@ def test_a_launcher_that_is_told_to_stop_ends_its_jobs_and_says_so(
     assert launcher.kill(signal.SIGTERM) == 0
     assert none_left(marker, 0)
     assert client.exited(running.job)["reason"] == "cancelled"
-    assert [line["event"] for line in launcher.records()] == ["start", "run", "end", "stop"]
+    assert [line["event"] for line in launcher.records()] == [
+        "ledger", "start", "run", "end", "stop", "checkpoint",
+    ]  # fmt: skip
     assert not launcher.socket.exists()
 
 

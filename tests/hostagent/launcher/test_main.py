@@ -107,10 +107,10 @@ def test_without_namespaces_it_starts_only_when_told_in_so_many_words(flag: str,
 def test_an_edited_ledger_stops_the_start() -> None:
     with launched() as launcher:
         launcher.kill(signal.SIGTERM)
-        launcher.ledger.write_bytes(launcher.ledger.read_bytes().replace(b'"start"', b'"other"'))
+        launcher.ledger.write_bytes(launcher.ledger.read_bytes().replace(b'"signature"', b'"signed"'))
         code, said = outcome(*map(str, launcher.argv))
         assert code == 1
-        assert "line 1 has a hash that is not its own" in said
+        assert "seq 3: has a hash that is not its own" in said
 
 
 def test_a_second_launcher_does_not_take_the_socket_or_the_ledger() -> None:

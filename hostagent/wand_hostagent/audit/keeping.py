@@ -1,0 +1,100 @@
+"""`audit key` gives out the first key, once; `audit prune` removes old files that have been checked."""
+
+import argparse
+import json
+import os
+import sys
+import time
+from collections.abc import Sequence
+from pathlib import Path
+
+from wand_hostagent.audit.show import moment
+from wand_hostagent.audit.verify import Chain, Known, check_files, files_of, read_anchors, read_key
+
+_PRUNED = "pruned.json"
+
+
+def give_key(argv: Sequence[str]) -> int:
+    """Print what verifies the ledger on another machine, and remove it from this one."""
+    parser = argparse.ArgumentParser(
+        prog="audit key", description="Print the first key of a ledger and remove it: keep it elsewhere."
+    )
+    parser.add_argument("folder", type=Path, metavar="FOLDER", help="the folder of the ledger")
+    told = parser.parse_args(argv)
+    path = told.folder / "first.key"
+    try:
+        read_key(path)
+        sys.stdout.write(path.read_text())
+        sys.stdout.flush()
+        path.unlink()
+    except FileNotFoundError:
+        sys.stderr.write(f"audit key: {path} is not there: it has been given out before\n")
+        return 1
+    except (OSError, ValueError) as error:
+        sys.stderr.write(f"audit key: {path}: {error}\n")
+        return 1
+    return 0
+
+
+def prune(argv: Sequence[str]) -> int:
+    """Remove the oldest files of a ledger, as far as all of it is whole."""
+    told = _prune_parser().parse_args(argv)
+    try:
+        kept = [path for path in files_of([told.folder]) if path.name != "ledger.jsonl"]
+        old = [path for path in kept if _time(path) < told.before]
+        if not old:
+            sys.stdout.write("nothing is that old\n")
+            return 0
+        chain, where = _checked(told)
+        if chain.damage:
+            sys.stderr.write(f"audit prune: nothing is removed, {where} is damaged: {chain.damage}\n")
+            return 1
+        last, _ = check_files(old, Known(after=_after(told.folder)))
+        _remove(told.folder, old, last)
+    except (OSError, ValueError) as error:
+        sys.stderr.write(f"audit prune: {error}\n")
+        return 1
+    sys.stdout.write(f"removed {len(old)} files, {last.seq - last.begins} records\n")
+    return 0
+
+
+def _prune_parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="audit prune", description="Remove old files of a ledger, if it is whole from end to end."
+    )
+    parser.add_argument("folder", type=Path, metavar="FOLDER", help="the folder of the ledger")
+    when = "files that were last written to before: 90d, 2031-01-31"
+    parser.add_argument("--before", type=moment, required=True, metavar="WHEN", help=when)
+    parser.add_argument("--key", type=Path, metavar="FILE", help="the first key, to check the seals too")
+    parser.add_argument("--anchors", type=Path, metavar="FILE", help="a log in which heads were anchored")
+    return parser
+
+
+def _checked(told: argparse.Namespace) -> tuple[Chain, str]:
+    key, signer = read_key(told.key) if told.key else (b"", "")
+    anchors = read_anchors(told.anchors) if told.anchors else {}
+    known = Known(key=key, signer=signer, anchors=anchors, after=_after(told.folder))
+    return check_files(files_of([told.folder]), known)
+
+
+def _after(folder: Path) -> str:
+    path = folder / _PRUNED
+    return str(json.loads(path.read_text())["hash"]) if path.exists() else ""
+
+
+def _time(path: Path) -> str:
+    """When a file was last written to, in the form of a record."""
+    seconds = path.stat().st_mtime
+    return time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(seconds)) + f".{int(seconds % 1 * 1e6):06}Z"
+
+
+def _remove(folder: Path, files: Sequence[Path], last: Chain) -> None:
+    """First say where what is left begins, then remove."""
+    rising = folder / f".{_PRUNED}"
+    with rising.open("w") as told:
+        json.dump({"seq": last.seq - 1, "hash": last.head, "removed": last.times[1]}, told)
+        told.flush()
+        os.fsync(told.fileno())
+    rising.rename(folder / _PRUNED)
+    for path in files:
+        path.unlink()

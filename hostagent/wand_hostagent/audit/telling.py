@@ -1,0 +1,159 @@
+"""A record in words, for a person: one line, in which nothing that a caller wrote moves the cursor."""
+
+import json
+import shlex
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from wand_hostagent.launcher.record import Record
+
+_ENDINGS = {
+    "exited": "exited with {exit_code}",
+    "signaled": "was ended by signal {signal}",
+    "timed_out": "ran out of time",
+    "cancelled": "was cancelled",
+    "output_limit": "wrote more than it may",
+    "not_started": "could not be started: {kind}: {message}",
+}
+
+
+def subject(fields: Mapping[str, Any]) -> str:
+    """The job, or the use of a file tool, that a record is about."""
+    return str(fields.get("job") or fields.get("act") or "")
+
+
+def why_of(record: Record) -> Mapping[str, Any]:
+    why = record.fields.get("why")
+    return why if isinstance(why, dict) else record.fields
+
+
+def line(record: Record) -> str:
+    tell = _TELLERS.get(record.event, _other)
+    return _printable(f"{record.time[:19]}Z  {record.seq:>6}  {record.event:10} {tell(record)}")
+
+
+def _run(record: Record) -> str:
+    fields, why = record.fields, why_of(record)
+    rule = f", by rule {why['rule']!r}" if why.get("rule") else ""
+    where = f"{fields.get('profile')}, {fields.get('directory')}"
+    return f"{fields.get('job')}  {_who(why)}: {_command(fields)}  ({where}{rule})"
+
+
+def _refused(record: Record) -> str:
+    fields, why = record.fields, why_of(record)
+    said = next((fields[name] for name in ("message", "say", "reason", "rule") if fields.get(name)), "")
+    return f"{subject(fields)}  {_who(why)}: {_command(fields)}  {said}"
+
+
+def _file(record: Record) -> str:
+    return f"{subject(record.fields)}  {_who(record.fields)}: {_command(record.fields)}"
+
+
+def _file_end(record: Record) -> str:
+    fields = record.fields
+    outcome = "done" if fields.get("ok") else f"not done: {fields.get('kind')}: {fields.get('message')}"
+    return f"{subject(fields)}  {_command(fields)}  {outcome}"
+
+
+def _end(record: Record) -> str:
+    fields = record.fields
+    told = _ENDINGS.get(str(fields.get("reason")), "ended: {reason}")
+    usage = ""
+    if "wall_seconds" in fields:
+        usage = (
+            f"  after {fields['wall_seconds']:.3f} s, {fields.get('cpu_seconds', 0):.3f} s of it computing"
+        )
+    return f"{fields.get('job')}  {told.format_map(_Missing(fields))}{usage}"
+
+
+def _ambiguous(record: Record) -> str:
+    kind = "job" if "job" in record.fields else "change of a file"
+    return f"{subject(record.fields)}  this {kind} was under way when the launcher died; its end nobody knows"
+
+
+def _output(record: Record) -> str:
+    fields = record.fields
+    stdout, stderr = fields.get("stdout_bytes", "?"), fields.get("stderr_bytes", "?")
+    return f"{fields.get('job')}  wrote {stdout} bytes, and {stderr} to stderr"
+
+
+def _checkpoint(record: Record) -> str:
+    return f"signed: all {record.seq} records before it"
+
+
+def _start(record: Record) -> str:
+    fields = record.fields
+    return f"launcher {fields.get('pid')}; enforced: {', '.join(map(str, fields.get('enforced', [])))}"
+
+
+def _other(record: Record) -> str:
+    parts = (f"{name}={_text(value)}" for name, value in record.fields.items() if value not in ("", None))
+    return " ".join(parts)
+
+
+def _connect(record: Record) -> str:
+    addresses = ", ".join(map(str, record.fields.get("addresses", [])))
+    return f"{record.fields.get('job')}  {_who(record.fields)}: to {_where(record.fields)} ({addresses})"
+
+
+def _connect_end(record: Record) -> str:
+    fields = record.fields
+    why = f": {fields['why']}" if fields.get("why") else ""
+    moved = f"{fields.get('sent_bytes', '?')} bytes out, {fields.get('received_bytes', '?')} in"
+    return f"{fields.get('job')}  {_where(fields)} ended, {moved}{why}"
+
+
+def _connect_refused(record: Record) -> str:
+    fields = record.fields
+    more = f"  ({fields['more']} more before)" if fields.get("more") else ""
+    return f"{fields.get('job')}  {_who(fields)}: not to {_where(fields)}: {fields.get('why')}{more}"
+
+
+def _where(fields: Mapping[str, Any]) -> str:
+    return f"{fields['host']}:{fields.get('port')}" if fields.get("host") else "where nobody can read"
+
+
+def _who(why: Mapping[str, Any]) -> str:
+    who = str(why.get("principal") or "nobody named")
+    behalf = why.get("on_behalf_of")
+    return f"{who} for {behalf}" if behalf else who
+
+
+def _command(fields: Mapping[str, Any]) -> str:
+    argv = fields.get("argv")
+    if isinstance(argv, list):
+        return shlex.join(map(str, argv))
+    return f"{fields.get('verb', '')} {shlex.quote(str(fields.get('path', '')))}".strip()
+
+
+def _text(value: object) -> str:
+    return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
+
+
+def _printable(text: str) -> str:
+    """What a caller wrote must not move the cursor or colour the screen."""
+    return "".join(letter if letter.isprintable() else ascii(letter)[1:-1] for letter in text)
+
+
+class _Missing(dict[str, Any]):
+    """Fields of which one that is not there reads as a question mark."""
+
+    def __missing__(self, key: str) -> str:
+        return "?"
+
+
+_TELLERS: Mapping[str, Callable[[Record], str]] = {
+    "run": _run,
+    "worker": _run,
+    "refused": _refused,
+    "file": _file,
+    "file_end": _file_end,
+    "end": _end,
+    "ambiguous": _ambiguous,
+    "output": _output,
+    "checkpoint": _checkpoint,
+    "start": _start,
+    "connect": _connect,
+    "connect_end": _connect_end,
+    "connect_refused": _connect_refused,
+}
