@@ -161,7 +161,7 @@ async def _parts(settings: Settings) -> AsyncIterator[_Parts]:
 @asynccontextmanager
 async def _counter(settings: Settings, parts: _Parts) -> AsyncIterator[list[str]]:
     """The server of gRPC, started; in the end calls get a grace, then are cancelled, their jobs killed."""
-    doorkeeper = Doorkeeper(settings.peers)
+    doorkeeper = Doorkeeper(settings.peers, lambda told: parts.link.note("sign_in_refused", told))
     server = aio.server(
         interceptors=[doorkeeper], options=listen.OPTIONS, maximum_concurrent_rpcs=listen.MOST_CALLS
     )

@@ -234,6 +234,14 @@ class LauncherLink:
         """Have a line written to the ledger; it is durable when this returns."""
         await self._ask("record", event=event, fields=dict(fields))
 
+    def note(self, event: str, fields: Mapping[str, Any]) -> None:
+        """The same of something that is over, without waiting; lost where the link is down."""
+        if self._connection is not None:
+            number = self._answers.next_number()
+            self._connection.send(
+                protocol.encode({"do": "note", "re": number, "event": event, "fields": dict(fields)})
+            )
+
     async def jobs(self) -> tuple[FoundJob, ...]:
         """Every command that the launcher has, running or not yet forgotten."""
         return reports.read_jobs((await self._ask("jobs")).message)

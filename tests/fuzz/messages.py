@@ -102,6 +102,6 @@ def _alone(_: random.Random) -> tuple[Message, int]:
 
 
 _MAKERS: dict[str, Callable[[random.Random], tuple[Message, int]]] = {
-    "run": _run, "worker": _worker, "kill": _kill, "record": _record, "jobs": _alone, "adopt": _about_a_job,
-    "forget": _about_a_job, "profiles": _alone,
+    "run": _run, "worker": _worker, "kill": _kill, "record": _record, "note": _record, "jobs": _alone,
+    "adopt": _about_a_job, "forget": _about_a_job, "profiles": _alone,
 }  # fmt: skip

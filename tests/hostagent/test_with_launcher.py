@@ -1,6 +1,7 @@
 """The gate over a real launcher: what the fake promises is so."""
 
 import asyncio
+import hashlib
 import os
 import signal
 from collections.abc import AsyncIterator
@@ -97,6 +98,18 @@ async def test_a_refusal_is_in_the_ledger_when_it_is_told() -> None:
         (told,) = told_of(launcher, "refused")
 
     assert (told["argv"], told["rule"], told["principal"]) == (["rm", "x"], "no rm", "ann")
+
+
+async def test_what_a_job_wrote_is_in_the_ledger_by_its_digest() -> None:
+    async with real_house() as (launcher, every):
+        await all_of(every.gate.run(ANN, shell("echo out; echo err >&2; head -c 300000 /dev/zero")))
+        await all_of(every.gate.run(ANN, job("true")))
+        await until(lambda: len(told_of(launcher, "end")) == 2 and told_of(launcher, "output"))
+        (told,) = told_of(launcher, "output")
+
+    assert (told["stdout_bytes"], told["stderr_bytes"]) == (300_004, 4)
+    assert told["stdout_sha256"] == hashlib.sha256(b"out\n" + bytes(300_000)).hexdigest()
+    assert told["stderr_sha256"] == hashlib.sha256(b"err\n").hexdigest()
 
 
 async def test_a_change_of_a_file_is_in_the_ledger_twice() -> None:

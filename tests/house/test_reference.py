@@ -121,7 +121,7 @@ def test_every_option_of_the_launcher_is_told() -> None:
 
 
 def test_every_event_that_the_ledger_is_told_of_is_told() -> None:
-    told = re.compile(r"""(?:Entry\(|\.record\()"(\w+)\"""")
+    told = re.compile(r"""(?:Entry\(|\.record\(|\.note\()"(\w+)\"""")
     sources = [path.read_text() for path in modules_of("hostagent/wand_hostagent")]
     events = {event for source in sources for event in told.findall(source)} | _OWN_EVENTS
     assert not missing(iter(sorted(events)), section("ledger.md", "Events"))

@@ -189,6 +189,8 @@ class FakeLauncher:
         self.records.append((request.fields["event"], request.fields["fields"]))
         self._say({"say": "done", "re": request.re})
 
+    _do_note = _do_record
+
     def _do_jobs(self, request: protocol.Request, _: list[int]) -> None:
         jobs = [
             {

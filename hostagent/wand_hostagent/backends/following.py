@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import hashlib
 import signal
 import time
 from collections.abc import AsyncGenerator, Iterator
@@ -57,6 +58,7 @@ class Following:
             for output, stream, position in zip(ends.outputs, _STREAMS, positions, strict=False)
         )
         most = started.limits.output_bytes
+        self._digests = {tap.stream: hashlib.sha256() for tap in self._taps if tap.offset == 0}
         self._left = None if most is None else most - sum(tap.offset for tap in self._taps)
 
     @property
@@ -93,10 +95,21 @@ class Following:
     def _let_go(self) -> None:
         """It has ended: the launcher may forget it."""
         self._close()
+        if any(tap.offset for tap in self._taps):
+            self._link.note("output", {"job": self.job, **self._written()})
         if self._ending.result().reason is Reason.LOST:
             self._link.abandon(self.job)  # should the launcher have outlived the link
         else:
             self._link.release(self.job)
+
+    def _written(self) -> dict[str, int | str]:
+        """What the job wrote, for the ledger; no digest where an earlier host agent has read some of it."""
+        told: dict[str, int | str] = {}
+        for tap in self._taps:
+            told[f"{tap.stream}_bytes"] = tap.offset
+            if tap.stream in self._digests:
+                told[f"{tap.stream}_sha256"] = self._digests[tap.stream].hexdigest()
+        return told
 
     async def _more(self) -> None:
         """Wait until there is something to take, or it is over; stop a job that has written too much."""
@@ -129,6 +142,8 @@ class Following:
             data, self._left = data[: max(self._left, 0)], self._left - len(data)
         output = Output(stream=tap.stream, data=data, offset=tap.offset)
         tap.offset += len(data)
+        if tap.stream in self._digests:
+            self._digests[tap.stream].update(data)
         return output
 
     async def _stop(self) -> None:

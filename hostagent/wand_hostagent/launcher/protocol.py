@@ -15,6 +15,7 @@ Requests, host agent to launcher; each has `do`, and `re`, a number that its ans
     worker    job profile why                                        descriptors: one end of a stream socket
     kill      job signal reason
     record    event fields                                           a line for the ledger, and nothing else
+    note      event fields                                           the same, but it may wait a moment
     jobs
     adopt     job                                                    the answer brings the kept read ends
     forget    job                                                    an ended job's report has been taken
@@ -23,7 +24,7 @@ Requests, host agent to launcher; each has `do`, and `re`, a number that its ans
 Answers and events, launcher to host agent; each has `say`:
 
     started   re job pid limits directory program
-    done      re                                                     of kill, record (durable), forget
+    done      re                                                     of kill, record (durable), note, forget
     jobs      re jobs                                                commands, running or not forgotten; each
                                                                      has job profile argv directory limits why
                                                                      started_unix_seconds running
@@ -146,6 +147,7 @@ REQUESTS: Mapping[str, Mapping[str, Callable[[Any], bool]]] = {
     "worker": {"job": _NAME, "profile": _NAME, "why": _facts},
     "kill": {"job": _NAME, "signal": is_count, "reason": _reason},
     "record": {"event": _NAME, "fields": _facts},
+    "note": {"event": _NAME, "fields": _facts},
     "jobs": {},
     "adopt": {"job": _NAME},
     "forget": {"job": _NAME},

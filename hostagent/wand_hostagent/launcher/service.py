@@ -81,6 +81,7 @@ class Service:
             "worker": self._run,
             "kill": self._kill,
             "record": self._record,
+            "note": self._note,
             "jobs": lambda asked: self._plain(asked, self._jobs),
             "adopt": lambda asked: self._plain(asked, self._adopt),
             "forget": lambda asked: self._plain(asked, self._forget),
@@ -184,12 +185,15 @@ class Service:
         self._tell(asked, {"say": "done"})
 
     def _record(self, asked: Asked) -> Act:
-        event = asked.fields["event"]
-        if event in _OWN_EVENTS:
-            raise Refused("Invalid", f"{event!r} is an event that the launcher alone records", field="event")
-        if not EVENT.fullmatch(event):
-            raise Refused("Invalid", f"{event!r} is no name of an event; it has small letters", field="event")
-        return Act(asked, Entry(event, asked.fields["fields"]), lambda: self._tell(asked, {"say": "done"}))
+        return Act(asked, _entry(asked), lambda: self._tell(asked, {"say": "done"}))
+
+    def _note(self, asked: Asked) -> Act:
+        entry = _entry(asked)
+        return self._plain(asked, lambda asked: self._note_now(asked, entry))
+
+    def _note_now(self, asked: Asked, entry: Entry) -> None:
+        self._journal.later(entry)
+        self._tell(asked, {"say": "done"})
 
     def _plain(self, asked: Asked, perform: Callable[[Asked], None]) -> Act:
         return Act(asked, None, lambda: perform(asked))
@@ -251,6 +255,16 @@ def _read(letter: Letter) -> Asked:
     if letter.cut:
         raise Refused("Exhausted", "descriptors were lost: too many came, or the launcher can hold no more")
     return Asked(request.do, request.fields, letter.descriptors, letter.peer, request.re)
+
+
+def _entry(asked: Asked) -> Entry:
+    """What the host agent wants to have recorded."""
+    event = asked.fields["event"]
+    if event in _OWN_EVENTS:
+        raise Refused("Invalid", f"{event!r} is an event that the launcher alone records", field="event")
+    if not EVENT.fullmatch(event):
+        raise Refused("Invalid", f"{event!r} is no name of an event; it has small letters", field="event")
+    return Entry(event, asked.fields["fields"])
 
 
 def _number(letter: Letter) -> int:

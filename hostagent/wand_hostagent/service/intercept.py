@@ -7,7 +7,7 @@ metadata beside the call; handlers find it with `caller()`.
 import asyncio
 import logging
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Iterable, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Iterable, Iterator, Mapping
 from contextlib import aclosing, contextmanager
 from contextvars import ContextVar
 from typing import Any, Never, cast
@@ -23,6 +23,7 @@ from wand_proto import errors
 _log = logging.getLogger("wand.hostagent.service")
 _CALLER: ContextVar[metadata.Caller] = ContextVar("wand_caller")
 _PEER: ContextVar[Peer] = ContextVar("wand_peer")
+_TOLD_CHARACTERS = 1024
 _DETAILS_CHARACTERS = 200  # of the status line, for people with other clients; ours reads the metadata
 
 Context = aio.ServicerContext[Any, Any]
@@ -44,8 +45,11 @@ def peer() -> Peer:
 class Doorkeeper(aio.ServerInterceptor):
     """Admits the peers whose URI is in `uris` and no other, and knows whether anybody is inside."""
 
-    def __init__(self, uris: Collection[str]) -> None:
+    def __init__(
+        self, uris: Collection[str], refused: Callable[[Mapping[str, str]], None] = lambda _: None
+    ) -> None:
         self._uris = frozenset(uris)
+        self._refused = refused
         self._inside: set[asyncio.Task[Any]] = set()
 
     async def intercept_service(
@@ -129,7 +133,9 @@ class Doorkeeper(aio.ServerInterceptor):
             came_by = peers.accepted(seen, self._uris)
         except errors.WandError as error:
             uri = b" ".join(seen.get("peer_uri") or ()).decode("utf-8", "backslashreplace")
-            _log.warning("peer refused", extra={"uri": uri, "address": context.peer(), "why": error.message})
+            told = {"uri": uri[:_TOLD_CHARACTERS], "address": context.peer(), "why": error.message}
+            _log.warning("peer refused", extra=told)
+            self._refused(told)
             raise
         _PEER.set(came_by)
         task = asyncio.current_task()

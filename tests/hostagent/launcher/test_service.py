@@ -69,6 +69,14 @@ def test_what_the_host_agent_records_is_durable_when_it_is_answered(
     assert launcher.records("refused")[0]["fields"]["principal"] == "ann"
 
 
+def test_what_may_wait_is_answered_at_once_and_recorded_soon(launcher: Launcher, client: Client) -> None:
+    client.ask("note", event="output", fields={"job": "j", "stdout_bytes": 1})
+    client.ask("record", event="refused", fields={})
+    assert launcher.records("output")[0]["fields"] == {"job": "j", "stdout_bytes": 1}
+    with pytest.raises(Failed, match="launcher alone"):
+        client.ask("note", event="end", fields={})
+
+
 @pytest.mark.parametrize("event", ["", "run", "end", "start", "ambiguous", "checkpoint", "Big", "a b"])
 def test_the_host_agent_cannot_write_what_the_launcher_alone_may_say(client: Client, event: str) -> None:
     with pytest.raises(Failed) as refused:

@@ -119,11 +119,13 @@ async def test_a_call_that_was_served_leaves_one_line_with_its_method(
 async def test_a_peer_that_is_not_accepted_reaches_no_handler_and_is_logged(
     auth: dict[str, list[bytes]], kind: type[errors.WandError], caplog: pytest.LogCaptureFixture
 ) -> None:
-    visit = Visit(auth)
+    visit, told = Visit(auth), list[Any]()
+    keeper = Doorkeeper([SERVER], told.append)
 
-    assert await serve(unary(lambda: pytest.fail("the handler ran")), visit) is None
+    assert await serve(unary(lambda: pytest.fail("the handler ran")), visit, keeper) is None
 
     assert type(visit.refused) is kind
+    assert [one["address"] for one in told] == ["ipv4:127.0.0.1:1"]
     refusals = [record for record in caplog.records if record.message == "peer refused"]
     assert [record.__dict__["address"] for record in refusals] == ["ipv4:127.0.0.1:1"]
 
