@@ -15,7 +15,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from support.launcher_client import Client, command, new_job, write_profile
+from support.launcher_client import PROGRAM, Client, command, new_job, write_profile
 
 NOTE = """\
 /bin/true with its output caught, ms, medians of {starts} starts; the contenders take turns start by start.
@@ -74,12 +74,14 @@ def folder(place: str) -> Iterator[Path]:
 
 
 @contextlib.contextmanager
-def launcher(home: Path, ledger: Path, profile: str, ballast: int = 0) -> Iterator[Running]:
+def launcher(
+    home: Path, ledger: Path, profile: str, ballast: int = 0, program: Path = PROGRAM
+) -> Iterator[Running]:
     """A real launcher with one profile, its ledger where it is told."""
     for name in ("work", "profiles"):
         (home / name).mkdir()
     write_profile(home / "profiles" / "p.toml", f'name = "p"\nworkspace = "{home}/work"\n{profile}\n')
-    words = [*map(str, command(home)), "--ledger", str(ledger), "--development"]
+    words = [*map(str, command(home, program)), "--ledger", str(ledger), "--development"]
     if ballast:
         words[4:4] = ["-c", HEAVY.format(size=ballast)]
     reader, writer = os.pipe()

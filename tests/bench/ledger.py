@@ -8,9 +8,9 @@ import time
 from pathlib import Path
 from typing import Any
 
-from bench.launcher import asked, folder, rate, take_turns, verdict
+from bench.launcher import HOMES, asked, folder, launcher, rate, take_turns, verdict
 from support.crashing import mutant
-from support.launcher_client import Launcher, launched
+from support.launcher_client import Client
 from wand_hostagent.audit import verify
 from wand_hostagent.launcher.ledger import Entry, Ledger
 
@@ -43,7 +43,7 @@ END: dict[str, Any] = {
 
 
 def checked(records: int, rounds: int) -> list[float]:
-    """Records a second, each time over a whole ledger, signatures and all."""
+    """Records a second of the processor's time, over a whole ledger, signatures and all."""
     with tempfile.TemporaryDirectory() as place:
         ledger = Ledger(place)
         for number in range(records // 64):
@@ -56,11 +56,11 @@ def checked(records: int, rounds: int) -> list[float]:
         key, signer = verify.read_key(Path(place) / "first.key")
         rates = []
         for _ in range(rounds):
-            began = time.perf_counter()
+            began = time.process_time()
             chain, where = verify.check_files(
                 verify.files_of([Path(place)]), verify.Known(key=key, signer=signer)
             )
-            rates.append(chain.seq / (time.perf_counter() - began))
+            rates.append(chain.seq / (time.process_time() - began))
             assert not chain.damage, where
         return rates
 
@@ -84,11 +84,12 @@ def main() -> None:
     with contextlib.ExitStack() as stack:
         enter = stack.enter_context
         program = mutant(enter(folder("/tmp")), "ledger.py", FORGETS)
-        launchers: list[Launcher] = [
-            enter(launched(place=told.disk)),
-            enter(launched(place=told.disk, program=program)),
+        homes, disks = [enter(folder(HOMES)) for _ in range(2)], [enter(folder(told.disk)) for _ in range(2)]
+        running = [
+            enter(launcher(homes[0], disks[0], "")),
+            enter(launcher(homes[1], disks[1], "", program=program)),
         ]
-        ours, forgetting = (enter(one.client()) for one in launchers)
+        ours, forgetting = (enter(Client(one.socket)) for one in running)
         taken = take_turns({"ours": asked(ours), "forgets": asked(forgetting)}, told.starts)
         middles = {name: statistics.median(times) * 1000 for name, times in taken.items()}
         for name, middle in middles.items():

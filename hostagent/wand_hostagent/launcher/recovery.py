@@ -51,7 +51,10 @@ def recover(descriptor: int, keys: Keys) -> Found:
 
 def _first(descriptor: int) -> Record | None:
     line, whole, _ = os.pread(descriptor, _FIRST_LINE_BYTES, 0).partition(b"\n")
-    return record.read(line) if whole else None
+    try:
+        return record.read(line) if whole else None
+    except Damaged as damage:
+        raise Damaged(f"its first record {damage}") from damage
 
 
 def _begin_segment(keys: Keys) -> None:

@@ -107,7 +107,8 @@ def test_without_namespaces_it_starts_only_when_told_in_so_many_words(flag: str,
 def test_an_edited_ledger_stops_the_start() -> None:
     with launched() as launcher:
         launcher.kill(signal.SIGTERM)
-        launcher.ledger.write_bytes(launcher.ledger.read_bytes().replace(b'"signature"', b'"Signature"'))
+        before, _, after = launcher.ledger.read_bytes().rpartition(b'"open":[]')
+        launcher.ledger.write_bytes(before + b'"oxen":[]' + after)
         code, said = outcome(*map(str, launcher.argv))
         assert code == 1
         assert "seq 3: has a hash that is not its own" in said
