@@ -199,6 +199,7 @@ class _Echo(socketserver.BaseRequestHandler):
 
 class _Server(socketserver.ThreadingTCPServer):
     allow_reuse_address = True
+    request_queue_size = 256
     daemon_threads = True
     block_on_close = False
 
