@@ -7,7 +7,7 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from containment import document, rows, score, theatre
+from containment import confined, document, rows, score, theatre
 from containment.playing import Play
 from containment.rows import Row
 from containment.scene import who
@@ -94,6 +94,7 @@ def show(told: argparse.Namespace, played: score.Played) -> None:
 
 def enter(told: argparse.Namespace, words: list[str]) -> int:
     """The same program inside the theatre, where no file of ours can be written: the page comes by a pipe."""
+    confined.compile_program()
     reader, writer = os.pipe()
     more = ["--page-fd", str(writer)] if told.write else []
     argv = theatre.command([*more, *words])

@@ -166,6 +166,12 @@ def _start(scene: Scene, leaked: Sequence[int], flags: Sequence[str]) -> subproc
     return process
 
 
+def compile_program() -> None:
+    """Have the launcher's byte code kept: it is started for each row where nothing can be written."""
+    argv = [_interpreter(), "-m", "compileall", "-q", str(PROGRAM.parent)]
+    subprocess.run(argv, check=False, stdout=subprocess.DEVNULL)
+
+
 def _interpreter() -> str:
     """An interpreter that any user may run."""
     return PYTHON if Path(PYTHON).exists() else sys.executable
