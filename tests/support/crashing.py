@@ -134,6 +134,14 @@ def mutant(folder: Path, module: str, more: str) -> Path:
 # -- a launcher under load -------------------------------------------------------------------------------
 
 
+def seconds_of_a_round(launcher: Launcher) -> float:
+    """How long this machine takes now, from a connection to the end of eight jobs."""
+    began = time.monotonic()
+    with launcher.client() as client:
+        touch(launcher, client, [f"first-{one}" for one in range(8)])
+    return time.monotonic() - began
+
+
 def load(launcher: Launcher, prefix: str) -> None:
     """Ask for jobs, eight at a time, until the launcher is gone."""
     with suppress(OSError), launcher.client() as client:

@@ -183,15 +183,16 @@ def test_a_copy_that_prepares_a_box_does_not_outlive_a_launcher_that_dies_early(
 def test_no_effect_is_without_its_record_when_the_launcher_is_killed_at_random(chance: int) -> None:
     moments = random.Random(chance)
     with launched() as launcher:
+        most_seconds = min(1.5 * crashing.seconds_of_a_round(launcher), 0.4)
         for life in range(125 if LONG else 3):
             if life:
                 launcher.restart()
-            end = Timer(moments.uniform(0.0, 0.12), launcher.process.kill)
+            end = Timer(moments.uniform(0.0, most_seconds), launcher.process.kill)
             end.start()
             crashing.load(launcher, f"job-{life}")
             assert launcher.process.wait(SECONDS) == -signal.SIGKILL
             left, written = crashing.touched(launcher), launcher.ledger.read_bytes()
             assert not left - crashing.recorded(written), life
         launcher.restart()
-        assert len(left) > 125 or not LONG  # three lives may be too short for one job
+        assert left
         assert not ledgers.chain(launcher.ledger.parent).damage
