@@ -26,7 +26,7 @@ def main(words: Sequence[str]) -> int:
     parser = argparse.ArgumentParser(prog="./dev vm", description=__doc__, allow_abbrev=False)
     parser.add_argument("--kernel", action="append", choices=tuple(kernels.META), help="default: all")
     parser.add_argument("--only", default="", help="names of checks, with commas between and _ for a space")
-    parser.add_argument("--seconds", type=float, default=420.0, help="the most for one machine")
+    parser.add_argument("--seconds", type=float, default=900.0, help="the most for one machine")
     told = parser.parse_args(words)
     try:
         _need(EMULATOR, "mke2fs", "ldconfig", "apt-get", "dpkg-deb")

@@ -209,7 +209,7 @@ def deadline(stage: Stage) -> str:
 
 
 def swept(_: Stage) -> str:
-    """A launcher is killed, something of its job survives: the next one ends it, and says the job is lost."""
+    """A launcher is killed, something of its job survives: the next one ends it, and calls the job ambiguous."""
     group = GROUPS / "named"
     group.mkdir()
     with launched("", "--development", "--cgroup", str(group), place=PLACE) as launcher:
@@ -226,11 +226,11 @@ def swept(_: Stage) -> str:
         left = len([path for path in group.glob("jobs/*") if path.is_dir()])
         launcher.restart()
         expect(survivor.wait(5) == -signal.SIGKILL, "the survivor lives")
-        lost = [line["fields"]["job"] for line in launcher.records("lost")]
+        lost = [line["fields"]["job"] for line in launcher.records("ambiguous")]
         expect(lost == [job] and "survivors ended" in launcher.log, (lost, launcher.log))
         with launcher.client() as client:
             expect(client.result("echo", "again")[0] == b"again\n", "the next launcher runs nothing")
-    return f"{left} leaves swept, 1 survivor ended, the job is lost in the ledger"
+    return f"{left} leaves swept, 1 survivor ended, its job is ambiguous in the ledger"
 
 
 def restarted(_: Stage) -> str:
