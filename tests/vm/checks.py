@@ -209,7 +209,7 @@ def deadline(stage: Stage) -> str:
 
 
 def swept(_: Stage) -> str:
-    """A launcher is killed, something of its job survives: the next one ends it, and calls the job ambiguous."""
+    """A launcher is killed, something of its job survives: the next one ends it, and says ambiguous of it."""
     group = GROUPS / "named"
     group.mkdir()
     with launched("", "--development", "--cgroup", str(group), place=PLACE) as launcher:
