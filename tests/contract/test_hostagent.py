@@ -91,7 +91,7 @@ async def test_a_client_that_goes_away_kills_the_whole_tree(wand: Wand, executio
     call = execution.Run(shell(f"sleep {wand.mark} & echo on; sleep {wand.mark}"), metadata=asking())
     events = aiter(call)
     await said(events, b"on\n")
-    assert len(processes(wand.mark)) >= 2
+    await until(lambda: len(processes(wand.mark)) >= 2)
 
     call.cancel()
 

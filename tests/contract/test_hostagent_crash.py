@@ -83,7 +83,7 @@ async def test_a_dead_launcher_ends_its_jobs_as_lost_and_is_found_again(wand: Wa
         assert type(error) is errors.Unavailable
         assert error.hint
         wand.launcher.start()
-        await until(lambda: len(wand.agent.events("launcher connected")) == 2)
+        await until(lambda: len(wand.agent.events("launcher connected")) == 2, seconds=30)
         _, exited = await followed(execution.Run(command("true"), metadata=asking()))
 
     assert exited.reason == wire.REASON_EXITED

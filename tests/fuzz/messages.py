@@ -18,7 +18,7 @@ JOBS = 12  # names of jobs, few enough that they meet
 
 def good(chance: random.Random) -> tuple[Message, int]:
     """A request as the host agent sends it, and how many descriptors go along."""
-    do = chance.choices(list(_MAKERS), weights=(30, 4, 6, 8, 2, 8, 12, 2))[0]
+    do = chance.choices(list(_MAKERS), weights=(30, 4, 6, 8, 4, 2, 8, 12, 2))[0]
     fields, descriptors = _MAKERS[do](chance)
     return {"do": do, "re": chance.randrange(1, 2**40), **fields}, descriptors
 

@@ -45,6 +45,7 @@ class FakeLauncher:
     asked: list[str] = field(default_factory=list)
     runs: list[Mapping[str, Any]] = field(default_factory=list)
     records: list[tuple[str, Mapping[str, Any]]] = field(default_factory=list)
+    notes: list[tuple[str, Mapping[str, Any]]] = field(default_factory=list)  # that nobody waits for
     jobs: dict[str, FakeJob] = field(default_factory=dict)
     fails: dict[str, WandError] = field(default_factory=dict)
     silent: set[str] = field(default_factory=set)
@@ -189,7 +190,9 @@ class FakeLauncher:
         self.records.append((request.fields["event"], request.fields["fields"]))
         self._say({"say": "done", "re": request.re})
 
-    _do_note = _do_record
+    def _do_note(self, request: protocol.Request, _: list[int]) -> None:
+        self.notes.append((request.fields["event"], request.fields["fields"]))
+        self._say({"say": "done", "re": request.re})
 
     def _do_jobs(self, request: protocol.Request, _: list[int]) -> None:
         jobs = [
