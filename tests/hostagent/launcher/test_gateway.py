@@ -120,7 +120,7 @@ def test_a_killed_proxy_is_replaced_and_its_connections_have_an_end() -> None:
         os.kill(first, signal.SIGKILL)
         running.read()
         client.exited(running.job)
-        second = proxy_of(launcher, other_than=first)
+        proxy_of(launcher, other_than=first)
         with site(HERE) as other:
             path = launcher.folder / "profiles" / "p.toml"
             write_profile(path, path.read_text().replace(str(port), str(other)))
