@@ -179,6 +179,8 @@ class Indoors:
         self.journal.flush()
 
     def let_go(self) -> None:
+        for child in self.children.running.values():  # where something was wrong, before the end
+            child.control.close()
         self.link.close()
         self.peers.close()
         self.peers.close_door()

@@ -39,7 +39,6 @@ _SETTINGS = (
 )  # fmt: skip
 SETTINGS = tuple(f"/etc/{name}" for name in _SETTINGS)
 
-_MOMENT_SECONDS = 0.001
 _COARSE_NS = 50_000_000  # more than any file system's clock is off
 
 
@@ -96,29 +95,13 @@ class Watched:
 
     def stamp(self) -> tuple[int, ...]:
         """Changes when one of the paths is something else."""
-        times = _ages(self._folders)
+        times = tuple(map(_age, self._folders))
         if times != self._times or not times:
             young = time.time_ns() - _COARSE_NS
             self._times = times if all(changed < young for _, changed in times) else ()
             self._stamp = tuple(map(self._look, self._paths))
             self._folders = tuple(dict.fromkeys(map(_nearest, self._paths)))
         return self._stamp
-
-
-_seen: dict[str, tuple[int, int]] = {}  # folders that were looked at in this moment
-_moment = [0.0]
-
-
-def _ages(folders: Iterable[str]) -> tuple[tuple[int, int], ...]:
-    """Each folder and its time; for one job the same folders are asked about more than once."""
-    now = time.monotonic()
-    if not 0 <= now - _moment[0] < _MOMENT_SECONDS:
-        _seen.clear()
-        _moment[0] = now
-    for folder in folders:
-        if folder not in _seen:
-            _seen[folder] = _age(folder)
-    return tuple([_seen[folder] for folder in folders])
 
 
 def _nearest(path: str) -> str:
