@@ -94,25 +94,28 @@ def test_a_key_that_others_may_read_stops_the_start() -> None:
 
 
 async def test_following_again_leaves_the_job_alone(wand: Wand) -> None:
+    go = wand.workspace / "go"
     async with wand.channel() as channel:
         execution: Any = ExecutionStub(channel)
-        call = execution.Run(shell("echo 0123456789; read line; echo $line; sleep 0.1"), metadata=asking())
+        waits = shell(f"echo 0123456789; until [ -e {go} ]; do sleep 0.01; done; echo")
+        call = execution.Run(waits, metadata=asking())
         events = aiter(call)
         job = (await anext(events)).started.job
-        await until(lambda: wand.recorded("run"))
+        first = (await anext(events)).output.data
         other = execution.Attach(wire.AttachRequest(job=job, stdout_offset=4), metadata=asking())
         again = aiter(other)
         assert (await anext(again)).started.job == job
         other.cancel()
         with pytest.raises(asyncio.CancelledError):
             await followed(again)  # to its end, or gRPC would meet a closed loop
+        go.touch()
         output, exited = await followed(events)
         read = await execution.ReadOutput(
             wire.ReadOutputRequest(job=job, stream=wire.STREAM_STDOUT, offset=4, max_bytes=6),
             metadata=asking(),
         )
 
-    assert output[wire.STREAM_STDOUT] == b"0123456789\n\n"
+    assert first + output[wire.STREAM_STDOUT] == b"0123456789\n\n"
     assert exited.reason == wire.REASON_EXITED
     assert (read.data, read.offset, read.total_bytes, read.running) == (b"456789", 4, 12, False)
 

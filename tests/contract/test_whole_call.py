@@ -25,16 +25,18 @@ def wand() -> Iterator[Running]:
 @pytest.mark.parametrize("mode", ["legacy", "2026-07-28"])
 async def test_a_command_tells_what_it_prints_while_it_runs(wand: Running, mode: str) -> None:
     told: list[tuple[float, str]] = []
+    go = wand.workspace / f"go-{mode}"
 
     async def on_progress(progress: float, total: float | None, message: str | None) -> None:
         told.append((progress, message or ""))
+        if "live" in told[-1][1]:
+            go.touch()
 
     async with client_of(wand, mode) as client:
         asked = {"command": "echo first; read line; echo $line >&2; exit 3", "stdin": "second\n"}
         result = await client.call_tool("execute_command", asked, progress_callback=on_progress)
-        await client.call_tool(
-            "execute_command", {"command": "echo live; sleep 0.5"}, progress_callback=on_progress
-        )
+        waits = f"echo live; until [ -e {go} ]; do sleep 0.01; done"
+        await client.call_tool("execute_command", {"command": waits}, progress_callback=on_progress)
 
     answer = result.structured_content
     assert answer is not None

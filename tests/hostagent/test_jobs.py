@@ -6,6 +6,7 @@ import signal
 from collections.abc import AsyncIterator
 from contextlib import aclosing
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -33,6 +34,11 @@ def text(events: list[Event], stream: str = "stdout") -> bytes:
 def files(spool: Path) -> dict[str, os.stat_result]:
     """What jobs have left there."""
     return {path.name: path.stat() for path in spool.iterdir() if path.name != "positions"}
+
+
+def gated(gate: Path, **parts: Any) -> Job:
+    """A job that says one, and two when that file is there."""
+    return shell(f"echo one; until [ -e {gate} ]; do sleep 0.01; done; echo two", **parts)
 
 
 async def detached(house: House, asked: Job) -> Started:
@@ -102,36 +108,39 @@ async def test_little_output_makes_no_file_and_much_makes_one_that_is_ours_alone
     assert (path, about.st_mode & 0o777) == (f"{asked.id}.stdout", 0o600)
 
 
-async def test_a_running_job_is_followed_by_others_from_where_they_say() -> None:
+async def test_a_running_job_is_followed_by_others_from_where_they_say(tmp_path: Path) -> None:
     async with fake_house() as (_, house):
-        asked = shell("echo one; sleep 0.2; echo two")
+        asked = gated(tmp_path / "go")
         running = asyncio.create_task(all_of(house.gate.run(ANN, asked)))
         await until(lambda: house.jobs.running and house.jobs.of("ann", asked.id).offsets()[0])
-        followed = await asyncio.gather(
-            all_of(house.gate.attach(ANN, asked.id, 0, 0)), all_of(house.gate.attach(ANN, asked.id, 4, 0))
-        )
+        followed = [asyncio.create_task(all_of(house.gate.attach(ANN, asked.id, at, 0))) for at in (0, 4)]
+        await asyncio.sleep(0)  # both have asked
+        (tmp_path / "go").touch()
+        parts = await asyncio.gather(*followed)
         events = await running
 
-    assert [text(one) for one in followed] == [b"one\ntwo\n", b"two\n"]
-    assert [one[-1] for one in followed] == [events[-1]] * 2
+    assert [text(one) for one in parts] == [b"one\ntwo\n", b"two\n"]
+    assert [one[-1] for one in parts] == [events[-1]] * 2
 
 
-async def test_following_can_stop_without_harm_to_the_job() -> None:
+async def test_following_can_stop_without_harm_to_the_job(tmp_path: Path) -> None:
     async with fake_house() as (_, house):
-        asked = shell("echo one; sleep 0.2; echo two")
+        asked = gated(tmp_path / "go")
         running = asyncio.create_task(all_of(house.gate.run(ANN, asked)))
         await until(lambda: house.jobs.running)
         async with aclosing(house.gate.attach(ANN, asked.id, 0, 0)) as events:
             await anext(events)
+        (tmp_path / "go").touch()
 
         assert text(await running) == b"one\ntwo\n"
 
 
-async def test_a_detached_job_outlives_its_call() -> None:
+async def test_a_detached_job_outlives_its_call(tmp_path: Path) -> None:
     async with fake_house() as (_, house):
-        asked = shell("echo one; sleep 0.2; echo two", detached=True)
+        asked = gated(tmp_path / "go", detached=True)
         await detached(house, asked)
         (summary,) = house.gate.list_jobs(ANN)
+        (tmp_path / "go").touch()
         ended = await asyncio.wait_for(house.gate.wait(ANN, asked.id), 10)
         part = await house.gate.read_output(ANN, asked.id, "stdout", 0, 100)
 
@@ -195,11 +204,12 @@ async def test_a_restarted_host_agent_finds_its_detached_jobs_again() -> None:
     assert (events[-1].reason, events[-1].stdout_bytes) == (Reason.SIGNALED, 4)
 
 
-async def test_what_a_job_wrote_while_no_host_agent_was_there_is_found() -> None:
-    asked = shell("echo one; sleep 0.2; echo two", detached=True)
+async def test_what_a_job_wrote_while_no_host_agent_was_there_is_found(tmp_path: Path) -> None:
+    asked = gated(tmp_path / "go", detached=True)
     with fake_launcher() as launcher, short_folder() as spool:
         async with house(launcher.path, spool) as first:
             await detached(first, asked)
+        (tmp_path / "go").touch()
         await until(lambda: launcher.jobs[asked.id].exited)
         async with house(launcher.path, spool) as second:
             events = await all_of(second.gate.attach(ANN, asked.id, 0, 0))

@@ -5,7 +5,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 
-async def until(true: Callable[[], object], seconds: float = 10.0) -> None:
+async def until(true: Callable[[], object], seconds: float = 30.0) -> None:
     """Wait until it is true; a TimeoutError where it never is."""
     async with asyncio.timeout(seconds):
         while not true():  # noqa: ASYNC110 - what is waited for may be in another process
