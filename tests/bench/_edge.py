@@ -13,18 +13,19 @@ from wand_server.protocol.server import build
 from wand_server.transports.http import HttpTransport
 
 SCHEMA = {"type": "object", "properties": {"text": {"type": "string"}}, "required": ["text"]}
+TOOLS = (
+    ToolDescription(
+        name="echo", title="Echo", description="Say it again.", input_schema=SCHEMA,
+        output_schema=SCHEMA, read_only=True, destructive=False, idempotent=True, open_world=False,
+    ),
+)  # fmt: skip
 
 
 class Echo:
     """The tools as the protocol sees them, with one in it."""
 
     def describe(self) -> tuple[ToolDescription, ...]:
-        return (
-            ToolDescription(
-                name="echo", title="Echo", description="Say it again.", input_schema=SCHEMA,
-                output_schema=SCHEMA, read_only=True, destructive=False, idempotent=True, open_world=False,
-            ),
-        )  # fmt: skip
+        return TOOLS
 
     async def call(self, name: str, arguments: dict[str, Any], call: Call) -> ToolResult:
         text = str(arguments["text"])

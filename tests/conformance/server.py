@@ -28,9 +28,10 @@ from conformance.tools import TOOLS, Context
 from wand_server.auth.guard import Guard, Headers
 from wand_server.auth.origins import Origins
 from wand_server.model import Principal
+from wand_server.protocol.boundary import boundary
 from wand_server.protocol.kernel import Kernel
 from wand_server.protocol.methods import Methods
-from wand_server.protocol.server import CACHE_HINTS, boundary
+from wand_server.protocol.server import CACHE_HINTS
 from wand_server.transports.http import HttpTransport
 
 NOBODY = Principal(name="suite", means="anonymous")

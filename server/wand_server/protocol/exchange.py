@@ -38,7 +38,7 @@ class Exchange:
         "_notify",
         "_token",
         "closed",
-        "message_metadata",
+        "principal",
         "request_id",
     )
 
@@ -51,11 +51,15 @@ class Exchange:
     ) -> None:
         self._asking = asking
         self.request_id = message.id if isinstance(message, Request) else None
-        self.message_metadata: MessageMetadata = ServerMessageMetadata(request_context=principal)
+        self.principal = principal
         self.closed = False
         self._notify = notify
         self._token = progress_token(message.params)
         self._cancel_requested: anyio.Event | None = None
+
+    @property
+    def message_metadata(self) -> MessageMetadata:
+        return ServerMessageMetadata(request_context=self.principal)
 
     @property
     def can_send_request(self) -> bool:

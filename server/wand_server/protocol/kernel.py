@@ -1,6 +1,6 @@
 """The seam between transports and the SDK: a message and its way back in, an answer out.
 
-A transport knows only this. Whatever answers faster than the SDK can stand behind `Kernel.answer`.
+A transport knows only this. What answers faster than the SDK (`lane.py`) stands behind `answer`.
 """
 
 import asyncio
@@ -31,6 +31,7 @@ from wand_server.model import Principal
 from wand_server.protocol.asking import Asking
 from wand_server.protocol.exchange import Exchange, Notify
 from wand_server.protocol.failures import HEADER_MISMATCH, ProtocolFailure
+from wand_server.protocol.lane import METHOD, Lane, claim_of
 from wand_server.protocol.messages import Message, Notification, Request, meta
 from wand_server.protocol.methods import Methods
 from wand_server.protocol.streams import MessagesIn, MessagesOut, Send
@@ -51,10 +52,11 @@ class Route:
 class Kernel:
     """The server of MCP without its transports."""
 
-    def __init__(self, server: Server[Any], methods: Methods) -> None:
+    def __init__(self, server: Server[Any], methods: Methods, lane: Lane | None = None) -> None:
         self.version = server.version
         self._server = server
         self._methods = methods
+        self._lane = lane
         self._with_headers: dict[str, tuple[dict[str, Any], bool]] = {}
 
     @property
@@ -96,7 +98,7 @@ class Kernel:
         found = classify_inbound_request(body, headers=headers)
         if isinstance(found, InboundLadderRejection):
             raise _rejected(found)
-        if request.method == "tools/call" and (wrong := self._wrong_argument_header(request, headers)):
+        if request.method == METHOD and (wrong := self._wrong_argument_header(request, headers)):
             raise _rejected(wrong)
         return Route(request=request, envelope=found)
 
@@ -115,17 +117,19 @@ class Kernel:
         Raises:
             ProtocolFailure: the answer is an error.
         """
-        envelope = route.envelope
+        request, envelope, lane = route.request, route.envelope, self._lane
+        if request.method == METHOD and lane and (client := lane.client_of(request.params)) is not None:
+            return await lane.call(envelope.protocol_version, client, request, exchange)
         connection = Connection.from_envelope(
             envelope.protocol_version, envelope.client_info, envelope.client_capabilities
         )
-        return await _result(ServerRunner(self._server, connection, None), exchange, route.request)
+        return await _result(ServerRunner(self._server, connection, None), exchange, request)
 
     def handshake(self, session_id: str, notify: Notify) -> "Handshake":
         """A client of the handshake era, which has yet to say initialize; `notify` reaches it at any time."""
         asking = Asking()
         connection = Connection.for_loop(_Aside(notify, asking), session_id=session_id)
-        return Handshake(connection, ServerRunner(self._server, connection, None), asking)
+        return Handshake(connection, ServerRunner(self._server, connection, None), asking, self._lane)
 
     async def serve(self, messages: AsyncIterator[Message], send: Send, principal: Principal) -> None:
         """Answer one client on a pipe, of either era, until its messages end; its calls end with them."""
@@ -156,12 +160,16 @@ class Kernel:
 class Handshake:
     """One client of the handshake era: what it said in initialize holds for all that follows."""
 
-    __slots__ = ("_connection", "_runner", "asking")
+    __slots__ = ("_client", "_connection", "_lane", "_runner", "asking")
 
-    def __init__(self, connection: Connection, runner: ServerRunner[Any], asking: Asking) -> None:
+    def __init__(
+        self, connection: Connection, runner: ServerRunner[Any], asking: Asking, lane: Lane | None
+    ) -> None:
         self.asking = asking
         self._connection = connection
         self._runner = runner
+        self._lane = lane
+        self._client: str | None = None
 
     @property
     def is_made(self) -> bool:
@@ -178,6 +186,11 @@ class Handshake:
         Raises:
             ProtocolFailure: the answer is an error.
         """
+        lane = self._lane
+        if request.method == METHOD and lane and self.is_made and lane.is_plain(request.params):
+            if self._client is None:
+                self._client = claim_of(self._connection.client_params)
+            return await lane.call(self._connection.protocol_version, self._client, request, exchange)
         return await _result(self._runner, exchange, request)
 
     async def hear(self, notification: Notification, exchange: Exchange) -> None:

@@ -76,7 +76,7 @@ class Methods:
         tool = self._by_name.get(name)
         return tool.input_schema if tool else None
 
-    async def call_tool(self, name: str, arguments: dict[str, Any], visit: Visit) -> dict[str, Any]:
+    async def call_tool(self, name: str, arguments: dict[str, Any], visit: Visit) -> ToolResult:
         """Run a tool under a new request id; a log line tells of it, without its contents.
 
         Raises:
@@ -92,10 +92,11 @@ class Methods:
         try:
             result = await self._run(name, arguments, call)
             ended = "error" if result.is_error else "ok"
-            return _wire_result(result)
         except ProtocolFailure:
             ended = "broken"
             raise
+        else:
+            return result
         finally:
             self._running -= 1
             self._see_whether_idle()
@@ -184,9 +185,10 @@ def _wire_tool(tool: ToolDescription) -> dict[str, Any]:
     }
 
 
-def _wire_result(result: ToolResult) -> dict[str, Any]:
+def wire_result(result: ToolResult) -> dict[str, Any]:
+    """The result in the words of the newest protocol; what others do not know is dropped for them."""
     wire: dict[str, Any] = {"content": [{"type": "text", "text": result.text}], "isError": result.is_error}
-    wire["resultType"] = "complete"  # dropped again for clients of the handshake era
+    wire["resultType"] = "complete"
     if result.structured or not result.is_error:
         wire["structuredContent"] = result.structured
     return messages.sayable(wire)

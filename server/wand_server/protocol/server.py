@@ -1,12 +1,10 @@
 """The SDK's low-level server with our methods on it."""
 
-import logging
 from typing import Any
 
 from mcp.server.caching import CacheHint
-from mcp.server.context import CallNext, HandlerResult, ServerRequestContext
+from mcp.server.context import ServerRequestContext
 from mcp.server.lowlevel import Server
-from mcp.shared.exceptions import MCPError
 from mcp_types import (
     CallToolRequestParams,
     CompleteRequestParams,
@@ -16,20 +14,16 @@ from mcp_types import (
     ReadResourceRequestParams,
     SetLevelRequestParams,
 )
-from pydantic import ValidationError
 
-from wand_proto.context import REQUEST_ID, new_request_id
 from wand_server.model import Principal, Progress
 from wand_server.ports import Tools
-from wand_server.protocol import failures
+from wand_server.protocol.boundary import boundary
 from wand_server.protocol.exchange import progress_token
-from wand_server.protocol.failures import INVALID_PARAMS, ProtocolFailure
 from wand_server.protocol.kernel import Kernel
+from wand_server.protocol.lane import Lane, claim_of
 from wand_server.protocol.messages import meta
-from wand_server.protocol.methods import Methods, Visit, client_claim, readable_traceparent
+from wand_server.protocol.methods import Methods, Visit, readable_traceparent, wire_result
 from wand_server.protocol.reading import Library
-
-log = logging.getLogger(__name__)
 
 Context = ServerRequestContext[Any, Principal]
 
@@ -45,8 +39,13 @@ CACHE_HINTS: dict[Any, CacheHint] = {
 }
 
 
-def build(tools: Tools, library: Library | None = None, *, version: str, instructions: str) -> Kernel:
-    """The kernel that answers for those tools, and for a library where there is one."""
+def build(
+    tools: Tools, library: Library | None = None, *, version: str, instructions: str, fast: bool = True
+) -> Kernel:
+    """The kernel that answers for those tools, and for a library where there is one.
+
+    Plain calls of tools go past the SDK unless `fast` is false; the answers are the same.
+    """
     methods = Methods(tools)
     server: Server[Any] = Server(
         "wand", version=version, title="Wand", instructions=instructions, cache_hints=CACHE_HINTS
@@ -56,7 +55,7 @@ def build(tools: Tools, library: Library | None = None, *, version: str, instruc
         return methods.list_tools(params.cursor)
 
     async def call_tool(context: Context, params: CallToolRequestParams) -> dict[str, Any]:
-        return await methods.call_tool(params.name, params.arguments or {}, _visit(context))
+        return wire_result(await methods.call_tool(params.name, params.arguments or {}, _visit(context)))
 
     async def set_level(_: Context, __: SetLevelRequestParams) -> dict[str, Any]:
         return {}  # answered for clients that ask at once; we send no log messages
@@ -67,7 +66,7 @@ def build(tools: Tools, library: Library | None = None, *, version: str, instruc
     if library is not None:
         _add_library(server, library)
     server.middleware[:] = [boundary]  # without the SDK's tracing, which costs 28-60 us a call
-    return Kernel(server, methods)
+    return Kernel(server, methods, Lane(server, methods) if fast else None)
 
 
 def _add_library(server: Server[Any], library: Library) -> None:
@@ -100,38 +99,14 @@ def _add_library(server: Server[Any], library: Library) -> None:
     server.add_request_handler("completion/complete", CompleteRequestParams, complete)
 
 
-async def boundary(ctx: ServerRequestContext[Any, Any], call_next: CallNext) -> HandlerResult:
-    """Every failure leaves as an error of JSON-RPC that names what is wrong and shows nothing else."""
-    try:
-        return await call_next(ctx)
-    except MCPError:
-        raise
-    except ProtocolFailure as why:
-        raise MCPError(why.code, why.message, why.data) from why
-    except ValidationError as why:
-        raise MCPError(INVALID_PARAMS, f"Invalid params: {_what_is_wrong(why)}") from why
-    except Exception as broken:
-        REQUEST_ID.set(new_request_id())
-        log.exception("method broke", extra={"method": ctx.method})
-        told = failures.internal(REQUEST_ID.get())
-        raise MCPError(told.code, told.message, told.data) from broken
-
-
-def _what_is_wrong(why: ValidationError) -> str:
-    """The first fields that are wrong, without what they held."""
-    found = why.errors(include_url=False, include_input=False, include_context=False)
-    return "; ".join(f"{'.'.join(map(str, one['loc'])) or 'params'}: {one['msg']}" for one in found[:3])
-
-
 def _visit(context: Context) -> Visit:
     principal = context.request
     if principal is None:
         raise RuntimeError("a transport let a request in without its principal")
     about = meta(dict(context.params) if context.params else None)
-    client = context.session.client_params
     return Visit(
         principal=principal,
-        client=client_claim(client.client_info.name, client.client_info.version) if client else "",
+        client=claim_of(context.session.client_params),
         traceparent=readable_traceparent(about.get("traceparent")),
         progress=_progress(context) if progress_token({"_meta": about}) is not None else None,
     )

@@ -70,11 +70,11 @@ async def test_only_so_many_calls_run_at_once_and_the_next_is_told_when_to_come_
 
     refused = await methods.call_tool("echo", {}, VISIT)
 
-    assert refused["content"][0]["text"].startswith("Exhausted: 1 calls are running")
-    assert "Hint: try again" in refused["content"][0]["text"]
+    assert refused.text.startswith("Exhausted: 1 calls are running")
+    assert "Hint: try again" in refused.text
     tools.slow_may_end.set()
     await running
-    assert (await methods.call_tool("echo", {}, VISIT))["isError"] is False
+    assert (await methods.call_tool("echo", {}, VISIT)).is_error is False
 
 
 @pytest.mark.parametrize(
