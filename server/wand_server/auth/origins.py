@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field
+from functools import lru_cache
 from urllib.parse import urlsplit
 
 from wand_proto.errors import Denied
@@ -64,6 +65,7 @@ def _shown(untrusted: list[str]) -> str:
     return ", ".join(repr(value[:_SHOWN_CHARACTERS]) for value in untrusted[:2]) or "none"
 
 
+@lru_cache(maxsize=64)
 def _without_port(host: str) -> str:
     """The name in "name:port" where that is all there is; otherwise nothing, which matches no name."""
     try:

@@ -53,7 +53,8 @@ def read(untrusted: bytes) -> Message:
         raise ProtocolFailure(INVALID_REQUEST, "batches are not supported: send one message at a time")
     if not isinstance(body, dict):
         raise ProtocolFailure(INVALID_REQUEST, "the body must be one JSON-RPC object")
-    if _is_deeper(body, DEPTH_CEILING):
+    opened = untrusted.count(b"{") + untrusted.count(b"[")
+    if opened > DEPTH_CEILING and _is_deeper(body, DEPTH_CEILING):
         raise ProtocolFailure(PARSE_ERROR, f"Parse error: nested deeper than {DEPTH_CEILING} levels")
     return _message(body)
 

@@ -11,25 +11,28 @@ from wand_server.transports.replies import Refused
 BODY_SECONDS = 30.0
 
 
-def check_kind(request: web.Request) -> None:
+def check_kind(request: web.BaseRequest) -> None:
     """Let a body pass by its headers.
 
     Raises:
         Refused: it is no JSON, or encoded.
     """
-    if request.content_type.lower() != replies.JSON_TYPE:
+    kind = request.headers.get("Content-Type")
+    if kind != replies.JSON_TYPE and request.content_type.lower() != replies.JSON_TYPE:
         raise Refused(415, "Content-Type: must be application/json")
     if request.headers.get("Content-Encoding", "identity").lower() != "identity":
         raise Refused(415, "Content-Encoding: must be identity")
 
 
-async def read(request: web.Request) -> bytes:
+async def read(request: web.BaseRequest) -> bytes:
     """The body.
 
     Raises:
         Refused: it is too large, too slow or broken.
     """
     try:
+        if request.content.is_eof():  # it is here
+            return await request.read()
         async with asyncio.timeout(BODY_SECONDS):
             return await request.read()
     except TimeoutError as late:

@@ -47,11 +47,21 @@ class EventLog:
 
     async def wait(self, seconds: float) -> bool:
         """Until there is an event; False where the time is over before."""
+        if self._more.is_set():
+            return True
+        late = False
+
+        def be_late() -> None:
+            nonlocal late
+            late = True
+            self._more.set()
+
+        clock = asyncio.get_running_loop().call_later(seconds, be_late)
         try:
-            async with asyncio.timeout(seconds):
-                return await self._more.wait()
-        except TimeoutError:
-            return False
+            await self._more.wait()
+        finally:
+            clock.cancel()
+        return not late
 
     def only(self) -> bytes | None:
         """The one event of a stream that has ended with it; otherwise nothing."""

@@ -60,7 +60,7 @@ def event(body: bytes, event_id: str = "") -> bytes:
     return b"event: message\r\n" + name + b"data: " + body + b"\r\n\r\n"
 
 
-async def begin_stream(request: web.Request, headers: dict[str, str] | None = None) -> web.StreamResponse:
+async def begin_stream(request: web.BaseRequest, headers: dict[str, str] | None = None) -> web.StreamResponse:
     """Commit the answer to being an event stream.
 
     Raises:
@@ -72,7 +72,7 @@ async def begin_stream(request: web.Request, headers: dict[str, str] | None = No
     return response
 
 
-async def write(request: web.Request, response: web.StreamResponse, frame: bytes) -> None:
+async def write(request: web.BaseRequest, response: web.StreamResponse, frame: bytes) -> None:
     """Write a frame.
 
     Raises:
@@ -82,7 +82,7 @@ async def write(request: web.Request, response: web.StreamResponse, frame: bytes
         await response.write(frame)
 
 
-async def end_stream(request: web.Request, response: web.StreamResponse) -> None:
+async def end_stream(request: web.BaseRequest, response: web.StreamResponse) -> None:
     """Write the end of a stream.
 
     Raises:
@@ -93,7 +93,7 @@ async def end_stream(request: web.Request, response: web.StreamResponse) -> None
 
 
 @asynccontextmanager
-async def _reading(request: web.Request) -> AsyncIterator[None]:
+async def _reading(request: web.BaseRequest) -> AsyncIterator[None]:
     """Cut off a client that does not read."""
     try:
         async with asyncio.timeout(WRITE_SECONDS):

@@ -34,7 +34,7 @@ class EventStreams:
     kernel: Kernel
     _open: dict[str, "Conversation"] = field(init=False, default_factory=dict)
 
-    async def get(self, request: web.Request, principal: Principal) -> web.StreamResponse:
+    async def get(self, request: web.BaseRequest, principal: Principal) -> web.StreamResponse:
         """Open a stream and answer its client until it hangs up.
 
         Raises:
@@ -61,7 +61,7 @@ class EventStreams:
             log.info("client gone", extra={"principal": principal.name})
         return response
 
-    def take(self, request: web.Request, principal: Principal, message: Message) -> web.Response:
+    def take(self, request: web.BaseRequest, principal: Principal, message: Message) -> web.Response:
         """Take a message for the stream that the request names; its answer comes there.
 
         Raises:
@@ -83,7 +83,7 @@ class EventStreams:
 class Conversation:
     """One client's messages as they were posted, and its stream."""
 
-    def __init__(self, request: web.Request, response: web.StreamResponse, principal: Principal) -> None:
+    def __init__(self, request: web.BaseRequest, response: web.StreamResponse, principal: Principal) -> None:
         self.principal = principal
         self._request = request
         self._response = response

@@ -16,7 +16,7 @@ _QUICK_SECONDS = 0.05  # a call that ends so soon, without a word before, is ans
 
 
 async def post(
-    sessions: Sessions, request: web.Request, message: Message, principal: Principal
+    sessions: Sessions, request: web.BaseRequest, message: Message, principal: Principal
 ) -> web.StreamResponse:
     """Answer one POST of the handshake era.
 
@@ -36,7 +36,7 @@ async def post(
     return web.Response(status=202)
 
 
-async def get(sessions: Sessions, request: web.Request, principal: Principal) -> web.StreamResponse:
+async def get(sessions: Sessions, request: web.BaseRequest, principal: Principal) -> web.StreamResponse:
     """The stream of a session, or the rest of one that broke off.
 
     Raises:
@@ -47,7 +47,7 @@ async def get(sessions: Sessions, request: web.Request, principal: Principal) ->
     return await _stream(session, request, stream, after)
 
 
-async def delete(sessions: Sessions, request: web.Request, principal: Principal) -> web.Response:
+async def delete(sessions: Sessions, request: web.BaseRequest, principal: Principal) -> web.Response:
     """End a session.
 
     Raises:
@@ -65,7 +65,7 @@ async def _initialize(sessions: Sessions, message: Request, principal: Principal
     return replies.as_json(failures.result(message.id, result), headers={SESSION_HEADER: session.id})
 
 
-async def _answer(session: Session, request: web.Request, message: Request) -> web.StreamResponse:
+async def _answer(session: Session, request: web.BaseRequest, message: Request) -> web.StreamResponse:
     stream = session.begin(message)
     await stream.wait(_QUICK_SECONDS)
     body = stream.only()
@@ -86,7 +86,9 @@ def _wanted(session: Session, last_event_id: str | None) -> tuple[EventLog, int]
     return found, int(number)
 
 
-async def _stream(session: Session, request: web.Request, stream: EventLog, after: int) -> web.StreamResponse:
+async def _stream(
+    session: Session, request: web.BaseRequest, stream: EventLog, after: int
+) -> web.StreamResponse:
     response = await replies.begin_stream(request, {SESSION_HEADER: session.id})
 
     async def write(frame: bytes) -> None:

@@ -6,6 +6,7 @@ from typing import Any
 
 from aiohttp import web
 
+from wand_proto.alarms import Alarms
 from wand_server.model import Principal
 from wand_server.protocol import failures, messages
 from wand_server.protocol.exchange import Exchange
@@ -20,13 +21,12 @@ log = logging.getLogger(__name__)
 class Reply:
     """The answer to one POST: a JSON body, or a stream from the first notification or a long silence on."""
 
-    def __init__(self, request: web.Request) -> None:
-        self._request = request
+    def __init__(self, request: web.BaseRequest, alarms: Alarms) -> None:
+        self.request = request
         self._stream: web.StreamResponse | None = None
-        self._lock = asyncio.Lock()
+        self._lock: asyncio.Lock | None = None
         self._pinging: asyncio.Task[None] | None = None
-        loop = asyncio.get_running_loop()
-        self._silence = loop.call_later(replies.PING_SECONDS, self._begin_pinging)
+        self._silence = alarms.set(replies.PING_SECONDS, self._begin_pinging)
 
     async def notify(self, message: dict[str, Any]) -> None:
         """Send a notification before the answer; to a client that is gone, nothing."""
@@ -37,11 +37,12 @@ class Reply:
 
     async def finish(self, body: dict[str, Any], status: int) -> web.StreamResponse:
         """Send the answer; its status counts only where no stream has begun."""
-        await self.hush()
+        if self._pinging is not None:
+            await self.hush()
         if self._stream is None:
             return replies.as_json(body, status)
         await self._write(replies.event(messages.write(body)))
-        await replies.end_stream(self._request, self._stream)
+        await replies.end_stream(self.request, self._stream)
         return self._stream
 
     async def hush(self) -> None:
@@ -63,27 +64,27 @@ class Reply:
             return  # the client is gone; the transport cancels the call
 
     async def _write(self, frame: bytes) -> None:
+        if self._lock is None:
+            self._lock = asyncio.Lock()
         async with self._lock:
             if self._stream is None:
-                self._stream = await replies.begin_stream(self._request)
-            await replies.write(self._request, self._stream, frame)
+                self._stream = await replies.begin_stream(self.request)
+            await replies.write(self.request, self._stream, frame)
 
 
-async def post(
-    kernel: Kernel, request: web.Request, message: Message, principal: Principal
-) -> web.StreamResponse:
+async def post(kernel: Kernel, reply: Reply, message: Message, principal: Principal) -> web.StreamResponse:
     """Answer one POST of the stateless era.
 
     Raises:
         ProtocolFailure: the message is not one that this era knows, or contradicts its headers.
     """
+    headers = reply.request.headers
     if isinstance(message, Notification):
-        kernel.accept_version(request.headers.get(VERSION_HEADER))
+        kernel.accept_version(headers.get(VERSION_HEADER))
         return web.Response(status=202)
     if not isinstance(message, Request):
         raise ProtocolFailure(INVALID_REQUEST, "a client sends requests and notifications, no responses")
-    route = kernel.route(message, request.headers)
-    reply = Reply(request)
+    route = kernel.route(message, headers)
     try:
         body, status = failures.result(message.id, {}), 200
         try:

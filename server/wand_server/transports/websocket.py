@@ -34,7 +34,7 @@ Again = Callable[[], Principal]
 """Who asks, decided anew; raises as `Guard.principal` does."""
 
 
-def is_asked_for(request: web.Request) -> bool:
+def is_asked_for(request: web.BaseRequest) -> bool:
     """Whether a request wants to be a WebSocket."""
     return request.headers.get("Upgrade", "").lower() == "websocket"
 
@@ -46,7 +46,9 @@ class WebSockets:
     kernel: Kernel
     _open: set[web.WebSocketResponse] = field(init=False, default_factory=set)
 
-    async def serve(self, request: web.Request, principal: Principal, again: Again) -> web.WebSocketResponse:
+    async def serve(
+        self, request: web.BaseRequest, principal: Principal, again: Again
+    ) -> web.WebSocketResponse:
         """Upgrade a request and answer its client to the end.
 
         Raises:
@@ -70,7 +72,7 @@ class WebSockets:
             log.info("client gone", extra={"principal": principal.name, "code": response.close_code})
         return response
 
-    def _check(self, request: web.Request) -> None:
+    def _check(self, request: web.BaseRequest) -> None:
         offered = {word.strip() for word in request.headers.get("Sec-WebSocket-Protocol", "").split(",")}
         if SUBPROTOCOL not in offered:
             raise Refused(400, f"Sec-WebSocket-Protocol: must offer {SUBPROTOCOL}")
@@ -88,7 +90,7 @@ class Conversation:
     """One client's frames, read and answered."""
 
     def __init__(
-        self, request: web.Request, response: web.WebSocketResponse, principal: Principal, again: Again
+        self, request: web.BaseRequest, response: web.WebSocketResponse, principal: Principal, again: Again
     ) -> None:
         self._request = request
         self._response = response

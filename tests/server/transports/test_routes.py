@@ -1,0 +1,78 @@
+"""The table of paths and methods, over a real socket."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+
+from support.edge import Edge, edge
+
+
+@pytest.fixture
+async def server(tmp_path: Path) -> AsyncIterator[Edge]:
+    async with edge(tmp_path) as running:
+        yield running
+
+
+async def said(server: Edge, *lines: str, body: bytes = b"", after: bytes = b"\r\n\r\n") -> bytes:
+    """What comes back to these lines, until what is awaited; then the body is sent, and the rest read."""
+    reader, writer = await asyncio.open_connection("127.0.0.1", server.transport.port)
+    writer.write("\r\n".join((*lines, "Host: localhost", "", "")).encode())
+    try:
+        answer = await asyncio.wait_for(reader.readuntil(after), 5)
+        if body:
+            writer.write(body)
+            answer += await asyncio.wait_for(reader.readuntil(b"}}"), 5)
+        return answer
+    finally:
+        writer.close()
+        await writer.wait_closed()
+
+
+def post(server: Edge, **more: str) -> list[str]:
+    headers = {**server.headers(**more)}
+    return ["POST /mcp HTTP/1.1", *(f"{name}: {value}" for name, value in headers.items())]
+
+
+async def test_a_client_that_waits_to_be_told_sends_its_body_then(server: Edge) -> None:
+    body = b'{"jsonrpc":"2.0","id":1,"method":"ping"}'
+    more = {"Expect": "100-continue", "Content-Length": str(len(body)), "Mcp-Session-Id": "none"}
+
+    answer = await said(server, *post(server, **more), body=body)
+
+    assert answer.startswith(b"HTTP/1.1 100 Continue\r\n\r\n")
+    assert b"HTTP/1.1 404 " in answer
+    assert b"no such session" in answer
+
+
+async def test_another_expectation_is_refused(server: Edge) -> None:
+    answer = await said(server, *post(server, Expect="a miracle", **{"Content-Length": "0"}), after=b"}}")
+
+    assert answer.startswith(b"HTTP/1.1 417 ")
+    assert b"Expect: must be 100-continue" in answer
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "status", "allow"),
+    [
+        ("PUT", "/mcp", 405, "DELETE,GET,POST"),
+        ("HEAD", "/health", 405, "GET"),
+        ("GET", "/mcp/", 404, None),
+        ("GET", "/health?verbose=1", 200, None),
+        ("GET", "/messages", 404, None),
+    ],
+)
+async def test_a_path_and_a_method_are_found_or_told_what_is_permitted(
+    server: Edge, method: str, path: str, status: int, allow: str | None
+) -> None:
+    async with server.client.request(method, server.origin + path) as response:
+        assert (response.status, response.headers.get("Allow")) == (status, allow)
+
+
+async def test_nothing_but_the_word_about_ourselves_is_told_without_a_key(server: Edge) -> None:
+    for path, methods in server.transport._routes().items():
+        for method in methods:
+            async with server.client.request(method, server.origin + path) as response:
+                open_to_all = path in {"/health", "/livez", "/readyz"}
+                assert response.status == (200 if open_to_all else 401), (method, path)
