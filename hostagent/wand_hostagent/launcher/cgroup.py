@@ -19,6 +19,7 @@ from collections.abc import Mapping
 from contextlib import nullcontext, suppress
 from pathlib import Path
 
+from wand_hostagent.launcher import log
 from wand_hostagent.launcher.ends import Usage
 
 _PERIOD = 100_000  # microseconds, of cpu.max
@@ -37,11 +38,15 @@ class Leaf:
     def __init__(self, groups: "Groups", name: str) -> None:
         self._groups = groups
         self.name = name
+        self._written: dict[str, str] = {}
         os.mkdir(name, 0o755, dir_fd=groups.descriptor)
         self.descriptor = os.open(name, _FLAGS, dir_fd=groups.descriptor)
-        self._written: dict[str, str] = {}
-        if "memory" in groups.counted:
-            _write(self.descriptor, "memory.oom.group", "1")  # a job without one of its processes is none
+        try:
+            if "memory" in groups.counted:
+                _write(self.descriptor, "memory.oom.group", "1")  # a job without one of its processes is none
+        except OSError:
+            os.close(self.descriptor)
+            raise
 
     def limit(self, limits: Mapping[str, float]) -> None:
         """Hold the job to these, as far as they are counted here; what is not limited is free."""
@@ -54,29 +59,50 @@ class Leaf:
 
     def usage(self, known: Usage) -> Usage:
         """What its processes used and ran into; what this kernel does not count is as it is `known`."""
-        read = self._numbers
-        return Usage(
-            cpu_seconds=self.cpu_seconds() or known.cpu_seconds,
-            peak_memory_bytes=_number(self.descriptor, "memory.peak") or known.peak_memory_bytes,
-            out_of_memory=read("memory.events").get("oom_kill", 0) > 0,
-            process_limit=read("pids.events").get("max", 0) > 0,
-        )
+        try:
+            return Usage(
+                cpu_seconds=self._numbers("cpu.stat").get("usage_usec", 0) / 1e6 or known.cpu_seconds,
+                peak_memory_bytes=_number(self.descriptor, "memory.peak") or known.peak_memory_bytes,
+                out_of_memory=self._numbers("memory.events").get("oom_kill", 0) > 0,
+                process_limit=self._numbers("pids.events").get("max", 0) > 0,
+            )
+        except OSError as error:
+            log.write("warning", "usage unknown", group=self.name, why=str(error))
+            return known
 
     def cpu_seconds(self) -> float:
-        return self._numbers("cpu.stat").get("usage_usec", 0) / 1e6
+        """What its processes have used.
+
+        Raises:
+            OSError: nobody knows, which is not the same as none.
+        """
+        told = self._numbers("cpu.stat")
+        if "usage_usec" not in told:
+            raise OSError(errno.ENODATA, os.strerror(errno.ENODATA))
+        return told["usage_usec"] / 1e6
 
     def has_written(self, amount: int, devices: frozenset[int]) -> bool:
         """Whether so much on these devices can be the job's; true where that cannot be known."""
-        if not {"io", "memory"} <= self._groups.counted or not _all_tell(devices):
+        try:
+            if not {"io", "memory"} <= self._groups.counted or not _all_tell(devices):
+                return True
+            words = _read(self.descriptor, "io.stat").split()
+            memory = self._numbers("memory.stat")
+        except OSError:
             return True
-        words = _read(self.descriptor, "io.stat").split()
+        if not {"file_dirty", "file_writeback"} <= memory.keys():
+            return True
         written = sum(int(word[7:]) for word in words if word.startswith("wbytes="))
-        memory = self._numbers("memory.stat")
-        return written + memory.get("file_dirty", 0) + memory.get("file_writeback", 0) >= amount
+        return written + memory["file_dirty"] + memory["file_writeback"] >= amount
 
-    def kill(self) -> None:
-        """End every process in it."""
-        _write(self.descriptor, "cgroup.kill", "1")
+    def kill(self) -> bool:
+        """End every process in it; false where the kernel was not even told."""
+        try:
+            _write(self.descriptor, "cgroup.kill", "1")
+        except OSError as error:
+            log.write("error", "group not ended", group=self.name, why=str(error))
+            return False
+        return True
 
     def remove(self) -> None:
         """Its processes are gone, so it can go; where the kernel is not that far, soon."""
@@ -197,15 +223,21 @@ def _number(folder: int, name: str) -> int:
 
 
 def _read(folder: int, name: str) -> str:
-    """What a file of a group says; nothing where this kernel has no such file."""
+    """What a file of a group says; nothing where this kernel has no such file, or the group is going.
+
+    Raises:
+        OSError: it cannot be read now, as where no descriptor is left: what it says is unknown.
+    """
     try:
         descriptor = os.open(name, os.O_RDONLY | os.O_CLOEXEC, dir_fd=folder)
-    except FileNotFoundError:
+    except (FileNotFoundError, NotADirectoryError):
         return ""
     try:
         return os.read(descriptor, _FILE_BYTES).decode("ascii", "replace")
-    except OSError:
-        return ""  # the group is going
+    except OSError as error:
+        if error.errno == errno.ENODEV:
+            return ""
+        raise
     finally:
         os.close(descriptor)
 

@@ -1,5 +1,6 @@
 """One job: what was planned, and what is known of it while it runs."""
 
+import errno
 import os
 import socket
 import time
@@ -46,7 +47,8 @@ class Plan:
         if name in {"chdir", "fchdir"}:
             message = f"{user} may not enter {self.facts['directory']}: {why}"
             return Refused("Denied", message, field="directory")
-        return Refused("Broken", f"{steps[index].shown} failed in the new process: {why}")
+        kind = "Exhausted" if number == errno.ETOOMANYREFS else "Broken"
+        return Refused(kind, f"{steps[index].shown} failed in the new process: {why}")
 
 
 @dataclass(slots=True, eq=False)

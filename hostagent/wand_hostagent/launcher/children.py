@@ -5,14 +5,14 @@ import signal
 import socket
 import time
 from collections.abc import Collection, Sequence
-from contextlib import suppress
+from contextlib import ExitStack, suppress
 from dataclasses import dataclass, field
-from typing import Protocol
+from typing import NoReturn, Protocol
 
 from wand_hostagent.launcher import init, log, namespaces, tree, vfork
 from wand_hostagent.launcher.box import Box
-from wand_hostagent.launcher.casting import Unmade
-from wand_hostagent.launcher.cgroup import Groups, Leaf
+from wand_hostagent.launcher.casting import Unmade, end
+from wand_hostagent.launcher.cgroup import Groups
 from wand_hostagent.launcher.child import Child, Plan
 from wand_hostagent.launcher.ends import Ending, Usage
 from wand_hostagent.launcher.gateway import Gateway, Tenant
@@ -25,6 +25,7 @@ from wand_hostagent.launcher.watching import Watch
 
 # A reason that somebody may give for ending a job; what the command itself did then is beside the point.
 _GIVEN = frozenset({"cancelled", "output_limit"})
+_AGAIN_SECONDS = 0.2  # before a group is told again that it ends
 
 
 class Outcomes(Protocol):
@@ -58,31 +59,39 @@ class Children:
                 return self._order(plan, self.nursery)
             except Unmade as trouble:
                 log.write("warning", "no init in advance", job=plan.job, why=str(trouble))
-        try:
-            leaf = self.groups.leaf(plan.limits) if self.groups is not None else None
-            ours, theirs, pid, pidfd = self._init(plan.walls.network, leaf)
-        except OSError as error:
-            number = error.errno or 0
-            raise Refused(kind_of(number), f"no process can be made: {reason_of(number)}") from error
-        if pid == 0:
-            table = Table(plan.command) if plan.orders else plan.table  # orders have numbers of their own
-            init.live(init.Orders(self.box, plan.walls, table, theirs.fileno(), plan.uses))
-        theirs.close()
-        child = Child(plan, pid, pidfd, ours, time.time(), time.monotonic(), leaf)
-        self._enter(child)
-        return self._watch(child)
+        with ExitStack() as undo:
+            try:
+                child = self._copied(plan, undo)
+            except OSError as error:
+                number = error.errno or 0
+                raise Refused(kind_of(number), f"no process can be made: {reason_of(number)}") from error
+            self._enter(child)
+            undo.callback(self._leave_network, child)
+            self._watch(child)
+            undo.pop_all()
+        return child
 
-    def _init(self, network: str, leaf: Leaf | None) -> tuple[socket.socket, socket.socket, int, int]:
-        """Both ends of a socket, and a new process with its pidfd; the pid is 0 in the process itself."""
+    def _copied(self, plan: Plan, undo: ExitStack) -> Child:
+        """A copy of the launcher that lives as the init of a job; `undo` takes all of it back."""
+        leaf = self.groups.leaf(plan.limits) if self.groups is not None else None
+        if leaf is not None:
+            undo.callback(leaf.remove)
         ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+        undo.callback(ours.close)
+        with theirs:
+            pid, pidfd = self.box.clone(plan.walls.network, leaf.descriptor if leaf is not None else -1)
+            if pid == 0:
+                self._live(plan, theirs.fileno())
+            undo.callback(end, pid, pidfd)
+        return Child(plan, pid, pidfd, ours, time.time(), time.monotonic(), leaf)
+
+    def _live(self, plan: Plan, control: int) -> NoReturn:
+        """In the copy: nothing comes back from here, or there would be two launchers."""
         try:
-            return ours, theirs, *self.box.clone(network, leaf.descriptor if leaf is not None else -1)
-        except OSError:
-            if leaf is not None:
-                leaf.remove()
-            ours.close()
-            theirs.close()
-            raise
+            table = Table(plan.command) if plan.orders else plan.table  # orders have numbers of their own
+            init.live(init.Orders(self.box, plan.walls, table, control, plan.uses))
+        finally:
+            os._exit(1)
 
     def _order(self, plan: Plan, nursery: Nursery) -> Child:
         """Give a job to an init that waits.
@@ -93,15 +102,18 @@ class Children:
         infant = nursery.take(plan.walls)
         now = time.time(), time.monotonic()
         child = Child(plan, infant.pid, infant.pidfd, infant.control, *now, infant.leaf, infant)
-        self._enter(child)
-        try:
-            if infant.leaf is not None:
-                infant.leaf.limit(plan.limits)
-            socket.send_fds(infant.control, [plan.orders], plan.uses[:-1])
-        except OSError as error:
-            infant.end()
-            raise Unmade(str(error)) from error
-        return self._watch(child)
+        with ExitStack() as undo:
+            undo.callback(infant.end)
+            self._enter(child)
+            try:
+                if infant.leaf is not None:
+                    infant.leaf.limit(plan.limits)
+                socket.send_fds(infant.control, [plan.orders], plan.uses[:-1])
+            except OSError as error:
+                raise Unmade(str(error)) from error
+            self._watch(child)
+            undo.pop_all()
+        return child
 
     def signal(self, job: str, number: int, reason: str) -> None:
         """Send a signal to all processes of a job; SIGKILL ends the job and `reason` says why.
@@ -161,6 +173,10 @@ class Children:
             )  # fmt: skip
             self.gateway.enter(child.network, tenant)
 
+    def _leave_network(self, child: Child) -> None:
+        if self.gateway is not None and child.plan.walls.network == "proxy":
+            self.gateway.leave(child.network, lambda: None)
+
     def _open_door(self, child: Child, descriptors: Sequence[int]) -> None:
         for descriptor in descriptors:
             os.set_inheritable(descriptor, False)  # recv_fds leaves out the flags
@@ -172,31 +188,44 @@ class Children:
 
     # -- one job's life ----------------------------------------------------------------------------------
 
-    def _watch(self, child: Child) -> Child:
+    def _watch(self, child: Child) -> None:
+        """Let it run and be heard of; where that fails, it is as if it had never been."""
+        with ExitStack() as undo:
+            child.control.setblocking(False)
+            undo.callback(self.loop.ignore, child.control.fileno())
+            self.loop.watch(child.control.fileno(), READ, lambda _: self._listen(child))
+            undo.callback(self.loop.ignore, child.pidfd)
+            self.loop.watch(child.pidfd, READ, lambda _: self._finish(child))
+            if "wall_seconds" in child.plan.limits:
+                seconds = child.plan.limits["wall_seconds"]
+                child.deadline = self.loop.later(seconds, lambda: self._end(child, "timed_out"))
+                undo.callback(self.loop.cancel, child.deadline)
+            limited = child.limited()
+            if limited.is_watched:
+                child.watch = Watch(self.loop, limited, lambda reason: self._end(child, reason))
+            undo.pop_all()
         self.running[child.plan.job] = child
-        child.control.setblocking(False)
-        self.loop.watch(child.control.fileno(), READ, lambda _: self._listen(child))
-        self.loop.watch(child.pidfd, READ, lambda _: self._finish(child))
-        if "wall_seconds" in child.plan.limits:
-            child.deadline = self.loop.later(
-                child.plan.limits["wall_seconds"], lambda: self._end(child, "timed_out")
-            )
-        limited = child.limited()
-        if limited.is_watched:
-            child.watch = Watch(self.loop, limited, lambda reason: self._end(child, reason))
-        return child
 
     def _end(self, child: Child, reason: str) -> None:
         child.reason = child.reason or reason
         self._kill(child)
 
     def _kill(self, child: Child) -> None:
-        if child.leaf is not None:
-            child.leaf.kill()
+        """End all processes of it; where a part of that fails now, the rest is done, and that tried again."""
+        told = child.leaf is None or child.leaf.kill()
         if not self.box.holds_tree:
-            tree.kill(child.pid)
+            try:
+                tree.kill(child.pid)
+            except OSError as error:  # no descriptor is left: what loses its init comes to us, and ends then
+                log.write("error", "tree not ended", job=child.plan.job, why=str(error))
         with suppress(ProcessLookupError):
             signal.pidfd_send_signal(child.pidfd, signal.SIGKILL)
+        if not told:
+            self.loop.later(_AGAIN_SECONDS, lambda: self._kill_again(child))
+
+    def _kill_again(self, child: Child) -> None:
+        if self.running.get(child.plan.job) is child:
+            self._kill(child)
 
     def _listen(self, child: Child) -> bool:
         """Take the next thing that the init has said; False where there is no more, now or ever."""

@@ -3,6 +3,7 @@
 Signing and turning over to another file happen between requests, so that no answer waits for them.
 """
 
+import traceback
 from collections import Counter
 from collections.abc import Sequence
 
@@ -16,6 +17,10 @@ _SECONDS = 0.02
 _RETRY_SECONDS = 1.0
 _CARE_SECONDS = 60.0  # how often it is seen whether a checkpoint is due by its time
 _MOST = 4096  # entries that wait; only a full disk makes so many
+
+
+class Unrecordable(Refused):
+    """One of these entries cannot be written as a record, whatever the disk does; the others can."""
 
 
 class Journal:
@@ -38,7 +43,15 @@ class Journal:
         Raises:
             Refused: the ledger has not taken them, so what they tell of must not be done.
         """
-        self._ledger.append([*self._waiting, *self._told_of_dropped(), *entries])
+        try:
+            self._ledger.append([*self._waiting, *self._told_of_dropped(), *entries])
+        except Refused:
+            raise
+        except Exception as error:
+            log.write("error", "record failed", defect=traceback.format_exc()[-2000:])
+            self._sift()
+            message = f"this cannot be recorded, so it is not done: {type(error).__name__}"
+            raise Unrecordable("Broken", message) from error
         self._waiting.clear()
         self._dropped.clear()
         self._loop.cancel(self._timer)
@@ -76,6 +89,13 @@ class Journal:
         except Refused as refusal:
             log.write("error", "ledger fails", why=refusal.message)
         self._ledger.close()
+
+    def _sift(self) -> None:
+        """Let go of what waits and can never be written; that it was there is told."""
+        for entry in tuple(self._waiting):
+            if not self._ledger.can_tell(entry):
+                self._waiting.remove(entry)
+                self._dropped[entry.event] += 1
 
     def _told_of_dropped(self) -> list[Entry]:
         """Where more came than could wait: how much of what is missing."""

@@ -106,7 +106,12 @@ class Keeper:
         try:
             pid = os.posix_spawn(
                 sys.executable, argv, {},
-                file_actions=[(os.POSIX_SPAWN_DUP2, theirs.fileno(), _DESCRIPTOR)], setsigmask=(),
+                file_actions=[
+                    # or it would keep a pipe open that was ours alone
+                    (os.POSIX_SPAWN_OPEN, 0, os.devnull, os.O_RDONLY, 0),
+                    (os.POSIX_SPAWN_OPEN, 1, os.devnull, os.O_WRONLY, 0),
+                    (os.POSIX_SPAWN_DUP2, theirs.fileno(), _DESCRIPTOR),
+                ], setsigmask=(),
             )  # fmt: skip
         except OSError:
             ours.close()

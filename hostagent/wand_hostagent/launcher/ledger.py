@@ -116,6 +116,15 @@ class Ledger:
         with suppress(Refused):
             self._keep_keys()
 
+    def can_tell(self, entry: Entry) -> bool:
+        """Whether the entry can be written as a record at all."""
+        place = self._keys.place
+        try:
+            record.seal(place, entry.event, self._strike(entry.fields, place.key))
+        except (TypeError, ValueError, LookupError, AttributeError, RecursionError):
+            return False
+        return True
+
     def close(self) -> None:
         os.close(self._descriptor)
         self._key.close()

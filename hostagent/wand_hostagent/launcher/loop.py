@@ -4,19 +4,28 @@ import heapq
 import itertools
 import select
 import time
+import traceback
 from collections import deque
 from collections.abc import Callable
 
+from wand_hostagent.launcher import log
+
 READ = select.EPOLLIN
 WRITE = select.EPOLLOUT
+_REST_SECONDS = 0.5  # for a descriptor whose call has failed
 
 
 class Loop:
-    """Calls what was asked for when its descriptor is ready or its time has come."""
+    """Calls what was asked for when its descriptor is ready or its time has come.
+
+    A call that fails is a defect of ours: it is logged, and ends nothing but itself.
+    """
 
     def __init__(self) -> None:
         self._epoll = select.epoll()
         self._ready: dict[int, Callable[[int], object]] = {}
+        self._events: dict[int, int] = {}
+        self._resting: set[int] = set()
         self._moments: list[tuple[float, int]] = []
         self._acts: dict[int, Callable[[], None]] = {}
         self._numbers = itertools.count()
@@ -26,14 +35,21 @@ class Loop:
         """Call `ready` with the events each time there are some."""
         self._epoll.register(descriptor, events)
         self._ready[descriptor] = ready
+        self._events[descriptor] = events
 
     def change(self, descriptor: int, events: int) -> None:
-        self._epoll.modify(descriptor, events)
+        if descriptor not in self._resting:
+            self._epoll.modify(descriptor, events)
+        self._events[descriptor] = events
 
     def ignore(self, descriptor: int) -> None:
         """No more calls for this descriptor; to be said before it is closed."""
         if self._ready.pop(descriptor, None) is not None:
-            self._epoll.unregister(descriptor)
+            del self._events[descriptor]
+            if descriptor in self._resting:
+                self._resting.remove(descriptor)
+            else:
+                self._epoll.unregister(descriptor)
 
     def later(self, seconds: float, act: Callable[[], None]) -> int:
         """Call `act` once after that time; the number that comes back can take it back."""
@@ -57,18 +73,40 @@ class Loop:
         """Wait for the next thing, and do all that is due."""
         found = self._epoll.poll(0 if self._rest else self._patience())
         if self._rest and not found:
-            self._rest.popleft()()
+            _contained(self._rest.popleft())
         for descriptor, events in found:
             ready = self._ready.get(descriptor)
-            if ready is not None:
-                ready(events)
+            if ready is not None and not _contained(lambda: ready(events)):  # noqa: B023 - called at once
+                self._let_rest(descriptor, ready)
         now = time.monotonic()
         while self._moments and self._moments[0][0] <= now:
             act = self._acts.pop(heapq.heappop(self._moments)[1], None)
             if act is not None:
-                act()
+                _contained(act)
+
+    def _let_rest(self, descriptor: int, ready: Callable[[int], object]) -> None:
+        """Try it again in a while: what is still there to be read would fail all the time."""
+        if self._ready.get(descriptor) is ready:
+            self._epoll.unregister(descriptor)
+            self._resting.add(descriptor)
+            self.later(_REST_SECONDS, lambda: self._wake(descriptor, ready))
+
+    def _wake(self, descriptor: int, ready: Callable[[int], object]) -> None:
+        if self._ready.get(descriptor) is ready and descriptor in self._resting:
+            self._resting.remove(descriptor)
+            self._epoll.register(descriptor, self._events[descriptor])
 
     def _patience(self) -> float:
         while self._moments and self._moments[0][1] not in self._acts:
             heapq.heappop(self._moments)
         return max(0.0, self._moments[0][0] - time.monotonic()) if self._moments else -1
+
+
+def _contained(act: Callable[[], object]) -> bool:
+    """Call it; false where it failed."""
+    try:
+        act()
+    except Exception:  # noqa: BLE001 - a defect of ours must not end every job
+        log.write("error", "call failed", defect=traceback.format_exc()[-2000:])
+        return False
+    return True

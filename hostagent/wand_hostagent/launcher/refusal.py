@@ -32,6 +32,7 @@ _KINDS = {
     errno.ENOSPC: "Exhausted",
     errno.EDQUOT: "Exhausted",
     errno.EFBIG: "Exhausted",
+    errno.ETOOMANYREFS: "Exhausted",
 }
 
 

@@ -5,13 +5,14 @@ does them in the order in which they came. What needs no record is done in the s
 """
 
 import traceback
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from wand_hostagent.launcher import log, protocol, reports
 from wand_hostagent.launcher.children import Children
 from wand_hostagent.launcher.guarantees import Guarantee
+from wand_hostagent.launcher.journal import Unrecordable
 from wand_hostagent.launcher.keys import EACH
 from wand_hostagent.launcher.ledger import Entry
 from wand_hostagent.launcher.peers import Letter, Peer, Peers
@@ -50,6 +51,7 @@ class Act:
     entry: Entry | None
     perform: Callable[[], None]
     undo: Callable[[], None] = lambda: None  # instead of perform
+    must: bool = False  # done even where the ledger is full: it ends something
 
 
 @dataclass(slots=True)
@@ -97,8 +99,7 @@ class Service:
         except Refused as refusal:
             self._refuse(letter, asked, refusal)
         except Exception as error:  # noqa: BLE001 - a defect of ours must not end every job
-            log.write("error", "request failed", defect=traceback.format_exc()[-2000:])
-            self._refuse(letter, asked, Refused("Broken", f"the launcher failed: {type(error).__name__}"))
+            self._refuse(letter, asked, _defect(error))
 
     def _refuse(self, letter: Letter, asked: Asked | None, refusal: Refused) -> None:
         reports.close(letter.descriptors)
@@ -109,28 +110,56 @@ class Service:
     def commit(self) -> None:
         """Make the records durable, then act."""
         acts, self._acts = self._acts, []
-        entries = [act.entry for act in acts if act.entry is not None]
-        trouble: Refused | None = None
-        if entries:
-            try:
-                self._journal.commit(entries)
-            except Refused as refusal:
-                trouble = refusal
-        for act in acts:
-            if act.entry is not None and trouble is not None:
-                act.undo()
-                self._fail(act.asked.peer, act.asked.re, trouble)
-            else:
-                self._perform(act)
-
-    def _perform(self, act: Act) -> None:
         try:
-            act.perform()
+            trouble = self._recorded(acts)
+        except Unrecordable:
+            for act in acts:
+                self._do(act, self._recorded_alone(act))
+            return
+        for act in acts:
+            self._do(act, trouble)
+
+    def _recorded(self, acts: Sequence[Act]) -> Refused | None:
+        """Make their records durable; what keeps us from it comes back.
+
+        Raises:
+            Unrecordable: one of them has none that could be written.
+        """
+        entries = [act.entry for act in acts if act.entry is not None]
+        try:
+            if entries:
+                self._journal.commit(entries)
+        except Unrecordable:
+            raise
+        except Refused as refusal:
+            return refusal
+        return None
+
+    def _recorded_alone(self, act: Act) -> Refused | None:
+        try:
+            return self._recorded([act])
+        except Unrecordable as refusal:
+            return refusal
+
+    def _do(self, act: Act, trouble: Refused | None) -> None:
+        """Do it, if its record is durable; a defect of ours is its own end and nobody else's."""
+        try:
+            if act.entry is None or trouble is None:
+                act.perform()
+                return
+            if act.must:
+                self._journal.later(act.entry)
+                act.perform()
+                return
+            act.undo()
+            self._fail(act.asked.peer, act.asked.re, trouble)
         except Refused as refusal:
             self._fail(act.asked.peer, act.asked.re, refusal)
         except protocol.Unreadable as error:
             message = f"the answer does not fit into a message: {error.wrong}"
             self._fail(act.asked.peer, act.asked.re, Refused("Broken", message))
+        except Exception as error:  # noqa: BLE001 - a defect of ours must not end every job
+            self._fail(act.asked.peer, act.asked.re, _defect(error))
 
     def _fail(self, peer: Peer, number: int, refusal: Refused) -> None:
         self._peers.tell(peer, {"re": number, **reports.failure(refusal)})
@@ -152,7 +181,7 @@ class Service:
         return Act(asked, planned.entry, lambda: self._start(planned), planned.close)
 
     def _check_free(self, job: str) -> None:
-        waiting = {act.asked.fields["job"] for act in self._acts if act.asked.do in {"run", "worker"}}
+        waiting = self._waiting()
         if not job:
             raise Refused("Invalid", "a job needs a name", field="job")
         if job in self._children.running or job in self._reports.kept or job in waiting:
@@ -160,13 +189,18 @@ class Service:
         if len(self._children.running) + len(waiting) >= MOST_RUNNING:
             raise Refused("Exhausted", f"{MOST_RUNNING} jobs run already", hint="wait until one has ended")
 
+    def _waiting(self) -> set[str]:
+        """The jobs of this turn that will be started."""
+        return {act.asked.fields["job"] for act in self._acts if act.asked.do in {"run", "worker"}}
+
     def _start(self, planned: Planned) -> None:
         try:
             self._children.start(planned.plan)
-        except Refused as refusal:
+        except Exception as error:  # a defect too: its record has to have an end
+            refusal = error if isinstance(error, Refused) else _defect(error)
             self._reports.not_started(planned.plan.job, refusal)
             reports.close(planned.plan.kept)
-            raise
+            raise refusal from error
         finally:
             planned.close_used()
 
@@ -176,12 +210,13 @@ class Service:
         number = asked.fields["signal"]
         if not 1 <= number <= 64:
             raise Refused("Invalid", f"{number} is no signal; they are 1 to 64", field="signal")
-        return self._plain(asked, self._kill_now)
-
-    def _kill_now(self, asked: Asked) -> None:
         fields = {name: asked.fields[name] for name in ("job", "signal", "reason")}
+        if fields["job"] not in self._children.running and fields["job"] not in self._waiting():
+            raise Refused("NotFound", f"job {fields['job']!r} does not run", field="job")
+        return Act(asked, Entry("signal", fields), lambda: self._kill_now(asked, fields), must=True)
+
+    def _kill_now(self, asked: Asked, fields: Mapping[str, Any]) -> None:
         self._children.signal(*fields.values())
-        self._journal.later(Entry("signal", fields))
         self._tell(asked, {"say": "done"})
 
     def _record(self, asked: Asked) -> Act:
@@ -265,6 +300,13 @@ def _entry(asked: Asked) -> Entry:
     if not EVENT.fullmatch(event):
         raise Refused("Invalid", f"{event!r} is no name of an event; it has small letters", field="event")
     return Entry(event, asked.fields["fields"])
+
+
+def _defect(error: Exception) -> Refused:
+    """What is told of a defect of ours; the log says where it is."""
+    where = "".join(traceback.format_exception(error))
+    log.write("error", "request failed", defect=where[-2000:])
+    return Refused("Broken", f"the launcher failed: {type(error).__name__}", hint="its log says where")
 
 
 def _number(letter: Letter) -> int:

@@ -7,7 +7,7 @@ printed form has names where a job has its own numbers and texts, so that equal 
 import ctypes
 import resource
 import signal
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -23,6 +23,8 @@ _RESOURCE_NAMES = {
     getattr(resource, name): name
     for name in ("RLIMIT_CORE", "RLIMIT_CPU", "RLIMIT_DATA", "RLIMIT_FSIZE", "RLIMIT_NOFILE", "RLIMIT_NPROC")
 }
+# Open files limit also how many ends of terminals a user may have on their way, in all jobs together.
+_OF_TERMINALS = frozenset({resource.RLIMIT_NOFILE})
 _CLOSE_RANGE_CLOEXEC = 4
 _EVERY = 0xFFFFFFFF
 _LAST = "execve(program, argv, environment)"
@@ -80,11 +82,8 @@ class Body:
         if command.terminal is None:
             for place, name in enumerate(_STREAMS):
                 yield step("dup3", command.streams[place], place, 0, shown=f"{name}, {place}, 0")
-        for number, (soft, hard) in sorted(command.rlimits.items()):
-            pair = self._memory.numbers(soft, hard)
-            yield step(
-                "prlimit64", 0, number, pair, 0, shown=f"0, {_RESOURCE_NAMES[number]}, {{{soft}, {hard}}}, 0"
-            )
+        late = frozenset() if command.terminal is None else _OF_TERMINALS
+        yield from self._limits(command, command.rlimits.keys() - late)
         if command.user.changes:
             yield from self._identity(command.user)
         if command.drop_capabilities:
@@ -92,11 +91,18 @@ class Body:
         yield self._enter(command)  # as the user: it must be let in
         if command.terminal is not None:  # as the user, whose it shall be
             yield from made(command.terminal, command.streams[0], self._memory)
+            yield from self._limits(command, command.rlimits.keys() & late)
         yield step("prctl", syscalls.PR_SET_PDEATHSIG, signal.SIGKILL, shown="PR_SET_PDEATHSIG, SIGKILL")
         yield step("close_range", 3, _EVERY, _CLOSE_RANGE_CLOEXEC, shown="3, ~0, CLOSE_RANGE_CLOEXEC")
         yield step("umask", command.umask, shown=f"{command.umask:#05o}")
         none = self._memory.numbers(0)
         yield step("rt_sigprocmask", signal.SIG_SETMASK, none, 0, 8, shown="SIG_SETMASK, none, 0, 8")
+
+    def _limits(self, command: Command, which: Iterable[int]) -> Iterator[Step]:
+        for number in sorted(which):
+            soft, hard = command.rlimits[number]
+            pair, shown = self._memory.numbers(soft, hard), f"{{{soft}, {hard}}}"
+            yield step("prlimit64", 0, number, pair, 0, shown=f"0, {_RESOURCE_NAMES[number]}, {shown}, 0")
 
     def _enter(self, command: Command) -> Step:
         """A descriptor from outside would keep a way out of the job's own tree, so there it is the path."""

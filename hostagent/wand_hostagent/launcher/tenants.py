@@ -4,6 +4,7 @@ import os
 import re
 import stat
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -153,8 +154,7 @@ def _make_folder(path: str, user: users.User) -> None:
         try:
             found = os.stat(name, dir_fd=parent, follow_symlinks=False)
         except FileNotFoundError:
-            os.mkdir(name, 0o700, dir_fd=parent)
-            os.chown(name, user.uid, user.gid, dir_fd=parent, follow_symlinks=False)
+            _give_folder(name, parent, user)
             found = os.stat(name, dir_fd=parent, follow_symlinks=False)
     except OSError as error:
         raise _unmade(path, error) from error
@@ -166,6 +166,16 @@ def _make_folder(path: str, user: users.User) -> None:
             f"{path} must be a folder of user {user.uid}, who is {user.name} here",
             field="directory",
         )
+
+
+def _give_folder(name: str, parent: int, user: users.User) -> None:
+    """Make it that user's, and only then let it have its name: a crash leaves nothing that is half."""
+    coming = f".{user.uid}.coming"
+    with suppress(FileNotFoundError):
+        os.rmdir(coming, dir_fd=parent)
+    os.mkdir(coming, 0o700, dir_fd=parent)
+    os.chown(coming, user.uid, user.gid, dir_fd=parent, follow_symlinks=False)
+    os.rename(coming, name, src_dir_fd=parent, dst_dir_fd=parent)
 
 
 def _check_parent(about: os.stat_result, path: str) -> None:

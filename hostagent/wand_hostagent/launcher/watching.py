@@ -3,7 +3,8 @@
 They are looked at from time to time while the job runs. Disk: what is used on the file systems of its
 writable folders, compared with what was used when it began, a few times a second. Whoever else writes
 there meanwhile is counted too, where nothing tells who wrote (see cgroup.py); what is written and removed
-between two looks is not. Processor time: as soon as the limit can have been reached.
+between two looks is not. Processor time: as soon as the limit can have been reached; a job of which
+nobody can tell for seconds what it uses is ended as if it had been.
 """
 
 import os
@@ -15,13 +16,18 @@ from wand_hostagent.launcher.loop import Loop
 
 DISK_SECONDS = 0.2  # between two looks
 _LEAST_SECONDS = 0.02
+_MOST_UNKNOWN = 25  # looks that told nothing, one after the other; then the limit cannot be held
 
 
 class Counts(Protocol):
     """What is counted of the job itself."""
 
     def cpu_seconds(self) -> float:
-        """Of all its processes, so far."""
+        """Of all its processes, so far.
+
+        Raises:
+            OSError: nobody knows.
+        """
 
     def has_written(self, amount: int, devices: frozenset[int]) -> bool:
         """Whether so many bytes there can be its own; true where it cannot be known."""
@@ -48,6 +54,7 @@ class Watch:
         self._loop = loop
         self._limited = limited
         self._exceed = exceed
+        self._unknown = 0
         self._processors = len(os.sched_getaffinity(0))
         self._timers: dict[str, int] = {}
         if limited.disk_bytes:
@@ -84,7 +91,13 @@ class Watch:
     def _look_at_cpu(self) -> None:
         limited = self._limited
         assert limited.counts is not None
-        left = limited.cpu_seconds - limited.counts.cpu_seconds()
+        try:
+            left = limited.cpu_seconds - limited.counts.cpu_seconds()
+        except OSError:  # as where no descriptor is left
+            self._unknown += 1
+            left = DISK_SECONDS * self._processors if self._unknown < _MOST_UNKNOWN else 0
+        else:
+            self._unknown = 0
         if left <= 0:
             self._end("cpu_limit")
         else:

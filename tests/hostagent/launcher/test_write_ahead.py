@@ -38,7 +38,7 @@ ACTS_FIRST = """
 def _commit(self):
     acts, self._acts = self._acts, []
     for act in acts:
-        self._perform(act)
+        self._do(act, None)
     self._journal.commit([act.entry for act in acts if act.entry is not None])
 Service.commit = _commit
 """
