@@ -12,6 +12,7 @@ import os
 import select
 import signal
 import socket
+import time
 from collections import deque
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
@@ -24,7 +25,6 @@ from wand_hostagent.launcher.networks import Networks
 from wand_hostagent.launcher.step import Memory, Step, step
 from wand_hostagent.launcher.walls import Unprepared, Walls, reserve
 
-_SECONDS = 5.0  # for a copy of the launcher to prepare a box
 _TOLD_BYTES = 65536
 _EVERY = 2**32 - 1
 
@@ -100,11 +100,39 @@ class Cast:
             os.close(self.tree)
 
 
-def make_cast(box: Box, walls: Walls, trace: tuple[int, ...], numbers: Numbers) -> Cast:
-    """Prepare a box in a copy of the launcher, and keep of it what can be kept.
+@dataclass(slots=True, eq=False)
+class Coming:
+    """A copy of the launcher that prepares a box, and what it has said so far."""
+
+    walls: Walls
+    trace: tuple[int, ...]
+    pid: int
+    pidfd: int
+    reader: int
+    told: bytearray = field(default_factory=bytearray)
+
+    def is_ready(self, seconds: float = 0.0) -> bool:
+        """Whether it has said all that it will say; waits for that so long at most."""
+        poll = select.poll()
+        poll.register(self.reader, select.POLLIN)
+        give_up = time.monotonic() + seconds
+        while poll.poll(max(0.0, give_up - time.monotonic()) * 1000):
+            part = os.read(self.reader, _TOLD_BYTES)
+            if not part:
+                return True
+            self.told += part
+        return False
+
+    def close(self) -> None:
+        """Be done with it."""
+        os.close(self.reader)
+        end(self.pid, self.pidfd)
+
+
+def begin(box: Box, walls: Walls, trace: tuple[int, ...]) -> Coming:
+    """Begin to prepare a box, in a copy of the launcher.
 
     Raises:
-        Unmade: it cannot be prepared, or not within the time.
         OSError: there are no more processes or descriptors to be had.
     """
     reader, writer = os.pipe2(os.O_CLOEXEC)
@@ -115,27 +143,33 @@ def make_cast(box: Box, walls: Walls, trace: tuple[int, ...], numbers: Numbers) 
         os.close(writer)
         raise
     if pid == 0:
-        os.close(reader)  # so that what it says fails once the launcher is gone
         _prepare(box, walls, writer)
     os.close(writer)
-    tree = -1
+    return Coming(walls, trace, pid, pidfd, reader)
+
+
+def make_cast(coming: Coming, numbers: Numbers) -> Cast:
+    """Keep of a box that is prepared what can be kept.
+
+    Raises:
+        Unmade: it could not be prepared.
+        OSError: there are no more descriptors to be had.
+    """
+    walls, tree = coming.walls, -1
     assert walls.tree is not None
-    try:
-        rules = _hear(reader)
-        if walls.tree.own is not None:
-            tree = _kept(pid, "mnt")
-    finally:
-        os.close(reader)
-        end(pid, pidfd)
+    rules = _read(bytes(coming.told))
+    if walls.tree.own is not None:
+        tree = _kept(coming.pid, "mnt")
     used, first = (_birth(walls, rules, (tree, network), numbers) for network in (numbers.network, -1))
     flags = syscalls.CLONE_NEWPID | (0 if tree >= 0 else syscalls.CLONE_NEWNS)
-    return Cast(walls, trace, tree, flags, used, first)
+    return Cast(walls, coming.trace, tree, flags, used, first)
 
 
 def _prepare(box: Box, walls: Walls, writer: int) -> None:
     """In the copy: put up the walls, say which rules fit in them, and wait to be ended."""
     gc.disable()
     try:
+        syscalls.close_all_but(writer)  # a job's streams would not end before it does
         syscalls.prctl(syscalls.PR_SET_PDEATHSIG, signal.SIGKILL)
         box.enter(walls, for_copies=True)
         found = landlock.fitting(walls.ruleset, walls.version) if walls.ruleset else ()
@@ -148,14 +182,8 @@ def _prepare(box: Box, walls: Walls, writer: int) -> None:
         os._exit(1)
 
 
-def _hear(reader: int) -> list[Rule]:
-    poll = select.poll()
-    poll.register(reader, select.POLLIN)
-    told = b""
-    while poll.poll(_SECONDS * 1000):
-        if not (part := os.read(reader, _TOLD_BYTES)):
-            break
-        told += part
+def _read(told: bytes) -> list[Rule]:
+    """The rules that fit, as the copy has said them."""
     try:
         return [Rule(path, rights) for path, rights in json.loads(told)]
     except ValueError as error:

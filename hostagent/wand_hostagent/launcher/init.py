@@ -47,7 +47,7 @@ def live(orders: Orders) -> NoReturn:
     """The whole life of an init, from clone to exit; no exception leaves it."""
     gc.disable()  # or it would copy every page it looks at
     try:
-        _close_all_but(orders.control, *orders.command)
+        syscalls.close_all_but(orders.control, *orders.command)
         _prepare(orders.box, orders.walls)
         _open_door(orders)
         if not _launcher_is_gone(orders.control):
@@ -108,7 +108,7 @@ def _start(orders: Orders) -> tuple[int, bytes]:
     pid = syscalls.fork() if orders.box.holds_tree else os.fork()
     if pid == 0:
         _become(orders.table, writer)
-    _close_all_but(orders.control, reader)
+    syscalls.close_all_but(orders.control, reader)
     failure = os.read(reader, _PAIR.size)  # nothing, where execve(2) closed the other end
     os.close(reader)
     return pid, failure
@@ -184,11 +184,3 @@ def _say(orders: Orders, letter: bytes, first: int, second: int, text: str = "")
         os.write(orders.control, said)
     except OSError:
         return  # the launcher is gone
-
-
-def _close_all_but(*kept: int) -> None:
-    first = 3
-    for descriptor in sorted(set(kept)):
-        syscalls.close_range(first, descriptor - 1)
-        first = descriptor + 1
-    syscalls.close_range(first, 0xFFFFFFFF)

@@ -10,18 +10,32 @@ Inits that wait are thrown away when something that their tree holds on to has b
 import os
 import select
 import socket
+import time
 from contextlib import ExitStack
 
 from wand_hostagent.launcher import log, namespaces, sparing, vfork
 from wand_hostagent.launcher.box import Box
-from wand_hostagent.launcher.casting import Birth, Cast, Infant, Numbers, Unmade, end, make_cast
+from wand_hostagent.launcher.casting import (
+    Birth,
+    Cast,
+    Coming,
+    Infant,
+    Numbers,
+    Unmade,
+    begin,
+    end,
+    make_cast,
+)
 from wand_hostagent.launcher.cgroup import Groups, Leaf
-from wand_hostagent.launcher.loop import Loop
+from wand_hostagent.launcher.loop import READ, Loop
 from wand_hostagent.launcher.networks import Networks
 from wand_hostagent.launcher.walls import Walls, reserve
 
 WAITING = 2  # inits of a profile that are kept ready
 _CASTS = 16  # profiles that are kept prepared
+_PATIENCE_SECONDS = 0.2  # that a job waits for a box to be prepared; every other job waits with it
+_MOST_SECONDS = 5.0  # that preparing one may take at all
+_REST_SECONDS = 60.0  # before it is tried again
 
 
 class Nursery:
@@ -39,6 +53,8 @@ class Nursery:
         self._numbers = Numbers(machine.program, reserve(), reserve())
         self._networks = networks
         self._casts: dict[int, Cast] = {}
+        self._coming: dict[int, Coming] = {}
+        self._slow: dict[int, tuple[Walls, float]] = {}  # that took too long, and until when they rest
         mounts = os.open("/proc/self/mountinfo", os.O_RDONLY | os.O_CLOEXEC)
         loop.watch(mounts, select.EPOLLPRI, lambda _: self.clear())  # proc(5): it changes, so all is old
 
@@ -68,8 +84,8 @@ class Nursery:
 
     def clear(self) -> None:
         """Let all go that is prepared."""
-        while self._casts:
-            self._casts.popitem()[1].close()
+        for key in (*self._casts, *self._coming):
+            self._forget(key)
 
     def _stock(self, cast: Cast) -> None:
         cast.due = False
@@ -87,16 +103,62 @@ class Nursery:
         cast = self._casts.get(id(walls))
         if cast is not None and cast.walls is walls and cast.trace == trace:
             return cast
-        self._forget(id(walls))
-        while len(self._casts) >= _CASTS:
-            self._forget(next(iter(self._casts)))
-        made = self._casts[id(walls)] = make_cast(self._box, walls, trace, self._numbers)
+        coming = self._coming.get(id(walls))
+        if coming is None or coming.walls is not walls or coming.trace != trace:
+            coming = self._begin(walls, trace)
+        if not coming.is_ready(_PATIENCE_SECONDS):
+            raise Unmade("its box is still being prepared")
+        return self._arrived(coming)
+
+    def _begin(self, walls: Walls, trace: tuple[int, ...]) -> Coming:
+        """Have a box prepared, and hear of it when it is; a job that cannot wait goes the slower way."""
+        key = id(walls)
+        self._forget(key)
+        resting, until = self._slow.get(key, (None, 0.0))
+        if resting is walls and time.monotonic() < until:
+            raise Unmade("its box took too long to prepare")
+        while len(self._casts) + len(self._coming) >= _CASTS:
+            self._forget(next(iter(self._casts or self._coming)))
+        coming = self._coming[key] = begin(self._box, walls, trace)
+        self._loop.watch(coming.reader, READ, lambda _: self._hear(coming))
+        self._loop.later(_MOST_SECONDS, lambda: self._give_up(coming))
+        return coming
+
+    def _hear(self, coming: Coming) -> None:
+        if not coming.is_ready():
+            return
+        try:
+            self._arrived(coming)
+        except (Unmade, OSError) as trouble:
+            log.write("warning", "no box in advance", why=str(trouble))
+            return
+        self.stock(coming.walls)
+
+    def _arrived(self, coming: Coming) -> Cast:
+        key = id(coming.walls)
+        try:
+            made = make_cast(coming, self._numbers)
+        finally:
+            self._forget(key)
+        self._casts[key] = made
         return made
 
+    def _give_up(self, coming: Coming) -> None:
+        key = id(coming.walls)
+        if self._coming.get(key) is coming:
+            log.write("warning", "no box in advance", why=f"not prepared within {_MOST_SECONDS} s")
+            self._forget(key)
+            while len(self._slow) >= _CASTS:
+                del self._slow[next(iter(self._slow))]
+            self._slow[key] = coming.walls, time.monotonic() + _REST_SECONDS
+
     def _forget(self, key: int) -> None:
-        cast = self._casts.pop(key, None)
+        cast, coming = self._casts.pop(key, None), self._coming.pop(key, None)
         if cast is not None:
             cast.close()
+        if coming is not None:
+            self._loop.ignore(coming.reader)
+            coming.close()
 
     def leave(self, infant: Infant) -> None:
         """All processes of its job are gone: the network can be used by another."""

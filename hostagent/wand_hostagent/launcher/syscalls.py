@@ -151,6 +151,15 @@ def close_range(first: int, last: int) -> None:
         call("close_range", first, last, 0)
 
 
+def close_all_but(*kept: int) -> None:
+    """Close every descriptor from 3 on that is not kept."""
+    first = 3
+    for descriptor in sorted(set(kept)):
+        close_range(first, descriptor - 1)
+        first = descriptor + 1
+    close_range(first, 0xFFFFFFFF)
+
+
 def signal_descriptor(*signals: int) -> int:
     """A descriptor that reads ready when one of the (blocked) signals comes; see signalfd(2)."""
     mask = ctypes.c_uint64(sum(1 << (number - 1) for number in signals))

@@ -2,6 +2,7 @@
 
 import errno
 import os
+import signal
 import socket
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -12,6 +13,7 @@ from typing import Any
 
 import pytest
 
+from support import crashing
 from support.launcher_client import Launcher, launched
 from support.ledgers import records
 from support.waiting import descriptors, until
@@ -319,3 +321,26 @@ async def test_the_proxy_has_nothing_open_that_its_launcher_was_given_but_the_lo
         found = ends(proxy)
         assert found[:3] == [os.devnull, os.devnull, str(launcher.folder / "launcher.log")]
         assert not [one for one in found if one.startswith("pipe:")]
+
+
+# -- boxes -----------------------------------------------------------------------------------------------
+
+
+NEVER_READY = """
+
+def _prepare(box, walls, writer):
+    syscalls.close_all_but(writer)
+    syscalls.prctl(syscalls.PR_SET_PDEATHSIG, signal.SIGKILL)
+    signal.pause()
+    os._exit(1)
+"""
+
+
+def test_a_box_that_takes_long_to_prepare_keeps_no_job_waiting(tmp_path: Path) -> None:
+    with launched(program=crashing.mutant(tmp_path, "casting.py", NEVER_READY)) as launcher:
+        with launcher.client() as client:
+            assert [client.result("echo", "there")[0] for _ in range(2)] == [b"there\n"] * 2
+            if "no init in advance" not in launcher.log:
+                pytest.skip("no init is made in advance on this machine")
+            assert launcher.log.count("still being prepared") == 2
+        assert launcher.kill(signal.SIGTERM) == 0

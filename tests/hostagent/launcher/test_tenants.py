@@ -85,7 +85,9 @@ def test_two_principals_do_not_see_signal_or_read_each_other(launcher: Launcher)
             "sh", "-c", "echo secret > s; chmod 777 . s; echo; sleep 60", why={"principal": "ann"}
         )
         ann.line()
-        pid = next(pid for pid in _processes("sleep\x0060") if Path(f"/proc/{pid}").stat().st_uid == FIRST)
+        pid = next(
+            pid for pid in _processes("sh\0-c\0echo secret") if Path(f"/proc/{pid}").stat().st_uid == FIRST
+        )
         for attack in (
             f"kill -0 {pid}",
             f"cat {launcher.folder}/each/ann/s",
