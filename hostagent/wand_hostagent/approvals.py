@@ -2,7 +2,7 @@
 
 An approval is bound to the digest of all that would be done: who asks, the words, folder, environment,
 standard input, profile, this host and the policy. What differs in any of them is another act, and asks anew.
-Every step is on record before it counts.
+Every step is on record before it counts, and those that are open outlive the host agent in a file.
 """
 
 import asyncio
@@ -11,10 +11,10 @@ import json
 import secrets
 import socket
 import time
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from enum import StrEnum
-from typing import Any
+from typing import Any, Protocol
 
 from wand_hostagent import records
 from wand_hostagent.model import FileAct, Job
@@ -23,7 +23,7 @@ from wand_hostagent.policy.model import Permit, Question
 from wand_hostagent.policy.survey import survey
 from wand_hostagent.reports import who
 from wand_proto.context import Caller
-from wand_proto.errors import Conflict, Denied, Exhausted, NeedsApproval, NotFound
+from wand_proto.errors import Conflict, Denied, Exhausted, NeedsApproval, NotFound, WandError
 
 Record = Callable[[str, Mapping[str, Any]], Awaitable[None]]
 MOST_KEPT = 256
@@ -75,16 +75,41 @@ class Approval:
     state: State = State.WAITING
 
 
+class Keeps(Protocol):
+    """Where those that are open outlive us."""
+
+    def load(self) -> list[dict[str, Any]]: ...
+    def save(self, acts: Sequence[dict[str, Any]]) -> None: ...
+
+
+class KeepsNothing:
+    """For those who do not want that."""
+
+    def load(self) -> list[dict[str, Any]]:
+        """Nothing."""
+        return []
+
+    def save(self, acts: Sequence[dict[str, Any]]) -> None:
+        """Nothing."""
+
+
 class Approvals:
     """Those that wait, were given or were refused; each call that waits hears of an answer at once."""
 
     def __init__(
-        self, record: Record, terms: Terms | None = None, *, clock: Callable[[], float] = time.time
+        self,
+        record: Record,
+        terms: Terms | None = None,
+        keeps: Keeps | None = None,
+        *,
+        clock: Callable[[], float] = time.time,
     ) -> None:
+        """Those that an earlier host agent has left in `keeps` are open again, until they expire."""
         self._record = record
+        self._keeps = keeps or KeepsNothing()
         self._terms = terms or Terms()
         self._clock = clock
-        self._kept: dict[str, Approval] = {}
+        self._kept = {one.id: one for told in self._keeps.load() if (one := _taken_up(told))}
         self._answered = asyncio.Condition()
         self._answering = asyncio.Lock()  # one answer at a time: the first holds, and is alone on record
 
@@ -144,10 +169,14 @@ class Approvals:
         told = {**who(caller), **records.act(question.permit.act), "message": question.message}
         try:
             await self._record("approval_asked", {**_named(made), **told})
+            self._save()
         except BaseException:
             self._kept.pop(made.id, None)
             raise
         return made
+
+    def _save(self) -> None:
+        self._keeps.save([told(one) for one in self._kept.values() if one.state in OPEN])
 
     async def _wait(self, approval: Approval) -> Approval:
         """The approval as it stands when somebody has answered, or the call has waited long enough."""
@@ -208,12 +237,18 @@ class Approvals:
         moved = replace(kept, state=state)
         if state is State.USED:
             del self._kept[approval.id]  # before anything is awaited: nobody else can use it
+            self._save()  # and before anything is done: nor can who comes after us
             await self._record(event, {**_named(moved), **told})
             return moved
         await self._record(event, {**_named(moved), **told})
         if self._kept.get(approval.id) is not kept:
             raise Conflict(f"approval {approval.id} has changed meanwhile", field="id")
         self._kept[approval.id] = moved
+        try:
+            self._save()
+        except WandError:
+            self._kept[approval.id] = kept
+            raise
         return moved
 
     async def _expire(self) -> None:
@@ -222,6 +257,8 @@ class Approvals:
         for one in late + list(self._kept.values())[: max(0, len(self._kept) - MOST_KEPT)]:
             if self._kept.pop(one.id, None) is not None and one.state is not State.REFUSED:
                 await self._record("approval_expired", _named(one))
+        if late:
+            self._save()
 
 
 def shown(caller: Caller, question: Question, content: Mapping[str, Any]) -> dict[str, Any]:
@@ -283,3 +320,14 @@ def _named(approval: Approval) -> dict[str, Any]:
 def told(approval: Approval) -> dict[str, Any]:
     """The approval for the administrator's socket."""
     return asdict(approval)
+
+
+def _taken_up(untrusted: Mapping[str, Any]) -> Approval | None:
+    """An approval as `told` told it; None where it is none, or not of what it shows."""
+    try:
+        found = Approval(**{**untrusted, "state": State(untrusted["state"])})
+        is_whole = found.digest == digest_of(found.shows) and found.state in OPEN
+        times = found.asked_unix_seconds, found.expires_unix_seconds
+    except (TypeError, KeyError, ValueError, AttributeError):
+        return None
+    return found if is_whole and all(isinstance(moment, float | int) for moment in times) else None

@@ -1,21 +1,15 @@
 """The `approve` subcommand: what waits for a person, and what the person says to it."""
 
 import argparse
-import json
 import re
-import socket
 import sys
 import time
 from collections.abc import Mapping, Sequence
-from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
+from wand_hostagent.control import ask
 from wand_hostagent.settings import DEFAULT_PATH, load
-from wand_proto.errors import Unavailable, named
-
-_ANSWER_SECONDS = 15.0
-_MOST_BYTES = 8 * 1024 * 1024
 
 
 def main(words: Sequence[str]) -> int:
@@ -26,29 +20,6 @@ def main(words: Sequence[str]) -> int:
     lines = [line for one in answer["approvals"] for line in _LINES[asked.act](one)]
     sys.stdout.write("\n".join(lines or ["nothing waits"]) + "\n")
     return 0
-
-
-def ask(path: Path, question: Mapping[str, str]) -> dict[str, Any]:
-    """What the host agent answers at its administrator's socket.
-
-    Raises:
-        Unavailable: nobody listens there, or we may not connect.
-        WandError: what the host agent said is wrong.
-    """
-    try:
-        with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as link:
-            link.settimeout(_ANSWER_SECONDS)
-            link.connect(str(path))
-            with suppress(BrokenPipeError):  # it has answered already: that we may not ask
-                link.sendall(json.dumps(question).encode() + b"\n")
-            with link.makefile("rb") as replies:
-                answer = json.loads(replies.readline(_MOST_BYTES))
-    except (OSError, ValueError) as error:
-        hint = "is the host agent running, and are you root?"
-        raise Unavailable(f"no answer at {path}: {error}", hint=hint) from error
-    if "error" in answer:
-        raise named(answer["error"], answer["message"], hint=answer["hint"])
-    return dict(answer)
 
 
 def _short(one: Mapping[str, Any]) -> list[str]:

@@ -11,7 +11,7 @@ from wand_proto.errors import WandError
 
 COMMANDS = {
     "serve": ("wand_hostagent.daemon", "run the host agent"),
-    "policy": ("wand_hostagent.policy.command", "check, explain and test the policy"),
+    "policy": ("wand_hostagent.policy.command", "check, explain, test and reload the policy"),
     "approve": ("wand_hostagent.approve", "see what waits for a person, and say yes or no to it"),
     "audit": ("wand_hostagent.audit.command", "verify or show a ledger"),
     "pki": ("wand_hostagent.pki", "make, show or renew certificates"),

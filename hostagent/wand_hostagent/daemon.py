@@ -28,6 +28,7 @@ from wand_hostagent.filesystem.client import FileWorkers
 from wand_hostagent.gate import Gate, Means
 from wand_hostagent.jobs import Jobs, Retention
 from wand_hostagent.launcherlink import LauncherLink
+from wand_hostagent.openacts import OpenActs
 from wand_hostagent.policy.load import PolicyFolder
 from wand_hostagent.positions import Positions
 from wand_hostagent.service import corelog, listen
@@ -111,12 +112,12 @@ class _Parts:
         reloading.add(task)
         task.add_done_callback(reloading.discard)
 
-    async def reload(self) -> str:
+    async def reload(self, by: str = "SIGHUP") -> str:
         """Read the policy again; a broken one denies everything until the next time, and says so."""
         sdnotify.reloading()
         self.policy.reload()
         sdnotify.ready("policy read again")
-        told = {"policy": self.policy.digest, "error": self.policy.wrong}
+        told = {"policy": self.policy.digest, "error": self.policy.wrong, "by": by}
         try:
             await self.link.record("policy_read", told)
         except WandError as error:  # it holds all the same; the launcher will not run a thing unrecorded
@@ -153,7 +154,7 @@ async def _parts(settings: Settings) -> AsyncIterator[_Parts]:
             wait_seconds=asking.wait_seconds,
             most_waiting=asking.most_waiting,
         )
-        approvals = Approvals(link.record, terms)
+        approvals = Approvals(link.record, terms, OpenActs(settings.spool_directory / "approvals.json"))
         gate = Gate(policy, link, jobs, Means({native.name: native}, files), approvals)
         yield _Parts(policy, link, jobs, gate, approvals)
 

@@ -34,7 +34,7 @@ class Desk:
     """What an administrator can have done."""
 
     approvals: Approvals
-    reload: Callable[[], Awaitable[str]]  # the digest of the policy that was read
+    reload: Callable[[str], Awaitable[str]]  # who asks; the digest of the policy that was read
     uids: Collection[int]
 
     @asynccontextmanager
@@ -86,7 +86,7 @@ class Desk:
         pid, uid, _ = _PEER.unpack(link.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, _PEER.size))
         if uid not in self.uids:
             log.warning("stranger at the desk", extra={"uid": uid, "pid": pid})
-            raise Denied("only root may ask here", hint="sudo wand-hostagent approve …")
+            raise Denied("only root may ask here", hint="say it as root")
         return int(uid)
 
     async def _do(self, asked: dict[str, str], by: str) -> dict[str, Any]:
@@ -99,7 +99,7 @@ class Desk:
                 answered = await self.approvals.answer(asked["id"], yes=asked["do"] == "yes", by=by)
                 return {"approvals": [approvals.told(answered)]}
             case "reload":
-                return {"policy": await self.reload()}
+                return {"policy": await self.reload(by)}
         raise Invalid(f"is {asked['do']!r}; there are: list, show, yes, no, reload", field="do")
 
 

@@ -1,7 +1,10 @@
 """An approval is for one act to the letter, once and for a while; the administrator gives it."""
 
 import asyncio
+import json
+import time
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -12,6 +15,7 @@ from support.waiting import until
 from wand_hostagent.approvals import Approvals, Terms, digest_of, shown
 from wand_hostagent.filesystem.model import Mode, Write
 from wand_hostagent.model import Event, Job
+from wand_hostagent.openacts import OpenActs
 from wand_hostagent.policy.decide import decide
 from wand_hostagent.policy.model import Policy, Question, Rule, Verdict
 from wand_proto.context import Caller
@@ -191,3 +195,86 @@ async def test_what_cannot_be_recorded_does_not_count() -> None:
         assert await waits(house, job("true")) == name
 
     assert launcher.runs == []
+
+
+# -- over a restart of the host agent ---------------------------------------------------------------------
+
+
+async def nothing(*_: object) -> None:
+    """Records nothing."""
+
+
+def asked_of(keeps: OpenActs, **terms: Any) -> Approvals:
+    return Approvals(nothing, Terms(wait_seconds=0, **terms), keeps)
+
+
+ASKS = Policy(rules=RULES, digest="d1")
+
+
+async def permitted(approvals: Approvals, policy: Policy = ASKS, asked: Job | None = None) -> str:
+    """The approval by which a job is permitted, or for which it waits, with a question mark."""
+    question = decide(policy, ANN, asked or job("echo", "hi"))
+    assert isinstance(question, Question)
+    try:
+        return (await approvals.permit(ANN, question, {})).approval
+    except NeedsApproval as waits:
+        return waits.message.split()[3].rstrip(",") + "?"
+
+
+async def test_what_waits_and_what_was_given_outlives_the_host_agent_and_is_used_once(tmp_path: Path) -> None:
+    keeps = OpenActs(tmp_path / "approvals.json")
+    name = (await permitted(asked_of(keeps))).rstrip("?")
+    assert (tmp_path / "approvals.json").stat().st_mode & 0o777 == 0o600
+
+    await asked_of(keeps).answer(name, yes=True, by="root")
+
+    assert (await permitted(asked_of(keeps), asked=job("echo", "ho"))) != name
+    assert await permitted(asked_of(keeps), Policy(rules=RULES, digest="d2")) != name
+    assert await permitted(asked_of(keeps)) == name
+    assert await permitted(asked_of(keeps)) not in {name, f"{name}?"}
+
+
+async def test_a_yes_that_has_expired_meanwhile_is_none(tmp_path: Path) -> None:
+    keeps = OpenActs(tmp_path / "approvals.json")
+    given = asked_of(keeps, expire_seconds=5)
+    name = (await permitted(given)).rstrip("?")
+    await given.answer(name, yes=True, by="root")
+    later = Approvals(nothing, Terms(wait_seconds=0), keeps, clock=lambda: time.time() + 6)
+    assert (await permitted(later)).endswith("?")
+
+
+@pytest.mark.parametrize("spoil", ["", "[", "{}", "[1]", '[{"id": "x"}]'])
+async def test_a_file_that_cannot_be_read_permits_nothing(tmp_path: Path, spoil: str) -> None:
+    path = tmp_path / "approvals.json"
+    path.write_text(spoil)
+    path.chmod(0o600)
+    assert (await permitted(asked_of(OpenActs(path)))).endswith("?")
+
+
+@pytest.mark.parametrize("what", ["digest", "shows", "mode"])
+async def test_a_file_that_somebody_else_could_have_changed_permits_nothing(
+    tmp_path: Path, what: str
+) -> None:
+    path = tmp_path / "approvals.json"
+    name = (await permitted(asked_of(OpenActs(path)))).rstrip("?")
+    await asked_of(OpenActs(path)).answer(name, yes=True, by="root")
+    (one,) = json.loads(path.read_text())
+    changed: dict[str, dict[str, Any]] = {
+        "digest": {"digest": "0" * 64},
+        "shows": {"shows": {**one["shows"], "argv": ["echo", "ho"]}},
+    }
+    path.write_text(json.dumps([{**one, **changed.get(what, {})}]))
+    path.chmod(0o620 if what == "mode" else 0o600)
+    for asked in (job("echo", "hi"), job("echo", "ho")):
+        assert (await permitted(asked_of(OpenActs(path)), asked=asked)).endswith("?")
+
+
+async def test_a_yes_that_the_disk_does_not_take_is_not_used(tmp_path: Path) -> None:
+    keeps = OpenActs(tmp_path / "kept" / "approvals.json")
+    (tmp_path / "kept").mkdir()
+    approvals = asked_of(keeps)
+    name = (await permitted(approvals)).rstrip("?")
+    await approvals.answer(name, yes=True, by="root")
+    (tmp_path / "kept").rename(tmp_path / "away")
+    with pytest.raises(Unavailable, match="cannot be written"):
+        await permitted(approvals)

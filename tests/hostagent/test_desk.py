@@ -11,7 +11,7 @@ import pytest
 
 from support.people import ANN, job
 from support.places import short_folder
-from wand_hostagent import approve, cli
+from wand_hostagent import cli, control
 from wand_hostagent.approvals import Approvals, Terms
 from wand_hostagent.desk import Desk
 from wand_hostagent.policy.decide import decide
@@ -39,7 +39,10 @@ async def nothing(*_: object) -> None:
 async def desk(uids: Collection[int]) -> AsyncIterator[tuple[Path, Approvals]]:
     """A desk at which one act waits."""
 
-    async def reload() -> str:
+    async def reload(by: str) -> str:
+        if (reloads := path.with_name("reloads")).exists():
+            reloads.write_text(by)
+            return "d2"
         raise BrokenPolicy("base.toml:3 is wrong")
 
     approvals = Approvals(nothing, Terms(wait_seconds=0))
@@ -48,8 +51,9 @@ async def desk(uids: Collection[int]) -> AsyncIterator[tuple[Path, Approvals]]:
     with pytest.raises(NeedsApproval):
         await approvals.permit(ANN, asked, {})
     with short_folder() as folder:
-        async with Desk(approvals, reload, uids).open(folder / "control.sock"):
-            yield folder / "control.sock", approvals
+        path = folder / "control.sock"
+        async with Desk(approvals, reload, uids).open(path):
+            yield path, approvals
 
 
 async def command(path: Path, *words: str) -> int:
@@ -58,7 +62,8 @@ async def command(path: Path, *words: str) -> int:
     settings.write_text(f'control_socket = "{path}"\n')
     settings.chmod(0o600)
     act, *rest = words
-    return await asyncio.to_thread(cli.run, ["approve", act, "--settings", str(settings), *rest])
+    chosen = "policy" if act == "reload" else "approve"
+    return await asyncio.to_thread(cli.run, [chosen, act, "--settings", str(settings), *rest])
 
 
 async def test_a_person_lists_reads_and_says_yes(capsys: pytest.CaptureFixture[str]) -> None:
@@ -79,12 +84,23 @@ async def test_a_person_lists_reads_and_says_yes(capsys: pytest.CaptureFixture[s
     assert "runs[0]: echo 'list files'" in shows
 
 
+async def test_a_person_has_the_policy_read_again(capsys: pytest.CaptureFixture[str]) -> None:
+    async with desk({os.geteuid()}) as (path, _):
+        assert await command(path, "reload") == 1
+        assert "base.toml:3 is wrong" in capsys.readouterr().err
+        reloads = path.with_name("reloads")
+        reloads.touch()
+        assert await command(path, "reload") == 0
+        assert reloads.read_text().startswith(str(os.geteuid()))
+    assert capsys.readouterr().out == "read, digest d2\n"
+
+
 async def test_only_the_administrator_is_listened_to() -> None:
     async with desk({os.geteuid() + 1}) as (path, approvals):
         (waiting,) = await approvals.all()
         for act in ("list", "yes", "reload"):
             with pytest.raises(Denied, match="only root"):
-                await asyncio.to_thread(approve.ask, path, {"do": act, "id": waiting.id})
+                await asyncio.to_thread(control.ask, path, {"do": act, "id": waiting.id})
 
         assert (await approvals.get(waiting.id)).state == "waiting"
 
@@ -93,7 +109,7 @@ async def test_the_socket_is_for_its_owner_alone() -> None:
     async with desk({os.geteuid()}) as (path, _):
         assert stat.S_IMODE(path.stat().st_mode) == 0o600
         with pytest.raises(Conflict, match="listens at"):
-            async with Desk(Approvals(nothing), lambda: asyncio.sleep(0, ""), {0}).open(path):
+            async with Desk(Approvals(nothing), lambda _: asyncio.sleep(0, ""), {0}).open(path):
                 pass
     assert not path.exists()
 
@@ -110,9 +126,9 @@ async def test_the_socket_is_for_its_owner_alone() -> None:
 async def test_what_is_wrong_is_told(asked: dict[str, str], kind: type[WandError]) -> None:
     async with desk({os.geteuid()}) as (path, _):
         with pytest.raises(kind):
-            await asyncio.to_thread(approve.ask, path, asked)
+            await asyncio.to_thread(control.ask, path, asked)
 
 
 async def test_where_nobody_listens_the_command_says_so(tmp_path: Path) -> None:
     with pytest.raises(Unavailable, match="no answer at"):
-        approve.ask(tmp_path / "nothing.sock", {"do": "list"})
+        control.ask(tmp_path / "nothing.sock", {"do": "list"})

@@ -14,6 +14,7 @@ from wand_hostagent.backends.native import NativeBackend
 from wand_hostagent.gate import Gate, Means
 from wand_hostagent.jobs import Jobs
 from wand_hostagent.launcherlink import LauncherLink
+from wand_hostagent.openacts import OpenActs
 from wand_hostagent.policy.model import Policy, Rule, Verdict
 from wand_hostagent.positions import Positions
 from wand_proto.errors import BrokenPolicy
@@ -70,7 +71,7 @@ async def house(
             native = NativeBackend(link, positions)
             async with Jobs.open(spool, native, **parts) as jobs:
                 files, rules = FakeFiles(), Rules()
-                approvals = Approvals(link.record, terms)
+                approvals = Approvals(link.record, terms, OpenActs(spool / "approvals.json"))
                 gate = Gate(rules, link, jobs, Means({"native": native}, files), approvals)
                 yield House(gate, jobs, link, files, rules, approvals)
 

@@ -1,10 +1,11 @@
-"""The `policy` subcommand: check it, explain what it says, test it, suggest rules from a ledger."""
+"""The `policy` subcommand: check it, explain, test and reload it, suggest rules from a ledger."""
 
 import argparse
 import sys
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
+from wand_hostagent.control import ask
 from wand_hostagent.model import Job
 from wand_hostagent.policy import cases, refusing, suggest
 from wand_hostagent.policy.decide import decide
@@ -17,11 +18,13 @@ from wand_proto.errors import Invalid
 
 
 def main(words: Sequence[str]) -> int:
-    """Run `policy check|explain|test|suggest`; the exit status."""
+    """Run `policy check|explain|test|reload|suggest`; the exit status."""
     asked = _parser().parse_args(words)
     if asked.act == "suggest":
         return _say(suggest.suggested(suggest.runs(asked.ledger), asked.principal))
     settings = load(asked.settings)
+    if asked.act == "reload":
+        return _say([f"read, digest {ask(settings.control_socket, {'do': 'reload'})['policy']}"])
     policy = PolicyFolder(settings.policy_directory, development=settings.development).current
     if asked.act == "test":
         found = cases.read_folder(settings.policy_directory)
@@ -77,7 +80,7 @@ def _job(asked: argparse.Namespace) -> Job:
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
-        prog="wand-hostagent policy", description="Check, explain and test the policy."
+        prog="wand-hostagent policy", description="Check, explain, test and reload the policy."
     )
     acts = parser.add_subparsers(dest="act", required=True)
     check = acts.add_parser("check", help="read it, and say what is wrong with it")
@@ -85,10 +88,13 @@ def _parser() -> argparse.ArgumentParser:
     test = acts.add_parser(
         "test", help="decide the cases of the *.cases files beside it; 1 where one is not as meant"
     )
+    reload = acts.add_parser(
+        "reload", help="have the host agent read it again, all of it or nothing; as root"
+    )
     suggesting = acts.add_parser("suggest", help="print rules that would permit what a ledger saw")
     suggesting.add_argument("ledger", type=Path, metavar="LEDGER", help="ledger.jsonl, or a copy of it")
     suggesting.add_argument("--principal", default="", metavar="NAME", help="only what this principal ran")
-    for act in (check, explain, test):
+    for act in (check, explain, test, reload):
         act.add_argument(
             "--settings", type=Path, default=DEFAULT_PATH, metavar="FILE", help="default: %(default)s"
         )
