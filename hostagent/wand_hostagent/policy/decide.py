@@ -12,7 +12,7 @@ from typing import TypeVar
 from wand_hostagent.model import FileAct, Job, Limits
 from wand_hostagent.policy import refusing
 from wand_hostagent.policy.index import CallerRules, rules_for
-from wand_hostagent.policy.matching import Match, command_match, file_match
+from wand_hostagent.policy.matching import Match, command_match, file_match, touch_match
 from wand_hostagent.policy.model import Answer, Permit, Policy, Rule, Verdict
 from wand_hostagent.policy.refusing import Case
 from wand_hostagent.policy.survey import Seen, Survey, neutral_for, survey
@@ -21,6 +21,7 @@ from wand_proto.context import Caller
 Amount = TypeVar("Amount", int, float)
 
 _NO_LIMITS = Limits()
+_MOVES = frozenset({"cd", "pushd", "popd", "chdir"})
 NATIVE = "native"  # the backend of a job that names none
 
 
@@ -39,9 +40,11 @@ class _View:
 
     seen: Seen
     matching: tuple[tuple[Rule, Match], ...]
+    guarding: tuple[tuple[Rule, Match], ...]  # rules about files that it opens; they let nothing run
 
     def first(self, verdict: Verdict, match: Match) -> Rule | None:
-        return next((rule for rule, sure in self.matching if sure is match and rule.verdict is verdict), None)
+        both = (*self.matching, *self.guarding)
+        return next((rule for rule, sure in both if sure is match and rule.verdict is verdict), None)
 
     @property
     def may_run(self) -> bool:
@@ -57,7 +60,8 @@ class _View:
 
 
 def _decide_job(case: Case, job: Job, surveyed: Survey) -> Answer:
-    views = [_view(case.rules, job, seen) for seen in surveyed.seen]
+    directory = _directory(job, surveyed)
+    views = [_view(case.rules, job, seen, directory) for seen in surveyed.seen]
     for view in views:
         if rule := view.first(Verdict.DENY, Match.SURELY):
             return _refusal(case, job, rule, view.seen)
@@ -77,13 +81,21 @@ def _decide_job(case: Case, job: Job, surveyed: Survey) -> Answer:
 _DOUBTS = ((Verdict.ASK, Match.SURELY), (Verdict.DENY, Match.PERHAPS), (Verdict.ASK, Match.PERHAPS))
 
 
-def _view(rules: CallerRules, job: Job, seen: Seen) -> _View:
+def _directory(job: Job, surveyed: Survey) -> str:
+    """Where the words of its commands begin; empty where nobody knows."""
+    moves = any(seen.command.program in _MOVES for seen in surveyed.seen)
+    return job.directory if job.directory.startswith("/") and not moves else ""
+
+
+def _view(rules: CallerRules, job: Job, seen: Seen, directory: str) -> _View:
     matches = (
         (rule, command_match(rule, seen))
         for rule in rules.for_program(seen.command.program)
         if not rule.backends or (job.backend or NATIVE) in rule.backends
     )
-    return _View(seen, tuple((rule, match) for rule, match in matches if match))
+    files = ((rule, touch_match(rule, seen.touches, directory)) for rule in rules.guarding if seen.touches)
+    found = tuple((rule, match) for rule, match in matches if match)
+    return _View(seen, found, tuple((rule, match) for rule, match in files if match))
 
 
 def _one_profile(views: list[_View], asked: str) -> list[Rule] | None:

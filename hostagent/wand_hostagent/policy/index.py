@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterable
 from fnmatch import fnmatchcase
 from typing import Any
 
-from wand_hostagent.policy.model import Policy, Rule
+from wand_hostagent.policy.model import Policy, Rule, Verdict
 from wand_proto.context import Caller
 
 MOST_CALLERS = 256
@@ -19,6 +19,9 @@ class CallerRules:
     def __init__(self, rules: Iterable[Rule]) -> None:
         concerning = tuple(rules)
         self.of_files = tuple(rule for rule in concerning if not rule.speaks_of_commands)
+        self.guarding = tuple(
+            rule for rule in self.of_files if rule.speaks_of_files and rule.verdict is not Verdict.ALLOW
+        )
         self.of_commands = tuple(rule for rule in concerning if not rule.speaks_of_files)
         self._by_name: dict[str, list[int]] = {}
         self._wild: dict[str, list[tuple[str, int]]] = {}

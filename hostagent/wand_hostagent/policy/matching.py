@@ -5,6 +5,7 @@ bites where it matches surely, and where it perhaps matches, a person is asked.
 """
 
 import posixpath
+from collections.abc import Iterable
 from enum import IntEnum
 from fnmatch import fnmatchcase
 
@@ -13,6 +14,7 @@ from wand_hostagent.policy.model import Rule, Verdict
 from wand_hostagent.policy.paths import is_within, resolved
 from wand_hostagent.policy.reading import HOLE
 from wand_hostagent.policy.survey import SYSTEM_FOLDERS, Seen
+from wand_hostagent.policy.touching import Touch
 
 
 class Match(IntEnum):
@@ -163,6 +165,46 @@ def _name_fits(rule: Rule, path: str) -> bool:
     steps = path.strip("/").split("/")
     ends = ["/".join(steps[start:end]) for end in range(1, len(steps) + 1) for start in range(end)]
     return any(fnmatchcase(end.lower(), glob.lower()) for end in ends for glob in rule.names)
+
+
+def touch_match(rule: Rule, opened: Iterable[Touch], directory: str) -> Match:
+    """Whether a rule about files, one that denies or asks, bites in any of them.
+
+    A word begins at `directory`; where nobody knows which that is, a path may perhaps be the rule's.
+    """
+    if rule.verdict is Verdict.ALLOW or not (rule.paths or rule.names):
+        return Match.NO
+    return max((_touched(rule, one, directory) for one in opened), default=Match.NO)
+
+
+def _touched(rule: Rule, one: Touch, directory: str) -> Match:
+    verbs = one.verbs.intersection(rule.verbs) if rule.verbs else one.verbs
+    known = one.word.partition(HOLE)[0]
+    if HOLE in one.word:  # a name that shows only then: of the folder before it, as much is known
+        known = posixpath.dirname(known)
+    if not verbs or not known:
+        return Match.NO
+    if known.startswith("/") or directory:
+        path = resolved(known, directory or "/")
+        act = FileAct(id="", verb=min(verbs), path=path)
+        return Match.SURELY if file_match(rule, act) else Match.NO
+    return _relative(rule, posixpath.normpath(known), min(verbs))
+
+
+def _relative(rule: Rule, path: str, verb: FileVerb) -> Match:
+    """A path below a folder that nobody names here."""
+    act = FileAct(id="", verb=verb, path=resolved(path.replace("../", ""), "/"))
+    by_name = file_match(Rule(name="", verdict=rule.verdict, names=rule.names), act)
+    if not by_name or not rule.paths:
+        return Match.SURELY if by_name else Match.NO
+    steps = path.split("/")
+    may = any(steps[0] == ".." or _meets(folder.strip("/").split("/"), steps) for folder in rule.paths)
+    return Match.PERHAPS if may else Match.NO
+
+
+def _meets(folder: list[str], steps: list[str]) -> bool:
+    """Whether the end of a folder's path is where a relative path begins."""
+    return any(steps[: len(folder) - start] == folder[start:] for start in range(1, len(folder)))
 
 
 def _any_glob(globs: tuple[str, ...], text: str) -> bool:

@@ -21,6 +21,8 @@ class Command:
     writes: bool = False  # a redirection writes a file
     carries: bool = False  # of itself it does nothing but run what is listed after it, or it is of the shell
     why: str = ""  # why the program is not to be seen
+    reads_from: tuple[str, ...] = ()  # what a redirection reads, as written
+    writes_to: tuple[str, ...] = ()  # what one writes
 
     @property
     def name(self) -> str:

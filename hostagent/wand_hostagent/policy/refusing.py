@@ -83,8 +83,15 @@ def shown(seen: Seen) -> str:
     command = seen.command
     if not command.program:
         return f"a program that cannot be told ({command.why})"
+    if command.reads_from or command.writes_to:
+        opened = [*(f"< {one}" for one in command.reads_from), *(f"> {one}" for one in command.writes_to)]
+        return _short(" ".join(opened).replace("\0\0", "\0").replace("\0", "…"))
     words = (word.replace("\0\0", "\0").replace("\0", "…") for word in (command.program, *command.arguments))
     text = " ".join(word if "…" in word and " " not in word else shlex.quote(word) for word in words)
+    return _short(text)
+
+
+def _short(text: str) -> str:
     return text if len(text) <= 200 else text[:199] + "…"
 
 

@@ -32,20 +32,26 @@ from wand_hostagent.policy.sums import KINDS, Sums
 
 
 def read(text: str) -> tuple[Command, ...]:
-    """The commands of a text, in the order in which they stand.
+    """The commands of a text, in the order in which they stand; last, what its redirections open.
 
     Raises:
         Unreadable: it is no bash, or none that can be read here.
     """
     left, bodies = taken_out(text)
-    return tuple(command for one in (left, *bodies) for command in _read(one))
+    walkers = [_walked(one) for one in (left, *bodies)]
+    found = tuple(command for walker in walkers for command in walker.finished())
+    reads = tuple(word for walker in walkers for word in walker.reads_from)
+    writes = tuple(word for walker in walkers for word in walker.writes_to)
+    if not (reads or writes):
+        return found
+    return (*found, Command(program=":", carries=True, reads_from=reads, writes_to=writes))
 
 
-def _read(text: str) -> tuple[Command, ...]:
+def _walked(text: str) -> "_Walker":
     root, content = parse(text)
     walker = _Walker(content)
     walker.walk(root)
-    return walker.finished()
+    return walker
 
 
 class _Walker:
@@ -59,6 +65,8 @@ class _Walker:
         self._functions: set[str] = set()
         self._assigned: set[str] = set()
         self._tests = 0
+        self.reads_from: list[str] = []
+        self.writes_to: list[str] = []
 
     def finished(self) -> tuple[Command, ...]:
         """The commands, now that all that bears on them has been seen."""
@@ -227,6 +235,8 @@ class _Walker:
             raise Unreadable("a redirection to what begins with a dash")
         writes = any(child.type in WRITES for child in node.children)
         more = [word for words in targets[1:] for word in words]
+        if targets and node.type == "file_redirect" and not NOWHERE.issuperset(targets[0]):
+            (self.writes_to if writes else self.reads_from).append(targets[0][0])
         return writes and not NOWHERE.issuperset(targets[0] if targets else ()), more
 
     def _lone_redirection(self, node: Node) -> None:

@@ -21,6 +21,7 @@ from wand_hostagent.policy.effects import (
 )  # fmt: skip
 from wand_hostagent.policy.programs.table import PROGRAMS
 from wand_hostagent.policy.reading import Command, Unreadable
+from wand_hostagent.policy.touching import Touch, touches
 from wand_hostagent.policy.wrappers import look_through
 
 SYSTEM_FOLDERS = frozenset(
@@ -38,6 +39,7 @@ class Seen:
     possible: Effects  # what it may come to do beside, by words that show only when it runs
     in_shell: bool
     verb_words: tuple[str, ...] = ()
+    touches: tuple[Touch, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -126,6 +128,7 @@ def _seen(found: _Found, in_shell: bool, variables: tuple[str, ...]) -> Seen:  #
         possible=possible - does,
         in_shell=in_shell,
         verb_words=_from_verb(command, use) if use is not None else (),
+        touches=touches(command, use),
     )
 
 
