@@ -5,9 +5,11 @@ bites where it matches surely, and where it perhaps matches, a person is asked.
 """
 
 import posixpath
+import re
 from collections.abc import Iterable
 from enum import IntEnum
-from fnmatch import fnmatchcase
+from fnmatch import fnmatchcase, translate
+from functools import lru_cache
 
 from wand_hostagent.model import FileAct, FileVerb
 from wand_hostagent.policy.model import Rule, Verdict
@@ -162,9 +164,21 @@ def _name_fits(rule: Rule, path: str) -> bool:
     """Whether the path, or a folder on its way, ends in one of the names."""
     if not rule.names:
         return True
-    steps = path.strip("/").split("/")
-    ends = ["/".join(steps[start:end]) for end in range(1, len(steps) + 1) for start in range(end)]
-    return any(fnmatchcase(end.lower(), glob.lower()) for end in ends for glob in rule.names)
+    fits = _one_of(rule.names).match
+    return any(fits(end) for end in _ends(path))
+
+
+@lru_cache(maxsize=1024)
+def _one_of(globs: tuple[str, ...]) -> re.Pattern[str]:
+    """Whatever one of these globs fits, in small letters."""
+    return re.compile("|".join(f"(?:{translate(glob.lower())})" for glob in globs))
+
+
+@lru_cache(maxsize=64)
+def _ends(path: str) -> tuple[str, ...]:
+    """The ends of a path and of every folder on its way, in small letters."""
+    steps = path.lower().strip("/").split("/")
+    return tuple("/".join(steps[start:end]) for end in range(1, len(steps) + 1) for start in range(end))
 
 
 def touch_match(rule: Rule, opened: Iterable[Touch], directory: str) -> Match:
@@ -179,22 +193,29 @@ def touch_match(rule: Rule, opened: Iterable[Touch], directory: str) -> Match:
 
 def _touched(rule: Rule, one: Touch, directory: str) -> Match:
     verbs = one.verbs.intersection(rule.verbs) if rule.verbs else one.verbs
-    known = one.word.partition(HOLE)[0]
-    if HOLE in one.word:  # a name that shows only then: of the folder before it, as much is known
-        known = posixpath.dirname(known)
+    known = _known(one.word, directory)
     if not verbs or not known:
         return Match.NO
-    if known.startswith("/") or directory:
-        path = resolved(known, directory or "/")
-        act = FileAct(id="", verb=min(verbs), path=path)
-        return Match.SURELY if file_match(rule, act) else Match.NO
-    return _relative(rule, posixpath.normpath(known), min(verbs))
+    if known.startswith("/"):
+        fits = _path_fits(rule, known, min(verbs), bites=True) and _name_fits(rule, known)
+        return Match.SURELY if fits else Match.NO
+    return _relative(rule, known)
 
 
-def _relative(rule: Rule, path: str, verb: FileVerb) -> Match:
+@lru_cache(maxsize=64)
+def _known(word: str, directory: str) -> str:
+    """The path that a word names, as much of it as is known; relative, where nobody knows to what."""
+    known = word.partition(HOLE)[0]
+    if HOLE in word:  # a name that shows only then: what is known is the folder before it
+        known = posixpath.dirname(known)
+    if known and (known.startswith("/") or directory):
+        return resolved(known, directory or "/")
+    return posixpath.normpath(known) if known else ""
+
+
+def _relative(rule: Rule, path: str) -> Match:
     """A path below a folder that nobody names here."""
-    act = FileAct(id="", verb=verb, path=resolved(path.replace("../", ""), "/"))
-    by_name = file_match(Rule(name="", verdict=rule.verdict, names=rule.names), act)
+    by_name = _name_fits(rule, path)
     if not by_name or not rule.paths:
         return Match.SURELY if by_name else Match.NO
     steps = path.split("/")
