@@ -8,7 +8,7 @@ RUNS = Program(
         sbt dotnet tsc ts-node tsx vite webpack esbuild rollup jest vitest mocha pytest py.test tox nox ruff
         black isort mypy pyright flake8 pylint eslint prettier stylelint rspec rake bundle phpunit composer
         ctest swift zig nim elixir mix erl ghc stack cabal ocaml dune opam vim vi nvim emacs nano ed ex gdb
-        lldb strace ltrace sh bash dash zsh ksh fish script expect sqlite3 psql mysql mongosh redis-cli
+        lldb strace ltrace sh bash dash zsh ksh fish script expect sqlite3
         openssl parallel pre-commit just task hatch poetry pdm uv uvx pipx conda mamba rye""",
     effects=effects("run"),
 )

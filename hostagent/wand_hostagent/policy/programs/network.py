@@ -125,4 +125,24 @@ CLOUD = Program(
     },
 )
 
-PROGRAMS = (CURL, LOOKUP, TALK, SSH, CLOUD)
+
+def _database(use: Use) -> Effects:
+    """An address among the words, or what would be one, leads to another machine."""
+    leads = any("://" in word or "host=" in word or HOLE in word for word in use.operands)
+    return effects("send") if leads else NOTHING
+
+
+DATABASE = Program(
+    names="psql mysql mariadb mongosh redis-cli pg_dump pg_dumpall pg_restore mysqldump mariadb-dump",
+    effects=effects("run"),
+    options={
+        "": options(
+            send="-h= --host= --hostaddr= --uri=",
+            plain="-c= --command= -e= --execute= -f= --file= -d= --dbname= -U= --username= -u= --user= -p="
+            " --port= -P= -n= -D= --database=",
+        )
+    },
+    refine=_database,
+)
+
+PROGRAMS = (CURL, LOOKUP, TALK, SSH, CLOUD, DATABASE)
