@@ -3,12 +3,13 @@
 import sys
 from collections.abc import Sequence
 
-from wand_hostagent.audit import keeping, show, verify
+from wand_hostagent.audit import keeping, match, show, verify
 
 _USAGE = """\
 usage: wand-hostagent audit verify FILE   is every line whole, and in its place?
        wand-hostagent audit show FILE     tell it in words
        wand-hostagent audit tail FILE     tell the end of it, and with -f what comes
+       wand-hostagent audit match FILE    find a command by its true words, secrets and all
        wand-hostagent audit key FOLDER    print what verifies it elsewhere, once
        wand-hostagent audit prune FOLDER  remove old files, if all is whole
 
@@ -18,6 +19,7 @@ _COMMANDS = {
     "verify": verify.main,
     "show": show.main,
     "tail": show.tail,
+    "match": match.main,
     "key": keeping.give_key,
     "prune": keeping.prune,
 }
