@@ -17,6 +17,7 @@ from wand_hostagent.jobs import Jobs
 from wand_hostagent.launcherlink import LauncherLink
 from wand_hostagent.model import CHANGES, Event, Exited, FileAct, FileVerb, Input, Job
 from wand_hostagent.policy.decide import decide, file_profile
+from wand_hostagent.policy.index import groups_of
 from wand_hostagent.policy.model import Answer as Decision
 from wand_hostagent.policy.model import Permit, Policy, Question
 from wand_hostagent.policy.paths import resolved
@@ -36,6 +37,7 @@ VERBS: Mapping[type[Ask], FileVerb] = {
 }
 
 
+AUDITORS = "auditors"  # who may read the ledger from afar
 NO_INPUT = "start it in the background, in a terminal or with its stdin given"
 
 
@@ -253,6 +255,21 @@ class Gate:
             return self._policy.current.digest
         except BrokenPolicy:
             return ""
+
+    async def audit(self, caller: Caller) -> tuple[str, ...]:
+        """The last records of the ledger, each a line of JSON, for who is in the group of auditors.
+
+        Raises:
+            Denied: the caller is not; that is on record.
+            BrokenPolicy: nobody can say who is.
+        """
+        groups = (*caller.groups, *groups_of(self._policy.current, caller.principal))
+        if AUDITORS not in groups:
+            message = f"the ledger is for the group {AUDITORS!r}"
+            await self._link.record("refused", {**who(caller), "rule": "", "message": message})
+            raise Denied(message, hint="whoever looks after this host says who is in it")
+        await self._link.record("audit_read", who(caller))
+        return await self._link.ledger()
 
     async def profiles(self) -> ProfilesReport:
         """The profiles as the launcher has read them, and what this machine guarantees."""

@@ -273,6 +273,10 @@ class LauncherLink:
                 protocol.encode({"do": "forget", "re": self._answers.next_number(), "job": job})
             )
 
+    async def ledger(self) -> tuple[str, ...]:
+        """The last lines of the ledger, the oldest first."""
+        return reports.read_lines((await self._ask("ledger")).message)
+
     async def profiles(self) -> ProfilesReport:
         """The profiles as the launcher has read them, and what this machine guarantees."""
         return reports.read_profiles((await self._ask("profiles")).message)

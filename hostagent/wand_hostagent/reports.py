@@ -167,6 +167,14 @@ def read_exited(untrusted: Mapping[str, Any]) -> Exited:
         raise _unreadable("exited", error) from error
 
 
+def read_lines(untrusted: Mapping[str, Any]) -> tuple[str, ...]:
+    """The answer to ledger; raises Broken where it cannot be read."""
+    lines = untrusted.get("lines")
+    if not isinstance(lines, list) or not all(isinstance(line, str) for line in lines):
+        raise Broken("the launcher's answer to ledger cannot be read")
+    return tuple(lines)
+
+
 def read_jobs(untrusted: Mapping[str, Any]) -> tuple[FoundJob, ...]:
     """The answer to jobs; raises Broken where it cannot be read."""
     try:

@@ -2,10 +2,12 @@
 
 import asyncio
 import hashlib
+import json
 import os
 import signal
 from collections.abc import AsyncIterator
 from contextlib import aclosing, asynccontextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -230,3 +232,23 @@ async def until_forgotten(every: House) -> None:
     async with asyncio.timeout(10):
         while await every.link.jobs():  # noqa: ASYNC110 - another process forgets
             await asyncio.sleep(0.002)
+
+
+async def test_an_auditor_reads_the_last_records_and_nobody_else_does() -> None:
+    async with real_house() as (launcher, every):
+        with pytest.raises(Denied, match="group 'auditors'"):
+            await every.gate.audit(ANN)
+        lines = await every.gate.audit(replace(ANN, groups=("auditors",)))
+        assert lines == tuple(launcher.ledger.read_text().splitlines())
+        events = [json.loads(line)["event"] for line in lines]
+        assert events[-2:] == ["refused", "audit_read"]
+
+
+async def test_of_a_long_ledger_an_auditor_reads_whole_lines_of_the_end() -> None:
+    async with real_house() as (launcher, every):
+        for number in range(40):
+            await every.link.record("odd", {"text": '"\\' * 1000, "number": number})
+        lines = await every.gate.audit(replace(ANN, groups=("auditors",)))
+        written = launcher.ledger.read_text().splitlines()
+        assert 5 < len(lines) < 40
+        assert list(lines) == written[-len(lines) :]

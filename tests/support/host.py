@@ -143,6 +143,10 @@ class FakeHost:
         self._remember("status")
         return STATUS
 
+    async def audit(self, call: Call) -> tuple[str, ...]:
+        self._remember("audit")
+        return ('{"seq":1}', '{"seq":2}')
+
     async def find_commands(self, call: Call, names: Sequence[str]) -> tuple[ports.FoundCommand, ...]:
         self._remember(tuple(names))
         return self.commands

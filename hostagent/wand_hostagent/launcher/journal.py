@@ -59,6 +59,10 @@ class Journal:
         self._failing = False
         self._look_after()
 
+    def last(self) -> list[str]:
+        """The last lines that are durable; raises Refused where they cannot be read."""
+        return self._ledger.last()
+
     def later(self, entry: Entry) -> None:
         """Make this durable soon: it tells of something that has happened, or was not done."""
         if len(self._waiting) >= _MOST:

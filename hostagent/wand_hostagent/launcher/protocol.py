@@ -152,6 +152,7 @@ REQUESTS: Mapping[str, Mapping[str, Callable[[Any], bool]]] = {
     "adopt": {"job": _NAME},
     "forget": {"job": _NAME},
     "profiles": {},
+    "ledger": {},
 }  # fmt: skip
 OPTIONAL: Mapping[str, Mapping[str, Callable[[Any], bool]]] = {"run": {"terminal": _terminal}}
 DESCRIPTORS: Mapping[str, tuple[int, ...]] = {"run": (3, 5), "worker": (1,)}  # how many may come; else none

@@ -88,6 +88,7 @@ class Service:
             "adopt": lambda asked: self._plain(asked, self._adopt),
             "forget": lambda asked: self._plain(asked, self._forget),
             "profiles": lambda asked: self._plain(asked, self._profiles),
+            "ledger": lambda asked: self._plain(asked, self._last),
         }
 
     def receive(self, letter: Letter) -> None:
@@ -263,6 +264,9 @@ class Service:
             raise Refused("Conflict", f"job {job!r} still runs", hint="kill it first", field="job")
         self._reports.forget(job)
         self._tell(asked, {"say": "done"})
+
+    def _last(self, asked: Asked) -> None:
+        self._tell(asked, {"say": "ledger", "lines": self._journal.last()})
 
     def _profiles(self, asked: Asked) -> None:
         shelf = self._house.shelf

@@ -81,6 +81,9 @@ class Host(host_pb2_grpc.HostServicer):
     async def Profiles(self, request: wire.ProfilesRequest, context: Context) -> wire.ProfilesReply:
         return translate.profiles_to_wire(await self._gate.profiles())
 
+    async def Audit(self, request: wire.AuditRequest, context: Context) -> wire.AuditReply:
+        return wire.AuditReply(records=await self._gate.audit(caller()))
+
     async def _profiles(self) -> ProfilesReport:
         try:
             return await self._gate.profiles()

@@ -59,6 +59,11 @@ class HostStub:
                 request_serializer=wand__proto_dot_v1_dot_host__pb2.ProfilesRequest.SerializeToString,
                 response_deserializer=wand__proto_dot_v1_dot_host__pb2.ProfilesReply.FromString,
                 _registered_method=True)
+        self.Audit = channel.unary_unary(
+                '/wand.hostagent.v1.Host/Audit',
+                request_serializer=wand__proto_dot_v1_dot_host__pb2.AuditRequest.SerializeToString,
+                response_deserializer=wand__proto_dot_v1_dot_host__pb2.AuditReply.FromString,
+                _registered_method=True)
 
 
 class HostServicer:
@@ -94,6 +99,12 @@ class HostServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def Audit(self, request, context):
+        """Missing associated documentation comment in .proto file."""
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
 
 def add_HostServicer_to_server(servicer, server):
     rpc_method_handlers = {
@@ -121,6 +132,11 @@ def add_HostServicer_to_server(servicer, server):
                     servicer.Profiles,
                     request_deserializer=wand__proto_dot_v1_dot_host__pb2.ProfilesRequest.FromString,
                     response_serializer=wand__proto_dot_v1_dot_host__pb2.ProfilesReply.SerializeToString,
+            ),
+            'Audit': grpc.unary_unary_rpc_method_handler(
+                    servicer.Audit,
+                    request_deserializer=wand__proto_dot_v1_dot_host__pb2.AuditRequest.FromString,
+                    response_serializer=wand__proto_dot_v1_dot_host__pb2.AuditReply.SerializeToString,
             ),
     }
     generic_handler = grpc.method_handlers_generic_handler(
@@ -258,6 +274,33 @@ class Host:
             '/wand.hostagent.v1.Host/Profiles',
             wand__proto_dot_v1_dot_host__pb2.ProfilesRequest.SerializeToString,
             wand__proto_dot_v1_dot_host__pb2.ProfilesReply.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def Audit(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/wand.hostagent.v1.Host/Audit',
+            wand__proto_dot_v1_dot_host__pb2.AuditRequest.SerializeToString,
+            wand__proto_dot_v1_dot_host__pb2.AuditReply.FromString,
             options,
             channel_credentials,
             insecure,

@@ -36,6 +36,7 @@ class HostStub:
     FindCommand: _grpc.UnaryUnaryMultiCallable[_host_pb2.FindCommandRequest, _host_pb2.FindCommandReply]
     Explain: _grpc.UnaryUnaryMultiCallable[_host_pb2.ExplainRequest, _host_pb2.ExplainReply]
     Profiles: _grpc.UnaryUnaryMultiCallable[_host_pb2.ProfilesRequest, _host_pb2.ProfilesReply]
+    Audit: _grpc.UnaryUnaryMultiCallable[_host_pb2.AuditRequest, _host_pb2.AuditReply]
 
 @_typing.type_check_only
 class HostAsyncStub(HostStub):
@@ -45,6 +46,7 @@ class HostAsyncStub(HostStub):
     FindCommand: _aio.UnaryUnaryMultiCallable[_host_pb2.FindCommandRequest, _host_pb2.FindCommandReply]  # type: ignore[assignment]
     Explain: _aio.UnaryUnaryMultiCallable[_host_pb2.ExplainRequest, _host_pb2.ExplainReply]  # type: ignore[assignment]
     Profiles: _aio.UnaryUnaryMultiCallable[_host_pb2.ProfilesRequest, _host_pb2.ProfilesReply]  # type: ignore[assignment]
+    Audit: _aio.UnaryUnaryMultiCallable[_host_pb2.AuditRequest, _host_pb2.AuditReply]  # type: ignore[assignment]
 
 class HostServicer(metaclass=_abc_1.ABCMeta):
     @_abc_1.abstractmethod
@@ -81,5 +83,12 @@ class HostServicer(metaclass=_abc_1.ABCMeta):
         request: _host_pb2.ProfilesRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_host_pb2.ProfilesReply, _abc.Awaitable[_host_pb2.ProfilesReply]]: ...
+
+    @_abc_1.abstractmethod
+    def Audit(
+        self,
+        request: _host_pb2.AuditRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_host_pb2.AuditReply, _abc.Awaitable[_host_pb2.AuditReply]]: ...
 
 def add_HostServicer_to_server(servicer: HostServicer, server: _typing.Union[_grpc.Server, _aio.Server]) -> None: ...

@@ -85,6 +85,11 @@ class HostClient:
         request = host_pb2.FindCommandRequest(names=names)
         return translate.found_commands(await self._ask(call, lambda to: to.host.FindCommand, request))
 
+    async def audit(self, call: Call) -> tuple[str, ...]:
+        """The last records of the ledger, each a line of JSON."""
+        reply = await self._ask(call, lambda to: to.host.Audit, host_pb2.AuditRequest())
+        return tuple(reply.records)
+
     async def read_file(self, call: Call, reading: ports.Reading) -> ports.FileRead:
         request = translate.read_request(reading)
         return translate.file_read(await self._ask(call, lambda to: to.files.Read, request, _LOOK))

@@ -29,6 +29,10 @@ DESCRIBED = (
         description="How the host fares now, and what bounds a command on it.",
     ),
     ResourceDescription(
+        uri="wand://audit", name="audit", title="What was done here", mime_type="application/x-ndjson",
+        description="The last records of the host's ledger, a line of JSON each; for auditors alone.",
+    ),
+    ResourceDescription(
         uri="wand://files/{+path}{?offset}", name="file", title="A file", mime_type=_ANY, is_template=True,
         description="A file that the workspace shows; path is absolute, or relative to the workspace.",
     ),
@@ -46,6 +50,7 @@ class HostResources:
     def __init__(self, host: Host) -> None:
         self._host = host
         self._readers: dict[str, Callable[[str, int, Call], Awaitable[ResourceContent]]] = {
+            "audit": self._read_audit,
             "host": self._read_host,
             "files": self._read_file,
             "jobs": self._read_job,
@@ -89,6 +94,13 @@ class HostResources:
             case _:
                 raise _unknown(uri)
         return ResourceContent(uri=uri, mime_type=_JSON, data=json.dumps(told).encode())
+
+    async def _read_audit(self, uri: str, _: int, call: Call) -> ResourceContent:
+        if urlsplit(uri).path:
+            raise _unknown(uri)
+        lines = await self._host.audit(call)
+        data = "".join(f"{line}\n" for line in lines).encode()
+        return ResourceContent(uri=uri, mime_type="application/x-ndjson", data=data)
 
     async def _read_file(self, uri: str, offset: int, call: Call) -> ResourceContent:
         path = unquote(urlsplit(uri).path.removeprefix("/"))

@@ -91,3 +91,11 @@ def test_the_streams_of_a_job_can_be_completed() -> None:
     assert resources.complete(template, "job", "") == ()
     with pytest.raises(NotFound):
         resources.complete("wand://nothing/{x}", "x", "")
+
+
+async def test_the_audit_is_a_line_for_each_record() -> None:
+    host = FakeHost()
+    content = await HostResources(host).read("wand://audit", call())
+    assert (host.asked, content.data) == (["audit"], b'{"seq":1}\n{"seq":2}\n')
+    with pytest.raises(NotFound):
+        await HostResources(host).read("wand://audit/x", call())
