@@ -271,6 +271,10 @@ class Gate:
         await self._link.record("audit_read", who(caller))
         return await self._link.ledger()
 
+    def sign_in_refused(self, caller: Caller, told: Mapping[str, Any]) -> None:
+        """Have it on record that the server let somebody not in; the server is the call's peer."""
+        self._link.note("sign_in_refused", {"by": "server", "uri": caller.peer, **told})
+
     async def profiles(self) -> ProfilesReport:
         """The profiles as the launcher has read them, and what this machine guarantees."""
         return await self._link.profiles()

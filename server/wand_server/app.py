@@ -24,6 +24,7 @@ from wand_server.hostlink.channel import Link
 from wand_server.hostlink.client import HostClient
 from wand_server.hostlink.explain import explain_failure
 from wand_server.hostlink.gathered import Kept
+from wand_server.hostlink.signins import SignIns
 from wand_server.protocol import server
 from wand_server.protocol.kernel import Kernel
 from wand_server.protocol.reading import Library
@@ -114,7 +115,9 @@ async def running(read: Settings) -> AsyncIterator[HttpTransport]:
     """
     async with contextlib.AsyncExitStack() as parts:
         link = await parts.enter_async_context(Link(read.hostagent.address, _identity(read)))
-        kernel = _kernel(read, link)
+        host = _host(read, link)
+        sign_ins = await parts.enter_async_context(SignIns(host))
+        kernel = _kernel(host)
         http = HttpTransport(
             kernel,
             Guard(
@@ -124,6 +127,7 @@ async def running(read: Settings) -> AsyncIterator[HttpTransport]:
             port=read.http.port,
             legacy_sse=read.http.legacy_sse,
             hostagent_is_up=lambda: link.is_up,
+            refused=sign_ins.refused,
         )
         unix = UnixTransport(kernel, read.stdio.socket, allowed_uids=_uids(read.stdio.allowed_users))
         await _enter(parts, http, f"{read.http.host}:{read.http.port}")
@@ -131,9 +135,12 @@ async def running(read: Settings) -> AsyncIterator[HttpTransport]:
         yield http
 
 
-def _kernel(read: Settings, link: Link) -> Kernel:
+def _host(read: Settings, link: Link) -> HostClient:
     kept = Kept(head_bytes=read.execution.head_bytes, tail_bytes=read.execution.tail_bytes)
-    host = HostClient(link=link, default_wall_seconds=read.execution.default_wall_seconds, kept=kept)
+    return HostClient(link=link, default_wall_seconds=read.execution.default_wall_seconds, kept=kept)
+
+
+def _kernel(host: HostClient) -> Kernel:
     tools = Registry(host, tool_registry.entries())
     library = Library(HostResources(host), BuiltInPrompts())
     return server.build(tools, library, version=version("wand-server"), instructions=_INSTRUCTIONS)

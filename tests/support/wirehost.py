@@ -169,6 +169,9 @@ class WireHost(
     async def Profiles(self, request: Any, context: Any) -> Any:
         return await self._reply(request, context, host_pb2.ProfilesReply())
 
+    async def SignInsRefused(self, request: Any, context: Any) -> Any:
+        return await self._reply(request, context, host_pb2.SignInsRefusedReply())
+
     async def Audit(self, request: Any, context: Any) -> Any:
         return await self._reply(request, context, host_pb2.AuditReply(records=['{"seq":1}']))
 

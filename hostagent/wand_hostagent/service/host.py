@@ -1,6 +1,7 @@
 """The counter for questions about the host: wand.hostagent.v1.Host."""
 
 import asyncio
+import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TypeVar
@@ -13,7 +14,7 @@ from wand_hostagent.reports import ProfileReport, ProfilesReport
 from wand_hostagent.service import translate_host as translate
 from wand_hostagent.service.execution import new_id
 from wand_hostagent.service.intercept import Context, caller
-from wand_proto.errors import BrokenPolicy, TimedOut, WandError
+from wand_proto.errors import BrokenPolicy, Exhausted, TimedOut, WandError
 from wand_proto.v1 import host_pb2 as wire
 from wand_proto.v1 import host_pb2_grpc
 
@@ -21,6 +22,7 @@ from wand_proto.v1 import host_pb2_grpc
 
 DEFAULT_PATH = "/usr/local/bin:/usr/bin:/bin"
 _LOOK_SECONDS = 10.0
+_REFUSALS_SECONDS = 0.5  # between two messages: what a server gone mad could have recorded
 _T = TypeVar("_T")
 _NOTHING = ProfilesReport(profiles=(), guarantees=(), default="")
 
@@ -42,6 +44,7 @@ class Host(host_pb2_grpc.HostServicer):
         self._facts = facts
         self._version = version
         self._meter = hostinfo.CpuMeter()
+        self._next_refusals = 0.0
 
     async def Info(self, request: wire.InfoRequest, context: Context) -> wire.InfoReply:
         profile = self._profile(await self._profiles())
@@ -83,6 +86,17 @@ class Host(host_pb2_grpc.HostServicer):
 
     async def Audit(self, request: wire.AuditRequest, context: Context) -> wire.AuditReply:
         return wire.AuditReply(records=await self._gate.audit(caller()))
+
+    async def SignInsRefused(
+        self, request: wire.SignInsRefusedRequest, context: Context
+    ) -> wire.SignInsRefusedReply:
+        now = time.monotonic()
+        if now < self._next_refusals:
+            raise Exhausted("refused sign-ins are told too often", hint=f"once in {_REFUSALS_SECONDS:g} s")
+        self._next_refusals = now + _REFUSALS_SECONDS
+        for told in translate.refusals_from_wire(request):
+            self._gate.sign_in_refused(caller(), told)
+        return wire.SignInsRefusedReply()
 
     async def _profiles(self) -> ProfilesReport:
         try:

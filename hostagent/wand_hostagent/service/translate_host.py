@@ -13,6 +13,7 @@ from wand_proto.v1 import host_pb2 as wire
 from wand_proto.v1 import types_pb2 as words
 
 MOST_NAMES = 64
+MOST_TOLD = 256
 
 
 # -- from the wire ---------------------------------------------------------------------------------------
@@ -34,6 +35,17 @@ def question_from_wire(untrusted: wire.ExplainRequest, job: str) -> Job:
     argv = shell_from_wire(untrusted.shell) if untrusted.shell else words_from_wire(untrusted.argv, "argv")
     directory = fields.path(untrusted.directory, "directory", empty=True)
     return Job(id=job, argv=argv, shell=bool(untrusted.shell), directory=directory)
+
+
+def refusals_from_wire(untrusted: wire.SignInsRefusedRequest) -> list[dict[str, str | int]]:
+    """Read the sign-ins that a server has refused."""
+    count = len(untrusted.refused)
+    if not 1 <= count <= MOST_NAMES:
+        raise Invalid(f"has {count} entries; it must have from 1 to {MOST_NAMES}", field="refused")
+    for one in untrusted.refused:
+        if not (one.address + one.why).isprintable() or max(len(one.address), len(one.why)) > MOST_TOLD:
+            raise Invalid(f"must be printable text, at most {MOST_TOLD} characters", field="refused")
+    return [{"address": one.address, "why": one.why, "times": one.times} for one in untrusted.refused]
 
 
 # -- to the wire -----------------------------------------------------------------------------------------

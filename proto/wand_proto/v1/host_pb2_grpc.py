@@ -64,6 +64,11 @@ class HostStub:
                 request_serializer=wand__proto_dot_v1_dot_host__pb2.AuditRequest.SerializeToString,
                 response_deserializer=wand__proto_dot_v1_dot_host__pb2.AuditReply.FromString,
                 _registered_method=True)
+        self.SignInsRefused = channel.unary_unary(
+                '/wand.hostagent.v1.Host/SignInsRefused',
+                request_serializer=wand__proto_dot_v1_dot_host__pb2.SignInsRefusedRequest.SerializeToString,
+                response_deserializer=wand__proto_dot_v1_dot_host__pb2.SignInsRefusedReply.FromString,
+                _registered_method=True)
 
 
 class HostServicer:
@@ -105,6 +110,12 @@ class HostServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def SignInsRefused(self, request, context):
+        """Missing associated documentation comment in .proto file."""
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
 
 def add_HostServicer_to_server(servicer, server):
     rpc_method_handlers = {
@@ -137,6 +148,11 @@ def add_HostServicer_to_server(servicer, server):
                     servicer.Audit,
                     request_deserializer=wand__proto_dot_v1_dot_host__pb2.AuditRequest.FromString,
                     response_serializer=wand__proto_dot_v1_dot_host__pb2.AuditReply.SerializeToString,
+            ),
+            'SignInsRefused': grpc.unary_unary_rpc_method_handler(
+                    servicer.SignInsRefused,
+                    request_deserializer=wand__proto_dot_v1_dot_host__pb2.SignInsRefusedRequest.FromString,
+                    response_serializer=wand__proto_dot_v1_dot_host__pb2.SignInsRefusedReply.SerializeToString,
             ),
     }
     generic_handler = grpc.method_handlers_generic_handler(
@@ -301,6 +317,33 @@ class Host:
             '/wand.hostagent.v1.Host/Audit',
             wand__proto_dot_v1_dot_host__pb2.AuditRequest.SerializeToString,
             wand__proto_dot_v1_dot_host__pb2.AuditReply.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def SignInsRefused(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/wand.hostagent.v1.Host/SignInsRefused',
+            wand__proto_dot_v1_dot_host__pb2.SignInsRefusedRequest.SerializeToString,
+            wand__proto_dot_v1_dot_host__pb2.SignInsRefusedReply.FromString,
             options,
             channel_credentials,
             insecure,

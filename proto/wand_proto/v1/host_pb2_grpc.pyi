@@ -37,6 +37,7 @@ class HostStub:
     Explain: _grpc.UnaryUnaryMultiCallable[_host_pb2.ExplainRequest, _host_pb2.ExplainReply]
     Profiles: _grpc.UnaryUnaryMultiCallable[_host_pb2.ProfilesRequest, _host_pb2.ProfilesReply]
     Audit: _grpc.UnaryUnaryMultiCallable[_host_pb2.AuditRequest, _host_pb2.AuditReply]
+    SignInsRefused: _grpc.UnaryUnaryMultiCallable[_host_pb2.SignInsRefusedRequest, _host_pb2.SignInsRefusedReply]
 
 @_typing.type_check_only
 class HostAsyncStub(HostStub):
@@ -47,6 +48,7 @@ class HostAsyncStub(HostStub):
     Explain: _aio.UnaryUnaryMultiCallable[_host_pb2.ExplainRequest, _host_pb2.ExplainReply]  # type: ignore[assignment]
     Profiles: _aio.UnaryUnaryMultiCallable[_host_pb2.ProfilesRequest, _host_pb2.ProfilesReply]  # type: ignore[assignment]
     Audit: _aio.UnaryUnaryMultiCallable[_host_pb2.AuditRequest, _host_pb2.AuditReply]  # type: ignore[assignment]
+    SignInsRefused: _aio.UnaryUnaryMultiCallable[_host_pb2.SignInsRefusedRequest, _host_pb2.SignInsRefusedReply]  # type: ignore[assignment]
 
 class HostServicer(metaclass=_abc_1.ABCMeta):
     @_abc_1.abstractmethod
@@ -90,5 +92,12 @@ class HostServicer(metaclass=_abc_1.ABCMeta):
         request: _host_pb2.AuditRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_host_pb2.AuditReply, _abc.Awaitable[_host_pb2.AuditReply]]: ...
+
+    @_abc_1.abstractmethod
+    def SignInsRefused(
+        self,
+        request: _host_pb2.SignInsRefusedRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_host_pb2.SignInsRefusedReply, _abc.Awaitable[_host_pb2.SignInsRefusedReply]]: ...
 
 def add_HostServicer_to_server(servicer: HostServicer, server: _typing.Union[_grpc.Server, _aio.Server]) -> None: ...

@@ -90,6 +90,10 @@ class HostClient:
         reply = await self._ask(call, lambda to: to.host.Audit, host_pb2.AuditRequest())
         return tuple(reply.records)
 
+    async def tell_refused(self, call: Call, refused: host_pb2.SignInsRefusedRequest) -> None:
+        """Have it on record that the server let somebody not in."""
+        await self._ask(call, lambda to: to.host.SignInsRefused, refused)
+
     async def read_file(self, call: Call, reading: ports.Reading) -> ports.FileRead:
         request = translate.read_request(reading)
         return translate.file_read(await self._ask(call, lambda to: to.files.Read, request, _LOOK))

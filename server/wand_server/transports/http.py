@@ -3,6 +3,7 @@
 import asyncio
 import functools
 import logging
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from types import TracebackType
 from typing import Self
@@ -31,6 +32,7 @@ REQUESTS_CEILING = 256
 CONNECTIONS_CEILING = 4096
 IDLE_SECONDS = 75.0  # a connection that sends no whole request for so long is closed
 STOP_SECONDS = 2.0
+SignInRefused = Callable[[str, str], None]  # hears from where, and why
 _TICK_SECONDS = 1.0  # of what is due when a client or a call has been silent
 
 
@@ -44,6 +46,7 @@ class HttpTransport:
     host: str = "127.0.0.1"
     port: int = 0
     legacy_sse: bool = False
+    refused: SignInRefused = lambda *_: None
     sessions: Sessions = field(init=False)
     websockets: WebSockets = field(init=False)
     streams: EventStreams = field(init=False)
@@ -175,6 +178,7 @@ class HttpTransport:
         except Denied as why:
             raise Refused(403, str(why)) from why
         except Unauthenticated as why:
+            self.refused(request.remote or "", str(why.message))
             raise Refused(401, str(why), headers={"WWW-Authenticate": CHALLENGE}) from why
 
     def _refuse_modern(self, request: web.BaseRequest) -> None:

@@ -82,6 +82,15 @@ async def test_a_request_that_is_not_for_us_is_refused(server: Edge, case: str) 
     assert server.tools.calls == []
 
 
+async def test_who_is_not_let_in_is_told_of(server: Edge) -> None:
+    heard: list[tuple[str, str]] = []
+    server.transport.refused = lambda *told: heard.append(told)
+    for more in ({"Authorization": "Bearer wand_wrong"}, {}):
+        async with server.client.post(server.url, **server.call("echo", None, **more)) as response:
+            await response.read()
+    assert heard == [("127.0.0.1", "the API key is not known here")]
+
+
 @pytest.mark.parametrize("origin", ["http://localhost:3000", "http://127.0.0.1", "https://[::1]:8443"])
 async def test_a_page_on_this_machine_may_ask(server: Edge, origin: str) -> None:
     status, _ = await server.ask(**server.call("echo", None, Origin=origin))
