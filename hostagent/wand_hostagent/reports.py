@@ -97,6 +97,8 @@ def who(caller: Caller) -> dict[str, str]:
     named = {
         "principal": caller.principal,
         "client": caller.client,
+        "agent": caller.agent,
+        "model": caller.model,
         "on_behalf_of": caller.on_behalf_of,
         "request": caller.request_id,
         "trace": caller.traceparent,

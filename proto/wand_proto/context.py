@@ -16,6 +16,8 @@ _KEYS = {
     "groups": "wand-groups-bin",
     "request_id": "wand-request-id",
     "traceparent": "traceparent",
+    "agent": "wand-agent-bin",
+    "model": "wand-model-bin",
 }
 _NAMES = {key: name for name, key in _KEYS.items()}
 _CEILING = 256
@@ -28,6 +30,8 @@ class Caller:
     principal: str
     request_id: str
     client: str = ""  # the MCP client's own name and version; a claim, never a proof
+    agent: str = ""  # the agent behind the client, and its model, where it tells; claims as well
+    model: str = ""
     on_behalf_of: str = ""
     groups: tuple[str, ...] = ()  # that the principal signed in with; no name holds a comma
     traceparent: str = ""  # W3C Trace Context

@@ -28,6 +28,8 @@ class Call:
     principal: Principal
     request_id: str
     client: str = ""  # the client's own name and version; a claim
+    agent: str = ""  # the agent behind the client, and its model, where it tells; claims as well
+    model: str = ""
     traceparent: str = ""
     progress: Progress | None = None  # None where the client did not ask
 

@@ -48,6 +48,8 @@ def metadata(call: Call) -> tuple[tuple[str, str | bytes], ...]:
         principal=call.principal.name,
         request_id=call.request_id,
         client=call.client,
+        agent=call.agent,
+        model=call.model,
         groups=call.principal.groups,
         traceparent=call.traceparent,
     )

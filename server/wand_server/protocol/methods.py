@@ -28,6 +28,8 @@ class Visit:
 
     principal: Principal
     client: str = ""
+    agent: str = ""
+    model: str = ""
     traceparent: str = ""
     progress: Progress | None = None
 
@@ -141,6 +143,11 @@ def client_claim(name: str, version: str) -> str:
     return "".join(char for char in text if char.isprintable())[:_TEXT_CEILING]
 
 
+def readable_claim(untrusted: Any) -> str:
+    """What a client says of itself, in one line; nothing where it is no text."""
+    return client_claim(untrusted, "") if isinstance(untrusted, str) else ""
+
+
 def readable_traceparent(untrusted: Any) -> str:
     """The W3C trace context, or nothing where it is none."""
     return untrusted if isinstance(untrusted, str) and _TRACEPARENT.fullmatch(untrusted) else ""
@@ -152,6 +159,8 @@ def call_of(visit: Visit) -> Call:
         principal=visit.principal,
         request_id=new_request_id(),
         client=visit.client,
+        agent=visit.agent,
+        model=visit.model,
         traceparent=visit.traceparent,
         progress=_rising(visit.progress) if visit.progress else None,
     )

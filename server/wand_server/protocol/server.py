@@ -22,13 +22,14 @@ from wand_server.protocol.exchange import progress_token
 from wand_server.protocol.kernel import Kernel
 from wand_server.protocol.lane import Lane, claim_of
 from wand_server.protocol.messages import meta
-from wand_server.protocol.methods import Methods, Visit, readable_traceparent, wire_result
+from wand_server.protocol.methods import Methods, Visit, readable_claim, readable_traceparent, wire_result
 from wand_server.protocol.reading import Library
 
 Context = ServerRequestContext[Any, Principal]
 
 # The list of tools depends on who asks; what the server is does not.
 _FRESHNESS_MS = 60_000
+AGENT_META_KEY, MODEL_META_KEY = "wand/agent", "wand/model"
 CACHE_HINTS: dict[Any, CacheHint] = {
     "tools/list": CacheHint(ttl_ms=_FRESHNESS_MS, scope="private"),
     "resources/list": CacheHint(ttl_ms=_FRESHNESS_MS, scope="private"),
@@ -107,6 +108,8 @@ def _visit(context: Context) -> Visit:
     return Visit(
         principal=principal,
         client=claim_of(context.session.client_params),
+        agent=readable_claim(about.get(AGENT_META_KEY)),
+        model=readable_claim(about.get(MODEL_META_KEY)),
         traceparent=readable_traceparent(about.get("traceparent")),
         progress=_progress(context) if progress_token({"_meta": about}) is not None else None,
     )

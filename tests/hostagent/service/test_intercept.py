@@ -15,7 +15,7 @@ from wand_proto import errors
 from wand_proto.context import REQUEST_ID, Caller, to_metadata
 
 SERVER = "spiffe://wand.internal/server/here"
-ASKING = Caller(principal="ada", request_id="0123456789abcdef", client="inspector 1")
+ASKING = Caller(principal="ada", request_id="0123456789abcdef", client="inspector 1", agent="é", model="m")
 ASKED = to_metadata(ASKING)
 ADMITTED = {
     "ssl_tls_version": [b"TLSv1.3"],

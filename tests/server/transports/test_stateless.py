@@ -99,6 +99,18 @@ async def test_a_tool_learns_who_calls_with_what(server: Edge) -> None:
     assert call.progress is None
 
 
+@pytest.mark.parametrize(("told", "known"), [("large-4\n", "large-4"), (7, ""), ("x" * 500, "x" * 200)])
+async def test_a_call_knows_the_agent_and_its_model_where_they_are_told(
+    server: Edge, told: object, known: str
+) -> None:
+    about = {"wand/agent": "reviewer", "wand/model": told}
+    request = server.modern("tools/call", {"name": "echo", "arguments": {}, "_meta": about})
+    async with server.client.post(server.url, **request) as response:
+        assert response.status == 200
+    call = server.tools.calls[0][2]
+    assert (call.agent, call.model) == ("reviewer", known)
+
+
 async def test_a_failure_of_a_tool_is_a_result(server: Edge) -> None:
     status, body = await server.ask(**server.call("denied"))
 
