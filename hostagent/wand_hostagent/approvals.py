@@ -270,6 +270,7 @@ def shown(caller: Caller, question: Question, content: Mapping[str, Any]) -> dic
         "host": socket.gethostname(),
         "policy": permit.policy_digest,
         "profile": permit.profile,
+        **({"network": permit.network} if permit.network else {}),
         **content,
     }
     if isinstance(permit.act, FileAct):

@@ -25,6 +25,7 @@ class RunRequest:
     limits: Limits
     why: Mapping[str, Any]  # who, under which request, by which rule: for the ledger
     terminal: Size | None = None
+    network: str = ""  # instead of a wider one of the profile
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -114,6 +115,8 @@ def run_to_message(request: RunRequest) -> dict[str, Any]:
     fields["limits"] = request.limits.named()
     if request.terminal is not None:
         fields["terminal"] = dict(zip(("columns", "rows"), request.terminal, strict=True))
+    if request.network:
+        fields["network"] = request.network
     return fields
 
 

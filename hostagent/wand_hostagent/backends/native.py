@@ -115,6 +115,7 @@ def request(permit: Permit, job: Job, profile: str) -> RunRequest:
         limits=permit.limits,
         why=why(permit, job),
         terminal=job.terminal,
+        network=permit.network,
     )
 
 

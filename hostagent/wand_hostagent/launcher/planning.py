@@ -13,6 +13,7 @@ from wand_hostagent.launcher import environment, limits, places, terminal, vfork
 from wand_hostagent.launcher.box import Box
 from wand_hostagent.launcher.child import Plan
 from wand_hostagent.launcher.ledger import Entry
+from wand_hostagent.launcher.namespaces import NETWORKS
 from wand_hostagent.launcher.profile import Profile
 from wand_hostagent.launcher.refusal import Refused
 from wand_hostagent.launcher.reports import close
@@ -68,6 +69,7 @@ class Planner:
         """
         if asked.do == "worker":
             return self._worker(asked, profile, answer)
+        profile = self._narrowed(profile, asked.fields.get("network", ""))
         size = _size(asked)
         handed_over = 1 if size else 3
         _check_streams(asked.descriptors, with_terminal=size is not None)
@@ -78,6 +80,7 @@ class Planner:
             granted = limits.granted(profile, asked.fields["limits"])
             facts = {**_facts(asked, profile, program, place.path), "limits": granted}
             facts |= {"terminal": list(size)} if size else {}
+            facts |= {"network": profile.network} if "network" in asked.fields else {}
             uses = (*asked.descriptors[:handed_over], place.descriptor)
             walls = self._builder.walls(profile)
             command, table, orders = self._table(facts, given, walls, profile, uses)
@@ -90,6 +93,19 @@ class Planner:
             folders=profile.folders,
         )  # fmt: skip
         return Planned(plan, _entry(plan, profile, tuple(asked.fields["environment"])))
+
+    def _narrowed(self, profile: Profile, network: str) -> Profile:
+        """The profile with that network instead of a wider one.
+
+        Raises:
+            Refused: this machine has no networks to give.
+        """
+        if not network or NETWORKS.index(profile.network) <= NETWORKS.index(network):
+            return profile
+        if not self._box.spaces:
+            message = f"this machine cannot give a job the network {network!r}, and no more is permitted"
+            raise Refused("Unavailable", message, field="network")
+        return replace(profile, network=network, destinations=())
 
     def steps(self, profile: Profile) -> tuple[Walls, Table]:
         """The walls of a profile, and the table of a job that starts in its workspace and asks for no less.
@@ -219,7 +235,7 @@ def _facts(asked: Asking, profile: Profile, program: str, directory: str) -> dic
 
 def _entry(plan: Plan, profile: Profile, names: tuple[str, ...]) -> Entry:
     told = {name: plan.facts[name] for name in ("profile", "user", "argv", "program", "directory", "why")}
-    told |= {name: plan.facts[name] for name in ("terminal",) if name in plan.facts}
+    told |= {name: plan.facts[name] for name in ("terminal", "network") if name in plan.facts}
     fields = {
         "job": plan.job,
         **told,

@@ -136,6 +136,7 @@ def _terminal(value: Any) -> bool:
     )
 
 
+NARROW = ("none", "loopback")  # networks that a job may have instead of a wider one of its profile
 _NAME = _text(MAX_NAME)
 _KEPT = frozenset("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789._-")
 _MAX_FOLDER = 200
@@ -154,7 +155,9 @@ REQUESTS: Mapping[str, Mapping[str, Callable[[Any], bool]]] = {
     "profiles": {},
     "ledger": {},
 }  # fmt: skip
-OPTIONAL: Mapping[str, Mapping[str, Callable[[Any], bool]]] = {"run": {"terminal": _terminal}}
+OPTIONAL: Mapping[str, Mapping[str, Callable[[Any], bool]]] = {
+    "run": {"terminal": _terminal, "network": lambda value: value in NARROW}
+}
 DESCRIPTORS: Mapping[str, tuple[int, ...]] = {"run": (3, 5), "worker": (1,)}  # how many may come; else none
 _WITH_TERMINAL = (2,)
 _ALWAYS = frozenset({"do", "re"})

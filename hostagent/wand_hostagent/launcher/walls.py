@@ -137,7 +137,7 @@ class Builder:
         self._machine = machine
         self._covered = tuple(os.path.realpath(path) for path in covered if path)
         self._ruleset_number = reserve()
-        self._kept: dict[tuple[str, str, bool], _Kept] = {}
+        self._kept: dict[tuple[str, str, str, bool], _Kept] = {}
 
     def walls(self, profile: Profile, *, worker: bool = False) -> Walls:
         """The walls of a profile; a worker's show the file tools' own program too.
@@ -145,7 +145,7 @@ class Builder:
         Raises:
             Refused: the profile names what cannot be shown.
         """
-        key = (profile.name, profile.principal, worker)
+        key = (profile.name, profile.principal, profile.network, worker)
         kept = self._kept.get(key)
         if kept is None or kept.digest != profile.digest:
             wanted = self._wanted(profile, worker=worker)

@@ -13,7 +13,7 @@ from wand_hostagent.model import FileAct, Job, Limits
 from wand_hostagent.policy import refusing
 from wand_hostagent.policy.index import CallerRules, rules_for
 from wand_hostagent.policy.matching import Match, command_match, file_match, touch_match
-from wand_hostagent.policy.model import Answer, Permit, Policy, Rule, Verdict
+from wand_hostagent.policy.model import NETWORKS, Answer, Permit, Policy, Rule, Verdict
 from wand_hostagent.policy.refusing import Case
 from wand_hostagent.policy.survey import Seen, Survey, neutral_for, survey
 from wand_proto.context import Caller
@@ -111,6 +111,7 @@ def _one_profile(views: list[_View], asked: str) -> list[Rule] | None:
 def _permit(case: Case, act: Job | FileAct, used: list[Rule], neutral: Mapping[str, str]) -> Permit:
     limits = act.limits if isinstance(act, Job) else Limits()
     environment = dict(neutral)
+    networks = {rule.network for rule in used}
     for rule in used:
         limits = lower(limits, rule.limits)
         environment |= rule.environment
@@ -122,6 +123,7 @@ def _permit(case: Case, act: Job | FileAct, used: list[Rule], neutral: Mapping[s
         profile=used[0].profile,
         limits=limits,
         environment=environment,
+        network=next((one for one in NETWORKS if one in networks), ""),
         policy_digest=case.policy.digest,
     )
 

@@ -14,7 +14,7 @@ from typing import Any
 
 from wand_hostagent.model import Limits
 from wand_hostagent.policy import simple
-from wand_hostagent.policy.model import Policy, Rule, Verdict
+from wand_hostagent.policy.model import NETWORKS, Policy, Rule, Verdict
 from wand_proto import tomlfile
 from wand_proto.errors import BrokenPolicy, Invalid, WandError
 
@@ -150,6 +150,9 @@ def _wrongs(rule: Rule) -> list[tuple[bool, str]]:
         (denies and bool(rule.profile), "denies, which it does under every profile; leave profile out"),
         (denies and rule.limits != Limits(), "denies, so it has no use for limits"),
         (denies and bool(rule.environment), "denies, so it has no use for environment"),
+        (denies and bool(rule.network), "denies, so it has no use for network"),
+        (rule.speaks_of_files and bool(rule.network), "speaks of files, which need no network"),
+        (rule.network not in ("", *NETWORKS), f"has a network that is none of {', '.join(NETWORKS)}"),
         (not denies and bool(rule.say), "has say, which is told to whom a rule denies"),
         (
             rule.speaks_of_files and bool(rule.environment),

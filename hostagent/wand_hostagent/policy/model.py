@@ -12,6 +12,8 @@ from wand_hostagent.model import FileAct, FileVerb, Job, Limits
 from wand_hostagent.policy.effects import Effect
 from wand_proto.context import Caller
 
+NETWORKS = ("none", "loopback")  # that a rule may name, the narrowest first
+
 
 class Verdict(StrEnum):
     """What a rule says of what it matches."""
@@ -51,6 +53,7 @@ class Rule:
     verbs: tuple[FileVerb, ...] = ()
     profile: str = ""
     limits: Limits = field(default_factory=Limits)
+    network: str = ""  # instead of a wider one of the profile; see NETWORKS
     environment: dict[str, str] = field(default_factory=dict)
     say: str = ""  # told to whom it denies: what is permitted instead
     source: str = ""  # file:line
@@ -88,6 +91,7 @@ class Permit:
     policy_digest: str
     source: str = ""
     environment: Mapping[str, str] = field(default_factory=dict)  # set for it, beside what the caller sets
+    network: str = ""  # the narrowest that a rule names; empty: that of the profile
     approval: str = ""  # the one that a person gave for it
 
 

@@ -309,3 +309,23 @@ def test_a_socket_pair_that_is_lost_mid_request_harms_nobody(launcher: Launcher,
     raw.send(b'{"do":"profiles","re":1}')
     raw.close()
     assert client.result("echo", "ok")[0] == b"ok\n"
+
+
+# -- less than the profile -------------------------------------------------------------------------------
+
+
+def test_a_job_gets_less_of_the_network_than_its_profile_has_and_never_more() -> None:
+    with launched('network = "host"') as launcher, launcher.client() as client:
+        told = client.ask("profiles")["guarantees"]
+        if not any(one["name"] == "process tree" and one["enforced"] for one in told):
+            pytest.skip("this machine gives no namespaces")
+        ours = str(Path("/proc/self/ns/net").readlink())
+        for network in ("none", "loopback", "none", None):
+            asked = {"network": network} if network else {}
+            output, _ = client.result("readlink", "/proc/self/ns/net", **asked)
+            assert output.startswith(b"net:[")
+            assert (output.decode().strip() == ours) == (network is None)
+        recorded = [one["fields"].get("network") for one in launcher.records("run")]
+        assert recorded == ["none", "loopback", "none", None]
+        with pytest.raises(Failed, match="network"):
+            client.run("true", network="host")

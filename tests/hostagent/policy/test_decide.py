@@ -311,3 +311,24 @@ def test_a_refusal_tells_nothing_of_rules_for_other_people(asked: Job | FileAct)
 
     assert isinstance(answer, Refusal)
     assert "bob" not in f"{answer.message} {answer.hint} {answer.rule} {answer.source}"
+
+
+@pytest.mark.parametrize(
+    ("text", "network"),
+    [
+        ("ls", ""),
+        ("make", "loopback"),
+        ("pytest", "none"),
+        ("ls && make", "loopback"),
+        ("make; pytest", "none"),
+    ],
+)
+def test_the_narrowest_network_of_the_rules_that_permit_holds(text: str, network: str) -> None:
+    rules = (
+        allow("ls", programs=("ls",)),
+        allow("make", programs=("make",), network="loopback"),
+        allow("pytest", programs=("pytest",), network="none"),
+    )
+    permit = decide(Policy(rules=rules, digest="d"), ANN, shell(text))
+    assert isinstance(permit, Permit)
+    assert permit.network == network
