@@ -52,11 +52,14 @@ class _View:
         return any(sure is Match.SURELY and rule.verdict is not Verdict.DENY for rule, sure in self.matching)
 
     def permitting(self, profile: str) -> Rule | None:
-        """The first rule that lets it run under a profile, be it after asking."""
-        rules = (
-            rule for rule, sure in self.matching if sure is Match.SURELY and rule.verdict is not Verdict.DENY
-        )
-        return next((rule for rule in rules if rule.profile == profile), None)
+        """The rule by whose terms it runs under a profile: the first that asks, else the first."""
+        rules = [
+            rule
+            for rule, sure in self.matching
+            if sure is Match.SURELY and rule.verdict is not Verdict.DENY and rule.profile == profile
+        ]
+        asking = (rule for rule in rules if rule.verdict is Verdict.ASK)
+        return next(asking, rules[0] if rules else None)
 
 
 def _decide_job(case: Case, job: Job, surveyed: Survey) -> Answer:

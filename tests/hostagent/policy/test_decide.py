@@ -8,7 +8,7 @@ from support.people import ANN, BOB, act, job, shell
 from support.rules import allow, deny, said
 from wand_hostagent.model import FileAct, Job, Limits
 from wand_hostagent.policy.decide import decide, lower
-from wand_hostagent.policy.model import Permit, Policy, Refusal, Rule
+from wand_hostagent.policy.model import Permit, Policy, Question, Refusal, Rule, Verdict
 
 SOME_PROGRAMS = [
     allow("git", programs=("git",)),
@@ -332,3 +332,19 @@ def test_the_narrowest_network_of_the_rules_that_permit_holds(text: str, network
     permit = decide(Policy(rules=rules, digest="d"), ANN, shell(text))
     assert isinstance(permit, Permit)
     assert permit.network == network
+
+
+def test_the_terms_of_a_rule_that_asks_hold_wherever_it_stands() -> None:
+    rules = [
+        allow("anything", programs=("*",), profile="p"),
+        Rule(
+            name="a person says", verdict=Verdict.ASK, programs=("make",), profile="p", network="none",
+            limits=Limits(wall_seconds=5), environment={"CI": "1"},
+        ),
+    ]  # fmt: skip
+    for ordered in (rules, rules[::-1]):
+        asked = decide(Policy(rules=tuple(ordered), digest="d"), ANN, job("make"))
+        assert isinstance(asked, Question)
+        permit = asked.permit
+        assert (permit.rule, permit.network, permit.limits.wall_seconds) == ("a person says", "none", 5)
+        assert permit.environment["CI"] == "1"
