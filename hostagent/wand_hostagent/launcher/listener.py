@@ -3,6 +3,7 @@
 import os
 import socket
 import stat
+import time
 from contextlib import suppress
 from pathlib import Path
 from typing import Protocol
@@ -11,6 +12,7 @@ from wand_hostagent.launcher.refusal import Refused, reason_of
 
 _FIRST_HANDED_OVER = 3  # sd_listen_fds(3)
 _PATH_BYTES = 107  # unix(7)
+_LOOKS, _LOOK_SECONDS = 40, 0.05  # a child of a killed launcher may hold its socket for a moment
 
 
 class Told(Protocol):
@@ -86,15 +88,23 @@ def _remove_dead(path: str) -> None:
             raise Refused("Conflict", f"{path} is there already and is no socket")
     except FileNotFoundError:
         return
+    for _ in range(_LOOKS):
+        if not _is_listened_to(path):
+            Path(path).unlink()
+            return
+        time.sleep(_LOOK_SECONDS)
+    raise Refused("Conflict", f"another launcher listens on {path}", hint="stop it first")
+
+
+def _is_listened_to(path: str) -> bool:
     with socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET) as probe:
         try:
             probe.connect(path)
         except ConnectionRefusedError:
-            Path(path).unlink()
+            return False
         except OSError as error:
             raise Refused("Broken", f"{path}: {reason_of(error.errno or 0)}") from error
-        else:
-            raise Refused("Conflict", f"another launcher listens on {path}", hint="stop it first")
+    return True
 
 
 def tell_ready(options: Told) -> None:

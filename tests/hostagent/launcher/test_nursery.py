@@ -36,7 +36,13 @@ def waiting(launcher: Launcher) -> list[int]:
     """The processes below a launcher that are called as an init is."""
     pid = launcher.process.pid
     found = Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
-    return [int(child) for child in found if Path(f"/proc/{child}/comm").read_text() == "wand-init\n"]
+    return [int(child) for child in found if _name(child) == "wand-init\n"]
+
+
+def _name(process: str) -> str:
+    with suppress(OSError):  # it has ended meanwhile
+        return Path(f"/proc/{process}/comm").read_text()
+    return ""
 
 
 def test_a_workspace_that_was_replaced_is_the_one_that_a_job_sees(launcher: Launcher, client: Client) -> None:
@@ -104,7 +110,10 @@ def test_a_launcher_with_few_descriptors_left_refuses_and_lives(launcher: Launch
 def test_what_a_launcher_was_given_goes_to_none_that_it_starts(launcher: Launcher, client: Client) -> None:
     client.run("sleep", "100")
     told = Path(f"/proc/{launcher.process.pid}/fdinfo")
-    flags = {one.name: int(one.read_text().split("flags:")[1].split()[0], 8) for one in told.iterdir()}
+    flags = {}
+    for one in told.iterdir():
+        with suppress(FileNotFoundError):  # closed meanwhile
+            flags[one.name] = int(one.read_text().split("flags:")[1].split()[0], 8)
     assert {name for name, flag in flags.items() if not flag & os.O_CLOEXEC} == {"0", "1", "2"}
 
 
