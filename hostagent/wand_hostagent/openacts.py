@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from wand_hostagent.replacing import replace
 from wand_proto.errors import Unavailable
 
 log = logging.getLogger(__name__)
@@ -49,25 +50,9 @@ class OpenActs:
         Raises:
             Unavailable: it does not.
         """
-        fresh = self._path.with_name(f"{self._path.name}.new")
         content = json.dumps(acts, separators=(",", ":")).encode()
         try:
-            fresh.unlink(missing_ok=True)
-            flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
-            with os.fdopen(os.open(fresh, flags, 0o600), "wb") as file:
-                file.write(content)
-                file.flush()
-                os.fdatasync(file.fileno())
-            fresh.replace(self._path)
-            _sync(self._path.parent)
+            replace(self._path, content, 0o600)
         except OSError as error:
             hint = "the host agent must be able to write there, and the disk must not be full"
             raise Unavailable(f"{self._path} cannot be written: {error.strerror}", hint=hint) from error
-
-
-def _sync(folder: Path) -> None:
-    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)

@@ -29,6 +29,7 @@ from wand_hostagent.certificates import (
     make_authority,
     sign,
 )
+from wand_hostagent.replacing import replace
 from wand_proto.errors import Denied, Invalid, NotFound, TimedOut, WandError
 from wand_proto.tls import Identity
 
@@ -65,25 +66,8 @@ def write_pair(
     secret = key.private_bytes(
         serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
     )
-    _replace(directory / f"{name}.key", secret, 0o600)
-    _replace(directory / f"{name}.crt", certificate.public_bytes(serialization.Encoding.PEM), 0o644)
-
-
-def _replace(path: Path, content: bytes, mode: int) -> None:
-    beside = path.with_name(f".{path.name}.new")
-    beside.unlink(missing_ok=True)
-    descriptor = os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, mode)
-    with os.fdopen(descriptor, "wb") as file:
-        os.fchmod(descriptor, mode)  # whatever the umask says
-        file.write(content)
-        file.flush()
-        os.fsync(descriptor)
-    beside.replace(path)
-    folder = os.open(path.parent, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-    try:
-        os.fsync(folder)
-    finally:
-        os.close(folder)
+    replace(directory / f"{name}.key", secret, 0o600)
+    replace(directory / f"{name}.crt", certificate.public_bytes(serialization.Encoding.PEM), 0o644)
 
 
 @contextmanager

@@ -41,7 +41,6 @@ from wand_hostagent.launcher.tenants import Tenants
 
 _HEARD = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
 _SIGNAL_INFO_BYTES = 128  # struct signalfd_siginfo; its first four bytes are the number
-_CLOSE_RANGE_CLOEXEC = 4
 _STOP_SECONDS = 5.0
 _GARBAGE = 10_000  # objects more than before, until circles are looked for: jobs leave hardly any
 
@@ -284,7 +283,9 @@ def _settle() -> None:
     while (spare := os.open(os.devnull, os.O_RDWR)) <= 2:
         pass  # 0, 1 and 2 are there now, and no descriptor that comes can be one of them
     os.close(spare)
-    syscalls.call("close_range", 3, 2**32 - 1, _CLOSE_RANGE_CLOEXEC)  # what we were given is for us alone
+    syscalls.call(
+        "close_range", 3, 2**32 - 1, syscalls.CLOSE_RANGE_CLOEXEC
+    )  # what we were given is for us alone
     for number in signal.valid_signals() - {signal.SIGKILL, signal.SIGSTOP, signal.SIGPIPE, signal.SIGXFSZ}:
         signal.signal(number, signal.SIG_DFL)
     signal.pthread_sigmask(signal.SIG_SETMASK, _HEARD)

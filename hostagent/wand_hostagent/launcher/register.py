@@ -8,6 +8,7 @@ from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 
+from wand_hostagent.launcher.ledgerfile import keep_name
 from wand_hostagent.launcher.refusal import Refused, kind_of, reason_of
 
 _FLAGS = os.O_RDWR | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK
@@ -89,7 +90,7 @@ class Register:
                 raise Refused("Broken", f"{self._path}: line {place} is no number with its principal")
             given[number] = principal
         os.ftruncate(file, len(whole))  # a torn line was never durable, so its number was never used
-        _sync_folder(self._path)
+        keep_name(Path(self._path).parent)
         self._given, self._size = given, len(whole)
 
     def _failed(self, error: OSError) -> Refused:
@@ -106,11 +107,3 @@ def _read(line: bytes) -> tuple[int, str]:
         return -1, ""
     fits = type(number) is int and number > 0 and isinstance(principal, str) and len(told) == 2
     return (number, principal) if fits else (-1, "")
-
-
-def _sync_folder(path: str) -> None:
-    folder = os.open(Path(path).parent, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-    try:
-        os.fsync(folder)
-    finally:
-        os.close(folder)

@@ -25,7 +25,6 @@ _RESOURCE_NAMES = {
 }
 # Open files limit also how many ends of terminals a user may have on their way, in all jobs together.
 _OF_TERMINALS = frozenset({resource.RLIMIT_NOFILE})
-_CLOSE_RANGE_CLOEXEC = 4
 _EVERY = 0xFFFFFFFF
 _LAST = "execve(program, argv, environment)"
 
@@ -93,7 +92,7 @@ class Body:
             yield from made(command.terminal, command.streams[0], self._memory)
             yield from self._limits(command, command.rlimits.keys() & late)
         yield step("prctl", syscalls.PR_SET_PDEATHSIG, signal.SIGKILL, shown="PR_SET_PDEATHSIG, SIGKILL")
-        yield step("close_range", 3, _EVERY, _CLOSE_RANGE_CLOEXEC, shown="3, ~0, CLOSE_RANGE_CLOEXEC")
+        yield step("close_range", 3, _EVERY, syscalls.CLOSE_RANGE_CLOEXEC, shown="3, ~0, CLOSE_RANGE_CLOEXEC")
         yield step("umask", command.umask, shown=f"{command.umask:#05o}")
         none = self._memory.numbers(0)
         yield step("rt_sigprocmask", signal.SIG_SETMASK, none, 0, 8, shown="SIG_SETMASK, none, 0, 8")
