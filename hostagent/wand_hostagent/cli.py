@@ -45,7 +45,10 @@ def run(words: Sequence[str]) -> int:
 
 def _run(chosen: str, words: Sequence[str]) -> int:
     module = importlib.import_module(COMMANDS[chosen][0])
-    logging.lastResort = None  # commands say what they have to say; `serve` sets up its log itself
+    if not (
+        root := logging.getLogger()
+    ).handlers:  # commands say what they have to say; `serve` sets up its log
+        root.addHandler(logging.NullHandler())
     try:
         return int(module.main(words))
     except WandError as error:

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Literal
 
 from wand_proto import tomlfile
+from wand_proto.errors import NotFound
 
 DEFAULT_PATH = Path("/etc/wand/hostagent.toml")
 _URI_START = "spiffe://"
@@ -100,7 +101,10 @@ def load(path: Path) -> Settings:
         NotFound, Denied: the file is not there, or somebody else could have written it.
         Invalid: it cannot be read; the message names the file, the key and what would be right.
     """
-    settings = tomlfile.load(path, Settings, owners={0, os.geteuid()})
+    try:
+        settings = tomlfile.load(path, Settings, owners={0, os.geteuid()})
+    except NotFound as error:
+        raise NotFound(error.message, hint="--settings names another; an empty file is good too") from error
     return _anchored(settings, path.absolute().parent)
 
 

@@ -1,5 +1,6 @@
 """The command line: what it knows, and how it fails."""
 
+import subprocess
 import sys
 from collections.abc import Sequence
 from types import ModuleType
@@ -42,6 +43,16 @@ def test_an_error_of_the_family_is_one_line_and_no_traceback(
 
     assert cli.run(["act"]) == cli.FAILURE
     assert capsys.readouterr().err == "wand-hostagent act: no (ask)\n"
+
+
+def test_what_a_subcommand_logs_is_not_shown() -> None:
+    script = (
+        "import logging, sys, types; from wand_hostagent import cli; act = types.ModuleType('act');"
+        "act.main = lambda words: logging.getLogger('x').error('logged') or 0; sys.modules['act'] = act;"
+        "cli.COMMANDS['act'] = ('act', ''); sys.exit(cli.run(['act']))"
+    )
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
+    assert done.stderr == ""
 
 
 def test_an_unknown_subcommand_is_answered_with_the_known_ones(capsys: pytest.CaptureFixture[str]) -> None:

@@ -23,6 +23,11 @@ def test_an_empty_file_is_a_good_file(tmp_path: Path) -> None:
     assert got.peers[0].startswith("spiffe://wand.internal/server/")
 
 
+def test_a_file_that_is_not_there_is_said_to_need_no_content(tmp_path: Path) -> None:
+    with pytest.raises(NotFound, match="an empty file is good too"):
+        settings.load(tmp_path / "hostagent.toml")
+
+
 def test_relative_paths_start_at_the_file_s_folder(tmp_path: Path) -> None:
     got = settings.load(
         written(tmp_path, 'listen = ["unix:h.sock", "127.0.0.1:0"]\n[tls]\nca = "pki/ca.crt"\n')

@@ -15,7 +15,7 @@ from wand_hostagent.audit.verify import files_of
 from wand_hostagent.launcher.record import Damaged, Record, read
 
 _UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days"}
-_REFUSALS = frozenset({"refused", "sign_in_refused", "connect_refused"})
+_REFUSALS = frozenset({"refused", "sign_in_refused", "connect_refused", "approval_refused"})
 _LOOK_SECONDS = 0.2
 _LAST_BYTES = 1 << 18
 

@@ -109,6 +109,17 @@ def _connect_refused(record: Record) -> str:
     return f"{fields.get('job')}  {_who(fields)}: not to {_where(fields)}: {fields.get('why')}{more}"
 
 
+def _asked(record: Record) -> str:
+    fields = record.fields
+    return f"{fields.get('approval')}  {_who(fields)}: {_command(fields)}  {fields.get('message', '')}"
+
+
+def _answered(record: Record) -> str:
+    fields = record.fields
+    by = f"{fields['by']}, to " if fields.get("by") else ""
+    return f"{fields.get('approval')}  {by}{_who(fields)}  (rule {fields.get('rule')!r})"
+
+
 def _where(fields: Mapping[str, Any]) -> str:
     return f"{fields['host']}:{fields.get('port')}" if fields.get("host") else "where nobody can read"
 
@@ -153,6 +164,11 @@ _TELLERS: Mapping[str, Callable[[Record], str]] = {
     "output": _output,
     "checkpoint": _checkpoint,
     "start": _start,
+    "approval_asked": _asked,
+    "approval_given": _answered,
+    "approval_refused": _answered,
+    "approval_used": _answered,
+    "approval_expired": _answered,
     "connect": _connect,
     "connect_end": _connect_end,
     "connect_refused": _connect_refused,

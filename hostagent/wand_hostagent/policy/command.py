@@ -92,7 +92,9 @@ def _parser() -> argparse.ArgumentParser:
         "reload", help="have the host agent read it again, all of it or nothing; as root"
     )
     suggesting = acts.add_parser("suggest", help="print rules that would permit what a ledger saw")
-    suggesting.add_argument("ledger", type=Path, metavar="LEDGER", help="ledger.jsonl, or a copy of it")
+    suggesting.add_argument(
+        "ledger", type=Path, metavar="LEDGER", help="the ledger's folder, or a file of it"
+    )
     suggesting.add_argument("--principal", default="", metavar="NAME", help="only what this principal ran")
     for act in (check, explain, test, reload):
         act.add_argument(

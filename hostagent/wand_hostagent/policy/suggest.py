@@ -15,19 +15,30 @@ _Key = tuple[str, str, str, tuple[str, ...]]  # principal, profile, program, eff
 
 
 def runs(path: Path) -> Iterator[Mapping[str, Any]]:
-    """The fields of each command that a ledger says was run.
+    """The fields of each command that a ledger, its folder or a file of it, says was run.
 
     Raises:
         Denied: it cannot be read.
     """
-    try:
-        with path.open("rb") as lines:
-            for line in lines:
-                record = json.loads(line)
-                if isinstance(record, dict) and record.get("event") == "run":
-                    yield record["fields"]
-    except (OSError, ValueError, KeyError) as error:
-        raise Denied(f"{path} cannot be read as a ledger: {error}") from error
+    files = sorted(path.glob("ledger*.jsonl")) if path.is_dir() else [path]
+    if not files:
+        raise Denied(f"{path} cannot be read as a ledger: no ledger.jsonl is there")
+    for file in files:
+        try:
+            with file.open("rb") as lines:
+                yield from _runs(lines)
+        except (OSError, ValueError) as error:
+            raise Denied(f"{file} cannot be read as a ledger: {error}") from error
+
+
+def _runs(lines: Iterable[bytes]) -> Iterator[Mapping[str, Any]]:
+    for line in lines:
+        record = json.loads(line)
+        if isinstance(record, dict) and record.get("event") == "run":
+            fields = record.get("fields")
+            if not isinstance(fields, dict):
+                raise ValueError("a record of a run has no fields")
+            yield fields
 
 
 def suggested(seen: Iterable[Mapping[str, Any]], principal: str = "") -> Iterator[str]:
@@ -56,11 +67,15 @@ def _uses(fields: Mapping[str, Any], why: Mapping[str, Any]) -> Iterator[tuple[_
             yield (who, profile, one.command.program, effects), " ".join((one.command.program, *verb))
 
 
+def _times(count: int) -> str:
+    return "once" if count == 1 else f"{count} times"
+
+
 def _rule(key: _Key, examples: "collections.Counter[str]") -> Iterator[str]:
     who, profile, program, effects = key
     shown = [example for example, _ in examples.most_common(_MOST_SHOWN)]
     more = f" and {len(examples) - len(shown)} others" if len(examples) > len(shown) else ""
-    yield f"# {examples.total()} times: {json.dumps(', '.join(shown))[1:-1]}{more}"
+    yield f"# {_times(examples.total())}: {json.dumps(', '.join(shown))[1:-1]}{more}"
     yield "[[rule]]"
     yield f"name = {json.dumps(f'{who}: {program}, ' + ' '.join(effects))}"
     yield 'verdict = "allow"'

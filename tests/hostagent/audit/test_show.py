@@ -27,7 +27,12 @@ EVENTS: list[tuple[str, dict[str, Any]]] = [
     ("connect_end", {"job": "a", "host": "site.example", "port": 443, "sent_bytes": 5, "received_bytes": 7,
                      "why": "nothing happened"}),
     ("connect_refused", {"job": "a", "principal": "ann", "host": "", "port": 0, "why": "no", "more": 3}),
+    ("approval_asked", {"approval": "q", "job": "d", "principal": "eve", "argv": ["git", "push"],
+                        "rule": "look", "message": "git push needs a person"}),
+    ("approval_refused", {"approval": "q", "principal": "eve", "rule": "look", "by": "0 (root)"}),
+    ("approval_expired", {"approval": "r", "principal": "eve", "rule": "look"}),
 ]  # fmt: skip
+APPROVALS = ["approval_asked", "approval_refused", "approval_expired"]
 TO_THE_NETWORK = ["connect", "connect_end", "connect_refused"]
 
 
@@ -54,6 +59,12 @@ def test_a_connection_is_shown_with_where_to_and_how_much() -> None:
     assert "a  ann: not to where nobody can read: no  (3 more before)" in shown()
 
 
+def test_an_approval_is_shown_with_who_asked_for_what_and_who_answered() -> None:
+    assert "q  eve: git push  git push needs a person" in shown()
+    assert "q  0 (root), to eve  (rule 'look')" in shown()
+    assert "r  eve  (rule 'look')" in shown()
+
+
 def test_what_a_caller_wrote_cannot_colour_the_screen() -> None:
     assert "\x1b" not in shown()
     assert "\\x1b[31m" in shown()
@@ -62,13 +73,17 @@ def test_what_a_caller_wrote_cannot_colour_the_screen() -> None:
 @pytest.mark.parametrize(
     ("filters", "expected"),
     [
-        ({}, ["start", "run", "refused", "end", "ambiguous", "file", "file_end", *TO_THE_NETWORK]),
+        (
+            {},
+            ["start", "run", "refused", "end", "ambiguous", "file", "file_end", *TO_THE_NETWORK, *APPROVALS],
+        ),
         ({"job": "a"}, ["run", "end", *TO_THE_NETWORK]),
         ({"who": "ann"}, ["run", "end", *TO_THE_NETWORK]),
         ({"who": "pen 1.0"}, ["run", "end", *TO_THE_NETWORK]),
         ({"who": "bob"}, ["refused", "file", "file_end"]),
         ({"job": "f"}, ["file", "file_end"]),
-        ({"denied": True}, ["refused", "connect_refused"]),
+        ({"denied": True}, ["refused", "connect_refused", "approval_refused"]),
+        ({"who": "eve"}, APPROVALS),
         ({"who": "ann", "denied": True}, ["connect_refused"]),
         ({"event": "file"}, ["file"]),
         ({"since": "2999-01-01T00:00:00.000000Z"}, []),

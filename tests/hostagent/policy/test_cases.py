@@ -97,9 +97,10 @@ def test_what_the_ledger_saw_is_permitted_by_what_is_suggested_and_no_more(
         run("rm", "x", principal="bob"),
         {"event": "end", "fields": {}},
     ]
-    ledger = tmp_path / "ledger.jsonl"
-    write(ledger, "".join(json.dumps(record) + "\n" for record in seen))
-    assert cli.run(["policy", "suggest", str(ledger), "--principal", "ann"]) == 0
+    lines = [json.dumps(record) + "\n" for record in seen]
+    write(tmp_path / "ledger-000000000000.jsonl", "".join(lines[:2]))
+    write(tmp_path / "ledger.jsonl", "".join(lines[2:]))
+    assert cli.run(["policy", "suggest", str(tmp_path), "--principal", "ann"]) == 0
     written = capsys.readouterr().out
     (tmp_path / "policy.d").mkdir(mode=0o700)
     write(tmp_path / "policy.d/suggested.toml", written)
@@ -110,6 +111,16 @@ def test_what_the_ledger_saw_is_permitted_by_what_is_suggested_and_no_more(
     assert all(isinstance(decide(policy, ANN, one), Permit) for one in permitted)
     refused = (job("git", "commit"), job("rm", "x"), shell("make; rm x"))
     assert not any(isinstance(decide(policy, ANN, one), Permit) for one in refused)
+
+
+@pytest.mark.parametrize("told", ["no json", '{"event": "run"}', '{"event": "run", "fields": 3}'])
+def test_what_is_no_ledger_suggests_nothing(
+    tmp_path: Path, told: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert cli.run(["policy", "suggest", str(tmp_path)]) == cli.FAILURE
+    write(tmp_path / "ledger.jsonl", told + "\n")
+    assert cli.run(["policy", "suggest", str(tmp_path)]) == cli.FAILURE
+    assert capsys.readouterr().err.count("cannot be read as a ledger") == 2
 
 
 def test_a_suggestion_is_toml_whatever_the_ledger_says() -> None:
