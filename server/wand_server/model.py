@@ -6,15 +6,25 @@ from typing import Any, Literal
 
 from wand_proto.errors import WandError
 
+Means = Literal["api_key", "token", "certificate", "unix_peer", "anonymous"]
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Principal:
     """Who signed in, by which means, and what they may call."""
 
     name: str
-    means: Literal["api_key", "unix_peer", "anonymous"]
-    scopes: frozenset[str] = frozenset()
+    means: Means
+    scopes: frozenset[str] = frozenset()  # that this sign-in grants: see `scopes.py`
     groups: tuple[str, ...] = ()  # that the means of signing in tells; a policy may speak of them
+    on_behalf_of: str = ""  # the person for whom an agent or a service acts, where that is told
+    credential: str = ""  # which of the name's keys, tokens or certificates it was: an id, no secret
+    expires: float | None = None  # in seconds of the Unix clock; None where it does not
+
+    @property
+    def identity(self) -> tuple[str, str, str]:
+        """What two sign-ins of the same party share, whichever key or token they bring."""
+        return self.means, self.name, self.on_behalf_of
 
 
 Progress = Callable[[float, float | None, str], Awaitable[None]]
@@ -47,6 +57,7 @@ class ToolDescription:
     destructive: bool
     idempotent: bool
     open_world: bool
+    toolset: str = ""  # what it belongs to, "files" or "commands" for example: scopes speak of it
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

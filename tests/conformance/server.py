@@ -25,7 +25,9 @@ from mcp_types import (
 
 from conformance import library
 from conformance.tools import TOOLS, Context
-from wand_server.auth.guard import Guard, Headers
+from wand_server import scopes
+from wand_server.auth.asked import Asked
+from wand_server.auth.guard import Guard
 from wand_server.auth.origins import Origins
 from wand_server.model import Principal
 from wand_server.protocol.boundary import boundary
@@ -34,7 +36,7 @@ from wand_server.protocol.methods import Methods
 from wand_server.protocol.server import CACHE_HINTS
 from wand_server.transports.http import HttpTransport
 
-NOBODY = Principal(name="suite", means="anonymous")
+NOBODY = Principal(name="suite", means="anonymous", scopes=scopes.EVERYDAY)
 
 
 class OpenDoor(Guard):
@@ -43,9 +45,8 @@ class OpenDoor(Guard):
     def __init__(self) -> None:
         self._origins = Origins()
 
-    def principal(self, headers: Headers, peer: str) -> Principal:
-        _ = peer
-        self._origins.check(headers.getall("Host", []), headers.getall("Origin", []))
+    async def principal(self, asked: Asked) -> Principal:
+        self._origins.check(asked.headers.getall("Host", []), asked.headers.getall("Origin", []))
         return NOBODY
 
 
@@ -54,6 +55,9 @@ class FixtureMethods(Methods):
 
     def __init__(self) -> None:
         self._leaving = False
+
+    def check(self, principal: Principal, name: Any) -> None:
+        """Whoever asks may call them all."""
 
     def input_schema(self, name: str) -> dict[str, Any] | None:
         return TOOLS[name][1] if name in TOOLS else None

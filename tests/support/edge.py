@@ -3,7 +3,7 @@
 import os
 import shutil
 import tempfile
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Iterator, Sequence
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -13,6 +13,8 @@ import aiohttp
 
 from support.tools import FakeTools
 from wand_server.auth import keys
+from wand_server.auth.asked import SignIn
+from wand_server.auth.challenge import Challenge
 from wand_server.auth.guard import Guard
 from wand_server.auth.origins import Origins
 from wand_server.protocol.reading import Library
@@ -107,14 +109,16 @@ async def edge(
     *,
     library: Library | None = None,
     legacy_sse: bool = False,
+    ways: Sequence[SignIn] = (),
+    challenge: Challenge | None = None,
 ) -> AsyncIterator[Edge]:
-    """A server on a free port of loopback, and one client."""
+    """A server on a free port of loopback, and one client; `ways` to sign in beside the keys."""
     tools = tools or FakeTools()
     file = folder / "keys.toml"
     key, other = keys.add(file, "probe"), keys.add(file, "other")
     kernel = build(tools, library, version="1.2.3", instructions="Use it.")
     health = [True]
-    guard = Guard(keys.Keys(file), Origins())
+    guard = Guard(keys.Keys(file), Origins(), ways, challenge)
     transport = HttpTransport(kernel, guard, hostagent_is_up=lambda: health[0], legacy_sse=legacy_sse)
     async with transport, aiohttp.ClientSession() as client:
         yield Edge(transport, tools, client, key, other, health)

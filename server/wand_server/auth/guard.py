@@ -1,52 +1,59 @@
 """A request in, a Principal or a refusal out."""
 
 import logging
-from typing import Protocol
+from collections.abc import Sequence
 
 from wand_proto.errors import Unauthenticated
+from wand_server.auth.asked import Asked, BadToken, Presented, SignIn
+from wand_server.auth.challenge import Challenge
 from wand_server.auth.keys import Keys
 from wand_server.auth.origins import Origins
 from wand_server.model import Principal
 
 log = logging.getLogger(__name__)
 
-CHALLENGE = 'Bearer realm="wand"'
 _HINT = "send the header Authorization: Bearer wand_..., with a key from wand-server keys add"
-
-
-class Headers(Protocol):
-    """The headers of a request, every line of each."""
-
-    def getall(self, name: str, default: list[str]) -> list[str]: ...
+_SCHEMES = frozenset({"bearer", "dpop"})
 
 
 class Guard:
-    """Decides who asks, from the headers alone."""
+    """Decides who asks: by a key, or by another way of signing in."""
 
-    def __init__(self, keys: Keys, origins: Origins) -> None:
-        self._keys = keys
+    def __init__(
+        self, keys: Keys, origins: Origins, others: Sequence[SignIn] = (), challenge: Challenge | None = None
+    ) -> None:
+        self._ways: tuple[SignIn, ...] = (keys, *others)
         self._origins = origins
+        self.challenge = challenge or Challenge()
 
-    def principal(self, headers: Headers, peer: str) -> Principal:
+    async def principal(self, asked: Asked) -> Principal:
         """Who asks.
 
         Raises:
             Misdirected: the request was meant for another server.
             Denied: it comes from a page that is not permitted.
-            Unauthenticated: it brings no key, or one that is not ours.
+            Unauthenticated: it brings no key or token, or one that is not ours.
+            Unavailable: nobody can say now.
         """
+        headers = asked.headers
         self._origins.check(headers.getall("Host", []), headers.getall("Origin", []))
-        name = self._keys.owner(_bearer(headers.getall("Authorization", [])))
-        if name is None:
-            log.warning("key refused", extra={"peer": peer})
-            raise Unauthenticated("the API key is not known here", hint=_HINT)
-        return Principal(name=name, means="api_key")
+        presented = _presented(headers.getall("Authorization", []))
+        for way in self._ways:
+            if (principal := await way.principal(presented, asked)) is not None:
+                return principal
+        log.warning("key refused", extra={"peer": asked.peer})
+        raise BadToken("the API key is not known here", hint=_HINT)
+
+    def is_over(self, principal: Principal) -> bool:
+        """Whether what a principal has signed in by counts no more."""
+        return any(way.is_over(principal) for way in self._ways)
 
 
-def _bearer(untrusted: list[str]) -> str:
+def _presented(untrusted: list[str]) -> Presented:
     if not untrusted:
         raise Unauthenticated("an API key is needed", hint=_HINT)
     scheme, _, token = untrusted[0].partition(" ")
-    if len(untrusted) > 1 or scheme.lower() != "bearer" or not token.strip():
+    scheme, token = scheme.lower(), token.strip()
+    if len(untrusted) > 1 or scheme not in _SCHEMES or not token:
         raise Unauthenticated("must be one Bearer token", hint=_HINT, field="Authorization")
-    return token.strip()
+    return Presented(scheme=scheme, token=token)

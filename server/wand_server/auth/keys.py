@@ -24,6 +24,9 @@ from pathlib import Path
 
 from wand_proto import tomlfile
 from wand_proto.errors import Conflict, Invalid, NotFound, WandError
+from wand_server import scopes
+from wand_server.auth.asked import Asked, Presented
+from wand_server.model import Principal
 
 log = logging.getLogger(__name__)
 
@@ -73,6 +76,18 @@ class Keys:
         self._keys: tuple[Key, ...] = ()
         self._seen: tuple[int, ...] | None = None
         self._look_again = 0.0
+
+    async def principal(self, presented: Presented, asked: Asked) -> Principal | None:
+        """Who owns the key; None where nobody does."""
+        _ = asked
+        if presented.scheme != "bearer" or (name := self.owner(presented.token)) is None:
+            return None
+        return Principal(name=name, means="api_key", scopes=scopes.EVERYDAY)
+
+    def is_over(self, principal: Principal) -> bool:
+        """Whether its key counts no more."""
+        self._refresh()
+        return principal.means == "api_key" and all(key.name != principal.name for key in self._keys)
 
     def owner(self, untrusted: str) -> str | None:
         """The name under which that key was added."""

@@ -12,6 +12,7 @@ MISSING_CAPABILITY = -32021
 UNSUPPORTED_VERSION = -32022
 CANCELLED = -32800  # handshake era only: ends the stream of a call that its client gave up
 BUSY = -31429  # ours: MCP leaves the codes outside -32768..-32000 to servers
+FORBIDDEN = -31403  # ours: the scopes of the sign-in do not open it
 
 _STATUS = {
     PARSE_ERROR: 400,
@@ -22,6 +23,7 @@ _STATUS = {
     UNSUPPORTED_VERSION: 400,
     METHOD_NOT_FOUND: 404,
     BUSY: 429,
+    FORBIDDEN: 403,
 }
 
 MessageId = str | int | None

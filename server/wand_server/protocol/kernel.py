@@ -34,6 +34,7 @@ from wand_server.protocol.failures import HEADER_MISMATCH, ProtocolFailure
 from wand_server.protocol.lane import METHOD, Lane, claim_of
 from wand_server.protocol.messages import Message, Notification, Request, meta
 from wand_server.protocol.methods import Methods
+from wand_server.protocol.reading import check_method
 from wand_server.protocol.streams import MessagesIn, MessagesOut, Send
 
 log = logging.getLogger(__name__)
@@ -101,6 +102,19 @@ class Kernel:
         if request.method == METHOD and (wrong := self._wrong_argument_header(request, headers)):
             raise _rejected(wrong)
         return Route(request=request, envelope=found)
+
+    def check(self, message: Message, principal: Principal) -> None:
+        """Let a message pass that the principal's scopes open; what is no request opens nothing.
+
+        Raises:
+            InsufficientScope: they do not; the error says which scope would.
+        """
+        if not isinstance(message, Request):
+            return
+        if message.method == METHOD:
+            self._methods.check(principal, (message.params or {}).get("name"))
+        else:
+            check_method(principal, message.method)
 
     def accept_version(self, version_header: str | None) -> None:
         """Let a message pass that names its version in the header only, as notifications do.

@@ -9,6 +9,7 @@ from typing import Any
 
 from wand_proto.context import REQUEST_ID, new_request_id
 from wand_proto.errors import Exhausted, Unavailable, WandError
+from wand_server import scopes
 from wand_server.model import Call, Principal, Progress, ToolDescription, ToolResult, refusal
 from wand_server.ports import Tools
 from wand_server.protocol import failures, messages
@@ -19,6 +20,7 @@ log = logging.getLogger(__name__)
 
 CALLS_CEILING = 256
 _TEXT_CEILING = 200
+_MOST_KNOWN = 64  # sets of scopes whose list of tools is kept
 _TRACEPARENT = re.compile(r"[0-9a-f]{2}-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2}")
 
 
@@ -44,7 +46,7 @@ class Methods:
         self._leaving = False
         self._idle = asyncio.Event()
         self._described: tuple[ToolDescription, ...] | None = None
-        self._wire: list[dict[str, Any]] = []
+        self._wire: dict[frozenset[str], list[dict[str, Any]]] = {}
         self._by_name: dict[str, ToolDescription] = {}
 
     @property
@@ -65,12 +67,22 @@ class Methods:
         if self._leaving and not self._running:
             self._idle.set()
 
-    def list_tools(self, cursor: str | None) -> dict[str, Any]:
-        """Every tool, on one page."""
+    def list_tools(self, cursor: str | None, principal: Principal) -> dict[str, Any]:
+        """Every tool that the principal may call, on one page, always in the same order."""
         if cursor is not None:
             raise ProtocolFailure(INVALID_PARAMS, "cursor: is unknown; the tools stand on one page")
         self._refresh()
-        return {"tools": self._wire, "resultType": "complete"}
+        return {"tools": self._wired(principal.scopes), "resultType": "complete"}
+
+    def check(self, principal: Principal, name: Any) -> None:
+        """Let a call of the tool of that name pass; of a name that no tool has, nothing is said here.
+
+        Raises:
+            InsufficientScope: the principal may not call it.
+        """
+        self._refresh()
+        if isinstance(name, str) and (tool := self._by_name.get(name)) is not None:
+            scopes.check_tool(principal, tool)
 
     def input_schema(self, name: str) -> dict[str, Any] | None:
         """What the tool of that name takes, as JSON Schema."""
@@ -86,7 +98,7 @@ class Methods:
         """
         self._refresh()
         if name not in self._by_name:
-            raise ProtocolFailure(INVALID_PARAMS, f"name: {unknown_tool(name, self._by_name)}")
+            raise ProtocolFailure(INVALID_PARAMS, f"name: {unknown_tool(name, self._callable(visit))}")
         call = call_of(visit)
         token = REQUEST_ID.set(call.request_id)
         started, ended = time.monotonic(), "cancelled"
@@ -107,6 +119,7 @@ class Methods:
 
     async def _run(self, name: str, arguments: dict[str, Any], call: Call) -> ToolResult:
         try:
+            scopes.check_tool(call.principal, self._by_name[name])
             self._need_room()
             return await self._tools.call(name, arguments, call)
         except WandError as failed:
@@ -126,8 +139,21 @@ class Methods:
         described = self._tools.describe()
         if described is not self._described:
             self._described = described
-            self._wire = [_wire_tool(tool) for tool in described]
+            self._wire = {}
             self._by_name = {tool.name: tool for tool in described}
+
+    def _wired(self, granted: frozenset[str]) -> list[dict[str, Any]]:
+        known = self._wire.get(granted)
+        if known is None:
+            if len(self._wire) >= _MOST_KNOWN:
+                self._wire.clear()
+            tools = (tool for tool in self._by_name.values() if scopes.may_call(granted, tool))
+            known = self._wire[granted] = [_wire_tool(tool) for tool in tools]
+        return known
+
+    def _callable(self, visit: Visit) -> list[str]:
+        granted = visit.principal.scopes
+        return [name for name, tool in self._by_name.items() if scopes.may_call(granted, tool)]
 
 
 def _log_call(tool: str, call: Call, ended: str, seconds: float) -> None:

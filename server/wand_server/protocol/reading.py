@@ -6,7 +6,9 @@ from typing import Any
 
 from wand_proto.context import REQUEST_ID
 from wand_proto.errors import NotFound, WandError
+from wand_server import scopes
 from wand_server.model import (
+    Principal,
     PromptDescription,
     ResourceContent,
     ResourceDescription,
@@ -14,11 +16,12 @@ from wand_server.model import (
 )
 from wand_server.ports import Prompts, Resources
 from wand_server.protocol import failures, messages
-from wand_server.protocol.failures import INVALID_PARAMS, ProtocolFailure
+from wand_server.protocol.failures import FORBIDDEN, INVALID_PARAMS, ProtocolFailure
 from wand_server.protocol.methods import Visit, call_of
 
 log = logging.getLogger(__name__)
 
+_READING = frozenset({"resources/read", "resources/subscribe", "prompts/get", "completion/complete"})
 COMPLETIONS_CEILING = 100  # the specification's own
 
 
@@ -29,22 +32,25 @@ class Library:
         self._resources = resources
         self._prompts = prompts
 
-    def list_resources(self, cursor: str | None) -> dict[str, Any]:
-        """Every resource, on one page."""
+    def list_resources(self, cursor: str | None, principal: Principal) -> dict[str, Any]:
+        """Every resource that the principal may read, on one page."""
         _no_cursor(cursor)
-        found = [_wire_resource(one, "uri") for one in self._resources.describe() if not one.is_template]
+        described = self._resources.describe() if _may_read(principal) else ()
+        found = [_wire_resource(one, "uri") for one in described if not one.is_template]
         return {"resources": found, "resultType": "complete"}
 
-    def list_templates(self, cursor: str | None) -> dict[str, Any]:
-        """Every template, on one page."""
+    def list_templates(self, cursor: str | None, principal: Principal) -> dict[str, Any]:
+        """Every template of what the principal may read, on one page."""
         _no_cursor(cursor)
-        found = [_wire_resource(one, "uriTemplate") for one in self._resources.describe() if one.is_template]
+        described = self._resources.describe() if _may_read(principal) else ()
+        found = [_wire_resource(one, "uriTemplate") for one in described if one.is_template]
         return {"resourceTemplates": found, "resultType": "complete"}
 
-    def list_prompts(self, cursor: str | None) -> dict[str, Any]:
-        """Every prompt, on one page."""
+    def list_prompts(self, cursor: str | None, principal: Principal) -> dict[str, Any]:
+        """Every prompt that the principal may have, on one page."""
         _no_cursor(cursor)
-        return {"prompts": list(map(_wire_prompt, self._prompts.describe())), "resultType": "complete"}
+        described = self._prompts.describe() if _may_read(principal) else ()
+        return {"prompts": list(map(_wire_prompt, described)), "resultType": "complete"}
 
     async def read(self, uri: str, visit: Visit) -> dict[str, Any]:
         """Read a resource under a new request id.
@@ -106,6 +112,32 @@ class Library:
             return _completion(list(self._resources.complete(template, variable, begun)))
         except NotFound as why:
             raise ProtocolFailure(INVALID_PARAMS, _said(why)) from why
+
+
+def check(principal: Principal, method: str) -> None:
+    """Let a method pass that reads what stands here, or any other.
+
+    Raises:
+        ProtocolFailure: the principal's scopes do not open it.
+    """
+    try:
+        check_method(principal, method)
+    except scopes.InsufficientScope as why:
+        raise ProtocolFailure(FORBIDDEN, _said(why), data={"scope": why.needed}) from why
+
+
+def check_method(principal: Principal, method: str) -> None:
+    """The same, in the family of errors.
+
+    Raises:
+        InsufficientScope: the principal's scopes do not open it.
+    """
+    if method in _READING:
+        scopes.check(principal, method, scopes.READ)
+
+
+def _may_read(principal: Principal) -> bool:
+    return scopes.READ in principal.scopes
 
 
 def _no_cursor(cursor: str | None) -> None:

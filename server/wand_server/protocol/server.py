@@ -23,7 +23,7 @@ from wand_server.protocol.kernel import Kernel
 from wand_server.protocol.lane import Lane, claim_of
 from wand_server.protocol.messages import meta
 from wand_server.protocol.methods import Methods, Visit, readable_claim, readable_traceparent, wire_result
-from wand_server.protocol.reading import Library
+from wand_server.protocol.reading import Library, check
 
 Context = ServerRequestContext[Any, Principal]
 
@@ -52,8 +52,8 @@ def build(
         "wand", version=version, title="Wand", instructions=instructions, cache_hints=CACHE_HINTS
     )
 
-    async def list_tools(_: Context, params: PaginatedRequestParams) -> dict[str, Any]:
-        return methods.list_tools(params.cursor)
+    async def list_tools(context: Context, params: PaginatedRequestParams) -> dict[str, Any]:
+        return methods.list_tools(params.cursor, _principal(context))
 
     async def call_tool(context: Context, params: CallToolRequestParams) -> dict[str, Any]:
         return wire_result(await methods.call_tool(params.name, params.arguments or {}, _visit(context)))
@@ -71,22 +71,25 @@ def build(
 
 
 def _add_library(server: Server[Any], library: Library) -> None:
-    async def list_resources(_: Context, params: PaginatedRequestParams) -> dict[str, Any]:
-        return library.list_resources(params.cursor)
+    async def list_resources(context: Context, params: PaginatedRequestParams) -> dict[str, Any]:
+        return library.list_resources(params.cursor, _principal(context))
 
-    async def list_templates(_: Context, params: PaginatedRequestParams) -> dict[str, Any]:
-        return library.list_templates(params.cursor)
+    async def list_templates(context: Context, params: PaginatedRequestParams) -> dict[str, Any]:
+        return library.list_templates(params.cursor, _principal(context))
 
     async def read_resource(context: Context, params: ReadResourceRequestParams) -> dict[str, Any]:
+        check(_principal(context), "resources/read")
         return await library.read(str(params.uri), _visit(context))
 
-    async def list_prompts(_: Context, params: PaginatedRequestParams) -> dict[str, Any]:
-        return library.list_prompts(params.cursor)
+    async def list_prompts(context: Context, params: PaginatedRequestParams) -> dict[str, Any]:
+        return library.list_prompts(params.cursor, _principal(context))
 
-    async def get_prompt(_: Context, params: GetPromptRequestParams) -> dict[str, Any]:
+    async def get_prompt(context: Context, params: GetPromptRequestParams) -> dict[str, Any]:
+        check(_principal(context), "prompts/get")
         return library.prompt(params.name, params.arguments or {})
 
-    async def complete(_: Context, params: CompleteRequestParams) -> dict[str, Any]:
+    async def complete(context: Context, params: CompleteRequestParams) -> dict[str, Any]:
+        check(_principal(context), "completion/complete")
         asked = params.argument
         if isinstance(params.ref, PromptReference):
             return library.complete_prompt(params.ref.name, asked.name, asked.value)
@@ -100,13 +103,17 @@ def _add_library(server: Server[Any], library: Library) -> None:
     server.add_request_handler("completion/complete", CompleteRequestParams, complete)
 
 
-def _visit(context: Context) -> Visit:
+def _principal(context: Context) -> Principal:
     principal = context.request
     if principal is None:
         raise RuntimeError("a transport let a request in without its principal")
+    return principal
+
+
+def _visit(context: Context) -> Visit:
     about = meta(dict(context.params) if context.params else None)
     return Visit(
-        principal=principal,
+        principal=_principal(context),
         client=claim_of(context.session.client_params),
         agent=readable_claim(about.get(AGENT_META_KEY)),
         model=readable_claim(about.get(MODEL_META_KEY)),

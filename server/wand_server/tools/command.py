@@ -67,6 +67,7 @@ class ExecuteCommand(Tool):
 
     name = "execute_command"
     title = "Run a command"
+    toolset = "commands"
     answer = CommandAnswer
     destructive = True
     open_world = True

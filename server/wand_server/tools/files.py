@@ -80,6 +80,7 @@ class ReadFile(Tool):
 
     name = "read_file"
     title = "Read a file"
+    toolset = "files"
     answer = ReadAnswer
     read_only = True
     idempotent = True
@@ -213,6 +214,7 @@ class WriteFile(Tool):
 
     name = "write_file"
     title = "Write or edit a file"
+    toolset = "files"
     answer = WriteAnswer
     destructive = True
 

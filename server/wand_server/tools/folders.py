@@ -73,6 +73,7 @@ class ListDirectory(Tool):
 
     name = "list_directory"
     title = "List a folder"
+    toolset = "files"
     answer = ListAnswer
     read_only = True
     idempotent = True
@@ -155,6 +156,7 @@ class SearchFiles(Tool):
 
     name = "search_files"
     title = "Search in files"
+    toolset = "files"
     answer = SearchAnswer
     read_only = True
     idempotent = True

@@ -63,6 +63,7 @@ class SendInput(Tool):
 
     name = "send_input"
     title = "Send input to a job"
+    toolset = "commands"
     answer = InputAnswer
     destructive = True
     open_world = True

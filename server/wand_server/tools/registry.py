@@ -62,6 +62,7 @@ class ModelEntry:
             destructive=kind.destructive,
             idempotent=kind.idempotent,
             open_world=kind.open_world,
+            toolset=kind.toolset,
         )
 
     async def call(self, untrusted: dict[str, Any], host: Host, call: Call) -> ToolResult:

@@ -46,6 +46,7 @@ class GetSystemInfo(Tool):
 
     name = "get_system_info"
     title = "What this host is"
+    toolset = "host"
     answer = InfoAnswer
     read_only = True
     idempotent = True
@@ -141,6 +142,7 @@ class GetSystemStatus(Tool):
 
     name = "get_system_status"
     title = "How this host fares"
+    toolset = "host"
     answer = StatusAnswer
     read_only = True
     idempotent = True
@@ -202,6 +204,7 @@ class CheckCommandExists(Tool):
 
     name = "check_command_exists"
     title = "Whether a program exists"
+    toolset = "host"
     answer = CheckAnswer
     read_only = True
     idempotent = True

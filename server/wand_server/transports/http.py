@@ -11,16 +11,19 @@ from typing import Self
 from aiohttp import web
 
 from wand_proto.alarms import Alarms
-from wand_proto.errors import Denied, Unauthenticated
-from wand_server.auth.guard import CHALLENGE, Guard
+from wand_proto.errors import Denied, Unauthenticated, Unavailable
+from wand_server.auth.asked import Asked
+from wand_server.auth.guard import Guard
 from wand_server.auth.origins import Misdirected
 from wand_server.model import Principal
 from wand_server.protocol import messages
-from wand_server.protocol.failures import BUSY, ProtocolFailure
+from wand_server.protocol.failures import BUSY, FORBIDDEN, ProtocolFailure
 from wand_server.protocol.kernel import VERSION_HEADER, Kernel
-from wand_server.protocol.messages import Message
+from wand_server.protocol.messages import Message, Request
+from wand_server.scopes import InsufficientScope
 from wand_server.transports import bodies, replies, routes, sse, stateful, stateless, websocket
 from wand_server.transports.replies import Refused
+from wand_server.transports.routes import Guarded, Open
 from wand_server.transports.sessions import Sessions
 from wand_server.transports.sse import EventStreams
 from wand_server.transports.status import HostagentIsUp, health, readiness
@@ -47,6 +50,7 @@ class HttpTransport:
     port: int = 0
     legacy_sse: bool = False
     refused: SignInRefused = lambda *_: None
+    more_routes: routes.Routes = field(default_factory=dict)  # of other parts, an issuer's for example
     sessions: Sessions = field(init=False)
     websockets: WebSockets = field(init=False)
     streams: EventStreams = field(init=False)
@@ -60,7 +64,8 @@ class HttpTransport:
     async def __aenter__(self) -> Self:
         self._alarms = Alarms(_TICK_SECONDS)
         self._server = routes.server(
-            self._routes(),
+            self.routes(),
+            self._principal,
             access_log=None,
             handler_cancellation=True,  # hanging up cancels a stateless call: the protocol wants it
             keepalive_timeout=IDLE_SECONDS,
@@ -92,14 +97,19 @@ class HttpTransport:
             return _Closed()
         return self._server()
 
-    def _routes(self) -> routes.Routes:
-        legacy = {sse.STREAM_PATH: {"GET": self._get_sse}, sse.MESSAGES_PATH: {"POST": self._post_sse}}
+    def routes(self) -> routes.Routes:
+        legacy = {
+            sse.STREAM_PATH: {"GET": Guarded(self._get_sse)},
+            sse.MESSAGES_PATH: {"POST": Guarded(self._post_sse)},
+        }
+        mcp = {"POST": Guarded(self._post), "GET": Guarded(self._get), "DELETE": Guarded(self._delete)}
         return {
-            "/mcp": {"POST": self._post, "GET": self._get, "DELETE": self._delete},
-            "/health": {"GET": self._health},
-            "/livez": {"GET": self._alive},
-            "/readyz": {"GET": self._ready},
+            "/mcp": mcp,
+            "/health": {"GET": Open(self._health)},
+            "/livez": {"GET": Open(self._alive)},
+            "/readyz": {"GET": Open(self._ready)},
             **(legacy if self.legacy_sse else {}),
+            **self.more_routes,
         }
 
     async def _end_sessions(self) -> None:
@@ -118,8 +128,7 @@ class HttpTransport:
         body, status = readiness(hostagent_is_up=self.hostagent_is_up(), leaving=self.kernel.is_leaving)
         return replies.as_json(body, status)
 
-    async def _post(self, request: web.BaseRequest) -> web.StreamResponse:
-        principal = self._principal(request)
+    async def _post(self, request: web.BaseRequest, principal: Principal) -> web.StreamResponse:
         bodies.check_kind(request)
         if not all(replies.accepts(request.headers.get("Accept", ""))):
             raise Refused(406, "Accept: must list application/json and text/event-stream")
@@ -129,6 +138,7 @@ class HttpTransport:
         self._running += 1
         try:
             message = messages.read(await bodies.read(request))
+            self._check_scopes(request, message, principal)
             return await self._answer(request, message, principal)
         finally:
             self._running -= 1
@@ -144,47 +154,63 @@ class HttpTransport:
         except ProtocolFailure as why:
             return replies.failed(why, getattr(message, "id", None))
 
-    async def _get(self, request: web.BaseRequest) -> web.StreamResponse:
-        principal = self._principal(request)
+    async def _get(self, request: web.BaseRequest, principal: Principal) -> web.StreamResponse:
         if websocket.is_asked_for(request):
-            again = functools.partial(self.guard.principal, request.headers, request.remote or "")
+            again = functools.partial(self.guard.principal, _asked(request))
             return await self.websockets.serve(request, principal, again)
         self._refuse_modern(request)
         if not replies.accepts(request.headers.get("Accept", ""))[1]:
             raise Refused(406, "Accept: must list text/event-stream")
         return await stateful.get(self.sessions, request, principal)
 
-    async def _delete(self, request: web.BaseRequest) -> web.StreamResponse:
-        principal = self._principal(request)
+    async def _delete(self, request: web.BaseRequest, principal: Principal) -> web.StreamResponse:
         self._refuse_modern(request)
         return await stateful.delete(self.sessions, request, principal)
 
-    async def _get_sse(self, request: web.BaseRequest) -> web.StreamResponse:
-        principal = self._principal(request)
+    async def _get_sse(self, request: web.BaseRequest, principal: Principal) -> web.StreamResponse:
         if not replies.accepts(request.headers.get("Accept", "*/*"))[1]:
             raise Refused(406, "Accept: must list text/event-stream")
         return await self.streams.get(request, principal)
 
-    async def _post_sse(self, request: web.BaseRequest) -> web.StreamResponse:
-        principal = self._principal(request)
+    async def _post_sse(self, request: web.BaseRequest, principal: Principal) -> web.StreamResponse:
         bodies.check_kind(request)
-        return self.streams.take(request, principal, messages.read(await bodies.read(request)))
+        message = messages.read(await bodies.read(request))
+        self._check_scopes(request, message, principal)
+        return self.streams.take(request, principal, message)
 
-    def _principal(self, request: web.BaseRequest) -> Principal:
+    async def _principal(self, request: web.BaseRequest) -> Principal:
         try:
-            return self.guard.principal(request.headers, request.remote or "")
+            return await self.guard.principal(_asked(request))
         except Misdirected as why:
             raise Refused(421, str(why)) from why
         except Denied as why:
             raise Refused(403, str(why)) from why
+        except Unavailable as why:
+            raise Refused(503, str(why), code=BUSY, headers={"Retry-After": "5"}) from why
         except Unauthenticated as why:
             self.refused(request.remote or "", str(why.message))
-            raise Refused(401, str(why), headers={"WWW-Authenticate": CHALLENGE}) from why
+            headers = {"WWW-Authenticate": self.guard.challenge.unauthenticated(why)}
+            raise Refused(401, str(why), headers=headers) from why
+
+    def _check_scopes(self, request: web.BaseRequest, message: Message, principal: Principal) -> None:
+        try:
+            self.kernel.check(message, principal)
+        except InsufficientScope as why:
+            self.refused(request.remote or "", f"{principal.name}: {why.message}")
+            headers = {"WWW-Authenticate": self.guard.challenge.insufficient(why, principal.scopes)}
+            asked = message.id if isinstance(message, Request) else None
+            raise Refused(403, str(why), code=FORBIDDEN, headers=headers, request_id=asked) from why
 
     def _refuse_modern(self, request: web.BaseRequest) -> None:
         if self.kernel.is_modern_version(request.headers.get(VERSION_HEADER)):
             message = f"{request.method} is no part of that protocol version: use POST"
             raise Refused(405, message, headers={"Allow": "POST"})
+
+
+def _asked(request: web.BaseRequest) -> Asked:
+    return Asked(
+        headers=request.headers, peer=request.remote or "", method=request.method, path=request.raw_path
+    )
 
 
 class _Closed(asyncio.Protocol):

@@ -28,12 +28,13 @@ class Refused(Exception):
     """A request that HTTP itself refuses, before any message is read."""
 
     def __init__(
-        self, status: int, message: str, *, code: int = INVALID_REQUEST, headers: dict[str, str] | None = None
-    ) -> None:
+        self, status: int, message: str, *, code: int = INVALID_REQUEST,
+        headers: dict[str, str] | None = None, request_id: MessageId = None,
+    ) -> None:  # fmt: skip
         super().__init__(message)
         self.status = status
         self.headers = headers
-        self.failure = ProtocolFailure(code, message)
+        self.failure = ProtocolFailure(code, message, request_id=request_id)
 
 
 def as_json(body: Any, status: int = 200, headers: dict[str, str] | None = None) -> web.Response:

@@ -1,4 +1,4 @@
-"""Which handler answers which path and method; every answer is JSON-RPC, refusals and what breaks too.
+"""Which handler answers which path and method, and who may ask; every answer is JSON-RPC, refusals too.
 
 A table and aiohttp's low-level server: its application would find the way by patterns, which we have none of.
 """
@@ -6,6 +6,7 @@ A table and aiohttp's low-level server: its application would find the way by pa
 import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass
 from http import HTTPStatus
 from typing import Any
 
@@ -16,6 +17,7 @@ from aiohttp.streams import StreamReader
 from aiohttp.web_protocol import RequestHandler
 
 from wand_proto.context import REQUEST_ID, new_request_id
+from wand_server.model import Principal
 from wand_server.protocol import failures
 from wand_server.protocol.failures import ProtocolFailure
 from wand_server.protocol.messages import BYTES_CEILING
@@ -25,20 +27,39 @@ from wand_server.transports.replies import Refused
 log = logging.getLogger(__name__)
 
 Handler = Callable[[web.BaseRequest], Awaitable[web.StreamResponse]]
-Routes = Mapping[str, Mapping[str, Handler]]
-"""For each path, for each method: who answers."""
+KnowingHandler = Callable[[web.BaseRequest, Principal], Awaitable[web.StreamResponse]]
+SignIn = Callable[[web.BaseRequest], Awaitable[Principal]]
+"""Who asks; raises Refused where nobody is let in."""
+
+
+@dataclass(frozen=True, slots=True)
+class Open:
+    """A route that answers anybody: what it says, strangers may know."""
+
+    handler: Handler
+
+
+@dataclass(frozen=True, slots=True)
+class Guarded:
+    """A route that is answered to those who have signed in."""
+
+    handler: KnowingHandler
+
+
+Routes = Mapping[str, Mapping[str, Open | Guarded]]
+"""For each path, for each method: who answers whom."""
 
 _HTTP_1_1 = (1, 1)
 
 
-def server(routes: Routes, **more: Any) -> web.Server:
-    """What speaks HTTP on a connection, and asks those routes."""
+def server(routes: Routes, sign_in: SignIn, **more: Any) -> web.Server:
+    """What speaks HTTP on a connection, and asks those routes; what is guarded asks `sign_in` first."""
 
     async def handle(request: web.BaseRequest) -> web.StreamResponse:
         try:
             if "Expect" in request.headers:
                 await _encourage(request)
-            return await _handler(routes, request)(request)
+            return await _answer(_route(routes, request), request, sign_in)
         except Refused as why:
             return replies.refused(why)
         except ProtocolFailure as why:
@@ -55,15 +76,21 @@ def server(routes: Routes, **more: Any) -> web.Server:
     return web.Server(handle, request_factory=_request, **more)
 
 
-def _handler(routes: Routes, request: web.BaseRequest) -> Handler:
+async def _answer(route: Open | Guarded, request: web.BaseRequest, sign_in: SignIn) -> web.StreamResponse:
+    if isinstance(route, Open):
+        return await route.handler(request)
+    return await route.handler(request, await sign_in(request))
+
+
+def _route(routes: Routes, request: web.BaseRequest) -> Open | Guarded:
     methods = routes.get(request.raw_path) or routes.get(request.path)
     if methods is None:
         raise Refused(HTTPStatus.NOT_FOUND, "there is nothing here: MCP is served at /mcp")
-    handler = methods.get(request.method)
-    if handler is None:
+    route = methods.get(request.method)
+    if route is None:
         allow = {"Allow": ",".join(sorted(methods))}
         raise Refused(HTTPStatus.METHOD_NOT_ALLOWED, "Method Not Allowed", headers=allow)
-    return handler
+    return route
 
 
 async def _encourage(request: web.BaseRequest) -> None:

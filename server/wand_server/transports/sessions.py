@@ -150,7 +150,7 @@ class Sessions:
         Raises:
             Refused: there are too many.
         """
-        of_one = sum(session.principal == principal for session in self._sessions.values())
+        of_one = sum(session.principal.identity == principal.identity for session in self._sessions.values())
         if len(self._sessions) >= SESSIONS_CEILING or of_one >= SESSIONS_OF_ONE_CEILING:
             message = "too many open sessions: end one with DELETE, or try again later"
             raise Refused(503, message, code=BUSY, headers={"Retry-After": "60"})
@@ -169,9 +169,10 @@ class Sessions:
         if session_id is None:
             raise Refused(400, "the header Mcp-Session-Id is missing: begin with initialize")
         session = self._sessions.get(session_id)
-        if session is None or session.principal != principal:
+        if session is None or session.principal.identity != principal.identity:
             raise Refused(404, "there is no such session: begin again with initialize")
         session.used = time.monotonic()
+        session.principal = principal  # with what this sign-in grants, which may be another than before
         return session
 
     async def end(self, session: Session) -> None:

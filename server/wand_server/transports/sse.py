@@ -69,7 +69,7 @@ class EventStreams:
             ProtocolFailure: too many of its requests are running.
         """
         conversation = self._open.get(request.query.get(_SESSION, ""))
-        if conversation is None or conversation.principal != principal:
+        if conversation is None or conversation.principal.identity != principal.identity:
             raise Refused(404, f"{_SESSION}: there is no such stream: begin again with GET {STREAM_PATH}")
         conversation.take(message)
         return web.Response(status=202)

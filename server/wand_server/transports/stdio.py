@@ -15,6 +15,7 @@ from types import TracebackType
 from typing import Self
 
 from wand_proto.errors import Conflict, Denied, Exhausted, WandError
+from wand_server import scopes
 from wand_server.model import Principal
 from wand_server.protocol import failures, messages
 from wand_server.protocol.failures import INVALID_REQUEST, MessageId, ProtocolFailure
@@ -91,7 +92,7 @@ class UnixTransport:
             raise Denied(f"user {_user_name(uid)} may not use this socket", hint=hint)
         if len(self._clients) > CONNECTIONS_CEILING:
             raise Exhausted(f"{CONNECTIONS_CEILING} clients are connected, which is the most at once")
-        return Principal(name=_user_name(uid), means="unix_peer")
+        return Principal(name=_user_name(uid), means="unix_peer", scopes=scopes.EVERYDAY)
 
 
 class Conversation:

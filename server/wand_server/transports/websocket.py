@@ -8,7 +8,7 @@ again with each message: a connection ends with the key that opened it.
 import asyncio
 import contextlib
 import logging
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass, field
 
 from aiohttp import WSCloseCode, WSMsgType, web
@@ -30,7 +30,7 @@ PING_SECONDS = 15.0  # a client that leaves a ping unanswered for half as long i
 WRITE_SECONDS = 30.0  # so is one that reads nothing for so long
 CLOSE_SECONDS = 1.0
 
-Again = Callable[[], Principal]
+Again = Callable[[], Awaitable[Principal]]
 """Who asks, decided anew; raises as `Guard.principal` does."""
 
 
@@ -134,7 +134,7 @@ class Conversation:
 
     async def _may_go_on(self) -> bool:
         try:
-            if self._again() == self._principal:
+            if (await self._again()).identity == self._principal.identity:
                 return True
             raise Denied("the key belongs to somebody else now")
         except WandError as why:

@@ -7,6 +7,7 @@ from multidict import CIMultiDict
 
 from wand_proto.errors import Denied, Unauthenticated
 from wand_server.auth import keys
+from wand_server.auth.asked import Asked
 from wand_server.auth.guard import Guard
 from wand_server.auth.keys import Keys
 from wand_server.auth.origins import Misdirected, Origins
@@ -18,10 +19,12 @@ def guard(folder: Path) -> tuple[Guard, str]:
 
 
 @pytest.mark.parametrize("scheme", ["Bearer", "bearer", "BEARER "])
-def test_a_key_makes_its_owner_the_principal(tmp_path: Path, scheme: str) -> None:
+async def test_a_key_makes_its_owner_the_principal(tmp_path: Path, scheme: str) -> None:
     door, key = guard(tmp_path)
 
-    principal = door.principal(CIMultiDict(Host="localhost", Authorization=f"{scheme} {key}"), "peer")
+    principal = await door.principal(
+        Asked(headers=CIMultiDict(Host="localhost", Authorization=f"{scheme} {key}"))
+    )
 
     assert (principal.name, principal.means) == ("alice", "api_key")
 
@@ -29,28 +32,30 @@ def test_a_key_makes_its_owner_the_principal(tmp_path: Path, scheme: str) -> Non
 @pytest.mark.parametrize(
     "value", ["", "Bearer", "Bearer ", "Basic x", "wand_x", "Bearer wand_x", "Bearer \udcff"]
 )
-def test_without_a_known_key_nobody_gets_in(tmp_path: Path, value: str) -> None:
+async def test_without_a_known_key_nobody_gets_in(tmp_path: Path, value: str) -> None:
     door, _ = guard(tmp_path)
 
     with pytest.raises(Unauthenticated, match="wand_"):
-        door.principal(CIMultiDict(Host="localhost", Authorization=value), "peer")
+        await door.principal(Asked(headers=CIMultiDict(Host="localhost", Authorization=value)))
 
 
-def test_two_keys_are_none(tmp_path: Path) -> None:
+async def test_two_keys_are_none(tmp_path: Path) -> None:
     door, key = guard(tmp_path)
     headers = CIMultiDict(
         [("Host", "localhost"), ("Authorization", f"Bearer {key}"), ("Authorization", "Bearer x")]
     )
 
     with pytest.raises(Unauthenticated, match="one Bearer"):
-        door.principal(headers, "peer")
+        await door.principal(Asked(headers=headers))
 
 
-def test_a_key_does_not_help_on_a_foreign_host_or_page(tmp_path: Path) -> None:
+async def test_a_key_does_not_help_on_a_foreign_host_or_page(tmp_path: Path) -> None:
     door, key = guard(tmp_path)
     headers = {"Authorization": f"Bearer {key}"}
 
     with pytest.raises(Misdirected):
-        door.principal(CIMultiDict(Host="evil.example", **headers), "peer")
+        await door.principal(Asked(headers=CIMultiDict(Host="evil.example", **headers)))
     with pytest.raises(Denied):
-        door.principal(CIMultiDict(Host="localhost", Origin="https://evil.example", **headers), "peer")
+        await door.principal(
+            Asked(headers=CIMultiDict(Host="localhost", Origin="https://evil.example", **headers))
+        )

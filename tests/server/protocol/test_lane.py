@@ -25,9 +25,10 @@ from wand_server.protocol.failures import ProtocolFailure
 from wand_server.protocol.kernel import VERSION_HEADER, Handshake, Kernel
 from wand_server.protocol.messages import Request
 from wand_server.protocol.server import build
+from wand_server.scopes import EVERYDAY
 
 RECORDED = Path(__file__).parents[2] / "conformance" / "messages.jsonl"
-WHO = Principal(name="probe", means="api_key")
+WHO = Principal(name="probe", means="api_key", scopes=EVERYDAY)
 VERSIONS = (MODERN, LEGACY, "2025-06-18", "2025-03-26")
 TRACE = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
 INFO, CAPABILITIES = "io.modelcontextprotocol/clientInfo", "io.modelcontextprotocol/clientCapabilities"

@@ -11,8 +11,9 @@ from wand_proto.context import REQUEST_ID
 from wand_server.model import Call, Principal, ToolResult
 from wand_server.protocol.failures import INVALID_PARAMS, ProtocolFailure
 from wand_server.protocol.methods import Methods, Visit, client_claim, readable_traceparent
+from wand_server.scopes import EVERYDAY
 
-VISIT = Visit(principal=Principal(name="alice", means="api_key"), client="probe/7")
+VISIT = Visit(principal=Principal(name="alice", means="api_key", scopes=EVERYDAY), client="probe/7")
 
 
 async def test_the_request_id_holds_for_the_call_and_no_longer() -> None:
@@ -100,7 +101,7 @@ async def test_progress_that_does_not_rise_is_not_told() -> None:
 
 def test_a_list_has_one_page() -> None:
     with pytest.raises(ProtocolFailure, match="cursor"):
-        Methods(FakeTools()).list_tools("2")
+        Methods(FakeTools()).list_tools("2", VISIT.principal)
 
 
 def test_a_new_tool_is_seen() -> None:

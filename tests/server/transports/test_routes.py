@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from support.edge import Edge, edge
+from wand_server.transports.routes import Guarded, Open
 
 
 @pytest.fixture
@@ -70,9 +71,17 @@ async def test_a_path_and_a_method_are_found_or_told_what_is_permitted(
         assert (response.status, response.headers.get("Allow")) == (status, allow)
 
 
-async def test_nothing_but_the_word_about_ourselves_is_told_without_a_key(server: Edge) -> None:
-    for path, methods in server.transport._routes().items():
-        for method in methods:
-            async with server.client.request(method, server.origin + path) as response:
-                open_to_all = path in {"/health", "/livez", "/readyz"}
-                assert response.status == (200 if open_to_all else 401), (method, path)
+async def test_every_route_that_is_guarded_asks_who_it_is_and_no_other_does(tmp_path: Path) -> None:
+    async with edge(tmp_path, legacy_sse=True) as server:
+        for path, methods in server.transport.routes().items():
+            for method, route in methods.items():
+                async with server.client.request(method, server.origin + path) as response:
+                    is_refused = response.status == 401 and "WWW-Authenticate" in response.headers
+                    assert is_refused == isinstance(route, Guarded), (method, path, response.status)
+
+
+def test_strangers_learn_how_the_server_fares_and_no_more(server: Edge) -> None:
+    table = server.transport.routes()
+    answered = {path for path, methods in table.items() for one in methods.values() if isinstance(one, Open)}
+
+    assert answered == {"/health", "/livez", "/readyz"}

@@ -1,0 +1,62 @@
+"""What signing in may see of a request, and what a way of signing in is."""
+
+from dataclasses import dataclass
+from typing import Protocol
+
+from wand_proto.errors import Unauthenticated
+from wand_server.model import Principal
+
+
+class Headers(Protocol):
+    """The headers of a request, every line of each."""
+
+    def getall(self, name: str, default: list[str]) -> list[str]: ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Asked:
+    """A request that wants in."""
+
+    headers: Headers
+    peer: str = ""  # the address at the other end of the connection
+    method: str = "POST"
+    path: str = "/mcp"
+    is_secure: bool = False  # whether TLS ends here
+    certificate: bytes | None = None  # that the client has proven to be its own, as DER
+
+    @property
+    def url(self) -> str:
+        """Where the client wanted to go, by the connection and its Host header."""
+        host = next(iter(self.headers.getall("Host", [])), "")
+        return f"{'https' if self.is_secure else 'http'}://{host}{self.path}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Presented:
+    """What stood in Authorization: its scheme in lower case, and the token after it."""
+
+    scheme: str
+    token: str
+
+
+class SignIn(Protocol):
+    """One way of signing in by a token."""
+
+    async def principal(self, presented: Presented, asked: Asked) -> Principal | None:
+        """Who brings that token; None where it is of another kind.
+
+        Raises:
+            Unauthenticated: it is of this kind, and no good.
+            Unavailable: nobody can say now.
+        """
+        ...
+
+    def is_over(self, principal: Principal) -> bool:
+        """Whether what this principal signed in by, in this way, counts no more."""
+        ...
+
+
+class BadToken(Unauthenticated):
+    """A token that does not let anybody in; `reason` is the challenge's word for it (RFC 6750, 3.1)."""
+
+    reason = "invalid_token"

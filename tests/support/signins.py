@@ -1,0 +1,25 @@
+"""Ways of signing in that exist only in a test."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+
+from wand_server.auth.asked import Asked, Presented
+from wand_server.model import Principal
+
+
+@dataclass
+class Passwords:
+    """Lets in whoever says the name that they want to have, with those scopes; `over` ends them."""
+
+    granted: dict[str, Iterable[str]]
+    over: set[str] = field(default_factory=set)
+
+    async def principal(self, presented: Presented, asked: Asked) -> Principal | None:
+        _ = asked
+        if presented.token not in self.granted or presented.token in self.over:
+            return None
+        scopes = frozenset(self.granted[presented.token])
+        return Principal(name=presented.token, means="token", scopes=scopes, credential=presented.token)
+
+    def is_over(self, principal: Principal) -> bool:
+        return principal.name in self.over
