@@ -11,7 +11,7 @@ SMALL = {
     "here.py": "from small import there\n\ndef one() -> int:\n    '''Says\n    it.'''\n    return 1\n",
     "there.py": "from . import here\n\ntry:\n    pass\nexcept (OSError, Exception):\n    pass\n",
     "late.py": "def two():\n    from small import later\n    return later\n",
-    "later.py": "from small.late import two\nfrom typing import TYPE_CHECKING\nif TYPE_CHECKING:\n    import small.late\n",
+    "later.py": "from small.late import two\nif TYPE_CHECKING:\n    import small.late\n",
 }
 
 
