@@ -17,8 +17,10 @@ from wand_proto import garbage, logline
 from wand_proto.errors import Conflict, Invalid
 from wand_proto.tls import Identity
 from wand_server import settings
-from wand_server.auth import keys
+from wand_server.auth import keyfile, lastused
 from wand_server.auth.guard import Guard
+from wand_server.auth.keys import Keys
+from wand_server.auth.lastused import LastUsed
 from wand_server.auth.origins import Origins
 from wand_server.hostlink.channel import Link
 from wand_server.hostlink.client import HostClient
@@ -61,7 +63,7 @@ def check(words: Sequence[str]) -> int:
     """Run `wand-server check`: 0 where the server would start and reach the host agent."""
     asked = _parser("check", ready=False).parse_args(words)
     read = settings.load(asked.settings, os.environ)
-    found = keys.read(read.http.keys_file)
+    found = keyfile.read(read.http.keys_file)
     known = f"the keys in {read.http.keys_file}: {', '.join(key.name for key in found) or 'none'}"
     sys.stdout.write(f"the settings in {asked.settings}: good\n{known}\n")
     _uids(read.stdio.allowed_users)
@@ -120,9 +122,7 @@ async def running(read: Settings) -> AsyncIterator[HttpTransport]:
         kernel = _kernel(host)
         http = HttpTransport(
             kernel,
-            Guard(
-                keys.Keys(read.http.keys_file), Origins.of(read.http.allowed_hosts, read.http.allowed_origins)
-            ),
+            await _guard(read, parts),
             host=read.http.host,
             port=read.http.port,
             legacy_sse=read.http.legacy_sse,
@@ -133,6 +133,12 @@ async def running(read: Settings) -> AsyncIterator[HttpTransport]:
         await _enter(parts, http, f"{read.http.host}:{read.http.port}")
         await _enter(parts, unix, str(read.stdio.socket))
         yield http
+
+
+async def _guard(read: Settings, parts: contextlib.AsyncExitStack) -> Guard:
+    file = read.http.keys_file
+    used = await parts.enter_async_context(LastUsed(lastused.place(file, os.environ)))
+    return Guard(Keys(file, used), Origins.of(read.http.allowed_hosts, read.http.allowed_origins))
 
 
 def _host(read: Settings, link: Link) -> HostClient:

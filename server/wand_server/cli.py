@@ -16,7 +16,7 @@ COMMANDS = {
     ),
     "embedded": ("wand_server.embedded", "main", "run server, host agent and launcher for one folder"),
     "check": ("wand_server.app", "check", "read the settings, and see whether the host agent can be reached"),
-    "keys": ("wand_server.auth.keys", "main", "add, list or remove API keys"),
+    "keys": ("wand_server.auth.keycommand", "main", "add, list, rotate or remove API keys"),
 }
 FAILURE, USAGE = 1, 2
 

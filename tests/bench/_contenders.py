@@ -14,7 +14,7 @@ from bench import _servers
 from bench._load import Era
 from bench._servers import Server
 from support.running import embedded
-from wand_server.auth import keys
+from wand_server.auth import keyfile
 
 ACTS = {"echo": "echo: a tool that says it again", "true": "true: run /bin/true on the host"}
 FLOOR = "bare aiohttp handler"
@@ -67,7 +67,7 @@ def peer(name: str, environment: str, *words: str) -> Contender:
 def start_edge(folder: Path) -> contextlib.AbstractContextManager[Server]:
     """Our transport, guard and kernel, with an echo behind them."""
     port, file = _servers.free_port(), folder / "keys.toml"
-    headers = {"Authorization": f"Bearer {keys.add(file, 'bench')}"}
+    headers = {"Authorization": f"Bearer {keyfile.add(file, 'bench')}"}
     argv: Sequence[str | Path] = [sys.executable, Path(__file__).with_name("_edge.py"), str(port), file]
     return _servers.started(argv, port, folder / "log", headers)
 

@@ -12,7 +12,7 @@ from typing import Any
 import aiohttp
 
 from support.tools import FakeTools
-from wand_server.auth import keys
+from wand_server.auth import keyfile, keys
 from wand_server.auth.asked import SignIn
 from wand_server.auth.challenge import Challenge
 from wand_server.auth.guard import Guard
@@ -115,7 +115,7 @@ async def edge(
     """A server on a free port of loopback, and one client; `ways` to sign in beside the keys."""
     tools = tools or FakeTools()
     file = folder / "keys.toml"
-    key, other = keys.add(file, "probe"), keys.add(file, "other")
+    key, other = keyfile.add(file, "probe"), keyfile.add(file, "other")
     kernel = build(tools, library, version="1.2.3", instructions="Use it.")
     health = [True]
     guard = Guard(keys.Keys(file), Origins(), ways, challenge)

@@ -27,6 +27,7 @@ from wand_server.transports.routes import Guarded, Open
 from wand_server.transports.sessions import Sessions
 from wand_server.transports.sse import EventStreams
 from wand_server.transports.status import HostagentIsUp, health, readiness
+from wand_server.transports.tenures import Tenures
 from wand_server.transports.websocket import WebSockets
 
 log = logging.getLogger(__name__)
@@ -51,12 +52,14 @@ class HttpTransport:
     legacy_sse: bool = False
     refused: SignInRefused = lambda *_: None
     more_routes: routes.Routes = field(default_factory=dict)  # of other parts, an issuer's for example
+    tenures: Tenures = field(init=False)
     sessions: Sessions = field(init=False)
     websockets: WebSockets = field(init=False)
     streams: EventStreams = field(init=False)
     _running: int = field(init=False, default=0)
 
     def __post_init__(self) -> None:
+        self.tenures = Tenures(self.guard.is_over)
         self.sessions = Sessions(self.kernel)
         self.websockets = WebSockets(self.kernel)
         self.streams = EventStreams(self.kernel)
@@ -73,7 +76,7 @@ class HttpTransport:
         loop = asyncio.get_running_loop()
         self._listener = await loop.create_server(self._connection, self.host, self.port)
         self.port = self._listener.sockets[0].getsockname()[1]
-        self._reaper = asyncio.create_task(self.sessions.reap())
+        self._tasks = [asyncio.create_task(self.sessions.reap()), asyncio.create_task(self._end_over())]
         log.info("listening", extra={"host": self.host, "port": self.port})
         return self
 
@@ -84,8 +87,9 @@ class HttpTransport:
         exc_tb: TracebackType | None,
     ) -> None:
         self._listener.close()
-        self._reaper.cancel()
-        await asyncio.wait([self._reaper])
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.wait(self._tasks)
         await asyncio.sleep(0)  # what has just come in begins
         self._server.pre_shutdown()
         await self._end_sessions()
@@ -117,6 +121,20 @@ class HttpTransport:
         self.streams.close()
         await self.websockets.close()
 
+    async def _end_over(self) -> None:
+        """For ever: end what was opened by a sign-in that counts no more."""
+        while True:
+            await asyncio.sleep(_TICK_SECONDS)
+            try:
+                await self.end_over()
+            except Exception:
+                log.exception("sign-ins not looked through")
+
+    async def end_over(self) -> None:
+        """End what was opened by a sign-in that counts no more."""
+        self.tenures.look()
+        await self.sessions.end_over(self.guard.is_over)
+
     async def _health(self, _: web.BaseRequest) -> web.Response:
         body, status = health(self.kernel.version, hostagent_is_up=self.hostagent_is_up())
         return replies.as_json(body, status)
@@ -139,7 +157,8 @@ class HttpTransport:
         try:
             message = messages.read(await bodies.read(request))
             self._check_scopes(request, message, principal)
-            return await self._answer(request, message, principal)
+            with self.tenures.call(principal, functools.partial(_hang_up, request)):
+                return await self._answer(request, message, principal)
         finally:
             self._running -= 1
 
@@ -157,11 +176,12 @@ class HttpTransport:
     async def _get(self, request: web.BaseRequest, principal: Principal) -> web.StreamResponse:
         if websocket.is_asked_for(request):
             again = functools.partial(self.guard.principal, _asked(request))
-            return await self.websockets.serve(request, principal, again)
+            return await self.websockets.serve(request, principal, again, self.tenures)
         self._refuse_modern(request)
         if not replies.accepts(request.headers.get("Accept", ""))[1]:
             raise Refused(406, "Accept: must list text/event-stream")
-        return await stateful.get(self.sessions, request, principal)
+        with self.tenures.stream(principal, functools.partial(_hang_up, request)):
+            return await stateful.get(self.sessions, request, principal)
 
     async def _delete(self, request: web.BaseRequest, principal: Principal) -> web.StreamResponse:
         self._refuse_modern(request)
@@ -170,7 +190,8 @@ class HttpTransport:
     async def _get_sse(self, request: web.BaseRequest, principal: Principal) -> web.StreamResponse:
         if not replies.accepts(request.headers.get("Accept", "*/*"))[1]:
             raise Refused(406, "Accept: must list text/event-stream")
-        return await self.streams.get(request, principal)
+        with self.tenures.stream(principal, functools.partial(_hang_up, request)):
+            return await self.streams.get(request, principal)
 
     async def _post_sse(self, request: web.BaseRequest, principal: Principal) -> web.StreamResponse:
         bodies.check_kind(request)
@@ -205,6 +226,12 @@ class HttpTransport:
         if self.kernel.is_modern_version(request.headers.get(VERSION_HEADER)):
             message = f"{request.method} is no part of that protocol version: use POST"
             raise Refused(405, message, headers={"Allow": "POST"})
+
+
+def _hang_up(request: web.BaseRequest) -> None:
+    """Close the connection: what it asked for is cancelled with it."""
+    if request.transport is not None:
+        request.transport.close()
 
 
 def _asked(request: web.BaseRequest) -> Asked:

@@ -15,6 +15,7 @@ from wand_server.protocol.kernel import Handshake, Kernel
 from wand_server.protocol.messages import Notification, Request
 from wand_server.transports.events import EventLog
 from wand_server.transports.replies import Refused
+from wand_server.transports.tenures import IsOver
 
 log = logging.getLogger(__name__)
 
@@ -202,6 +203,12 @@ class Sessions:
         old = time.monotonic() - seconds
         for session in [one for one in self._sessions.values() if one.is_idle and one.used <= old]:
             log.info("session ended, unused", extra={"principal": session.principal.name})
+            await self.end(session)
+
+    async def end_over(self, is_over: IsOver) -> None:
+        """End the sessions whose last sign-in was taken back; a token that has expired is none of them."""
+        for session in [one for one in self._sessions.values() if is_over(one.principal)]:
+            log.warning("session ended with its sign-in", extra={"principal": session.principal.name})
             await self.end(session)
 
     async def close(self) -> None:

@@ -20,6 +20,7 @@ from wand_server.protocol.failures import BUSY, MessageId, ProtocolFailure
 from wand_server.protocol.kernel import Kernel
 from wand_server.protocol.messages import BYTES_CEILING, Message
 from wand_server.transports.replies import Refused
+from wand_server.transports.tenures import Tenures
 from wand_server.transports.unanswered import Unanswered
 
 log = logging.getLogger(__name__)
@@ -47,7 +48,7 @@ class WebSockets:
     _open: set[web.WebSocketResponse] = field(init=False, default_factory=set)
 
     async def serve(
-        self, request: web.BaseRequest, principal: Principal, again: Again
+        self, request: web.BaseRequest, principal: Principal, again: Again, tenures: Tenures
     ) -> web.WebSocketResponse:
         """Upgrade a request and answer its client to the end.
 
@@ -64,7 +65,8 @@ class WebSockets:
         conversation = Conversation(request, response, principal, again)
         log.info("client connected", extra={"principal": principal.name, "means": "websocket"})
         try:
-            await self.kernel.serve(conversation.messages(), conversation.send, principal)
+            with tenures.stream(principal, conversation.end):
+                await self.kernel.serve(conversation.messages(), conversation.send, principal)
         finally:
             self._open.discard(response)
             with contextlib.suppress(ConnectionError):
@@ -97,6 +99,12 @@ class Conversation:
         self._principal = principal
         self._again = again
         self._unanswered = Unanswered()
+        self._ending: asyncio.Task[None] | None = None
+
+    def end(self) -> None:
+        """Close the connection because its key or token counts no more."""
+        if self._ending is None:
+            self._ending = asyncio.create_task(self._end())
 
     async def messages(self) -> AsyncIterator[Message]:
         """Every message that can be read; one that cannot is answered at once, what is no text ends it."""
@@ -139,5 +147,8 @@ class Conversation:
             raise Denied("the key belongs to somebody else now")
         except WandError as why:
             log.warning("connection ended", extra={"principal": self._principal.name, "why": str(why)})
-            await self._response.close(code=WSCloseCode.POLICY_VIOLATION, message=b"the key has ended")
+            await self._end()
             return False
+
+    async def _end(self) -> None:
+        await self._response.close(code=WSCloseCode.POLICY_VIOLATION, message=b"the key has ended")

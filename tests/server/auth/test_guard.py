@@ -6,7 +6,7 @@ import pytest
 from multidict import CIMultiDict
 
 from wand_proto.errors import Denied, Unauthenticated
-from wand_server.auth import keys
+from wand_server.auth import keyfile
 from wand_server.auth.asked import Asked
 from wand_server.auth.guard import Guard
 from wand_server.auth.keys import Keys
@@ -14,7 +14,7 @@ from wand_server.auth.origins import Misdirected, Origins
 
 
 def guard(folder: Path) -> tuple[Guard, str]:
-    key = keys.add(folder / "keys.toml", "alice")
+    key = keyfile.add(folder / "keys.toml", "alice")
     return Guard(Keys(folder / "keys.toml"), Origins()), key
 
 

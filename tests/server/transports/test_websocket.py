@@ -10,7 +10,7 @@ import aiohttp
 import pytest
 
 from support.edge import ENVELOPE, LEGACY, Edge, edge, legacy
-from wand_server.auth import keys
+from wand_server.auth import keyfile
 from wand_server.transports import websocket
 
 
@@ -148,7 +148,7 @@ async def test_a_connection_ends_with_its_key(
     monkeypatch.setattr("wand_server.auth.keys._LOOK_AGAIN_SECONDS", 0.0)
     async with connected(served) as socket:
         assert "result" in await ask(socket, call("echo"))
-        keys.remove(tmp_path / "keys.toml", "probe")
+        keyfile.remove(tmp_path / "keys.toml", "probe")
 
         await socket.send_json(call("echo", 2))
 

@@ -1,0 +1,93 @@
+"""What a sign-in has opened ends with it."""
+
+import asyncio
+import time
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import aiohttp
+import pytest
+
+from support.edge import Edge, edge, legacy
+from support.signins import Passwords
+from wand_server.model import Principal
+from wand_server.scopes import EVERYDAY
+from wand_server.transports.tenures import Tenures
+
+WAYS = Passwords({})
+
+
+@pytest.fixture
+async def server(tmp_path: Path) -> AsyncIterator[Edge]:
+    WAYS.granted, WAYS.over = {"ann": EVERYDAY, "ben": EVERYDAY}, set()
+    async with edge(tmp_path, ways=[WAYS], legacy_sse=True) as running:
+        yield running
+
+
+async def test_a_session_and_its_stream_end_and_nobody_else_s(server: Edge) -> None:
+    ann, ben = await server.initialize(key="ann"), await server.initialize(key="ben")
+    async with server.client.get(server.url, headers=ann) as stream:
+        WAYS.over.add("ann")
+        await server.transport.end_over()
+        await asyncio.wait_for(drained(stream), 5)
+        WAYS.over.clear()
+
+    async with server.client.post(server.url, json=legacy("ping"), headers=ann) as response:
+        assert response.status == 404
+    async with server.client.post(server.url, json=legacy("ping"), headers=ben) as response:
+        assert response.status == 200
+
+
+async def drained(stream: aiohttp.ClientResponse) -> None:
+    try:
+        await stream.read()
+    except aiohttp.ClientPayloadError:
+        return
+
+
+async def test_a_call_that_runs_is_cancelled(server: Edge) -> None:
+    asking = asyncio.create_task(server.ask(**server.call("slow", Authorization="Bearer ann")))
+    await server.tools.slow_began.wait()
+    WAYS.over.add("ann")
+
+    await server.transport.end_over()
+
+    await asyncio.wait_for(server.tools.slow_cancelled.wait(), 5)
+    assert isinstance((await asyncio.gather(asking, return_exceptions=True))[0], aiohttp.ClientError)
+
+
+async def test_a_silent_websocket_is_told_why(server: Edge) -> None:
+    headers = {"Authorization": "Bearer ann"}
+    async with server.client.ws_connect(server.url, headers=headers, protocols=["mcp"]) as ws:
+        WAYS.over.add("ann")
+        await server.transport.end_over()
+        last = await ws.receive(5)
+
+    assert (last.type, last.data) == (aiohttp.WSMsgType.CLOSE, aiohttp.WSCloseCode.POLICY_VIOLATION)
+
+
+def test_a_stream_ends_with_its_token_and_a_call_goes_on() -> None:
+    ended: list[str] = []
+    tenures = Tenures(lambda _: False)
+    late = Principal(name="ann", means="token", expires=time.time() - 1)
+    early = Principal(name="ann", means="token", expires=time.time() + 60)
+
+    with (
+        tenures.call(late, lambda: ended.append("call")),
+        tenures.stream(early, lambda: ended.append("early")),
+        tenures.stream(late, lambda: ended.append("late")),
+    ):
+        tenures.look()
+    tenures.look()
+
+    assert ended == ["late"]
+
+
+async def test_a_session_goes_on_with_the_next_key_of_its_owner(server: Edge) -> None:
+    """The scopes that count are those of the request."""
+    ann = await server.initialize(key="ann")
+    WAYS.granted["ann"] = ["wand:read"]
+    asked = legacy("tools/call", {"name": "slow", "arguments": {}})
+
+    async with server.client.post(server.url, json=asked, headers=ann) as response:
+        assert response.status == 403
