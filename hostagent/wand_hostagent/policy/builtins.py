@@ -1,5 +1,7 @@
 """The shell's own commands: which do nothing by themselves, and which run or rename what comes after."""
 
+from dataclasses import replace
+
 from wand_hostagent.policy.reading import HOLE, Command
 
 # They print, test, count, or change the shell that ends with the text.
@@ -50,6 +52,7 @@ STEERING = frozenset(
         "GREP_OPTIONS",
         "RSYNC_RSH", "CVS_RSH", "SSH_ASKPASS", "SUDO_ASKPASS", "HOSTALIASES", "GCONV_PATH", "MAKEFLAGS",
         "npm_config_script_shell", "KUBECONFIG", "DOCKER_HOST",
+        "PGHOST", "PGHOSTADDR", "PGSERVICE", "MYSQL_HOST",
     }
 )  # fmt: skip
 _STEERING_STARTS = ("GIT_", "LD_", "DYLD_", "BASH_FUNC_", "npm_config_", "PIP_", "CARGO_", "UV_")
@@ -65,6 +68,13 @@ def assigned_by(command: Command) -> set[str]:
     if command.program not in _NAMING:
         return set()
     return {word.partition("=")[0] for word in command.arguments if word.partition("=")[0].isidentifier()}
+
+
+def unplaced(command: Command) -> Command:
+    """A command whose program is looked for where the text says."""
+    if not command.program or "/" in command.program or command.program in HARMLESS:
+        return command
+    return replace(command, program="", why="PATH is set, so any file can be meant")
 
 
 def is_opaque(command: Command) -> bool:

@@ -6,25 +6,23 @@ one without a program.
 """
 
 from dataclasses import replace
-from itertools import dropwhile, pairwise
+from itertools import dropwhile
 
-from wand_hostagent.policy import builtins
-from wand_hostagent.policy.grammar import Node, leaves, parse
+from wand_hostagent.policy import builtins, shelldoubts
+from wand_hostagent.policy.grammar import Node, parse
 from wand_hostagent.policy.heredocs import taken_out
 from wand_hostagent.policy.reading import Command, Unreadable, is_plain
+from wand_hostagent.policy.shellfunctions import Functions
 from wand_hostagent.policy.shellnodes import (
-    APART,
     ASSIGNS,
     ENDS,
     HOLDS,
     INERT,
     KEYWORDS,
     NOWHERE,
-    NUMBER_BEFORE,
     PLAIN_EXPANSION,
     REDIRECTIONS,
     STEPS,
-    STRANDED,
     WRITES,
 )
 from wand_hostagent.policy.shellwords import WORDS, Words
@@ -49,7 +47,7 @@ def read(text: str) -> tuple[Command, ...]:
 
 def _walked(text: str) -> "_Walker":
     root, content = parse(text)
-    walker = _Walker(content)
+    walker = _Walker(content, Functions(root))
     walker.walk(root)
     return walker
 
@@ -57,12 +55,12 @@ def _walked(text: str) -> "_Walker":
 class _Walker:
     """Goes through a tree once."""
 
-    def __init__(self, content: bytes) -> None:
+    def __init__(self, content: bytes, functions: Functions) -> None:
         self._words = Words(content, self.walk)
         self._text = self._words.text
         self._sums = Sums(self._text)
         self._commands: list[Command] = []
-        self._functions: set[str] = set()
+        self._functions = functions
         self._assigned: set[str] = set()
         self._tests = 0
         self.reads_from: list[str] = []
@@ -74,8 +72,8 @@ class _Walker:
             self._hide("bash runs what a variable says where it does sums")
         lasting = tuple(sorted(filter(builtins.is_steering, self._assigned)))
         found = [replace(one, variables=(*one.variables, *lasting)) for one in self._commands]
-        found = [_unplaced(one) if "PATH" in one.variables else one for one in found]
-        return tuple(one for one in found if one.program not in self._functions)
+        found = [builtins.unplaced(one) if "PATH" in one.variables else one for one in found]
+        return self._functions.without_calls(found)
 
     def walk(self, node: Node) -> None:
         """Look at a node and all below it."""
@@ -98,7 +96,7 @@ class _Walker:
     # -- commands -------------------------------------------------------------------------------------------
 
     def _command(self, node: Node) -> None:
-        self._check_apart(node.children)
+        shelldoubts.check_apart(self._words.content, node.children)
         words: list[str] = []
         variables: list[str] = []
         writes = False
@@ -150,13 +148,11 @@ class _Walker:
                 words = words[1:] if words[:1] == ["-p"] else words
             if words and ASSIGNS.match(words[0]):
                 return self._after_assignments(words)
-        if words and words[0] in STRANDED and (words[1:] or words[0] not in ENDS):
-            raise Unreadable(f"{words[0]!r} stands where a program is expected")
+        shelldoubts.check_stranded(words)
         return [] if words and words[0] in ENDS else words
 
     def _negated(self, node: Node) -> None:
-        if node.children[0].end_byte == node.children[1].start_byte:
-            raise Unreadable("two words stand together")
+        shelldoubts.check_opening(node)
         self._inside(node)
 
     def _after_assignments(self, words: list[str]) -> list[str]:
@@ -166,18 +162,9 @@ class _Walker:
         self._assigned.update(word.partition("=")[0] for word in words if ASSIGNS.match(word))
         return list(dropwhile(ASSIGNS.match, words))
 
-    def _check_apart(self, nodes: list[Node]) -> None:
-        """Words of a command stand apart and on one line; the grammar sees that otherwise at times."""
-        for before, after in pairwise(nodes):
-            gap = self._words.content[before.end_byte : after.start_byte]
-            if not gap and (after.type in APART or before.type in APART):
-                raise Unreadable("two words stand together")
-            if b"\n" in gap.replace(b"\\\n", b""):
-                raise Unreadable("a command goes on in the next line")
-
     def _declaration(self, node: Node) -> None:
         """export, declare, local, readonly, typeset, unset, and what they set."""
-        self._check_apart(node.children)
+        shelldoubts.check_apart(self._words.content, node.children)
         words = [self._text(node.children[0])]
         for child in node.children[1:]:
             if child.type == "variable_assignment":
@@ -189,10 +176,10 @@ class _Walker:
         self._add(words)
 
     def _function(self, node: Node) -> None:
-        names = [child for child in node.children if child.type == "word"]
-        self._functions.update(map(self._text, names))
         for child in node.children:
-            if child.type != "word":
+            if child.type == "word":
+                self._functions.define(self._text(child), node, len(self._commands))
+            else:
                 self.walk(child)
 
     # -- redirections ---------------------------------------------------------------------------------------
@@ -226,13 +213,10 @@ class _Walker:
 
     def _redirected(self, node: Node) -> tuple[bool, list[str]]:
         """Whether a redirection writes a file, and the words that the grammar takes for more targets."""
-        if NUMBER_BEFORE.search(self._words.content[max(0, node.start_byte - 12) : node.start_byte]):
-            raise Unreadable("a number stands before a redirection")
-        if any(one.type == "file_descriptor" and not self._text(one).isdigit() for one in node.children):
-            raise Unreadable("a redirection of what is no number")
+        shelldoubts.check_redirection(node, self._words.content, self._text)
         targets = [self._words.of(child) for child in node.children if child.type in WORDS]
-        if targets and targets[0][0].startswith("-") and targets[0][0] != "-":
-            raise Unreadable("a redirection to what begins with a dash")
+        if targets:
+            shelldoubts.check_target(targets[0])
         writes = any(child.type in WRITES for child in node.children)
         more = [word for words in targets[1:] for word in words]
         if targets and node.type == "file_redirect" and not NOWHERE.issuperset(targets[0]):
@@ -291,21 +275,14 @@ class _Walker:
         self._inside(node)
 
     def _compound(self, node: Node) -> None:
-        if node.children[0].type == "{" and node.children[0].end_byte == node.children[1].start_byte:
-            raise Unreadable("two words stand together")
+        if node.children[0].type == "{":
+            shelldoubts.check_opening(node)
         if node.children[0].type == "((":
             self._sums.evaluate(node.children)
         self._inside(node)
 
     def _test(self, node: Node) -> None:
-        opening, first = node.children[:2]
-        kinds = {leaf.type for leaf in leaves(node)}
-        if opening.end_byte == first.start_byte or (
-            opening.type == "[" and kinds & {"<", ">", ">>", "&&", "||"}
-        ):
-            raise Unreadable("a test that is none to bash")
-        if opening.type == "[" and "\n" in self._text(node):
-            raise Unreadable("a command goes on in the next line")
+        shelldoubts.check_test(node, self._text)
         self._sums.test(node)
         self._tests += 1
         self._inside(node)
@@ -320,10 +297,3 @@ class _Walker:
         if not PLAIN_EXPANSION.fullmatch(self._text(node)):
             self._hide("an expansion evaluates what a variable says")
         self._inside(node)
-
-
-def _unplaced(command: Command) -> Command:
-    """A command whose program is looked for where the text says."""
-    if not command.program or "/" in command.program or command.program in builtins.HARMLESS:
-        return command
-    return replace(command, program="", why="PATH is set, so any file can be meant")

@@ -1,6 +1,7 @@
 """What a job would do, as far as its words tell: each command that it would run, and the effects of each."""
 
 import posixpath
+import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from functools import lru_cache
@@ -28,6 +29,9 @@ SYSTEM_FOLDERS = frozenset(
     {"", "/bin", "/sbin", "/usr/bin", "/usr/sbin", "/usr/local/bin", "/usr/local/sbin"}
 )
 MOST_NESTED = 8
+_NETWORK = re.compile(r"/dev/(?:tcp|udp)/")  # bash connects where a redirection opens one of these
+_FROM_ROOT = re.compile(r"^/+proc/+[^/]+/+(?:root|cwd)/")
+_UP_TO_THE_SYSTEM = re.compile(r"\.\./(?:.*/)?usr/(?:local/)?s?bin/[^/]+$")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -106,8 +110,15 @@ def _known(command: Command) -> Program | None:
     """What is known of the program; a file of that name in some other folder is not it."""
     if "/" not in command.program:
         return PROGRAMS.get(command.program)
-    folder, name = posixpath.split(command.program)
-    return PROGRAMS.get(name) if folder in SYSTEM_FOLDERS else None
+    return PROGRAMS.get(command.name) if _meant_folder(command.program) in SYSTEM_FOLDERS else None
+
+
+def _meant_folder(program: str) -> str:
+    """The folder that a path most likely leads to, by whatever way it goes."""
+    direct = posixpath.normpath("/" + _FROM_ROOT.sub("/", program).lstrip("/"))
+    if not program.startswith("/"):
+        direct = "/usr/bin/x" if _UP_TO_THE_SYSTEM.search(program) else program
+    return posixpath.dirname(direct)
 
 
 def _seen(found: _Found, in_shell: bool, variables: tuple[str, ...]) -> Seen:  # noqa: FBT001 - a value
@@ -118,8 +129,12 @@ def _seen(found: _Found, in_shell: bool, variables: tuple[str, ...]) -> Seen:  #
     possible: Effects = frozenset()
     if program is not None and use is not None:
         does, possible = effects_of(program, use), possible_effects(program, use)
+        if posixpath.dirname(command.program) not in SYSTEM_FOLDERS:  # it may be another file after all
+            does |= UNKNOWN
     if command.writes:
         does |= {Effect.WRITE}
+    if any(map(_NETWORK.match, (*command.reads_from, *command.writes_to))):
+        does |= {Effect.SEND}
     if variables or any(map(builtins.is_steering, command.variables)):
         does |= {Effect.RUN}
     return Seen(

@@ -1,93 +1,101 @@
-"""Programs that run another one which their words name: which word that is, so that it can be judged as well.
-
-A wrapper of the table `CARRIERS` does nothing but run what it is given, so it needs no permission of its own;
-what a wrapper of `POWERS` changes (the user, the root, the host) needs it all the same.
-"""
+"""Programs that run another one which their words name: that one, so that it can be judged as well."""
 
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 from wand_hostagent.policy import builtins
+from wand_hostagent.policy.forms import (
+    CARRIERS,
+    FOREIGN_SHELLS,
+    LOADER,
+    POWERS,
+    RUNNERS,
+    SHELLS,
+    TERMINALS,
+    Form,
+)
+from wand_hostagent.policy.forms import form as form_of
 from wand_hostagent.policy.reading import HOLE, SPLITS, Command, is_plain
 
 _STREAMS = frozenset({"/dev/stdin", "/dev/fd/0", "/proc/self/fd/0"})
-SHELLS = frozenset({"sh", "bash", "dash", "zsh", "ksh", "ash", "rbash"})
 ReadText = Callable[[str], Iterable[Command]]
-
-
-@dataclass(frozen=True, slots=True)
-class Form:
-    """How a wrapper is written: options that take a word of their own, and words before the program."""
-
-    values: frozenset[str] = frozenset()
-    skips: int = 0
-    assigns: bool = False  # NAME=VALUE may stand before the program
-
-
-def _form(values: str = "", *, skips: int = 0, assigns: bool = False) -> Form:
-    return Form(frozenset(values.split()), skips, assigns)
-
-
-CARRIERS: Mapping[str, Form] = {
-    "env": _form("-u --unset -C --chdir -a --argv0", assigns=True),
-    "nice": _form("-n --adjustment"),
-    "ionice": _form("-c --class -n --classdata -p -P -u"),
-    "nohup": _form(),
-    "setsid": _form(),
-    "timeout": _form("-s --signal -k --kill-after", skips=1),
-    "stdbuf": _form("-i --input -o --output -e --error"),
-    "time": _form("-f --format -o --output"),
-    "command": _form(),
-    "builtin": _form(),
-    "exec": _form("-a"),
-    "chrt": _form("-T -P -D", skips=1),
-    "taskset": _form("", skips=1),
-    "flock": _form("-w --timeout --wait -E --conflict-exit-code", skips=1),
-    "catchsegv": _form(),
-    "xvfb-run": _form("-n --server-num -s --server-args -e -f -w"),
-    "faketime": _form("-f", skips=1),
-    "busybox": _form(),
-    "toybox": _form(),
-}
-POWERS: Mapping[str, Form] = {
-    "sudo": _form(
-        "-u --user -g --group -C -D --chdir -h --host -p --prompt -R --chroot -r -t -T -U", assigns=True
-    ),
-    "doas": _form("-u -C -a"),
-    "chroot": _form("--userspec --groups", skips=1),
-    "unshare": _form("-S --setuid -G --setgid -R --root -w --wd --map-user --map-group"),
-    "nsenter": _form("-t --target -S -G -W --wd"),
-    "setpriv": _form("--reuid --regid --groups --inh-caps --ambient-caps --bounding-set"),
-    "runuser": _form("-u --user -g --group"),
-    "strace": _form("-o --output -e --trace -p --attach -s -S -O -a -b -E -I -P -u -X"),
-    "ltrace": _form("-o -e -p -s -u -l -n -a -A -D -F"),
-    "gdb": _form("-ex --ex -x --command -p"),
-    "watch": _form("-n --interval"),
-    "parallel": _form("-j --jobs -S --sshlogin -a --arg-file --colsep --joblog"),
-    "systemd-run": _form(
-        "-u --unit -p --property -E --setenv -t -G --uid --gid -M -H --slice -d --on-calendar"
-    ),
-}
+Step = Callable[[Command, ReadText], list[Command]]
 
 
 def look_through(command: Command, read_text: ReadText) -> list[Command]:
     """The command, and every one that it would run for its words."""
-    name = command.name
     if not command.program:
         return [command]
-    if step := _STEPS.get(name):
+    if step := _step(command.name):
         return step(command, read_text)
-    if name in SHELLS:
-        return _shell(command, read_text)
-    if form := CARRIERS.get(name) or POWERS.get(name):
+    if form := _form(command.name):
         return _wrapper(command, form, read_text)
     return _builtin(command)
+
+
+def _step(name: str) -> Step | None:
+    if name in FOREIGN_SHELLS | TERMINALS:
+        return _foreign
+    if name in SHELLS:
+        return _shell
+    return _STEPS.get(name) or (_runner if name in RUNNERS else None)
+
+
+def _form(name: str) -> Form | None:
+    return CARRIERS.get(name) or POWERS.get(name) or (LOADER if name.startswith("ld-linux") else None)
 
 
 def _builtin(command: Command) -> list[Command]:
     if command.program in builtins.MAY_BE_OPAQUE and builtins.is_opaque(command):
         return [Command(program="", why=f"{command.program} runs what does not stand here")]
     return [command]
+
+
+def _foreign(command: Command, _: ReadText) -> list[Command]:
+    """What is text in a language that is not read here; the name of a script is none."""
+    is_text = command.name in TERMINALS or any(word.startswith("-") for word in command.arguments)
+    if not (command.arguments and is_text):
+        return [command]
+    return [command, Command(program="", why=f"what {command.name} runs is not read here")]
+
+
+def _runner(command: Command, read_text: ReadText) -> list[Command]:
+    """A tool that runs a program in surroundings of its own, and keeps what it may do itself."""
+    for verb, form in RUNNERS[command.name].items():
+        parts = tuple(verb.split())
+        for place in range(len(command.arguments) - len(parts) + 1):
+            if command.arguments[place : place + len(parts)] == parts:
+                rest = replace(command, arguments=command.arguments[place + len(parts) :])
+                return [command, *_text_or_wrapper(rest, form, read_text)]
+    return [command]
+
+
+def _text_or_wrapper(command: Command, form: Form, read_text: ReadText) -> list[Command]:
+    """What a runner runs: a program and its words, or shell text in one word."""
+    words, _ = _after(command.arguments, form)
+    if len(words) == 1 and is_plain(words[0]) and " " in words[0]:
+        return list(read_text(words[0]))
+    return _wrapper(command, form, read_text)[1:]
+
+
+def _flock(command: Command, read_text: ReadText) -> list[Command]:
+    """flock, whose -c holds shell text."""
+    words, _ = _after(command.arguments, CARRIERS["flock"])
+    if words[:1] in (("-c",), ("--command",)):
+        return _shell_text(command, list(words[1:]), read_text)
+    return _wrapper(command, CARRIERS["flock"], read_text)
+
+
+def _script(command: Command, read_text: ReadText) -> list[Command]:
+    """script, which runs a shell, or the text after -c."""
+    for place, word in enumerate(command.arguments):
+        if word in ("-c", "--command") or word.startswith("--command="):
+            text = word.partition("=")[2] or "".join(command.arguments[place + 1 : place + 2])
+            return _shell_text(command, [text], read_text)
+        if word.startswith("-") and not word.startswith("--") and "c" in word:
+            text = word.partition("c")[2] or "".join(command.arguments[place + 1 : place + 2])
+            return _shell_text(command, [text], read_text)
+    return [command, Command(program="", why="script runs what it reads")]
 
 
 def _wrapper(command: Command, form: Form, read_text: ReadText) -> list[Command]:
@@ -173,7 +181,7 @@ def _text_of(command: Command, read_text: ReadText) -> list[Command]:
 
 
 def _xargs(command: Command, read_text: ReadText) -> list[Command]:
-    form = _form(
+    form = form_of(
         """-a --arg-file -d --delimiter -E -I --replace -L --max-lines -n --max-args -P --max-procs -s
             --max-chars"""
     )
@@ -199,7 +207,7 @@ def _find(command: Command, read_text: ReadText) -> list[Command]:
 
 def _ssh(command: Command, read_text: ReadText) -> list[Command]:
     """ssh, and the command that it would run on the other side."""
-    form = _form("-b -B -c -D -E -e -F -I -i -J -L -l -m -O -o -p -Q -R -S -W -w")
+    form = form_of("-b -B -c -D -E -e -F -I -i -J -L -l -m -O -o -p -Q -R -S -W -w")
     words, _ = _after(command.arguments, form)
     if len(words) < 2:
         return [command]
@@ -208,7 +216,9 @@ def _ssh(command: Command, read_text: ReadText) -> list[Command]:
     return [command, *read_text(" ".join(words[1:]))]
 
 
-_STEPS: Mapping[str, Callable[[Command, ReadText], list[Command]]] = {
+_STEPS: Mapping[str, Step] = {
+    "flock": _flock,
+    "script": _script,
     "env": _env,
     "source": _shell,
     ".": _shell,

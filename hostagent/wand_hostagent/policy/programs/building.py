@@ -3,26 +3,47 @@
 from wand_hostagent.policy.effects import NOTHING, READ, Effects, Program, Use, effects, options, verbs
 
 RUNS = Program(
-    names="""python python2 python3 node deno bun ruby perl php lua Rscript java javac kotlin scala go cargo
+    names="""python python2 python3 node deno bun ruby perl php lua Rscript java javac kotlin scala go
         rustc rustup gcc g++ cc c++ clang clang++ ld as make gmake cmake ninja meson bazel gradle mvn ant
         sbt dotnet tsc ts-node tsx vite webpack esbuild rollup jest vitest mocha pytest py.test tox nox ruff
         black isort mypy pyright flake8 pylint eslint prettier stylelint rspec rake bundle phpunit composer
         ctest swift zig nim elixir mix erl ghc stack cabal ocaml dune opam vim vi nvim emacs nano ed ex gdb
         lldb strace ltrace sh bash dash zsh ksh fish script expect sqlite3
-        openssl parallel pre-commit just task hatch poetry pdm uv uvx pipx conda mamba rye""",
+        parallel pre-commit just task hatch poetry pdm uv uvx pipx conda mamba rye""",
     effects=effects("run"),
 )
-SOURCE = Program(names="source . npx bunx", effects=effects("run"))
+SOURCE = Program(names="source .", effects=effects("run"))
+NPX = Program(
+    names="npx bunx pnpx", effects=effects("run"), options={"": options(text="-c= --call=", plain="-p=")}
+)
+CARGO = Program(
+    names="cargo",
+    effects=effects("run"),
+    verbs=verbs(
+        run="build test run check install", send="publish yank owner login logout", fetch="search fetch"
+    ),
+    options={"": options(run="--config=", plain="--manifest-path= --target= -p= --package= -j= --features=")},
+)
 
 
 def _python(use: Use) -> Effects:
-    """Only its version is looking."""
-    return READ if use.words in (("--version",), ("-V",)) else effects("run")
+    """Only its version is looking; a module that sends is that program."""
+    module = next((value for name, value in use.options if name == "-m"), "")
+    sends = module in ("twine", "flit", "smtplib", "ftplib", "telnetlib")
+    return READ if use.words in (("--version",), ("-V",)) else effects("run send" if sends else "run")
+
+
+def _openssl(use: Use) -> Effects:
+    """Some of its verbs connect."""
+    connects = use.operands[:1] in (("s_client",), ("s_time",)) or "-connect" in use.words
+    return effects("send") if connects else NOTHING
 
 
 def _npm(use: Use) -> Effects:
     return READ if use.words in (("--version",), ("-v",)) else NOTHING
 
+
+OPENSSL = Program(names="openssl", effects=effects("run"), refine=_openssl, words_are_long=True)
 
 NPM = Program(
     names="npm pnpm yarn",
@@ -64,7 +85,9 @@ PIP = Program(
     neutral={"PIP_NO_INPUT": "1", "PIP_DISABLE_PIP_VERSION_CHECK": "1"},
 )
 
-PUBLISH = Program(names="twine gem flit semantic-release goreleaser", effects=effects("send run"))
+PUBLISH = Program(
+    names="twine gem flit semantic-release goreleaser vsce ovsx cargo-release", effects=effects("send run")
+)
 
 APT = Program(
     names="""apt apt-get apt-cache aptitude dpkg dpkg-query dnf yum rpm pacman apk zypper snap flatpak
@@ -120,7 +143,13 @@ DPKG = Program(
     options={"": options(plain="-f= --showformat=")},
     neutral={"PAGER": "cat"},
 )
-PYTHON = Program(names="python python2 python3", effects=NOTHING, refine=_python)
+PYTHON = Program(
+    names="python python2 python3",
+    effects=NOTHING,
+    options={"": options(plain="-m= -c= -W= -X= -Q=")},
+    abbreviates=False,
+    refine=_python,
+)
 
 POWER = Program(
     names="""sudo su doas pkexec mount umount swapon swapoff mkfs fdisk parted losetup modprobe insmod rmmod
@@ -134,4 +163,4 @@ POWER = Program(
 
 KILL = Program(names="kill pkill killall renice", effects=effects("write"))
 
-PROGRAMS = (RUNS, SOURCE, NPM, PIP, PUBLISH, APT, DPKG, PYTHON, POWER, KILL)
+PROGRAMS = (RUNS, SOURCE, NPX, CARGO, OPENSSL, NPM, PIP, PUBLISH, APT, DPKG, PYTHON, POWER, KILL)

@@ -9,7 +9,7 @@ _PLAIN = Program(
     names="""ls cat head tail wc stat readlink realpath basename dirname pwd nl tac rev cut tr paste join comm
     fold fmt column expand unexpand od hexdump cmp diff diff3 sdiff md5sum sha1sum sha224sum sha256sum
     sha384sum sha512sum b2sum cksum sum du df free uptime uname env time arch nproc cal id whoami groups
-    who w users last tty locale printenv seq factor expr test [ true false echo printf sleep getent
+    who w users last tty locale printenv seq factor expr test [ true false echo printf sleep
     lsblk lscpu lsmem lsusb lspci ps pgrep pstree top vmstat iostat mpstat pidof lsof netstat jq grep
     egrep fgrep zgrep zcat bzcat xzcat zstdcat which whereis type strings readelf nm objdump size ldd
     numfmt ptx tsort look getconf yes exa eza""",

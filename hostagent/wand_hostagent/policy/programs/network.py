@@ -22,11 +22,22 @@ def _is_odd(address: str) -> bool:
     return ":" in name and name != "::1"
 
 
+# What stands behind these goes to the other machine.
+_TOLD = frozenset(
+    {
+        "-H", "--header", "-A", "--user-agent", "-U", "-u", "--user", "-e", "--referer", "--password",
+        "--http-user", "--http-password",
+    }
+)  # fmt: skip
+
+
 def _curl(use: Use) -> Effects:
     """Getting a page is fetching; a part of an address that shows only later may carry what is here."""
     found = effects("fetch")
     addresses = [*use.operands, *(value for name, value in use.options if name == "--url")]
     if any(not _HERE.match(address) and HOLE in address for address in addresses):
+        found |= effects("send")
+    if any(name in _TOLD and (HOLE in value or value.startswith("@")) for name, value in use.options):
         found |= effects("send")
     if any(map(_is_odd, addresses)):
         found |= effects("escape")
@@ -40,27 +51,61 @@ def _curl(use: Use) -> Effects:
 
 
 CURL = Program(
-    names="curl wget http https xh aria2c",
+    names="curl",
     effects=effects("fetch"),
     options={
         "": options(
             send="""-d= --data= --data-raw= --data-binary= --data-urlencode= --data-ascii= --json= -F=
-                --form= --form-string=
-            -T= --upload-file= --post-file= --post-data= --body-file= --body-data= --method= -X= --request=
-            -n --netrc
-            --netrc-file= -b= --cookie= --cert= -E=""",
-            write="""-o= --output= -O --remote-name --output-dir= -D= --dump-header= --trace=
-                --trace-ascii= -c= --cookie-jar= --libcurl= --stderr= --etag-save= --hsts= --alt-svc= -P=
-                --directory-prefix= --output-document= -a= --append-output=""",
-            run="-K= --config= -i= --input-file= --use-askpass= -e= --execute=",
+                --form= --form-string= -T= --upload-file= -X= --request= -n --netrc --netrc-file=
+                --netrc-optional -b= --cookie= -E= --cert= --url-query= --oauth2-bearer=
+                --aws-sigv4= -t= --telnet-option= -Q= --quote= --mail-from= --mail-rcpt=""",
+            write="""-o= --output= -O --remote-name --remote-name-all -J --remote-header-name
+                --output-dir= -D= --dump-header= --trace= --trace-ascii= -c= --cookie-jar=
+                --libcurl= --stderr= --etag-save= --hsts= --alt-svc=""",
+            send_run="-K= --config= --engine=",  # they hold options
             escape="""--proto-default= --unix-socket= --abstract-unix-socket= --proxy= -x= --preproxy=
-                --socks5= --socks4= --resolve= --connect-to=""",
-            plain="""-H= --header= -A= -e= -m= --max-time= -w= --retry= --connect-timeout= -u= -r= -s -S
-                -L -f -I -k --url= -t= --timeout= -q -v""",
+                --socks5= --socks4= --socks4a= --socks5-hostname= --resolve= --connect-to=
+                --interface= --doh-url= --dns-servers=""",
+            plain="""-H= --header= -A= --user-agent= -e= --referer= -u= --user= -U= --proxy-user= -m=
+                --max-time= -w= --write-out= --retry= --retry-delay= --retry-max-time=
+                --connect-timeout= -r= --range= -C= --continue-at= -y= -Y= -z= --time-cond=
+                --limit-rate= --max-redirs= --max-filesize= --cacert= --capath= --key= --pass=
+                --ciphers= --proto= --proto-redir= --noproxy= --rate= --url= -s -S -L -f -I -k -v -i
+                -g -G -N -q -a -l -j -R -Z -4 -6 -0 -1 -2 -3 -#""",
         )
     },
     refine=_curl,
 )
+WGET = Program(
+    names="wget wget2",
+    effects=effects("fetch"),
+    options={
+        "": options(
+            send="""--post-file= --post-data= --body-file= --body-data= --method= --load-cookies=
+                --certificate= --private-key=""",
+            write="""-O= --output-document= -P= --directory-prefix= -o= --output-file= -a=
+                --append-output= --save-cookies= --warc-file= --rejected-log= --hsts-file=""",
+            run="--use-askpass=",
+            send_run="-i= --input-file= -e= --execute= --config=",  # they hold addresses, or options
+            escape="--bind-address= --dns-servers=",
+            plain="""--header= -U= --user-agent= --referer= --user= --password= --http-user=
+                --http-password= -t= --tries= -T= --timeout= --connect-timeout= --read-timeout=
+                --dns-timeout= -w= --wait= --waitretry= -Q= --quota= --limit-rate= -l= --level= -A=
+                --accept= -R= --reject= --accept-regex= --reject-regex= -D= --domains=
+                --exclude-domains= -I= --include-directories= -X= --exclude-directories= --cut-dirs=
+                -B= --base= --ca-certificate= --default-page= --progress= --restrict-file-names=
+                --max-redirect= --prefer-family= --regex-type=""",
+        )
+    },
+    refine=_curl,
+)
+ARIA = Program(names="aria2c axel lynx w3m links elinks youtube-dl yt-dlp", effects=effects("fetch send run"))
+
+
+def _getent(use: Use) -> Effects:
+    """Databases of names of machines are asked of other machines."""
+    asks = any(word in ("hosts", "ahosts", "ahostsv4", "ahostsv6", "networks") for word in use.operands[:1])
+    return _lookup(use) if asks else NOTHING
 
 
 def _lookup(use: Use) -> Effects:
@@ -68,12 +113,14 @@ def _lookup(use: Use) -> Effects:
 
 
 LOOKUP = Program(
-    names="nslookup dig host ping traceroute mtr whois drill",
+    names="nslookup dig host ping ping6 traceroute tracepath mtr whois drill delv resolvectl",
     effects=effects("fetch"),
     refine=_lookup,
 )
+GETENT = Program(names="getent", effects=effects("read"), options={"": options(plain="-s=")}, refine=_getent)
 TALK = Program(
-    names="nc ncat netcat socat telnet ftp tftp lftp mail sendmail mutt swaks",
+    names="""nc ncat netcat socat telnet ftp tftp lftp mail mailx sendmail msmtp mutt swaks http https xh
+        websocat grpcurl rclone""",
     effects=effects("send"),
 )
 
@@ -126,9 +173,13 @@ CLOUD = Program(
 )
 
 
+_BASES = frozenset({"-d", "--dbname"})
+
+
 def _database(use: Use) -> Effects:
     """An address among the words, or what would be one, leads to another machine."""
-    leads = any("://" in word or "host=" in word or HOLE in word for word in use.operands)
+    words = (*use.operands, *(value for name, value in use.options if name in _BASES))
+    leads = any("://" in word or "host" in word or "service=" in word or HOLE in word for word in words)
     return effects("send") if leads else NOTHING
 
 
@@ -145,4 +196,4 @@ DATABASE = Program(
     refine=_database,
 )
 
-PROGRAMS = (CURL, LOOKUP, TALK, SSH, CLOUD, DATABASE)
+PROGRAMS = (CURL, WGET, ARIA, LOOKUP, GETENT, TALK, SSH, CLOUD, DATABASE)

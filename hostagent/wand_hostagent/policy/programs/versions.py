@@ -1,6 +1,9 @@
 """git, gh and their kin."""
 
+import re
+
 from wand_hostagent.policy.effects import NOTHING, Effect, Effects, Program, Use, effects, options, verbs
+from wand_hostagent.policy.reading import HOLE
 
 # Settings of git that are no more than looks, names and choices; every other may name a program to run.
 _PLAIN_SETTINGS = (
@@ -40,6 +43,10 @@ _LISTS = {
     "tag": {"--list", "-l", "--contains", "--no-contains", "--merged", "--points-at", "-n", "-v", "--verify"},
     "remote": {"-v", "--verbose"},
 }
+_LEADS = re.compile(
+    r"(?is)remote\..*\.(?:push)?url|url\..*\.(?:push)?insteadof|remote\.pushdefault|branch\..*\.(?:push)?remote"
+    r"|http\.(?:.*\.)?proxy|remote\..*\.proxy|include(?:if\..*)?\.path"
+)
 _CHANGES = {
     "-d",
     "-D",
@@ -64,6 +71,8 @@ def _git(use: Use) -> Effects:
     for name, value in use.options:
         if name == "-c" and not value.lower().startswith(_PLAIN_SETTINGS):
             found |= effects("run")
+    if _leads_elsewhere(use):
+        found |= {Effect.SEND}
     if use.verb == "config":
         found |= _config(use)
     if use.verb in _LISTS:
@@ -93,9 +102,24 @@ def _remote(use: Use) -> Effects:
     for word in use.operands:
         if word.startswith(("ext::", "-")):
             found |= {Effect.ESCAPE}
-        if use.verb == "push" and ("://" in word or (":" in word and "@" in word)):
+    if use.verb == "push":
+        asked = [*use.operands[:1], *(value for name, value in use.options if name == "--repo")]
+        if any(":" in word or "/" in word or HOLE in word for word in asked):
             found |= {Effect.SEND}
+    elif any(HOLE in word and ":" in word for word in use.operands):  # an address can carry what is here
+        found |= {Effect.SEND}
     return found
+
+
+def _leads_elsewhere(use: Use) -> bool:
+    """Whether it says anew where a name leads, so that what is pushed there later goes to another machine."""
+    if use.verb == "remote" and use.operands[:1] in (("add",), ("set-url",)):
+        return True
+    told = [value.partition("=")[0] for name, value in use.options if name in ("-c", "--config")]
+    if use.verb == "config":
+        words = [word for word in use.operands if word != "set"]
+        told += words[:1] if len(words) > 1 else []
+    return any(_LEADS.fullmatch(key) for key in told)
 
 
 GIT = Program(
