@@ -4,12 +4,13 @@ import argparse
 import asyncio
 import contextlib
 import errno
+import ipaddress
 import logging
 import os
 import pwd
 import signal
 import sys
-from collections.abc import AsyncIterator, Iterable, Sequence
+from collections.abc import AsyncIterator, Callable, Iterable, Sequence
 from importlib.metadata import version
 from pathlib import Path
 
@@ -27,6 +28,9 @@ from wand_server.hostlink.client import HostClient
 from wand_server.hostlink.explain import explain_failure
 from wand_server.hostlink.gathered import Kept
 from wand_server.hostlink.signins import SignIns
+from wand_server.issuer.grants import DAY, Lives
+from wand_server.issuer.peers import Peers
+from wand_server.issuer.service import Issuer, Options, resource_of
 from wand_server.protocol import server
 from wand_server.protocol.kernel import Kernel
 from wand_server.protocol.reading import Library
@@ -35,6 +39,7 @@ from wand_server.tools.prompts import BuiltInPrompts
 from wand_server.tools.registry import Registry, tool_registry
 from wand_server.tools.resources import HostResources
 from wand_server.transports.http import HttpTransport
+from wand_server.transports.routes import Open, Routes
 from wand_server.transports.stdio import UnixTransport
 
 log = logging.getLogger(__name__)
@@ -120,6 +125,7 @@ async def running(read: Settings) -> AsyncIterator[HttpTransport]:
         host = _host(read, link)
         sign_ins = await parts.enter_async_context(SignIns(host))
         kernel = _kernel(host)
+        issuer = await _issuer(read, parts, sign_ins.refused)
         http = HttpTransport(
             kernel,
             await _guard(read, parts),
@@ -128,6 +134,7 @@ async def running(read: Settings) -> AsyncIterator[HttpTransport]:
             legacy_sse=read.http.legacy_sse,
             hostagent_is_up=lambda: link.is_up,
             refused=sign_ins.refused,
+            more_routes=_routes(issuer),
         )
         unix = UnixTransport(kernel, read.stdio.socket, allowed_uids=_uids(read.stdio.allowed_users))
         await _enter(parts, http, f"{read.http.host}:{read.http.port}")
@@ -144,6 +151,43 @@ async def _guard(read: Settings, parts: contextlib.AsyncExitStack) -> Guard:
 def _host(read: Settings, link: Link) -> HostClient:
     kept = Kept(head_bytes=read.execution.head_bytes, tail_bytes=read.execution.tail_bytes)
     return HostClient(link=link, default_wall_seconds=read.execution.default_wall_seconds, kept=kept)
+
+
+async def _issuer(
+    read: Settings, parts: contextlib.AsyncExitStack, refused: Callable[[str, str], None]
+) -> Issuer | None:
+    """The built-in authorization server, started, where it has an address."""
+    if not read.issuer.url:
+        return None
+    return await parts.enter_async_context(Issuer(_issuer_options(read.issuer), refused))
+
+
+def _issuer_options(read: settings.Issuer) -> Options:
+    return Options(
+        url=read.url,
+        resource=resource_of(read.url),
+        folder=read.folder,
+        lives=Lives(refresh_seconds=read.refresh_days * DAY, grant_seconds=read.grant_days * DAY),
+        access_seconds=read.access_seconds,
+        registration=read.registration,
+        redirect_schemes=read.redirect_schemes,
+        document_networks=tuple(map(ipaddress.ip_network, read.document_networks)),
+        admin_groups=frozenset(read.admin_groups),
+        peers=Peers(
+            trusted=tuple(map(ipaddress.ip_network, read.trusted_proxies)),
+            user_header=read.user_header,
+            groups_header=read.groups_header,
+        ),
+    )
+
+
+def _routes(issuer: Issuer | None) -> Routes:
+    """What the issuer answers to strangers."""
+    table = issuer.routes() if issuer else {}
+    return {
+        path: {method: Open(handler) for method, handler in methods.items()}
+        for path, methods in table.items()
+    }
 
 
 def _kernel(host: HostClient) -> Kernel:

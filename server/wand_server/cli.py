@@ -17,6 +17,8 @@ COMMANDS = {
     "embedded": ("wand_server.embedded", "main", "run server, host agent and launcher for one folder"),
     "check": ("wand_server.app", "check", "read the settings, and see whether the host agent can be reached"),
     "keys": ("wand_server.auth.keycommand", "main", "add, list, rotate or remove API keys"),
+    "people": ("wand_server.accounts", "people", "let people sign in with a password, or no more"),
+    "grants": ("wand_server.accounts", "grants", "see which programs people let in, and end that"),
 }
 FAILURE, USAGE = 1, 2
 

@@ -5,12 +5,22 @@ written with commas. Relative paths begin at the file's folder.
 """
 
 import difflib
+import ipaddress
 import os
+import re
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, Self
 
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    ValidationError,
+    model_validator,
+)
 from pydantic_core import ErrorDetails
 
 from wand_proto import tomlfile
@@ -18,6 +28,9 @@ from wand_proto.errors import Invalid
 
 DEFAULT_PATH = Path("/etc/wand/server.toml")
 _PREFIX = "WAND_"
+_ISSUER_URL = re.compile(
+    r"(https://[a-z0-9.-]+|http://(127\.0\.0\.1|localhost|\[::1\]))(:[1-9][0-9]{0,4})?(/[A-Za-z0-9._~-]+)*"
+)
 _NOT_OURS = frozenset({"WAND_SOCKET"})  # of the pipe, `wand-server stdio`
 
 
@@ -39,7 +52,23 @@ def _address(untrusted: str) -> str:
     return untrusted
 
 
+def _issuer_url(untrusted: str) -> str:
+    """https, or http on loopback; a host in lower case, perhaps a path, no more (RFC 8414, 2)."""
+    if untrusted and not _ISSUER_URL.fullmatch(untrusted):
+        raise ValueError(
+            "must be like https://wand.example, without a slash at its end (http on loopback only)"
+        )
+    return untrusted
+
+
+def _network(untrusted: str) -> str:
+    """An address, or a network such as 10.0.0.0/8."""
+    ipaddress.ip_network(untrusted)
+    return untrusted
+
+
 Words = Annotated[tuple[str, ...], BeforeValidator(_listed)]
+Networks = Annotated[tuple[Annotated[str, AfterValidator(_network)], ...], BeforeValidator(_listed)]
 
 
 class Frozen(BaseModel):
@@ -84,6 +113,31 @@ class Execution(Frozen):
     stop_seconds: Annotated[float, Field(ge=0, le=3600)] = 10  # for calls that run when the server is to stop
 
 
+class Issuer(Frozen):
+    """The built-in authorization server; without an address of its own, it is off."""
+
+    url: Annotated[str, AfterValidator(_issuer_url)] = ""
+    folder: Path = Path("/var/lib/wand-server/issuer")  # its database, and the keys that sign
+    registration: bool = False  # of clients that no document describes (RFC 7591)
+    redirect_schemes: Words = ("cursor", "vscode", "vscode-insiders")  # beside those with a dot
+    document_networks: Networks = ()  # where clients' documents may be, beside the public internet
+    admin_groups: Words = ()  # whose people may give away wand:admin
+    trusted_proxies: Networks = ()
+    user_header: str = ""  # in which a trusted proxy names the person; then there are no passwords
+    groups_header: str = ""
+    access_seconds: Annotated[int, Field(ge=60, le=900)] = 600
+    refresh_days: Annotated[int, Field(ge=1, le=365)] = 30  # a refresh token that nobody uses
+    grant_days: Annotated[int, Field(ge=1, le=3650)] = 180  # then a person is asked again
+
+    @model_validator(mode="after")
+    def _believes_somebody(self) -> Self:
+        if self.user_header and not self.trusted_proxies:
+            raise ValueError(
+                "user_header needs trusted_proxies, the addresses of the proxies that may send it"
+            )
+        return self
+
+
 class Log(Frozen):
     """What is logged."""
 
@@ -97,6 +151,7 @@ class Settings(Frozen):
     stdio: Stdio = Stdio()
     hostagent: HostAgent = HostAgent()
     execution: Execution = Execution()
+    issuer: Issuer = Issuer()
     log: Log = Log()
 
 
@@ -179,6 +234,7 @@ def _anchored(read: Settings, folder: Path) -> Settings:
         update={
             "http": read.http.model_copy(update={"keys_file": folder / read.http.keys_file}),
             "stdio": read.stdio.model_copy(update={"socket": folder / read.stdio.socket}),
+            "issuer": read.issuer.model_copy(update={"folder": folder / read.issuer.folder}),
             "hostagent": agent.model_copy(update={"address": address, **paths}),
         }
     )

@@ -1,0 +1,272 @@
+"""Grants and what hangs on them: codes that are good once, refresh tokens that are replaced at each use.
+
+Whoever shows a code or a refresh token a second time has stolen it, or somebody else had; nobody can tell, so
+the grant ends with all its tokens.
+"""
+
+import base64
+import hashlib
+import hmac
+import secrets
+import time
+from collections.abc import Callable, Collection
+from dataclasses import dataclass, replace
+
+from wand_server.issuer.model import Asked, Grant, Refusal, User
+from wand_server.issuer.store import Row, Store, digest, new_secret
+
+CODE_SECONDS = 60
+DAY = 86400  # in seconds
+LOOK_AGAIN_SECONDS = 2.0
+REMEMBERED_SECONDS = 3600  # a revoked grant; no access token lives that long
+MOST_GRANTS = 200  # of one user; the oldest go
+_CODE, _REFRESH = "wac_", "wrt_"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Lives:
+    """How long a refresh token may lie unused, and how long a grant lasts at the most."""
+
+    refresh_seconds: int
+    grant_seconds: int
+
+
+_NO_LIVES = Lives(refresh_seconds=0, grant_seconds=0)  # for who only looks and revokes
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Presented:
+    """What a client shows to redeem a code."""
+
+    code: str
+    client_id: str
+    redirect_uri: str | None
+    verifier: str
+
+
+class Grants:
+    """The grants in the store."""
+
+    def __init__(
+        self, store: Store, lives: Lives = _NO_LIVES, clock: Callable[[], float] = time.time
+    ) -> None:
+        self._store = store
+        self._lives = lives
+        self._clock = clock
+        self._revoked: set[str] = set()
+        self._looked = float("-inf")
+
+    async def give(self, user: User, asked: Asked, scopes: tuple[str, ...]) -> str:
+        """Keep what a person gave; the code by which the client fetches it, once and soon."""
+        grant, code, now = secrets.token_hex(12), new_secret(_CODE), self._now()
+        async with self._store.changing():
+            await self._store.run(
+                "UPDATE grant_ SET revoked = ? WHERE id IN (SELECT id FROM grant_ WHERE user = ?"
+                " AND revoked IS NULL ORDER BY created DESC LIMIT -1 OFFSET ?)",
+                *(now, user.name, MOST_GRANTS - 1),
+            )
+            await self._store.run(
+                "INSERT INTO grant_ VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, NULL)",
+                *(
+                    grant,
+                    user.name,
+                    " ".join(user.groups),
+                    asked.client.id,
+                    asked.client.name,
+                    " ".join(scopes),
+                    asked.resource,
+                ),
+                *(asked.client.may_refresh, now, now + self._lives.grant_seconds),
+            )
+            await self._store.run(
+                "INSERT INTO code VALUES (?, ?, ?, ?, ?, NULL)",
+                *(digest(code), grant, asked.redirect_uri, asked.challenge, now + CODE_SECONDS),
+            )
+        return code
+
+    async def redeem(self, presented: Presented) -> tuple[Grant, str | None]:
+        """The grant behind a code, and its first refresh token.
+
+        Raises:
+            Refusal: the code is not good; whoever tried it, it is good for nobody from now on.
+        """
+        async with self._store.changing():
+            row = await self._take("code", presented.code)
+            why = _why_not(row, presented, self._now()) if row else "the code is not known"
+            if row and why:
+                await self._revoke(row["grant_id"])
+            token = None if why or row is None else await self._add_refresh(row)
+        if row is None or why:
+            raise _invalid_grant(why)
+        return _grant(row), token
+
+    async def refresh(
+        self, untrusted: str, client_id: str, scopes: Collection[str] = ()
+    ) -> tuple[Grant, str]:
+        """The grant behind a refresh token, with those of its scopes or with all, and the token's successor.
+
+        Raises:
+            Refusal: the token is not good, or one of the scopes was never given.
+        """
+        async with self._store.changing():
+            await self._check_scopes(untrusted, scopes)
+            row = await self._take("refresh", untrusted)
+            why = _why_stale(row, client_id, self._now()) if row else "the refresh token is not known"
+            if row and why:
+                await self._revoke(row["grant_id"])
+            token = None if why or row is None else await self._add_refresh(row)
+        if row is None or token is None:
+            raise _invalid_grant(why)
+        grant = _grant(row)
+        return replace(grant, scopes=tuple(one for one in grant.scopes if one in scopes or not scopes)), token
+
+    async def _check_scopes(self, untrusted: str, scopes: Collection[str]) -> None:
+        """Refuse before anything is used up."""
+        row = await self._store.row(
+            "SELECT scopes FROM refresh JOIN grant_ ON grant_id = id WHERE hash = ?", digest(untrusted)
+        )
+        if row is not None and not set(scopes) <= set(row["scopes"].split()):
+            raise Refusal("invalid_scope", "scope names more than the person gave")
+
+    async def revoke_token(self, untrusted: str, client_id: str) -> None:
+        """End the grant of a refresh token of that client; another client's is left alone."""
+        async with self._store.changing():
+            row = await self._store.row(
+                "SELECT grant_id FROM refresh JOIN grant_ ON grant_id = id WHERE hash = ? AND client_id = ?",
+                *(digest(untrusted), client_id),
+            )
+            if row:
+                await self._revoke(row["grant_id"])
+
+    async def revoke(self, grant_id: str, client_id: str | None = None) -> bool:
+        """End a grant, if it is that client's; whether there was one."""
+        async with self._store.changing():
+            row = await self._store.row(
+                "SELECT client_id FROM grant_ WHERE id = ? AND revoked IS NULL", grant_id
+            )
+            if row is None or (client_id is not None and row["client_id"] != client_id):
+                return False
+            await self._revoke(grant_id)
+        return True
+
+    async def all(self) -> list[Grant]:
+        """Every grant that holds, by user."""
+        rows = await self._store.rows(
+            "SELECT *, id AS grant_id FROM grant_ WHERE revoked IS NULL AND expires > ?"
+            " ORDER BY user, created",
+            self._now(),
+        )
+        return [_grant(row) for row in rows]
+
+    async def is_revoked(self, grant_id: str) -> bool:
+        """Whether a grant was revoked of late, here or by a command; a command's is seen within seconds."""
+        now = self._clock()
+        if not 0 <= now - self._looked < LOOK_AGAIN_SECONDS:
+            self._looked = now
+            await self._look()
+        return grant_id in self._revoked
+
+    async def _look(self) -> None:
+        since = self._now() - REMEMBERED_SECONDS
+        rows = await self._store.rows("SELECT id FROM grant_ WHERE revoked > ?", since)
+        self._revoked = {row["id"] for row in rows}
+
+    async def forget(self) -> None:
+        """Remove what has been over for so long that nobody asks for it."""
+        before = self._now() - REMEMBERED_SECONDS
+        async with self._store.changing():
+            await self._store.run("DELETE FROM grant_ WHERE expires < ? OR revoked < ?", before, before)
+            await self._store.run("DELETE FROM refresh WHERE expires < ?", before)
+            await self._store.run("DELETE FROM code WHERE expires < ?", before)
+            await self._store.run("DELETE FROM browser WHERE expires < ?", self._now())
+            await self._store.run(
+                "DELETE FROM grant_ WHERE created < ?"
+                " AND NOT EXISTS (SELECT 1 FROM refresh WHERE grant_id = id)"
+                " AND NOT EXISTS (SELECT 1 FROM code WHERE grant_id = id)",
+                before,
+            )
+
+    async def _take(self, table: str, untrusted: str) -> Row | None:
+        """The token's row as it was, which is used from now on."""
+        row = await self._store.row(
+            f"SELECT t.*, g.*, t.expires AS token_expires FROM {table} t JOIN grant_ g ON t.grant_id = g.id"  # noqa: S608 - a name of ours
+            " WHERE hash = ?",
+            digest(untrusted),
+        )
+        if row is not None and row["used"] is None:
+            await self._store.run(
+                f"UPDATE {table} SET used = ? WHERE hash = ?",  # noqa: S608 - a name of ours
+                *(self._now(), digest(untrusted)),
+            )
+        return row
+
+    async def _add_refresh(self, row: Row) -> str | None:
+        if not row["may_refresh"]:
+            return None
+        token = new_secret(_REFRESH)
+        expires = min(self._now() + self._lives.refresh_seconds, row["expires"])
+        await self._store.run(
+            "INSERT INTO refresh VALUES (?, ?, ?, NULL)", digest(token), row["grant_id"], expires
+        )
+        return token
+
+    async def _revoke(self, grant_id: str) -> None:
+        now = self._now()
+        await self._store.run("UPDATE grant_ SET revoked = ? WHERE id = ? AND revoked IS NULL", now, grant_id)
+        self._revoked.add(grant_id)
+
+    def _now(self) -> int:
+        return int(self._clock())
+
+
+def challenge(verifier: str) -> str:
+    """The S256 challenge of a verifier (RFC 7636)."""
+    hashed = hashlib.sha256(verifier.encode()).digest()
+    return base64.urlsafe_b64encode(hashed).rstrip(b"=").decode()
+
+
+def _why_not(row: Row, presented: Presented, now: int) -> str:
+    """Why a code is not good; nothing where it is."""
+    if row["used"] is not None or row["revoked"] is not None:
+        return "the code was used before"
+    if row["client_id"] != presented.client_id:
+        return "the code is another client's"
+    if row["token_expires"] <= now:
+        return "the code has expired"
+    if presented.redirect_uri is not None and row["redirect_uri"] != presented.redirect_uri:
+        return "redirect_uri is not the one of the authorization request"
+    if not hmac.compare_digest(challenge(presented.verifier), row["challenge"]):
+        return "code_verifier does not fit"
+    return ""
+
+
+def _why_stale(row: Row, client_id: str, now: int) -> str:
+    """Why a refresh token is not good; nothing where it is."""
+    if row["used"] is not None:
+        return "the refresh token was used before; the person has to sign in again"
+    if row["revoked"] is not None:
+        return "what the person gave was taken back"
+    if row["client_id"] != client_id:
+        return "the refresh token is another client's"
+    if min(row["token_expires"], row["expires"]) <= now:
+        return "the refresh token has expired"
+    return ""
+
+
+def _invalid_grant(why: str) -> Refusal:
+    return Refusal("invalid_grant", why)
+
+
+def _grant(row: Row) -> Grant:
+    return Grant(
+        id=row["grant_id"],
+        user=row["user"],
+        groups=tuple(row["groups"].split()),
+        client_id=row["client_id"],
+        client_name=row["client_name"],
+        scopes=tuple(row["scopes"].split()),
+        resource=row["resource"],
+        created=row["created"],
+        expires=row["expires"],
+        may_refresh=bool(row["may_refresh"]),
+    )

@@ -1,0 +1,169 @@
+"""Where a client sends a person: sign in, see what is asked for, say yes or no."""
+
+import math
+from collections.abc import Callable, Collection
+from dataclasses import dataclass
+
+from aiohttp import web
+
+from wand_server import scopes
+from wand_server.issuer import browser, forms, pages, redirects
+from wand_server.issuer.asking import Reader
+from wand_server.issuer.browser import Cookie
+from wand_server.issuer.grants import Grants
+from wand_server.issuer.model import Asked, SentBack, User
+from wand_server.issuer.pages import Form
+from wand_server.issuer.passwords import Busy
+from wand_server.issuer.peers import Peers
+from wand_server.issuer.people import People
+from wand_server.issuer.slowing import Slowing
+
+PATH = "/oauth/authorize"
+BROWSER_SECONDS = 8 * 3600
+_STRANGER = "Name or password does not fit."
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Visit:
+    """A request of a browser, as far as it is known."""
+
+    request: web.BaseRequest
+    asked: Asked
+    secret: str  # of the browser
+    user: User | None
+
+    @property
+    def query(self) -> str:
+        return _query(self.request)
+
+    @property
+    def proof(self) -> str:
+        return browser.proof(self.secret, self.query, self.user.name if self.user else "")
+
+    @property
+    def form(self) -> Form:
+        return Form(action=f"{PATH}?{self.query}", proof=self.proof)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Visiting:
+    """The authorization endpoint (RFC 6749, 3.1): everything that it decides by is in the query."""
+
+    origin: str
+    issuer: str
+    reader: Reader
+    grants: Grants
+    people: People
+    peers: Peers
+    cookie: Cookie
+    slowing: Slowing
+    admin_groups: Collection[str]
+    refused: Callable[[str, str], None]
+
+    async def get(self, request: web.BaseRequest) -> web.StreamResponse:
+        """The page that comes next."""
+        visit = await self._visit(request)
+        response = self._page(visit)
+        if self.cookie.secret(request) is None:
+            self.cookie.give(response, visit.secret)
+        return response
+
+    async def post(self, request: web.BaseRequest) -> web.StreamResponse:
+        """What a person said on a page."""
+        visit = await self._visit(request)
+        told = await forms.read_fields(request)
+        browser.check_form(request, self.origin, visit.proof, _one(told, "proof"))
+        if visit.user is None:
+            return await self._sign_in(visit, _one(told, "name"), _one(told, "password"))
+        step = _one(told, "step")
+        if step == "leave":
+            return await self._leave(visit)
+        if step != "give":
+            return self._back(visit, error="access_denied", error_description="the person said no")
+        return await self._give(visit, visit.user, told.get("scope", []))
+
+    async def _visit(self, request: web.BaseRequest) -> Visit:
+        asked = await self.reader.read(_query(request))
+        secret = self.cookie.secret(request)
+        if self.peers.user_header:
+            user: User | None = self.peers.user(request)
+        else:
+            user = await self.people.in_browser(secret) if secret else None
+        return Visit(request=request, asked=asked, secret=secret or self.cookie.ensure(request), user=user)
+
+    def _page(self, visit: Visit) -> web.Response:
+        if visit.user is None:
+            return pages.sign_in(visit.form, visit.asked.client)
+        offered = self._offered(visit.asked, visit.user)
+        may_leave = not self.peers.user_header
+        return pages.consent(visit.form, visit.asked, visit.user, offered, may_leave=may_leave)
+
+    def _offered(self, asked: Asked, user: User) -> tuple[str, ...]:
+        """What of that this person may give away."""
+        is_admin = not set(user.groups).isdisjoint(self.admin_groups)
+        return tuple(one for one in asked.scopes if is_admin or one != scopes.ADMIN)
+
+    async def _sign_in(self, visit: Visit, name: str, password: str) -> web.StreamResponse:
+        address = self.peers.address(visit.request)
+        if wait := math.ceil(self.slowing.wait_seconds(address, name)):
+            return _wait(visit, name, wait)
+        self.slowing.begin(address, name)
+        try:
+            user = await self.people.sign_in(name, password)
+        except Busy:
+            return _wait(visit, name, 2)
+        if user is None:
+            is_known = await self.people.find(name) is not None
+            self.refused(address, f"a wrong password for {name}" if is_known else "nobody has that name")
+            return pages.sign_in(visit.form, visit.asked.client, wrong=_STRANGER, name=name[:64], status=403)
+        self.slowing.forgive(address, name)
+        response = _see_other(visit.form.action)
+        await self.people.close_browser(visit.secret)
+        self.cookie.give(response, await self.people.open_browser(user, BROWSER_SECONDS))
+        return response
+
+    async def _leave(self, visit: Visit) -> web.StreamResponse:
+        await self.people.close_browser(visit.secret)
+        response = _see_other(visit.form.action)
+        response.del_cookie(self.cookie.name, path="/", secure=self.cookie.secure, httponly=True)
+        return response
+
+    async def _give(self, visit: Visit, user: User, wanted: list[str]) -> web.StreamResponse:
+        given = tuple(one for one in self._offered(visit.asked, user) if one in wanted)
+        if not given:
+            return self._back(visit, error="access_denied", error_description="the person gave nothing")
+        return self._back(visit, code=await self.grants.give(user, visit.asked, given))
+
+    def _back(self, visit: Visit, **told: str) -> web.StreamResponse:
+        answered = {**told, "state": visit.asked.state, "iss": self.issuer}
+        return _see_other(redirects.answer(visit.asked.redirect_uri, answered))
+
+    def sent_back(self, why: SentBack) -> web.StreamResponse:
+        """Tell a client what is wrong: at once on the person's own computer, elsewhere by a link."""
+        told = {"error": why.refusal.code, "error_description": why.refusal.text}
+        location = redirects.answer(why.redirect_uri, {**told, "state": why.state, "iss": self.issuer})
+        return (
+            _see_other(location)
+            if redirects.is_loopback(why.redirect_uri)
+            else pages.sent_back(why, location)
+        )
+
+
+def _query(request: web.BaseRequest) -> str:
+    return request.raw_path.partition("?")[2]
+
+
+def _one(told: dict[str, list[str]], name: str) -> str:
+    return told.get(name, [""])[-1]
+
+
+def _see_other(location: str) -> web.Response:
+    headers = {"Location": location, "Cache-Control": "no-store", "Referrer-Policy": "no-referrer"}
+    return web.Response(status=303, headers=headers)
+
+
+def _wait(visit: Visit, name: str, seconds: int) -> web.Response:
+    wrong = f"Too many tries. Wait {seconds} seconds, then try again."
+    response = pages.sign_in(visit.form, visit.asked.client, wrong=wrong, name=name[:64], status=429)
+    response.headers["Retry-After"] = str(seconds)
+    return response
