@@ -1,4 +1,4 @@
-"""An authorization server on loopback, a client that knows nothing but the standards, and a person's browser."""
+"""An authorization server on loopback, a client that knows but the standards, and a person's browser."""
 
 import base64
 import hashlib
@@ -13,6 +13,7 @@ from urllib.parse import parse_qsl, urlencode, urlsplit
 
 import aiohttp
 import argon2
+import jwt
 from aiohttp import web
 
 from wand_server.issuer.documents import Documents
@@ -98,6 +99,11 @@ class Place:
     async def redeem(self, client_id: str, code: str, **more: str) -> tuple[int, dict[str, Any]]:
         told = {"grant_type": "authorization_code", "client_id": client_id, "code": code}
         return await self.token(**{**told, "redirect_uri": CALLBACK, "code_verifier": VERIFIER, **more})
+
+    def sub_and_groups(self, tokens: dict[str, Any]) -> tuple[str, list[str]]:
+        """Whom an access token is about."""
+        read = jwt.decode(tokens["access_token"], options={"verify_signature": False})
+        return read["sub"], read["groups"]
 
     async def refresh(self, client_id: str, token: str, **more: str) -> tuple[int, dict[str, Any]]:
         return await self.token(grant_type="refresh_token", client_id=client_id, refresh_token=token, **more)

@@ -141,10 +141,11 @@ async def test_nothing_that_lets_in_is_written_down(tmp_path: Path) -> None:
         secret = (await place.register(token_endpoint_auth_method="client_secret_basic"))["client_secret"]
         _, tokens = await grant(place)
         cookies = [one.value for one in place.browser.cookie_jar]
-    written = b"".join(path.read_bytes() for path in tmp_path.glob("issuer.db*"))
+    files = files_below(tmp_path)
+    written = b"".join(content for name, _, content in files if name.startswith("issuer.db"))
     for one in (secret, tokens["refresh_token"], tokens["access_token"], *cookies):
         assert one.encode() not in written
-    assert not [path for path in tmp_path.rglob("*") if path.is_file() and path.stat().st_mode & 0o077]
+    assert not [name for name, mode, _ in files if mode & 0o077]
 
 
 async def test_a_client_with_a_secret_has_to_show_it(tmp_path: Path) -> None:
@@ -182,3 +183,8 @@ async def test_nobody_registers_where_that_is_off(tmp_path: Path) -> None:
 
 def jti(tokens: dict[str, str]) -> str:
     return str(jwt.decode(tokens["access_token"], options={"verify_signature": False})["jti"])
+
+
+def files_below(folder: Path) -> list[tuple[str, int, bytes]]:
+    files = [path for path in folder.rglob("*") if path.is_file()]
+    return [(path.name, path.stat().st_mode, path.read_bytes()) for path in files]
