@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from support.clients import Clients, find_claude, find_node
+from support.clients import Clients, find_chromium, find_claude, find_node
 from support.running import Running, embedded
 
 
@@ -43,4 +43,12 @@ def claude(clients: Clients) -> Path:
     found = find_claude()
     if found is None:
         pytest.skip("npm has no Claude Code for this machine")
+    return found
+
+
+@pytest.fixture
+def chromium(clients: Clients) -> str:
+    found = find_chromium()
+    if found is None:
+        pytest.skip("there is no Chromium here")
     return found

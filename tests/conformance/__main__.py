@@ -16,6 +16,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from conformance import authorization
 from support.tree import ROOT
 
 HOME = ROOT / ".dev" / "conformance"
@@ -52,18 +53,26 @@ def main(words: Sequence[str]) -> int:
             return subprocess.run(argv, check=False, timeout=SECONDS).returncode
         print(f"{'':24}{'scenarios':>10}{'checks':>8}{'failed':>8}  not scored, and failing")
         failing = [report(name, run(suite(node, which, address, folder, more))) for name, which, more in RUNS]
-    print(f"\n{len(RUNS) - sum(failing)} passed, {sum(failing)} failed")
+    failing.append(report("authorization server", read(authorization.run(node, script(NEXT)))))
+    print(f"\n{len(failing) - sum(failing)} passed, {sum(failing)} failed")
     return 1 if any(failing) else 0
 
 
 def suite(node: Path, which: str, address: str, folder: str, more: Sequence[str]) -> list[str]:
-    script = HOME / "node_modules" / which / "dist" / "index.js"
-    return [str(node), str(script), "server", "--url", address, "-o", folder, *more]
+    return [str(node), str(script(which)), "server", "--url", address, "-o", folder, *more]
+
+
+def script(which: str) -> Path:
+    return HOME / "node_modules" / which / "dist" / "index.js"
 
 
 def run(argv: list[str]) -> list[Scenario]:
     done = subprocess.run(argv, check=False, capture_output=True, text=True, timeout=SECONDS)
-    printed = done.stdout + done.stderr
+    return read(done.stdout + done.stderr)
+
+
+def read(printed: str) -> list[Scenario]:
+    """The rows of a summary."""
     unscored = set(_UNSCORED.findall(printed))
     return [
         Scenario(name, int(passed), int(failed), is_scored=name not in unscored)

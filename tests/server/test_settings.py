@@ -105,3 +105,25 @@ def test_a_file_that_others_can_write_is_refused(tmp_path: Path) -> None:
 def test_a_file_that_is_not_there_is_said_to_be_missing(tmp_path: Path) -> None:
     with pytest.raises(NotFound, match=r"absent\.toml does not exist"):
         settings.load(tmp_path / "absent.toml", {})
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("url = 'http://wand.example'", "issuer.url"),
+        ("url = 'https://wand.example/'", "issuer.url"),
+        ("url = 'https://wand.example?x'", "issuer.url"),
+        ("document_networks = ['10.0.0.1/8']", "issuer.document_networks"),
+        ("access_seconds = 901", "issuer.access_seconds"),
+        ("user_header = 'X-User'", "trusted_proxies"),
+    ],
+)
+def test_an_issuer_that_cannot_be_is_named(text: str, said: str, tmp_path: Path) -> None:
+    with pytest.raises(Invalid, match=said):
+        load(tmp_path, f"[issuer]\n{text}")
+
+
+def test_an_issuer_is_off_until_it_has_an_address(tmp_path: Path) -> None:
+    assert load(tmp_path).issuer.url == ""
+    read = load(tmp_path, "[issuer]\nurl = 'https://wand.example/tenant'\nfolder = 'issuer'")
+    assert (read.issuer.url, read.issuer.folder) == ("https://wand.example/tenant", tmp_path / "issuer")

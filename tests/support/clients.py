@@ -1,10 +1,13 @@
 """The clients that `./dev clients` installed, as programs."""
 
+import json
 import os
+import shutil
 import subprocess
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from support.tree import ROOT
 
@@ -41,6 +44,17 @@ class Clients:
     def inspect(self, *words: str) -> str:
         """What the command line of the MCP Inspector prints."""
         return self.run(self.node, MODULES / ".bin" / "mcp-inspector", "--cli", *words, "--format", "json")
+
+    def sign_in(self, chromium: str, url: str, name: str, password: str) -> dict[str, Any]:
+        """What a person saw who went there with a real browser, signed in and said yes."""
+        script = Path(__file__).parent.parent / "clients" / "person.mjs"
+        printed = self.run(self.node, script, url, name, password, more={"CHROMIUM": chromium})
+        return dict(json.loads(printed))
+
+
+def find_chromium() -> str | None:
+    """A browser of this machine."""
+    return shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
 
 
 def find_node() -> Path | None:

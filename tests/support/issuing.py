@@ -100,6 +100,10 @@ class Place:
         told = {"grant_type": "authorization_code", "client_id": client_id, "code": code}
         return await self.token(**{**told, "redirect_uri": CALLBACK, "code_verifier": VERIFIER, **more})
 
+    def jti(self, tokens: dict[str, Any]) -> str:
+        """The id of an access token."""
+        return str(jwt.decode(tokens["access_token"], options={"verify_signature": False})["jti"])
+
     def sub_and_groups(self, tokens: dict[str, Any]) -> tuple[str, list[str]]:
         """Whom an access token is about."""
         read = jwt.decode(tokens["access_token"], options={"verify_signature": False})

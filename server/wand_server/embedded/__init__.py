@@ -23,6 +23,12 @@ def main(words: Sequence[str]) -> int:
     parser.add_argument(
         "--port", type=int, metavar="N", help="for HTTP; 0 takes any (default: 8001, or the next free one)"
     )
+    parser.add_argument(
+        "--public",
+        default="",
+        metavar="URL",
+        help="where a proxy with TLS lets others reach this, https://wand.example: people sign in there",
+    )
     asked = parser.parse_args(words)
     return _told_plainly(lambda: _serve(asked))
 
@@ -76,7 +82,7 @@ def _serve(asked: argparse.Namespace) -> int:
         port = parts.choose_port(asked.port)
         if asked.port is None and port != parts.FIRST_PORT:
             sys.stderr.write(f"wand: port {parts.FIRST_PORT} is taken, so it is {port} this time\n")
-        _start(family, here, port, _network(asked))
+        _start(family, here, port, _network(asked), asked.public)
         guarantees = talk.ask_guarantees(port, here.key())
         sys.stdout.write(talk.welcome(here, port, guarantees))
         sys.stdout.flush()
@@ -108,7 +114,7 @@ def _family(asked: argparse.Namespace, here: Place) -> Family:
     return Family(here.logs, verbose=asked.verbose)
 
 
-def _start(family: Family, here: Place, port: int, network: Network) -> None:
-    parts.write_files(here, port, network)
+def _start(family: Family, here: Place, port: int, network: Network, public: str = "") -> None:
+    parts.write_files(here, port, network, public)
     for child in (parts.launcher(here), parts.hostagent(here), parts.server(here)):
         family.start(child)

@@ -21,6 +21,7 @@ FIRST_PORT = 8001
 _PORTS = range(FIRST_PORT, FIRST_PORT + 20)
 _TOOL_SECONDS = 60
 _KEY_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._@-]{0,63}")
+_PUBLIC = re.compile(r"https://[a-z0-9.-]+(:[0-9]+)?|http://(127\.0\.0\.1|localhost)(:[0-9]+)?")
 _SAFE = ("-P",)  # Python's: nothing is imported from the folder that we were started in
 
 
@@ -43,8 +44,10 @@ class Network:
     destinations: tuple[str, ...] = ()
 
 
-def write_files(place: Place, port: int, network: Network) -> None:
+def write_files(place: Place, port: int, network: Network, public: str = "") -> None:
     """Make certificates and the API key where they are missing, and write every settings file anew.
+
+    With `public`, the address of a proxy with TLS, people can sign in there.
 
     Raises:
         Unfit: a part of Wand is missing, or said no.
@@ -58,7 +61,7 @@ def write_files(place: Place, port: int, network: Network) -> None:
         "profiles.d/developer.toml": _profile(place, person, network),
         "policy.d/embedded.toml": _policy(place),
         "hostagent.toml": _hostagent(place),
-        "server.toml": _server(place, port),
+        "server.toml": _server(place, port, public) + _issuer(public),
     }
     for name, text in files.items():
         _write_private(place.state / name, text)
@@ -248,11 +251,13 @@ key = "pki/hostagent.key"
 """
 
 
-def _server(place: Place, port: int) -> str:
+def _server(place: Place, port: int, public: str = "") -> str:
+    names = f"allowed_hosts = [{_quoted(public.partition('//')[2])}]" if public else ""
     return f"""\
 [http]
 host = {_quoted(HOST)}
 port = {port}
+{names}
 keys_file = "keys.toml"
 
 [stdio]
@@ -266,4 +271,20 @@ key = "pki/server.key"
 
 [execution]
 stop_seconds = 0  # Ctrl-C ends everything, now
+"""
+
+
+def _issuer(public: str) -> str:
+    if not public:
+        return ""
+    found = _PUBLIC.fullmatch(public)
+    if found is None:
+        raise Unfit(
+            f"{public!r} is no address of a server: like https://wand.example (http on loopback only)"
+        )
+    return f"""
+[issuer]
+url = {_quoted(public)}
+folder = "issuer"
+registration = true
 """

@@ -1,0 +1,88 @@
+"""The commands about people and what they gave, as an administrator types them."""
+
+import io
+import sys
+from pathlib import Path
+
+import pytest
+
+from support.issuing import ANN, PASSWORD, QUICK, issuing
+from wand_proto.errors import Unavailable
+from wand_server import accounts, cli
+from wand_server.issuer.people import People
+from wand_server.issuer.service import DATABASE
+from wand_server.issuer.store import Store
+
+
+@pytest.fixture
+def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> object:
+    settings = tmp_path / "server.toml"
+    settings.write_text("[issuer]\nfolder = 'issuer'\n")
+    settings.chmod(0o600)
+    monkeypatch.setattr(accounts, "Passwords", lambda: QUICK)
+
+    def typed(*words: str, stdin: str = "") -> tuple[int, str, str]:
+        monkeypatch.setattr(sys, "stdin", io.StringIO(stdin))
+        status = cli.run([words[0], "--settings", str(settings), *words[1:]])
+        said = capsys.readouterr()
+        return status, said.out, said.err
+
+    return typed
+
+
+def test_people_are_added_listed_and_removed(run: object) -> None:
+    assert callable(run)
+    assert run("people", "add", ANN, "--group", "developers", stdin=f"{PASSWORD}\n")[0] == 0
+    status, out, _ = run("people", "list")
+    assert (status, out.split("\t")[0], out.strip().split("\t")[3]) == (0, ANN, "developers")
+    assert run("people", "passwd", ANN, stdin="another long password\n")[0] == 0
+    assert run("people", "remove", ANN)[0] == 0
+    assert run("people", "list")[1] == ""
+
+
+@pytest.mark.parametrize(
+    ("words", "stdin", "said"),
+    [
+        (("people", "add", "bob"), "short\n", "12 to 256"),
+        (("people", "add", "bob smith"), f"{PASSWORD}\n", "letters, digits"),
+        (("people", "add", ANN), f"{PASSWORD}\n", "is there already"),
+        (("people", "passwd", "eve"), f"{PASSWORD}\n", "nobody named"),
+        (("people", "remove", "eve"), "", "nobody named"),
+        (("grants", "revoke", "eve"), "", "no grant"),
+    ],
+)
+def test_what_cannot_be_done_is_said(run: object, words: tuple[str, ...], stdin: str, said: str) -> None:
+    assert callable(run)
+    run("people", "add", ANN, stdin=f"{PASSWORD}\n")
+    status, _, err = run(*words, stdin=stdin)
+    assert status == 1
+    assert said in err
+
+
+@pytest.mark.parametrize("how", ["revoke", "remove", "passwd"])
+async def test_a_running_server_takes_back_what_a_command_ends(how: str, tmp_path: Path) -> None:
+    now = [1000.0]
+    async with issuing(tmp_path, clock=lambda: now[0]) as place, Store(tmp_path / DATABASE) as elsewhere:
+        client_id = (await place.register())["client_id"]
+        _, tokens = await place.redeem(client_id, await place.code(client_id))
+        jti = place.jti(tokens)
+        assert not await place.issuer.is_over(jti)
+        people = People(elsewhere, QUICK)
+        if how == "remove":
+            await people.remove(ANN)
+        elif how == "passwd":
+            await people.change_password(ANN, "another long password")
+        else:
+            await accounts.Grants(elsewhere, clock=lambda: now[0]).revoke(jti.partition(".")[0])
+        now[0] += 3
+        assert (await place.refresh(client_id, tokens["refresh_token"]))[1]["error"] == "invalid_grant"
+        assert await place.issuer.is_over(jti)
+
+
+async def test_a_database_that_cannot_be_used_stops_the_start(tmp_path: Path) -> None:
+    file = tmp_path / "issuer.db"
+    file.write_bytes(b"this is no database at all" * 100)
+    file.chmod(0o600)
+    with pytest.raises(Unavailable, match="cannot be used"):
+        async with Store(file):
+            pass
