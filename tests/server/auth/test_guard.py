@@ -39,6 +39,23 @@ async def test_without_a_known_key_nobody_gets_in(tmp_path: Path, value: str) ->
         await door.principal(Asked(headers=CIMultiDict(Host="localhost", Authorization=value)))
 
 
+async def test_a_key_counts_where_it_belongs_and_no_other_header_does(tmp_path: Path) -> None:
+    door, key = guard(tmp_path)
+    told = {
+        "X-Forwarded-For": "127.0.0.1",
+        "X-Forwarded-User": "alice",
+        "X-Api-Key": key,
+        "Cookie": f"key={key}",
+    }
+
+    with pytest.raises(Unauthenticated):
+        await door.principal(Asked(headers=CIMultiDict(Host="localhost", **told)))
+    with pytest.raises(Misdirected):
+        await door.principal(
+            Asked(headers=CIMultiDict({"Host": "evil.example", "X-Forwarded-Host": "localhost"}))
+        )
+
+
 async def test_two_keys_are_none(tmp_path: Path) -> None:
     door, key = guard(tmp_path)
     headers = CIMultiDict(

@@ -33,6 +33,13 @@ def test_depth_has_a_ceiling(levels: int) -> None:
     assert refused.value.code == PARSE_ERROR
 
 
+def test_a_batch_is_refused() -> None:
+    one = b'{"jsonrpc":"2.0","id":1,"method":"tools/call"}'
+    with pytest.raises(ProtocolFailure, match="one message at a time") as refused:
+        messages.read(b"[" + b",".join([one] * 10_000) + b"]")
+    assert refused.value.code == INVALID_REQUEST
+
+
 @pytest.mark.parametrize("key", ["jsonrpc", "method", "params", "id"])
 def test_a_field_that_is_wrong_is_named(key: str) -> None:
     body = {"jsonrpc": "2.0", "id": 1, "method": "m", "params": {}, key: [1]}

@@ -82,6 +82,13 @@ async def test_a_request_that_is_not_for_us_is_refused(server: Edge, case: str) 
     assert server.tools.calls == []
 
 
+async def test_a_key_in_the_address_opens_nothing(server: Edge) -> None:
+    request = server.call("echo", None, Authorization=None)
+    request["params"] = {"access_token": server.key, "key": server.key}
+    async with server.client.post(server.url, **request) as response:
+        assert response.status == 401
+
+
 async def test_who_is_not_let_in_is_told_of(server: Edge) -> None:
     heard: list[tuple[str, str]] = []
     server.transport.refused = lambda *told: heard.append(told)
