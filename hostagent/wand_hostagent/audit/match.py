@@ -34,8 +34,13 @@ def main(argv: Sequence[str]) -> int:
 
 def matching(records: Iterable[Record], key: bytes, words: Sequence[str]) -> Iterator[Record]:
     """The records that prove these words; `key` is the first one of the ledger."""
-    proven, seq = b"argv " + canonical(list(words)), 0
+    proven, seq, following = b"argv " + canonical(list(words)), 0, None
     for record in records:
+        if following is not None and record.seq != following:
+            raise ValueError(
+                f"record {record.seq} stands where {following} belongs; `audit verify` tells more"
+            )
+        following = record.seq + 1
         while seq < record.seq:
             key, seq = next_key(key), seq + 1
         told = record.fields.get("argv_hmac")

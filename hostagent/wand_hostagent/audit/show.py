@@ -44,7 +44,7 @@ class Filter:
 
     def _concerns(self, record: Record) -> bool:
         named, why = subject(record.fields), why_of(record)
-        if self.who in {why.get(name) for name in ("principal", "on_behalf_of", "client", "peer")}:
+        if self.who in [why.get(name) for name in ("principal", "on_behalf_of", "client", "peer")]:
             self.jobs.add(named)
             return True
         return bool(named) and named in self.jobs

@@ -28,8 +28,11 @@ def why_of(record: Record) -> Mapping[str, Any]:
 
 
 def line(record: Record) -> str:
-    tell = _TELLERS.get(record.event, _other)
-    return _printable(f"{record.time[:19]}Z  {record.seq:>6}  {record.event:10} {tell(record)}")
+    try:
+        told = _TELLERS.get(record.event, _other)(record)
+    except (TypeError, ValueError, LookupError, AttributeError):  # not as we write it: shown as it is
+        told = _other(record)
+    return _printable(f"{record.time[:19]}Z  {record.seq:>6}  {record.event:10} {told}")
 
 
 def _run(record: Record) -> str:

@@ -21,7 +21,7 @@ FIRST = "0" * 64
 NEXT = b"wand ledger: the key of the next record"
 WHOLE, DAMAGED, UNREADABLE = 0, 1, 2
 _LINE = re.compile(
-    r'\{"seq":(0|[1-9]\d*),"time":"(\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}Z)","event":"([a-z][a-z0-9_]*)",'
+    r'\{"seq":(0|[1-9]\d{0,14}),"time":"(\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}Z)","event":"([a-z][a-z0-9_]*)",'
     r'"fields":(\{.*\}),"prev":"([0-9a-f]{64})","hash":"([0-9a-f]{64})","mac":"([0-9a-f]{64})"\}',
     re.ASCII | re.DOTALL,
 )
@@ -136,7 +136,10 @@ class Chain:
                 raise Damage("it names another signer than the one before it did (signature)")
             self.signer = named
         if event in _LISTS and self.seq == self.begins:
-            self.unfinished = dict.fromkeys(map(str, fields.get("open") or ()), "before what is here")
+            names = fields.get("open")
+            if names is not None and not isinstance(names, list):
+                raise Damage("its list of what has begun is none (form)")
+            self.unfinished = dict.fromkeys(map(str, names or ()), "before what is here")
         if event in _BEGINS:
             self.unfinished[f"{_BEGINS[event]} {fields.get(_BEGINS[event], '')}"] = time
         for kind in _ENDS.get(event, ()):

@@ -45,6 +45,16 @@ def test_other_words_are_not_found(ledger: Path, monkeypatch: pytest.MonkeyPatch
     assert find(ledger, told, monkeypatch) == 1
 
 
+def test_lines_that_do_not_follow_one_another_are_not_searched(
+    ledger: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = ledger / "ledger.jsonl"
+    lines = path.read_bytes().splitlines(keepends=True)
+    path.write_bytes(b"".join(lines[1:]))
+    assert find(ledger, "ls", monkeypatch) == 2
+    assert "where 4 belongs" in capsys.readouterr().err
+
+
 def test_another_key_proves_nothing(ledger: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     first = json.loads((ledger / "first.key").read_text())
     (ledger / "first.key").chmod(0o600)

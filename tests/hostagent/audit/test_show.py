@@ -95,6 +95,19 @@ def test_filters_let_through_what_they_say(filters: dict[str, Any], expected: li
     assert [line.split()[2] for line in shown(**filters).splitlines()] == expected
 
 
+@pytest.mark.parametrize(
+    "fields",
+    [
+        {"job": {}, "argv": 5}, {"why": {"principal": [1]}}, {"why": 5, "open": 5}, {"enforced": 5},
+        {"reason": "exited", "wall_seconds": "x"}, {"host": 1, "port": {}, "addresses": 5},
+    ],
+)  # fmt: skip
+def test_a_record_with_members_that_nobody_writes_is_shown_all_the_same(fields: dict[str, Any]) -> None:
+    odd = [(event, fields) for event, _ in EVENTS]
+    assert len(list(show.show(lines_of(*odd), Filter(who="ann")))) == 0
+    assert len(list(show.show(lines_of(*odd), Filter()))) == len(EVENTS)
+
+
 def test_a_line_that_was_touched_is_said_to_be() -> None:
     touched = lines_of(*EVENTS)
     touched[1] = touched[1].replace(b"git", b"cat")

@@ -37,6 +37,8 @@ def changed(lines: list[bytes], index: int, old: bytes, new: bytes) -> list[byte
         (lambda lines: changed(lines, 1, b"\\ud800", b"\\uD800"), 2, "canonical"),
         (lambda lines: changed(lines, 0, b'"pid":1', b'"pid":1,"pid":1'), 1, "canonical"),
         (lambda lines: changed(lines, 0, b'"seq":0', b'"seq":00'), 1, "form"),
+        (lambda lines: changed(lines, 0, b'"seq":0', b'"seq":' + b"9" * 5000), 1, "form"),
+        (lambda _: lines_of(("segment", {"open": 5})), 1, "form"),
         (lambda lines: [*lines[:2], *lines[3:]], 3, "seq"),
         (lambda lines: [lines[0], lines[2], lines[1], *lines[3:]], 2, "seq"),
         (lambda lines: [*lines[:3], lines[2], *lines[3:]], 4, "seq"),
