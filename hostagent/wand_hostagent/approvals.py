@@ -254,7 +254,8 @@ class Approvals:
     async def _expire(self) -> None:
         now = self._clock()
         late = [one for one in self._kept.values() if one.expires_unix_seconds <= now]
-        for one in late + list(self._kept.values())[: max(0, len(self._kept) - MOST_KEPT)]:
+        late += list(self._kept.values())[: max(0, len(self._kept) - MOST_KEPT)]
+        for one in late:
             if self._kept.pop(one.id, None) is not None and one.state is not State.REFUSED:
                 await self._record("approval_expired", _named(one))
         if late:

@@ -24,7 +24,9 @@ def main(words: Sequence[str]) -> int:
 
 def _short(one: Mapping[str, Any]) -> list[str]:
     left = max(0, round(one["expires_unix_seconds"] - time.time()))
-    return [f"{one['id']}  {one['state']}, {left} s left  {one['principal']}: {visible(one['message'])}"]
+    return [
+        f"{one['id']}  {one['state']}, {left} s left  {visible(one['principal'])}: {visible(one['message'])}"
+    ]
 
 
 def _long(one: Mapping[str, Any]) -> list[str]:
@@ -34,7 +36,7 @@ def _long(one: Mapping[str, Any]) -> list[str]:
         if isinstance(value, list):
             lines += [f"  {name}[{place}]: {visible(word)}" for place, word in enumerate(value)]
         elif isinstance(value, dict):
-            lines += [f"  {name}.{key}: {visible(text)}" for key, text in value.items()]
+            lines += [f"  {name}.{visible(key)}: {visible(text)}" for key, text in value.items()]
         else:
             lines.append(f"  {name}: {visible(str(value))}")
     return [*lines, f"  client: {visible(one['client'])}", f"  digest: {one['digest']}"]

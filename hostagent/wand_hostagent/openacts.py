@@ -38,9 +38,14 @@ class OpenActs:
         return [one for one in told if isinstance(one, dict)] if isinstance(told, list) else []
 
     def _read(self) -> Any:
-        with self._path.open("rb") as file:
+        flags = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
+        with os.fdopen(os.open(self._path, flags), "rb") as file:
             about = os.fstat(file.fileno())
-            if about.st_uid not in {0, os.geteuid()} or about.st_mode & (stat.S_IRWXG | stat.S_IRWXO):
+            if (
+                not stat.S_ISREG(about.st_mode)
+                or about.st_uid not in {0, os.geteuid()}
+                or about.st_mode & (stat.S_IRWXG | stat.S_IRWXO)
+            ):
                 raise ValueError("somebody else could have written it")
             return json.loads(file.read(MOST_BYTES))
 

@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import os
 import time
 from collections.abc import Mapping
 from pathlib import Path
@@ -12,6 +13,7 @@ import pytest
 from support.gates import House, fake_house
 from support.people import ANN, BOB, job, shell
 from support.waiting import until
+from wand_hostagent import approvals
 from wand_hostagent.approvals import Approvals, Terms, digest_of, shown
 from wand_hostagent.filesystem.model import Mode, Write
 from wand_hostagent.model import Event, Job
@@ -155,16 +157,16 @@ async def test_what_has_expired_is_of_no_use() -> None:
         told.append((event, fields))
 
     clock = Clock()
-    approvals = Approvals(record, Terms(wait_seconds=0, expire_seconds=60), clock=clock)
+    waits_for = Approvals(record, Terms(wait_seconds=0, expire_seconds=60), clock=clock)
     with pytest.raises(NeedsApproval, match="expires at 00:17:40Z"):
-        await approvals.permit(ANN, question(), {})
-    (waiting,) = await approvals.all()
-    await approvals.answer(waiting.id, yes=True, by="root")
+        await waits_for.permit(ANN, question(), {})
+    (waiting,) = await waits_for.all()
+    await waits_for.answer(waiting.id, yes=True, by="root")
     clock.now += 60
     with pytest.raises(NeedsApproval):
-        await approvals.permit(ANN, question(), {})
+        await waits_for.permit(ANN, question(), {})
     with pytest.raises(NotFound):
-        await approvals.answer(waiting.id, yes=True, by="root")
+        await waits_for.answer(waiting.id, yes=True, by="root")
 
     assert [event for event, _ in told] == [
         "approval_asked",
@@ -211,12 +213,12 @@ def asked_of(keeps: OpenActs, **terms: Any) -> Approvals:
 ASKS = Policy(rules=RULES, digest="d1")
 
 
-async def permitted(approvals: Approvals, policy: Policy = ASKS, asked: Job | None = None) -> str:
+async def permitted(waiting: Approvals, policy: Policy = ASKS, asked: Job | None = None) -> str:
     """The approval by which a job is permitted, or for which it waits, with a question mark."""
     question = decide(policy, ANN, asked or job("echo", "hi"))
     assert isinstance(question, Question)
     try:
-        return (await approvals.permit(ANN, question, {})).approval
+        return (await waiting.permit(ANN, question, {})).approval
     except NeedsApproval as waits:
         return waits.message.split()[3].rstrip(",") + "?"
 
@@ -251,6 +253,24 @@ async def test_a_file_that_cannot_be_read_permits_nothing(tmp_path: Path, spoil:
     assert (await permitted(asked_of(OpenActs(path)))).endswith("?")
 
 
+@pytest.mark.parametrize("spoil", ["fifo", "link"])
+async def test_what_is_no_file_of_ours_permits_nothing(tmp_path: Path, spoil: str) -> None:
+    name = (await permitted(asked_of(OpenActs(tmp_path / "kept.json")))).rstrip("?")
+    await asked_of(OpenActs(tmp_path / "kept.json")).answer(name, yes=True, by="root")
+    path = tmp_path / "approvals.json"
+    os.mkfifo(path, 0o600) if spoil == "fifo" else path.symlink_to(tmp_path / "kept.json")
+    assert (await permitted(asked_of(OpenActs(path)))).endswith("?")
+
+
+async def test_of_too_many_the_oldest_go_for_good(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(approvals, "MOST_KEPT", 2)
+    keeps = OpenActs(tmp_path / "approvals.json")
+    every = asked_of(keeps)
+    names = [(await permitted(every, asked=job("echo", word))).rstrip("?") for word in "abc"]
+    assert [one.id for one in await every.all()] == names[1:]
+    assert [one.id for one in await asked_of(keeps).all()] == names[1:]
+
+
 @pytest.mark.parametrize("what", ["digest", "shows", "mode"])
 async def test_a_file_that_somebody_else_could_have_changed_permits_nothing(
     tmp_path: Path, what: str
@@ -272,9 +292,9 @@ async def test_a_file_that_somebody_else_could_have_changed_permits_nothing(
 async def test_a_yes_that_the_disk_does_not_take_is_not_used(tmp_path: Path) -> None:
     keeps = OpenActs(tmp_path / "kept" / "approvals.json")
     (tmp_path / "kept").mkdir()
-    approvals = asked_of(keeps)
-    name = (await permitted(approvals)).rstrip("?")
-    await approvals.answer(name, yes=True, by="root")
+    every = asked_of(keeps)
+    name = (await permitted(every)).rstrip("?")
+    await every.answer(name, yes=True, by="root")
     (tmp_path / "kept").rename(tmp_path / "away")
     with pytest.raises(Unavailable, match="cannot be written"):
-        await permitted(approvals)
+        await permitted(every)

@@ -5,6 +5,7 @@ import os
 import stat
 from collections.abc import AsyncIterator, Collection
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -93,6 +94,22 @@ async def test_a_person_has_the_policy_read_again(capsys: pytest.CaptureFixture[
         assert await command(path, "reload") == 0
         assert reloads.read_text().startswith(str(os.geteuid()))
     assert capsys.readouterr().out == "read, digest d2\n"
+
+
+async def test_no_name_of_a_caller_or_a_variable_moves_the_cursor(capsys: pytest.CaptureFixture[str]) -> None:
+    eve = replace(ANN, principal="eve\x1b[2K\rann")
+    hides = job("echo", environment={"A\x1b[8m": "b"})
+    async with desk({os.geteuid()}) as (path, approvals):
+        asked = decide(Policy(rules=(ASK,), digest="d1"), eve, hides)
+        assert isinstance(asked, Question)
+        with pytest.raises(NeedsApproval):
+            await approvals.permit(eve, asked, {})
+        assert await command(path, "list") == 0
+        assert await command(path, "show", (await approvals.all())[1].id) == 0
+    out = capsys.readouterr().out
+    assert "\x1b" not in out
+    assert "eve\\x1b[2K\\rann: " in out
+    assert "environment.A\\x1b[8m: b" in out
 
 
 async def test_only_the_administrator_is_listened_to() -> None:
