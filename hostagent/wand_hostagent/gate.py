@@ -256,8 +256,10 @@ class Gate:
         except BrokenPolicy:
             return ""
 
-    async def audit(self, caller: Caller) -> tuple[str, ...]:
-        """The last records of the ledger, each a line of JSON, for who is in the group of auditors.
+    async def audit(self, caller: Caller, before: int = 0) -> tuple[str, ...]:
+        """The last records of the ledger, or those before the one of that number, each a line of JSON.
+
+        They are for who is in the group of auditors.
 
         Raises:
             Denied: the caller is not; that is on record.
@@ -268,8 +270,8 @@ class Gate:
             message = f"the ledger is for the group {AUDITORS!r}"
             await self._link.record("refused", {**who(caller), "rule": "", "message": message})
             raise Denied(message, hint="whoever looks after this host says who is in it")
-        await self._link.record("audit_read", who(caller))
-        return await self._link.ledger()
+        await self._link.record("audit_read", {**who(caller), **({"before": before} if before else {})})
+        return await self._link.ledger(before)
 
     def sign_in_refused(self, caller: Caller, told: Mapping[str, Any]) -> None:
         """Have it on record that the server let somebody not in; the server is the call's peer."""

@@ -273,9 +273,10 @@ class LauncherLink:
                 protocol.encode({"do": "forget", "re": self._answers.next_number(), "job": job})
             )
 
-    async def ledger(self) -> tuple[str, ...]:
-        """The last lines of the ledger, the oldest first."""
-        return reports.read_lines((await self._ask("ledger")).message)
+    async def ledger(self, before: int = 0) -> tuple[str, ...]:
+        """The last lines of the ledger, or those before the record of that number, the oldest first."""
+        told: dict[str, Any] = {"before": before} if before else {}
+        return reports.read_lines((await self._ask("ledger", **told)).message)
 
     async def profiles(self) -> ProfilesReport:
         """The profiles as the launcher has read them, and what this machine guarantees."""

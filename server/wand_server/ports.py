@@ -325,8 +325,11 @@ class Host(Protocol):
 
     async def find_commands(self, call: Call, names: Sequence[str]) -> tuple[FoundCommand, ...]: ...
 
-    async def audit(self, call: Call) -> tuple[str, ...]:
-        """The last records of the ledger, each a line of JSON, for who may read them."""
+    async def audit(self, call: Call, before: int) -> tuple[str, ...]:
+        """The last records of the ledger, or those before number `before` where that is not 0.
+
+        Each is a line of JSON, the oldest first, for who may read them.
+        """
         ...
 
     async def read_file(self, call: Call, reading: Reading) -> FileRead: ...

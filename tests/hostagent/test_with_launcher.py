@@ -252,3 +252,7 @@ async def test_of_a_long_ledger_an_auditor_reads_whole_lines_of_the_end() -> Non
         written = launcher.ledger.read_text().splitlines()
         assert 5 < len(lines) < 40
         assert list(lines) == written[-len(lines) :]
+        while before := json.loads(lines[0])["seq"]:
+            lines = await every.gate.audit(replace(ANN, groups=("auditors",)), before)
+            assert list(lines) == written[before - len(lines) : before]
+        assert json.loads(launcher.ledger.read_text().splitlines()[-1])["fields"]["before"]

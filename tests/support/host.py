@@ -143,9 +143,10 @@ class FakeHost:
         self._remember("status")
         return STATUS
 
-    async def audit(self, call: Call) -> tuple[str, ...]:
-        self._remember("audit")
-        return ('{"seq":1}', '{"seq":2}')
+    async def audit(self, call: Call, before: int) -> tuple[str, ...]:
+        self._remember(f"audit {before}")
+        records = tuple(f'{{"seq":{seq},"event":"run"}}' for seq in range(before or 5))
+        return records[-2:]
 
     async def find_commands(self, call: Call, names: Sequence[str]) -> tuple[ports.FoundCommand, ...]:
         self._remember(tuple(names))

@@ -59,9 +59,9 @@ class Journal:
         self._failing = False
         self._look_after()
 
-    def last(self) -> list[str]:
-        """The last lines that are durable; raises Refused where they cannot be read."""
-        return self._ledger.last()
+    def last(self, before: int | None = None) -> list[str]:
+        """The last lines that are durable, or those before a record. Raises Refused."""
+        return self._ledger.last(before)
 
     def later(self, entry: Entry) -> None:
         """Make this durable soon: it tells of something that has happened, or was not done."""

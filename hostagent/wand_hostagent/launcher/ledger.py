@@ -17,7 +17,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from wand_hostagent.launcher import ed25519, ledgerfile, record, strike
+from wand_hostagent.launcher import ed25519, ledgerfile, lookback, record, strike
 from wand_hostagent.launcher.digest import sha256
 from wand_hostagent.launcher.ledgerfile import COMING, FILE, FULL
 from wand_hostagent.launcher.ledgerkey import NONE, KeyFile
@@ -26,7 +26,6 @@ from wand_hostagent.launcher.refusal import Refused, reason_of
 
 MOST_BYTES = 64 * 2**20
 MOST_DAYS = 30.0
-_LAST_BYTES = 64 * 1024  # told at one time: with every mark of it escaped still one message
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,19 +116,19 @@ class Ledger:
         with suppress(Refused):
             self._keep_keys()
 
-    def last(self) -> list[str]:
-        """The last lines of the file that is being written, the oldest first, as many as one message holds.
+    def last(self, before: int | None = None) -> list[str]:
+        """The last lines, or those before the record of that number: one file's, as many as a message holds.
 
         Raises:
             Refused: they cannot be read.
         """
-        begin = max(0, self._keys.size - _LAST_BYTES)
         try:
-            told = os.pread(self._descriptor, self._keys.size - begin, begin)
+            if before is None or before > self._first_seq:
+                return lookback.lines_before(self._descriptor, self._keys.size, before)
+            with lookback.kept_before(self._folder, before) as kept:
+                return lookback.lines_before(*kept, before) if kept else []
         except OSError as error:
             raise Refused("Broken", f"the ledger cannot be read: {reason_of(error.errno or 0)}") from error
-        lines = told.decode("ascii", "replace").splitlines()
-        return lines[1:] if begin else lines
 
     def can_tell(self, entry: Entry) -> bool:
         """Whether the entry can be written as a record at all."""

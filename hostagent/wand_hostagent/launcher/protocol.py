@@ -156,7 +156,8 @@ REQUESTS: Mapping[str, Mapping[str, Callable[[Any], bool]]] = {
     "ledger": {},
 }  # fmt: skip
 OPTIONAL: Mapping[str, Mapping[str, Callable[[Any], bool]]] = {
-    "run": {"terminal": _terminal, "network": lambda value: value in NARROW}
+    "run": {"terminal": _terminal, "network": lambda value: value in NARROW},
+    "ledger": {"before": is_count},
 }
 DESCRIPTORS: Mapping[str, tuple[int, ...]] = {"run": (3, 5), "worker": (1,)}  # how many may come; else none
 _WITH_TERMINAL = (2,)

@@ -266,7 +266,7 @@ class Service:
         self._tell(asked, {"say": "done"})
 
     def _last(self, asked: Asked) -> None:
-        self._tell(asked, {"say": "ledger", "lines": self._journal.last()})
+        self._tell(asked, {"say": "ledger", "lines": self._journal.last(asked.fields.get("before"))})
 
     def _profiles(self, asked: Asked) -> None:
         shelf = self._house.shelf

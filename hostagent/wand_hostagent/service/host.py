@@ -85,7 +85,7 @@ class Host(host_pb2_grpc.HostServicer):
         return translate.profiles_to_wire(await self._gate.profiles())
 
     async def Audit(self, request: wire.AuditRequest, context: Context) -> wire.AuditReply:
-        return wire.AuditReply(records=await self._gate.audit(caller()))
+        return wire.AuditReply(records=await self._gate.audit(caller(), request.before))
 
     async def SignInsRefused(
         self, request: wire.SignInsRefusedRequest, context: Context

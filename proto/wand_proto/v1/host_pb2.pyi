@@ -400,12 +400,17 @@ Global___ProfilesReply: _TypeAlias = ProfilesReply  # noqa: Y015
 class AuditRequest(_message.Message):
     DESCRIPTOR: _descriptor.Descriptor
 
+    BEFORE_FIELD_NUMBER: _builtins.int
+    before: _builtins.int
+    """only records with a lower number; 0 for the last there are"""
     def __init__(
         self,
+        *,
+        before: _builtins.int = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["before", b"before"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -418,7 +423,7 @@ class AuditReply(_message.Message):
     RECORDS_FIELD_NUMBER: _builtins.int
     @_builtins.property
     def records(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
-        """the last of the ledger, the oldest first, each a line of JSON"""
+        """the last of those, the oldest first, each a line of JSON"""
 
     def __init__(
         self,

@@ -85,9 +85,10 @@ class HostClient:
         request = host_pb2.FindCommandRequest(names=names)
         return translate.found_commands(await self._ask(call, lambda to: to.host.FindCommand, request))
 
-    async def audit(self, call: Call) -> tuple[str, ...]:
-        """The last records of the ledger, each a line of JSON."""
-        reply = await self._ask(call, lambda to: to.host.Audit, host_pb2.AuditRequest())
+    async def audit(self, call: Call, before: int) -> tuple[str, ...]:
+        """The last records of the ledger, or those before the one of that number, each a line of JSON."""
+        request = host_pb2.AuditRequest(before=before)
+        reply = await self._ask(call, lambda to: to.host.Audit, request)
         return tuple(reply.records)
 
     async def tell_refused(self, call: Call, refused: host_pb2.SignInsRefusedRequest) -> None:

@@ -17,7 +17,9 @@ _JSON = "application/json"
 _ANY = "application/octet-stream"
 _STREAMS = ("stdout", "stderr")
 _JOB = re.compile(r"/([A-Za-z0-9_-]{1,64})/(stdout|stderr)")
-_OFFSET = re.compile(r"[0-9]{1,15}")
+_NUMBER = re.compile(r"[0-9]{1,15}")
+_SEQ = re.compile(r'\{"seq":([0-9]{1,15}),')
+_NUMBERS = {"offset": "must be a number of bytes", "before": "must be the number of a record"}
 
 DESCRIBED = (
     ResourceDescription(
@@ -31,6 +33,11 @@ DESCRIBED = (
     ResourceDescription(
         uri="wand://audit", name="audit", title="What was done here", mime_type="application/x-ndjson",
         description="The last records of the host's ledger, a line of JSON each; for auditors alone.",
+    ),
+    ResourceDescription(
+        uri="wand://audit{?before}", name="audit before", title="What was done here before that",
+        mime_type="application/x-ndjson", is_template=True,
+        description="Records of the host's ledger with a lower number than that; for auditors alone.",
     ),
     ResourceDescription(
         uri="wand://files/{+path}{?offset}", name="file", title="A file", mime_type=_ANY, is_template=True,
@@ -79,11 +86,12 @@ class HostResources:
         except ValueError:
             raise _unknown(uri) from None
         read = self._readers.get(parts.netloc)
-        if parts.scheme != "wand" or read is None or asked.keys() - {"offset"} or parts.fragment:
+        named = "before" if parts.netloc == "audit" else "offset"
+        if parts.scheme != "wand" or read is None or asked.keys() - {named} or parts.fragment:
             raise _unknown(uri)
-        if not _OFFSET.fullmatch(asked.get("offset", "0")):
-            raise Invalid("must be a number of bytes", field="offset")
-        return await read(uri, int(asked.get("offset", "0")), call)
+        if not _NUMBER.fullmatch(asked.get(named, "0")):
+            raise Invalid(_NUMBERS[named], field=named)
+        return await read(uri, int(asked.get(named, "0")), call)
 
     async def _read_host(self, uri: str, _: int, call: Call) -> ResourceContent:
         match urlsplit(uri).path:
@@ -95,12 +103,14 @@ class HostResources:
                 raise _unknown(uri)
         return ResourceContent(uri=uri, mime_type=_JSON, data=json.dumps(told).encode())
 
-    async def _read_audit(self, uri: str, _: int, call: Call) -> ResourceContent:
+    async def _read_audit(self, uri: str, before: int, call: Call) -> ResourceContent:
         if urlsplit(uri).path:
             raise _unknown(uri)
-        lines = await self._host.audit(call)
+        lines = await self._host.audit(call, before)
         data = "".join(f"{line}\n" for line in lines).encode()
-        return ResourceContent(uri=uri, mime_type="application/x-ndjson", data=data)
+        first = _SEQ.match(lines[0]) if lines else None
+        goes_on = f"wand://audit?before={first[1]}" if first and first[1] != "0" else ""
+        return ResourceContent(uri=uri, mime_type="application/x-ndjson", data=data, next_uri=goes_on)
 
     async def _read_file(self, uri: str, offset: int, call: Call) -> ResourceContent:
         path = unquote(urlsplit(uri).path.removeprefix("/"))

@@ -96,6 +96,30 @@ def test_the_streams_of_a_job_can_be_completed() -> None:
 async def test_the_audit_is_a_line_for_each_record() -> None:
     host = FakeHost()
     content = await HostResources(host).read("wand://audit", call())
-    assert (host.asked, content.data) == (["audit"], b'{"seq":1}\n{"seq":2}\n')
+    assert (host.asked, content.data) == (
+        ["audit 0"],
+        b'{"seq":3,"event":"run"}\n{"seq":4,"event":"run"}\n',
+    )
     with pytest.raises(NotFound):
         await HostResources(host).read("wand://audit/x", call())
+
+
+async def test_the_audit_is_read_back_to_its_first_record() -> None:
+    resources, uri, seen = HostResources(FakeHost()), "wand://audit", b""
+    while uri:
+        content = await resources.read(uri, call())
+        uri, seen = content.next_uri, content.data + seen
+    assert [json.loads(line)["seq"] for line in seen.splitlines()] == [0, 1, 2, 3, 4]
+
+
+@pytest.mark.parametrize(
+    ("uri", "wrong"),
+    [
+        ("wand://audit?before=-1", Invalid),
+        ("wand://audit?offset=1", NotFound),
+        ("wand://audit?before=x", Invalid),
+    ],
+)
+async def test_only_a_number_says_where_in_the_audit(uri: str, wrong: type[WandError]) -> None:
+    with pytest.raises(wrong):
+        await HostResources(FakeHost()).read(uri, call())
