@@ -43,8 +43,9 @@ class Place:
     folder: Path = Path()
 
     async def register(self, **more: Any) -> dict[str, Any]:
-        told = {"redirect_uris": [CALLBACK], "token_endpoint_auth_method": "none", "client_name": "Probe"}
-        told["grant_types"] = ["authorization_code", "refresh_token"]  # type: ignore[assignment]
+        told: dict[str, Any] = {"redirect_uris": [CALLBACK], "client_name": "Probe"}
+        told["token_endpoint_auth_method"] = "none"
+        told["grant_types"] = ["authorization_code", "refresh_token"]
         async with self.browser.post(f"{self.origin}/oauth/register", json={**told, **more}) as answer:
             read = await answer.json()
             assert answer.status == 201, read

@@ -9,6 +9,7 @@ import pytest
 from support.issuing import ANN, PASSWORD, QUICK, issuing
 from wand_proto.errors import Unavailable
 from wand_server import accounts, cli
+from wand_server.issuer.grants import Grants
 from wand_server.issuer.people import People
 from wand_server.issuer.service import DATABASE
 from wand_server.issuer.store import Store
@@ -73,7 +74,7 @@ async def test_a_running_server_takes_back_what_a_command_ends(how: str, tmp_pat
         elif how == "passwd":
             await people.change_password(ANN, "another long password")
         else:
-            await accounts.Grants(elsewhere, clock=lambda: now[0]).revoke(jti.partition(".")[0])
+            await Grants(elsewhere, clock=lambda: now[0]).revoke(jti.partition(".")[0])
         now[0] += 3
         assert (await place.refresh(client_id, tokens["refresh_token"]))[1]["error"] == "invalid_grant"
         assert await place.issuer.is_over(jti)

@@ -76,8 +76,17 @@ class FakeNames(AbstractResolver):
         self, host: str, port: int = 0, family: socket.AddressFamily = socket.AF_INET
     ) -> list[ResolveResult]:
         self.asked.append(host)
-        more: dict[str, Any] = {"hostname": host, "port": self.port, "family": socket.AF_INET, "proto": 0}
-        return [ResolveResult(host=one, flags=socket.AI_NUMERICHOST, **more) for one in self.found]
+        return [
+            ResolveResult(
+                hostname=host,
+                host=one,
+                port=self.port,
+                family=socket.AF_INET,
+                proto=0,
+                flags=socket.AI_NUMERICHOST,
+            )
+            for one in self.found
+        ]
 
     async def close(self) -> None:
         pass
