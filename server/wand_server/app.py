@@ -125,6 +125,7 @@ async def running(read: Settings) -> AsyncIterator[HttpTransport]:
         host = _host(read, link)
         sign_ins = await parts.enter_async_context(SignIns(host))
         kernel = _kernel(host)
+        parts.push_async_callback(kernel.close)
         issuer = await _issuer(read, parts, sign_ins.refused)
         http = HttpTransport(
             kernel,

@@ -58,6 +58,7 @@ class ToolDescription:
     idempotent: bool
     open_world: bool
     toolset: str = ""  # what it belongs to, "files" or "commands" for example: scopes speak of it
+    may_last: bool = False  # for minutes and more, so that a call may become a task
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

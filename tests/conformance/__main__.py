@@ -3,8 +3,8 @@
     ./dev conformance             every specification version that the suites know, in a table
     ./dev conformance NAME        one scenario, with all that it says
 
-A scenario that is not scored, because it belongs to an extension or is not agreed upon yet, is shown and
-does not count. The exit code is 1 where a scored one fails.
+Every scenario counts, also those that the suite itself does not score, because they belong to an extension
+or are not agreed upon yet. The exit code is 1 where one fails.
 """
 
 import contextlib
@@ -22,7 +22,6 @@ from support.tree import ROOT
 HOME = ROOT / ".dev" / "conformance"
 SECONDS = 120
 _LINE = re.compile(r"^([✓✗]) (\S+): (\d+) passed, (\d+) failed", re.MULTILINE)
-_UNSCORED = re.compile(r"^  [✓✗] (\S+) \(", re.MULTILINE)
 NEXT, STABLE = "conformance-next", "conformance-stable"
 RUNS: tuple[tuple[str, str, tuple[str, ...]], ...] = (
     ("2026-07-28, required", NEXT, ("--requirements", "2026-07-28")),
@@ -40,7 +39,6 @@ class Scenario:
     name: str
     passed: int
     failed: int
-    is_scored: bool
 
 
 def main(words: Sequence[str]) -> int:
@@ -51,7 +49,7 @@ def main(words: Sequence[str]) -> int:
         if words:
             argv = suite(node, NEXT, address, folder, ("--scenario", *words, "--verbose"))
             return subprocess.run(argv, check=False, timeout=SECONDS).returncode
-        print(f"{'':24}{'scenarios':>10}{'checks':>8}{'failed':>8}  not scored, and failing")
+        print(f"{'':24}{'scenarios':>10}{'checks':>8}{'failed':>8}")
         failing = [report(name, run(suite(node, which, address, folder, more))) for name, which, more in RUNS]
     failing.append(report("authorization server", read(authorization.run(node, script(NEXT)))))
     print(f"\n{len(failing) - sum(failing)} passed, {sum(failing)} failed")
@@ -73,23 +71,17 @@ def run(argv: list[str]) -> list[Scenario]:
 
 def read(printed: str) -> list[Scenario]:
     """The rows of a summary."""
-    unscored = set(_UNSCORED.findall(printed))
-    return [
-        Scenario(name, int(passed), int(failed), is_scored=name not in unscored)
-        for _, name, passed, failed in _LINE.findall(printed)
-    ]
+    return [Scenario(name, int(passed), int(failed)) for _, name, passed, failed in _LINE.findall(printed)]
 
 
 def report(name: str, scenarios: list[Scenario]) -> bool:
-    """Print the row of one run; whether something that counts has failed, or nothing ran."""
-    scored = [one for one in scenarios if one.is_scored]
-    failed = [one for one in scored if one.failed]
-    beside = " ".join(one.name for one in scenarios if one.failed and not one.is_scored)
-    checks = sum(one.passed for one in scored)
-    print(f"{name:24}{len(scored):10}{checks:8}{sum(one.failed for one in failed):8}  {beside or '-'}")
+    """Print the row of one run; whether something has failed, or nothing ran."""
+    failed = [one for one in scenarios if one.failed]
+    checks = sum(one.passed for one in scenarios)
+    print(f"{name:24}{len(scenarios):10}{checks:8}{sum(one.failed for one in failed):8}")
     for one in failed:
         print(f"  FAILED {one.name}: {one.failed} of {one.passed + one.failed} checks")
-    return bool(failed) or not scored
+    return bool(failed) or not scenarios
 
 
 @contextlib.contextmanager

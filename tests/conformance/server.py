@@ -24,16 +24,19 @@ from mcp_types import (
 )
 
 from conformance import library
+from conformance.lasting import LASTING, as_task
 from conformance.tools import TOOLS, Context
 from wand_server import scopes
 from wand_server.auth.asked import Asked
 from wand_server.auth.guard import Guard
 from wand_server.auth.origins import Origins
 from wand_server.model import Principal
+from wand_server.protocol import tasking
 from wand_server.protocol.boundary import boundary
 from wand_server.protocol.kernel import Kernel
 from wand_server.protocol.methods import Methods
 from wand_server.protocol.server import CACHE_HINTS
+from wand_server.protocol.tasks import Tasks
 from wand_server.transports.http import HttpTransport
 
 NOBODY = Principal(name="suite", means="anonymous", scopes=scopes.EVERYDAY)
@@ -65,20 +68,38 @@ class FixtureMethods(Methods):
 
 def build() -> Kernel:
     server: Server[Any] = Server("wand-conformance", version="1", cache_hints=CACHE_HINTS)
+    methods, tasks = FixtureMethods(), Tasks(patience_seconds=0)
+    _add_tools(server, tasks)
+    _add_library(server)
+    tasking.add_methods(server, tasks, methods)
+    security = RequestStateSecurity(keys=[secrets.token_bytes(32)])
+    server.middleware[:] = [boundary, RequestStateBoundary(security, default_audience="wand")]
+    return Kernel(server, methods, tasks=tasks)
 
+
+async def nothing(_: Context, __: Any) -> dict[str, Any]:
+    return {}
+
+
+def _add_tools(server: Server[Any], tasks: Tasks) -> None:
     async def list_tools(_: Context, __: PaginatedRequestParams) -> dict[str, Any]:
         tools = [
             {"name": name, "description": f"The fixture {name}.", "inputSchema": schema}
-            for name, (_, schema) in TOOLS.items()
+            for name, (_, schema) in {**TOOLS, **LASTING}.items()
         ]
         return {"tools": tools, "resultType": "complete"}
 
     async def call_tool(context: Context, params: CallToolRequestParams) -> dict[str, Any]:
+        if params.name in LASTING:
+            return await as_task(tasks, context, params)
         return await TOOLS[params.name][0](context, params)
 
-    async def nothing(_: Context, __: Any) -> dict[str, Any]:
-        return {}
+    server.add_request_handler("tools/list", PaginatedRequestParams, list_tools)
+    server.add_request_handler("tools/call", CallToolRequestParams, call_tool)
+    server.add_request_handler("logging/setLevel", SetLevelRequestParams, nothing)
 
+
+def _add_library(server: Server[Any]) -> None:
     async def complete(_: Context, __: CompleteRequestParams) -> dict[str, Any]:
         return {"completion": {"values": [], "total": 0, "hasMore": False}, "resultType": "complete"}
 
@@ -91,10 +112,7 @@ def build() -> Kernel:
     async def list_prompts(_: Context, __: PaginatedRequestParams) -> dict[str, Any]:
         return {"prompts": library.PROMPTS, "resultType": "complete"}
 
-    server.add_request_handler("tools/list", PaginatedRequestParams, list_tools)
-    server.add_request_handler("tools/call", CallToolRequestParams, call_tool)
     server.add_request_handler("completion/complete", CompleteRequestParams, complete)
-    server.add_request_handler("logging/setLevel", SetLevelRequestParams, nothing)
     server.add_request_handler("resources/list", PaginatedRequestParams, list_resources)
     server.add_request_handler("resources/templates/list", PaginatedRequestParams, list_templates)
     server.add_request_handler("resources/read", ReadResourceRequestParams, library.read_resource)
@@ -102,9 +120,6 @@ def build() -> Kernel:
     server.add_request_handler("resources/unsubscribe", UnsubscribeRequestParams, nothing)
     server.add_request_handler("prompts/list", PaginatedRequestParams, list_prompts)
     server.add_request_handler("prompts/get", GetPromptRequestParams, library.get_prompt)
-    security = RequestStateSecurity(keys=[secrets.token_bytes(32)])
-    server.middleware[:] = [boundary, RequestStateBoundary(security, default_audience="wand")]
-    return Kernel(server, FixtureMethods())
 
 
 async def main(port: int) -> None:

@@ -47,6 +47,10 @@ async def simple_text(_: Context, __: CallToolRequestParams) -> Answer:
     return said("This is a simple text response for testing.")
 
 
+async def greet(_: Context, params: CallToolRequestParams) -> Answer:
+    return said(f"Hello, {(params.arguments or {}).get('name', '')}!")
+
+
 async def image_content(_: Context, __: CallToolRequestParams) -> Answer:
     return told(image())
 
@@ -299,11 +303,13 @@ WITH_HEADER = {
     },
     "required": ["query"],
 }
+WITH_NAME = {"type": "object", "properties": {"name": {"type": "string"}}, "required": ["name"]}
 PROMPT = {"type": "object", "properties": {"prompt": {"type": "string"}}, "required": ["prompt"]}
 MESSAGE = {"type": "object", "properties": {"message": {"type": "string"}}, "required": ["message"]}
 
 TOOLS: dict[str, tuple[Run, dict[str, Any]]] = {
     "test_simple_text": (simple_text, NO_ARGUMENTS),
+    "greet": (greet, WITH_NAME),
     "test_image_content": (image_content, NO_ARGUMENTS),
     "test_audio_content": (audio_content, NO_ARGUMENTS),
     "test_embedded_resource": (embedded_resource, NO_ARGUMENTS),

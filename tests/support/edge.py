@@ -18,7 +18,7 @@ from wand_server.auth.challenge import Challenge
 from wand_server.auth.guard import Guard
 from wand_server.auth.origins import Origins
 from wand_server.protocol.reading import Library
-from wand_server.protocol.server import build
+from wand_server.protocol.server import Conduct, build
 from wand_server.transports.http import HttpTransport
 from wand_server.transports.stdio import UnixTransport
 
@@ -65,6 +65,8 @@ class Edge:
         routing: dict[str, str | None] = {"MCP-Protocol-Version": MODERN, "Mcp-Method": method}
         if method == "tools/call":
             routing["Mcp-Name"] = str(params["name"])
+        if method.startswith("tasks/"):
+            routing["Mcp-Name"] = str(params["taskId"])
         body = {"jsonrpc": "2.0", "id": 1, "method": method, "params": params}
         return {"json": body, "headers": self.headers(**{**routing, **headers})}
 
@@ -116,12 +118,15 @@ async def edge(
     tools = tools or FakeTools()
     file = folder / "keys.toml"
     key, other = keyfile.add(file, "probe"), keyfile.add(file, "other")
-    kernel = build(tools, library, version="1.2.3", instructions="Use it.")
+    kernel = build(
+        tools, library, version="1.2.3", instructions="Use it.", conduct=Conduct(patience_seconds=0)
+    )
     health = [True]
     guard = Guard(keys.Keys(file), Origins(), ways, challenge)
     transport = HttpTransport(kernel, guard, hostagent_is_up=lambda: health[0], legacy_sse=legacy_sse)
     async with transport, aiohttp.ClientSession() as client:
         yield Edge(transport, tools, client, key, other, health)
+    await kernel.close()
 
 
 @asynccontextmanager

@@ -10,7 +10,7 @@ from wand_server.model import Call, ToolDescription, ToolResult
 OBJECT: dict[str, Any] = {"type": "object"}
 
 
-def described(name: str, *, read_only: bool = True) -> ToolDescription:
+def described(name: str, *, read_only: bool = True, may_last: bool = False) -> ToolDescription:
     return ToolDescription(
         name=name,
         title=name.title(),
@@ -21,6 +21,7 @@ def described(name: str, *, read_only: bool = True) -> ToolDescription:
         destructive=not read_only,
         idempotent=read_only,
         open_world=False,
+        may_last=may_last,
     )
 
 
@@ -37,7 +38,7 @@ class FakeTools:
     tools: tuple[ToolDescription, ...] = (
         described("echo"),
         described("count"),
-        described("slow", read_only=False),
+        described("slow", read_only=False, may_last=True),
         described("denied"),
         described("broken"),
         described("big"),

@@ -28,6 +28,7 @@ from mcp_types import PROTOCOL_VERSION_META_KEY
 from mcp_types.version import HANDSHAKE_PROTOCOL_VERSIONS, is_version_at_least
 
 from wand_server.model import Principal
+from wand_server.protocol import tasking
 from wand_server.protocol.asking import Asking
 from wand_server.protocol.exchange import Exchange, Notify
 from wand_server.protocol.failures import HEADER_MISMATCH, ProtocolFailure
@@ -36,6 +37,7 @@ from wand_server.protocol.messages import Message, Notification, Request, meta
 from wand_server.protocol.methods import Methods
 from wand_server.protocol.reading import check_method
 from wand_server.protocol.streams import MessagesIn, MessagesOut, Send
+from wand_server.protocol.tasks import Tasks
 
 log = logging.getLogger(__name__)
 
@@ -53,11 +55,14 @@ class Route:
 class Kernel:
     """The server of MCP without its transports."""
 
-    def __init__(self, server: Server[Any], methods: Methods, lane: Lane | None = None) -> None:
+    def __init__(
+        self, server: Server[Any], methods: Methods, lane: Lane | None = None, tasks: Tasks | None = None
+    ) -> None:
         self.version = server.version
         self._server = server
         self._methods = methods
         self._lane = lane
+        self._tasks = tasks or Tasks()
         self._with_headers: dict[str, tuple[dict[str, Any], bool]] = {}
 
     @property
@@ -74,6 +79,10 @@ class Kernel:
         except TimeoutError:
             return False
         return True
+
+    async def close(self) -> None:
+        """Cancel what runs without a request."""
+        await self._tasks.close()
 
     def is_modern(self, message: Message, version_header: str | None) -> bool:
         """Whether a message belongs to the stateless era: by its body first, then by its header."""
@@ -99,6 +108,7 @@ class Kernel:
         found = classify_inbound_request(body, headers=headers)
         if isinstance(found, InboundLadderRejection):
             raise _rejected(found)
+        tasking.check_name(request, headers)
         if request.method == METHOD and (wrong := self._wrong_argument_header(request, headers)):
             raise _rejected(wrong)
         return Route(request=request, envelope=found)

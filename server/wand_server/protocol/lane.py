@@ -27,6 +27,7 @@ from pydantic import ValidationError
 from wand_server.model import Progress, ToolResult
 from wand_server.protocol.boundary import defect
 from wand_server.protocol.exchange import Exchange
+from wand_server.protocol.extensions import TASKS
 from wand_server.protocol.failures import INTERNAL_ERROR, ProtocolFailure
 from wand_server.protocol.messages import Request
 from wand_server.protocol.methods import Methods, Visit, client_claim, readable_traceparent, wire_result
@@ -171,7 +172,9 @@ def _is_plain_token(about: dict[str, Any]) -> bool:
 
 
 def _client_in(envelope: dict[str, Any]) -> str | None:
-    """The client that an envelope names, as the SDK reads it; None where it does not let that in."""
+    """The client that an envelope names, as the SDK reads it; None where it does not let that in, or where
+    the client takes a task for an answer.
+    """
     version = envelope.get(PROTOCOL_VERSION_META_KEY)
     if version not in MODERN_PROTOCOL_VERSIONS:
         return None
@@ -184,6 +187,8 @@ def _client_in(envelope: dict[str, Any]) -> str | None:
     read = Connection.from_envelope(
         version, envelope.get(CLIENT_INFO_META_KEY), envelope.get(CLIENT_CAPABILITIES_META_KEY)
     )
+    if read.client_params and TASKS in (read.client_params.capabilities.extensions or {}):
+        return None
     return claim_of(read.client_params)
 
 

@@ -84,6 +84,11 @@ class Methods:
         if isinstance(name, str) and (tool := self._by_name.get(name)) is not None:
             scopes.check_tool(principal, tool)
 
+    def may_last(self, name: str) -> bool:
+        """Whether a call of the tool of that name may take long enough to become a task."""
+        self._refresh()
+        return name in self._by_name and self._by_name[name].may_last
+
     def input_schema(self, name: str) -> dict[str, Any] | None:
         """What the tool of that name takes, as JSON Schema."""
         self._refresh()

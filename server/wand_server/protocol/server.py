@@ -1,9 +1,9 @@
 """The SDK's low-level server with our methods on it."""
 
+from dataclasses import dataclass, replace
 from typing import Any
 
 from mcp.server.caching import CacheHint
-from mcp.server.context import ServerRequestContext
 from mcp.server.lowlevel import Server
 from mcp_types import (
     CallToolRequestParams,
@@ -15,17 +15,18 @@ from mcp_types import (
     SetLevelRequestParams,
 )
 
-from wand_server.model import Principal, Progress
+from wand_server.model import Progress
 from wand_server.ports import Tools
+from wand_server.protocol import tasking
 from wand_server.protocol.boundary import boundary
 from wand_server.protocol.exchange import progress_token
+from wand_server.protocol.extensions import Context, principal_of
 from wand_server.protocol.kernel import Kernel
 from wand_server.protocol.lane import Lane, claim_of
 from wand_server.protocol.messages import meta
 from wand_server.protocol.methods import Methods, Visit, readable_claim, readable_traceparent, wire_result
 from wand_server.protocol.reading import Library, check
-
-Context = ServerRequestContext[Any, Principal]
+from wand_server.protocol.tasks import PATIENCE_SECONDS, Task, Tasks
 
 # The list of tools depends on who asks; what the server is does not.
 _FRESHNESS_MS = 60_000
@@ -40,23 +41,44 @@ CACHE_HINTS: dict[Any, CacheHint] = {
 }
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Conduct:
+    """How the server goes about its calls."""
+
+    fast: bool = True
+    patience_seconds: float = PATIENCE_SECONDS  # before a call becomes a task
+
+
 def build(
-    tools: Tools, library: Library | None = None, *, version: str, instructions: str, fast: bool = True
+    tools: Tools,
+    library: Library | None = None,
+    *,
+    version: str,
+    instructions: str,
+    conduct: Conduct = Conduct(),
 ) -> Kernel:
     """The kernel that answers for those tools, and for a library where there is one.
 
-    Plain calls of tools go past the SDK unless `fast` is false; the answers are the same.
+    Plain calls of tools go past the SDK unless the conduct is not `fast`; the answers are the same.
     """
-    methods = Methods(tools)
+    methods, kept = Methods(tools), Tasks(patience_seconds=conduct.patience_seconds)
     server: Server[Any] = Server(
         "wand", version=version, title="Wand", instructions=instructions, cache_hints=CACHE_HINTS
     )
 
     async def list_tools(context: Context, params: PaginatedRequestParams) -> dict[str, Any]:
-        return methods.list_tools(params.cursor, _principal(context))
+        return methods.list_tools(params.cursor, principal_of(context))
 
     async def call_tool(context: Context, params: CallToolRequestParams) -> dict[str, Any]:
-        return wire_result(await methods.call_tool(params.name, params.arguments or {}, _visit(context)))
+        visit, arguments = _visit(context), params.arguments or {}
+        if not (methods.may_last(params.name) and tasking.is_negotiated(context)):
+            return wire_result(await methods.call_tool(params.name, arguments, visit))
+
+        async def work(task: Task) -> dict[str, Any]:
+            told = replace(visit, progress=_telling(task, visit.progress))
+            return wire_result(await methods.call_tool(params.name, arguments, told))
+
+        return await tasking.call(kept, context, params.name, work)
 
     async def set_level(_: Context, __: SetLevelRequestParams) -> dict[str, Any]:
         return {}  # answered for clients that ask at once; we send no log messages
@@ -66,30 +88,31 @@ def build(
     server.add_request_handler("logging/setLevel", SetLevelRequestParams, set_level)
     if library is not None:
         _add_library(server, library)
+    tasking.add_methods(server, kept, methods)
     server.middleware[:] = [boundary]  # without the SDK's tracing, which costs 28-60 us a call
-    return Kernel(server, methods, Lane(server, methods) if fast else None)
+    return Kernel(server, methods, Lane(server, methods) if conduct.fast else None, kept)
 
 
 def _add_library(server: Server[Any], library: Library) -> None:
     async def list_resources(context: Context, params: PaginatedRequestParams) -> dict[str, Any]:
-        return library.list_resources(params.cursor, _principal(context))
+        return library.list_resources(params.cursor, principal_of(context))
 
     async def list_templates(context: Context, params: PaginatedRequestParams) -> dict[str, Any]:
-        return library.list_templates(params.cursor, _principal(context))
+        return library.list_templates(params.cursor, principal_of(context))
 
     async def read_resource(context: Context, params: ReadResourceRequestParams) -> dict[str, Any]:
-        check(_principal(context), "resources/read")
+        check(principal_of(context), "resources/read")
         return await library.read(str(params.uri), _visit(context))
 
     async def list_prompts(context: Context, params: PaginatedRequestParams) -> dict[str, Any]:
-        return library.list_prompts(params.cursor, _principal(context))
+        return library.list_prompts(params.cursor, principal_of(context))
 
     async def get_prompt(context: Context, params: GetPromptRequestParams) -> dict[str, Any]:
-        check(_principal(context), "prompts/get")
+        check(principal_of(context), "prompts/get")
         return library.prompt(params.name, params.arguments or {})
 
     async def complete(context: Context, params: CompleteRequestParams) -> dict[str, Any]:
-        check(_principal(context), "completion/complete")
+        check(principal_of(context), "completion/complete")
         asked = params.argument
         if isinstance(params.ref, PromptReference):
             return library.complete_prompt(params.ref.name, asked.name, asked.value)
@@ -103,17 +126,10 @@ def _add_library(server: Server[Any], library: Library) -> None:
     server.add_request_handler("completion/complete", CompleteRequestParams, complete)
 
 
-def _principal(context: Context) -> Principal:
-    principal = context.request
-    if principal is None:
-        raise RuntimeError("a transport let a request in without its principal")
-    return principal
-
-
 def _visit(context: Context) -> Visit:
     about = meta(dict(context.params) if context.params else None)
     return Visit(
-        principal=_principal(context),
+        principal=principal_of(context),
         client=claim_of(context.session.client_params),
         agent=readable_claim(about.get(AGENT_META_KEY)),
         model=readable_claim(about.get(MODEL_META_KEY)),
@@ -125,5 +141,16 @@ def _visit(context: Context) -> Visit:
 def _progress(context: Context) -> Progress:
     async def tell(progress: float, total: float | None, message: str) -> None:
         await context.session.report_progress(progress, total, message or None)
+
+    return tell
+
+
+def _telling(task: Task, progress: Progress | None) -> Progress:
+    """Progress of a call that may become a task: for the task, and while it has none for the client."""
+
+    async def tell(done: float, total: float | None, message: str) -> None:
+        task.tell(message)
+        if progress is not None and not task.is_kept:
+            await progress(done, total, message)
 
     return tell

@@ -53,6 +53,7 @@ class Tool(BaseModel, ABC):
     destructive: ClassVar[bool] = False
     idempotent: ClassVar[bool] = False
     open_world: ClassVar[bool] = False
+    may_last: ClassVar[bool] = False
     toolset: ClassVar[str] = ""
 
     @abstractmethod

@@ -71,6 +71,7 @@ class ExecuteCommand(Tool):
     answer = CommandAnswer
     destructive = True
     open_world = True
+    may_last = True
 
     command: str = Field(default="", description="shell text; or give argv")
     argv: tuple[str, ...] = Field(default=(), description='e.g. ["git", "log", "-3"]; or give command')

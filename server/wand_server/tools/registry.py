@@ -63,6 +63,7 @@ class ModelEntry:
             idempotent=kind.idempotent,
             open_world=kind.open_world,
             toolset=kind.toolset,
+            may_last=kind.may_last,
         )
 
     async def call(self, untrusted: dict[str, Any], host: Host, call: Call) -> ToolResult:

@@ -24,7 +24,7 @@ from wand_server.protocol.exchange import Exchange
 from wand_server.protocol.failures import ProtocolFailure
 from wand_server.protocol.kernel import VERSION_HEADER, Handshake, Kernel
 from wand_server.protocol.messages import Request
-from wand_server.protocol.server import build
+from wand_server.protocol.server import Conduct, build
 from wand_server.scopes import EVERYDAY
 
 RECORDED = Path(__file__).parents[2] / "conformance" / "messages.jsonl"
@@ -57,7 +57,7 @@ class Way:
     peers: dict[str, Handshake] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        self.kernel = build(self.tools, version="1", instructions="", fast=self.fast)
+        self.kernel = build(self.tools, version="1", instructions="", conduct=Conduct(fast=self.fast))
 
     async def peer(self, version: str) -> Handshake:
         """A client that has shaken hands under that version."""
