@@ -31,21 +31,32 @@ def read(path: Path, *, owners: Collection[int]) -> dict[str, Any]:
     """What a file says.
 
     Raises:
-        NotFound: there is no such file.
-        Denied: it is a link, no plain file, or somebody else could have written it.
+        NotFound, Denied: as `content` does.
         Invalid: it is not TOML, or too large; the message has line and column.
     """
-    with _trusted(path, os.O_NONBLOCK, stat.S_ISREG, owners) as file, open(file, "rb", closefd=False) as text:
-        content = text.read(_MOST_BYTES + 1)
-    if len(content) > _MOST_BYTES:
-        raise Invalid(f"{path} has more than {_MOST_BYTES} bytes")
+    found = content(path, owners=owners)
     try:
-        return tomllib.loads(content.decode())
+        return tomllib.loads(found.decode())
     except UnicodeDecodeError as error:
-        line = content.count(b"\n", 0, error.start) + 1
+        line = found.count(b"\n", 0, error.start) + 1
         raise Invalid(f"{path} is not UTF-8 (at line {line})") from error
     except (tomllib.TOMLDecodeError, RecursionError) as error:
         raise Invalid(f"{path} is not TOML: {error}") from error
+
+
+def content(path: Path, *, owners: Collection[int]) -> bytes:
+    """What stands in a file, TOML or not.
+
+    Raises:
+        NotFound: there is no such file.
+        Denied: it is a link, no plain file, or somebody else could have written it.
+        Invalid: it is too large.
+    """
+    with _trusted(path, os.O_NONBLOCK, stat.S_ISREG, owners) as file, open(file, "rb", closefd=False) as text:
+        found = text.read(_MOST_BYTES + 1)
+    if len(found) > _MOST_BYTES:
+        raise Invalid(f"{path} has more than {_MOST_BYTES} bytes")
+    return found
 
 
 def read_folder(folder: Path, *, owners: Collection[int]) -> dict[Path, dict[str, Any]]:

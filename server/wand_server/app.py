@@ -17,12 +17,8 @@ from pathlib import Path
 from wand_proto import garbage, logline
 from wand_proto.errors import Conflict, Invalid
 from wand_proto.tls import Identity
-from wand_server import settings
-from wand_server.auth import keyfile, lastused
-from wand_server.auth.guard import Guard
-from wand_server.auth.keys import Keys
-from wand_server.auth.lastused import LastUsed
-from wand_server.auth.origins import Origins
+from wand_server import entrance, settings
+from wand_server.auth import keyfile
 from wand_server.hostlink.channel import Link
 from wand_server.hostlink.client import HostClient
 from wand_server.hostlink.explain import explain_failure
@@ -127,26 +123,21 @@ async def running(read: Settings) -> AsyncIterator[HttpTransport]:
         kernel = _kernel(host)
         parts.push_async_callback(kernel.close)
         issuer = await _issuer(read, parts, sign_ins.refused)
+        own = [entrance.trusted(issuer)] if issuer else []
         http = HttpTransport(
             kernel,
-            await _guard(read, parts),
+            await entrance.guard(read, parts, own),
             host=read.http.host,
             port=read.http.port,
             legacy_sse=read.http.legacy_sse,
             hostagent_is_up=lambda: link.is_up,
             refused=sign_ins.refused,
-            more_routes=_routes(issuer),
+            more_routes={**_routes(issuer), **entrance.documents(read, own)},
         )
         unix = UnixTransport(kernel, read.stdio.socket, allowed_uids=_uids(read.stdio.allowed_users))
         await _enter(parts, http, f"{read.http.host}:{read.http.port}")
         await _enter(parts, unix, str(read.stdio.socket))
         yield http
-
-
-async def _guard(read: Settings, parts: contextlib.AsyncExitStack) -> Guard:
-    file = read.http.keys_file
-    used = await parts.enter_async_context(LastUsed(lastused.place(file, os.environ)))
-    return Guard(Keys(file, used), Origins.of(read.http.allowed_hosts, read.http.allowed_origins))
 
 
 def _host(read: Settings, link: Link) -> HostClient:

@@ -3,6 +3,7 @@
 `wand:tool:NAME` opens one tool and nothing beside it.
 """
 
+import re
 from collections.abc import Iterable
 
 from wand_proto.errors import Denied, Invalid
@@ -17,6 +18,7 @@ MEANING = {
 }
 EVERYDAY = frozenset({READ, WRITE, EXECUTE})
 ONE_TOOL = "wand:tool:"
+_ONE_TOOL = re.compile(ONE_TOOL + r"[A-Za-z0-9_.-]{1,64}")
 _OF_TOOLSETS = {"files": WRITE, "commands": EXECUTE, "server": ADMIN}  # of tools that change something
 
 
@@ -68,7 +70,7 @@ def known(untrusted: Iterable[str]) -> frozenset[str]:
 
 def is_known(word: str) -> bool:
     """Whether that is a scope of ours."""
-    return word in MEANING or (word.startswith(ONE_TOOL) and len(word) > len(ONE_TOOL))
+    return word in MEANING or _ONE_TOOL.fullmatch(word) is not None
 
 
 def read(untrusted: Iterable[str]) -> frozenset[str]:

@@ -11,6 +11,7 @@ import re
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
+from urllib.parse import urlsplit
 
 from pydantic import (
     AfterValidator,
@@ -104,6 +105,66 @@ class HostAgent(Frozen):
     key: Path = Path("/etc/wand/pki/server.key")
 
 
+def _https(untrusted: str) -> str:
+    """A URL to which tokens may be tied: https, or http on loopback."""
+    parts = urlsplit(untrusted)
+    is_loopback = parts.hostname in {"127.0.0.1", "localhost", "::1"}
+    permitted = parts.scheme == "https" or (parts.scheme == "http" and is_loopback)
+    if untrusted and (not permitted or parts.query or parts.fragment or parts.username is not None):
+        raise ValueError("must be an https URL (http on loopback only), without a query or a fragment")
+    return untrusted
+
+
+def _mapped(untrusted: object) -> object:
+    """A table of scopes that came as text from a variable: theirs=ours ours,theirs=ours."""
+    if not isinstance(untrusted, str):
+        return untrusted
+    return {name: ours.split() for name, _, ours in (part.partition("=") for part in untrusted.split(","))}
+
+
+def _scopes(untrusted: tuple[str, ...]) -> tuple[str, ...]:
+    wrong = [word for word in untrusted if not re.fullmatch(r"wand:(read|write|execute|admin|tool:.+)", word)]
+    if wrong:
+        raise ValueError(f"{wrong[0]!r} is no scope of ours")
+    return untrusted
+
+
+Url = Annotated[str, AfterValidator(_https)]
+Scopes = Annotated[tuple[str, ...], BeforeValidator(_listed), AfterValidator(_scopes)]
+Algorithm = Literal["ES256", "ES384", "ES512", "RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "EdDSA"]
+
+
+class OAuth(Frozen):
+    """An issuer of access tokens that is not ours; without its address, it is off."""
+
+    issuer: Url = ""
+    resource: Url = ""  # our address as clients know it, the audience of tokens (RFC 8707)
+    audiences: Words = ()  # others that a token may name instead
+    algorithms: Annotated[tuple[Algorithm, ...], BeforeValidator(_listed)] = (
+        "ES256", "ES384", "ES512", "EdDSA", "RS256", "PS256",
+    )  # fmt: skip
+    keys_file: Path | None = None  # a JSON Web Key Set, or a public key in PEM, instead of those it publishes
+    ca: Path | None = None  # believed when it is asked, instead of the system's
+    name_claim: str = "sub"
+    name_prefix: str = ""
+    scope_claim: str = "scope"
+    scope_map: Annotated[dict[str, Scopes], BeforeValidator(_mapped)] = {}
+    default_scopes: Scopes = ()
+    groups_claim: str = "groups"
+    access_tokens_only: bool = False  # nothing but the type at+jwt of RFC 9068
+    client_id: str = ""  # by which we ask it about tokens that we cannot read (RFC 7662)
+    client_secret_file: Path | None = None
+    dpop_required: bool = False
+
+    @model_validator(mode="after")
+    def _is_whole(self) -> Self:
+        if self.issuer and not self.resource:
+            raise ValueError("resource is needed with issuer: our address, as https://wand.example/mcp")
+        if bool(self.client_id) != (self.client_secret_file is not None):
+            raise ValueError("client_id and client_secret_file go together")
+        return self
+
+
 class Execution(Frozen):
     """What holds for commands that do not say it themselves."""
 
@@ -152,6 +213,7 @@ class Settings(Frozen):
     hostagent: HostAgent = HostAgent()
     execution: Execution = Execution()
     issuer: Issuer = Issuer()
+    oauth: OAuth = OAuth()
     log: Log = Log()
 
 
@@ -235,6 +297,12 @@ def _anchored(read: Settings, folder: Path) -> Settings:
             "http": read.http.model_copy(update={"keys_file": folder / read.http.keys_file}),
             "stdio": read.stdio.model_copy(update={"socket": folder / read.stdio.socket}),
             "issuer": read.issuer.model_copy(update={"folder": folder / read.issuer.folder}),
+            "oauth": read.oauth.model_copy(update=_beside(folder, read.oauth)),
             "hostagent": agent.model_copy(update={"address": address, **paths}),
         }
     )
+
+
+def _beside(folder: Path, table: Frozen) -> dict[str, Path]:
+    """The optional paths of a table, taken from that folder."""
+    return {name: folder / value for name, value in table if isinstance(value, Path)}

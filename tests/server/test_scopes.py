@@ -55,7 +55,9 @@ def test_a_refusal_names_what_is_needed_and_what_there_is() -> None:
 
 
 def test_of_a_token_s_words_only_ours_count() -> None:
-    assert scopes.known(["openid", "wand:read", "wand:root", "wand:tool:x"]) == {"wand:read", "wand:tool:x"}
+    said = ["openid", "wand:read", "wand:root", "wand:tool:x", "wand:tool:x\r\nSet-Cookie: a", "wand:tool:é"]
+
+    assert scopes.known(said) == {"wand:read", "wand:tool:x"}
 
 
 def test_a_scope_that_is_none_is_refused_by_name() -> None:

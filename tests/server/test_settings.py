@@ -32,6 +32,12 @@ def test_a_list_in_a_variable_is_written_with_commas(tmp_path: Path) -> None:
     assert read.http.allowed_hosts == ("a.example", "b.example:8443")
 
 
+def test_a_table_in_a_variable_is_written_with_commas(tmp_path: Path) -> None:
+    read = load(tmp_path, WAND_OAUTH__SCOPE_MAP="mcp.use=wand:read wand:execute,mcp.write=wand:write")
+
+    assert read.oauth.scope_map == {"mcp.use": ("wand:read", "wand:execute"), "mcp.write": ("wand:write",)}
+
+
 def test_relative_paths_begin_at_the_folder_of_the_file(tmp_path: Path) -> None:
     text = "[hostagent]\naddress = 'unix:run/agent.sock'\nkey = 'pki/k'\n[http]\nkeys_file = 'keys.toml'"
 
@@ -68,6 +74,13 @@ def test_the_variable_of_the_pipe_is_none_of_ours(tmp_path: Path) -> None:
         ("[execution]\ndefault_wall_seconds = 0", "execution.default_wall_seconds: input should be greater"),
         ("[http]\nport = 70000\n[log]\nlevel = 1", "log.level: input should be 'debug'"),
         ("[http", "is not TOML"),
+        ("[oauth]\nissuer = 'http://login.example'", "oauth.issuer: must be an https URL"),
+        ("[oauth]\nissuer = 'https://a.example'", "oauth: resource is needed with issuer"),
+        ("[oauth]\nclient_id = 'x'", "oauth: client_id and client_secret_file go together"),
+        ("[oauth]\nalgorithms = ['HS256']", "oauth.algorithms.0: input should be 'ES256'"),
+        ("[oauth]\nalgorithms = ['none']", "oauth.algorithms.0: input should be 'ES256'"),
+        ("[oauth]\ndefault_scopes = ['root']", "oauth.default_scopes: 'root' is no scope of ours"),
+        ("[oauth.scope_map]\nx = ['root']", "oauth.scope_map.x: 'root' is no scope of ours"),
     ],
 )
 def test_what_is_wrong_in_a_file_is_named(tmp_path: Path, text: str, said: str) -> None:

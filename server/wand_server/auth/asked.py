@@ -28,7 +28,7 @@ class Asked:
     def url(self) -> str:
         """Where the client wanted to go, by the connection and its Host header."""
         host = next(iter(self.headers.getall("Host", [])), "")
-        return f"{'https' if self.is_secure else 'http'}://{host}{self.path}"
+        return f"{'https' if self.is_secure else 'http'}://{host}{self.path.partition('?')[0]}"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

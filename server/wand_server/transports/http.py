@@ -175,8 +175,7 @@ class HttpTransport:
 
     async def _get(self, request: web.BaseRequest, principal: Principal) -> web.StreamResponse:
         if websocket.is_asked_for(request):
-            again = functools.partial(self.guard.principal, _asked(request))
-            return await self.websockets.serve(request, principal, again, self.tenures)
+            return await self.websockets.serve(request, principal, self.tenures)
         self._refuse_modern(request)
         if not replies.accepts(request.headers.get("Accept", ""))[1]:
             raise Refused(406, "Accept: must list text/event-stream")

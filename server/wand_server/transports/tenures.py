@@ -40,17 +40,21 @@ class Tenures:
         """While entered, have it ended when the key or the token counts no more; its client can come back."""
         yield from self._while(Tenure(principal, end, is_stream=True))
 
+    def stands(self, principal: Principal) -> bool:
+        """Whether a stream of that sign-in may go on."""
+        has_expired = principal.expires is not None and principal.expires <= time.time()
+        return not has_expired and not self._is_over(principal)
+
     def look(self) -> None:
         """End what must not go on."""
-        now = time.time()
-        for tenure in [one for one in self._open if self._must_end(one, now)]:
+        for tenure in [one for one in self._open if self._must_end(one)]:
             log.warning("ended with its sign-in", extra={"principal": tenure.principal.name})
             tenure.end()
 
-    def _must_end(self, tenure: Tenure, now: float) -> bool:
-        expires = tenure.principal.expires
-        has_expired = tenure.is_stream and expires is not None and expires <= now
-        return has_expired or self._is_over(tenure.principal)
+    def _must_end(self, tenure: Tenure) -> bool:
+        if tenure.is_stream:
+            return not self.stands(tenure.principal)
+        return self._is_over(tenure.principal)
 
     def _while(self, tenure: Tenure) -> Iterator[None]:
         self._open.add(tenure)

@@ -8,12 +8,11 @@ again with each message: a connection ends with the key that opened it.
 import asyncio
 import contextlib
 import logging
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
 
 from aiohttp import WSCloseCode, WSMsgType, web
 
-from wand_proto.errors import Denied, WandError
 from wand_server.model import Principal
 from wand_server.protocol import failures, messages
 from wand_server.protocol.failures import BUSY, MessageId, ProtocolFailure
@@ -31,9 +30,6 @@ PING_SECONDS = 15.0  # a client that leaves a ping unanswered for half as long i
 WRITE_SECONDS = 30.0  # so is one that reads nothing for so long
 CLOSE_SECONDS = 1.0
 
-Again = Callable[[], Awaitable[Principal]]
-"""Who asks, decided anew; raises as `Guard.principal` does."""
-
 
 def is_asked_for(request: web.BaseRequest) -> bool:
     """Whether a request wants to be a WebSocket."""
@@ -48,7 +44,7 @@ class WebSockets:
     _open: set[web.WebSocketResponse] = field(init=False, default_factory=set)
 
     async def serve(
-        self, request: web.BaseRequest, principal: Principal, again: Again, tenures: Tenures
+        self, request: web.BaseRequest, principal: Principal, tenures: Tenures
     ) -> web.WebSocketResponse:
         """Upgrade a request and answer its client to the end.
 
@@ -62,7 +58,7 @@ class WebSockets:
         )  # fmt: skip
         await response.prepare(request)
         self._open.add(response)
-        conversation = Conversation(request, response, principal, again)
+        conversation = Conversation(request, response, principal, tenures)
         log.info("client connected", extra={"principal": principal.name, "means": "websocket"})
         try:
             with tenures.stream(principal, conversation.end):
@@ -92,12 +88,16 @@ class Conversation:
     """One client's frames, read and answered."""
 
     def __init__(
-        self, request: web.BaseRequest, response: web.WebSocketResponse, principal: Principal, again: Again
+        self,
+        request: web.BaseRequest,
+        response: web.WebSocketResponse,
+        principal: Principal,
+        tenures: Tenures,
     ) -> None:
         self._request = request
         self._response = response
         self._principal = principal
-        self._again = again
+        self._tenures = tenures
         self._unanswered = Unanswered()
         self._ending: asyncio.Task[None] | None = None
 
@@ -141,14 +141,11 @@ class Conversation:
             raise ConnectionResetError("the client reads nothing") from late
 
     async def _may_go_on(self) -> bool:
-        try:
-            if (await self._again()).identity == self._principal.identity:
-                return True
-            raise Denied("the key belongs to somebody else now")
-        except WandError as why:
-            log.warning("connection ended", extra={"principal": self._principal.name, "why": str(why)})
-            await self._end()
-            return False
+        if self._tenures.stands(self._principal):
+            return True
+        log.warning("connection ended", extra={"principal": self._principal.name})
+        await self._end()
+        return False
 
     async def _end(self) -> None:
         await self._response.close(code=WSCloseCode.POLICY_VIOLATION, message=b"the key has ended")

@@ -1,0 +1,130 @@
+"""Proofs of possession (RFC 9449): each request brings one, by the client's own key, that counts once."""
+
+import hashlib
+import time
+from base64 import urlsafe_b64encode
+from collections import OrderedDict
+from collections.abc import Callable
+from typing import Any
+from urllib.parse import urlsplit
+
+import jwt
+from jwt.exceptions import PyJWTError
+from jwt.types import Options
+
+from wand_proto.errors import Invalid
+from wand_server.auth import compact, jwk
+from wand_server.auth.asked import Asked, BadToken
+
+HEADER = "DPoP"
+ALGORITHMS = ("ES256", "ES384", "EdDSA", "PS256", "RS256")
+AGE_SECONDS = 60  # of a proof; clocks may differ by as much as with tokens
+MOST_SEEN = 100_000
+_ID_CEILING = 256
+_TIMES_ARE_OURS: Options = {
+    "verify_aud": False, "verify_exp": False, "verify_nbf": False, "verify_iat": False,
+}  # fmt: skip
+
+
+class BadProof(BadToken):
+    """The proof is missing, or proves nothing of this request."""
+
+    reason = "invalid_dpop_proof"
+
+
+class Seen:
+    """The proofs of the last minutes, none of which counts twice; where there are too many, none counts."""
+
+    def __init__(self, clock: Callable[[], float] = time.time) -> None:
+        self._clock = clock
+        self._until: OrderedDict[tuple[str, str], float] = OrderedDict()
+
+    def note(self, thumbprint: str, proof_id: str) -> None:
+        """Let a proof count, once.
+
+        Raises:
+            BadProof: it was seen before, or there is no room to remember it.
+        """
+        now = self._clock()
+        while self._until and next(iter(self._until.values())) <= now:
+            self._until.popitem(last=False)
+        if (thumbprint, proof_id) in self._until:
+            raise BadProof("the proof was used before (jti)")
+        if len(self._until) >= MOST_SEEN:
+            raise BadProof("there are too many proofs at once")
+        self._until[thumbprint, proof_id] = now + AGE_SECONDS + 2 * compact.LEEWAY_SECONDS
+
+
+class Proofs:
+    """Checks the proofs that come with requests; `origin` is what clients know us by, past any proxy."""
+
+    def __init__(self, origin: str = "", clock: Callable[[], float] = time.time) -> None:
+        self._origin = origin
+        self._clock = clock
+        self._seen = Seen(clock)
+
+    def check(self, token: str, thumbprint: str, asked: Asked) -> None:
+        """Let a request pass that brings a proof for that token by the key of that thumbprint.
+
+        Raises:
+            BadProof: it does not.
+        """
+        brought = asked.headers.getall(HEADER, [])
+        if len(brought) != 1:
+            raise BadProof("must come once with each request", field=HEADER)
+        claims, signed_by = _read(brought[0])
+        if signed_by != thumbprint:
+            raise BadProof("the proof is by another key than the token's")
+        self._check_claims(claims, token, asked)
+        self._seen.note(thumbprint, claims["jti"])
+
+    def _check_claims(self, claims: dict[str, Any], token: str, asked: Asked) -> None:
+        ours = f"{self._origin}{urlsplit(asked.url).path}" if self._origin else asked.url
+        if claims.get("htm") != asked.method:
+            raise BadProof(f"the proof is for another method than {asked.method} (htm)")
+        if not isinstance(claims.get("htu"), str) or _plain(claims["htu"]) != _plain(ours):
+            raise BadProof(f"the proof is for another URL than {ours} (htu)")
+        if claims.get("ath") != _digest(token):
+            raise BadProof("the proof is for another token (ath)")
+        if not _is_now(claims.get("iat"), self._clock()):
+            raise BadProof(f"the proof must not be older than {AGE_SECONDS} seconds (iat)")
+        if not isinstance(claims.get("jti"), str) or not 0 < len(claims["jti"]) <= _ID_CEILING:
+            raise BadProof(f"the proof must have an id of at most {_ID_CEILING} characters (jti)")
+
+
+def _read(untrusted: str) -> tuple[dict[str, Any], str]:
+    """What a proof claims, and the thumbprint of the key that has signed it.
+
+    Raises:
+        BadProof: it is none.
+    """
+    try:
+        header = jwt.get_unverified_header(untrusted) if len(untrusted) <= compact.BYTES_CEILING else {}
+        if header.get("typ") != "dpop+jwt" or "crit" in header or not isinstance(header.get("jwk"), dict):
+            raise BadProof("must be a token of the type dpop+jwt with its public key", field=HEADER)
+        own = {**header["jwk"], "alg": header.get("alg")}
+        key = jwk.key_in(own, ALGORITHMS)
+        claims = jwt.decode(untrusted, key.key, algorithms=[key.algorithm], options=_TIMES_ARE_OURS)
+    except (PyJWTError, Invalid, ValueError, TypeError, RecursionError) as why:
+        raise BadProof("the proof is malformed, or its signature is wrong") from why
+    return claims, jwk.thumbprint(own)
+
+
+def _is_now(issued: Any, now: float) -> bool:
+    if isinstance(issued, bool) or not isinstance(issued, int | float):
+        return False
+    return -compact.LEEWAY_SECONDS <= now - issued <= AGE_SECONDS + compact.LEEWAY_SECONDS
+
+
+def _plain(url: str) -> tuple[str, str, str]:
+    """A URL as far as it counts: no query, no fragment, no case of its host, its port in any case."""
+    try:
+        parts = urlsplit(url)
+        port = parts.port or {"https": 443, "http": 80}.get(parts.scheme)
+    except ValueError:
+        return "", "", ""
+    return parts.scheme, f"{parts.hostname}:{port}", parts.path
+
+
+def _digest(token: str) -> str:
+    return urlsafe_b64encode(hashlib.sha256(token.encode()).digest()).rstrip(b"=").decode()

@@ -1,0 +1,121 @@
+"""Builds what decides who may come in, from the settings, and what strangers are told of it."""
+
+import contextlib
+import os
+from collections.abc import Sequence
+
+from wand_proto import tomlfile
+from wand_server.auth import dpop, lastused, resource
+from wand_server.auth.asked import SignIn
+from wand_server.auth.bearer import ACCESS_TOKENS, ANY_TOKENS, Tokens, Trusted
+from wand_server.auth.challenge import Challenge
+from wand_server.auth.claims import ClaimNames
+from wand_server.auth.external import Asking, External
+from wand_server.auth.fetching import Fetcher
+from wand_server.auth.guard import Guard
+from wand_server.auth.issuerkeys import read_keys
+from wand_server.auth.keys import Keys
+from wand_server.auth.lastused import LastUsed
+from wand_server.auth.origins import Origins
+from wand_server.auth.possession import Possession
+from wand_server.auth.tokens import PublicKey
+from wand_server.issuer.service import Issuer, resource_of
+from wand_server.settings import OAuth, Settings
+from wand_server.transports import wellknown
+from wand_server.transports.routes import Routes
+
+_OWNERS = frozenset({0, os.geteuid()})
+
+
+async def guard(read: Settings, parts: contextlib.AsyncExitStack, own: Sequence[Trusted] = ()) -> Guard:
+    """The guard of this server; `own` are issuers beside the one in the settings.
+
+    Raises:
+        WandError: a file that the settings name cannot be used.
+    """
+    file = read.http.keys_file
+    keys = Keys(file, await parts.enter_async_context(LastUsed(lastused.place(file, os.environ))))
+    origins = Origins.of(read.http.allowed_hosts, read.http.allowed_origins)
+    ours = _resource(read.oauth, own)
+    if not ours:
+        return Guard(keys, origins)
+    possession = Possession(dpop.Proofs(resource.origin(ours)), required=read.oauth.dpop_required)
+    ways = await _ways(read.oauth, parts, own, possession)
+    metadata = resource.metadata_url(ours)
+    return Guard(keys, origins, ways, Challenge(resource_metadata=metadata, dpop_algorithms=dpop.ALGORITHMS))
+
+
+def documents(read: Settings, own: Sequence[Trusted] = ()) -> Routes:
+    """What strangers may read of where to get tokens for us."""
+    ours = _resource(read.oauth, own)
+    if not ours:
+        return {}
+    issuers = [one.keys.issuer for one in own] + ([read.oauth.issuer] if read.oauth.issuer else [])
+    body = resource.metadata(ours, issuers, dpop.ALGORITHMS)
+    return wellknown.document(resource.metadata_paths(ours), body)
+
+
+class OwnKeys:
+    """The keys of the built-in issuer; offers `TokenKeys`."""
+
+    def __init__(self, issuer: Issuer) -> None:
+        self._issuer = issuer
+        self.issuer = issuer.url
+
+    async def key(self, kid: str) -> PublicKey | None:
+        """The key of that id, for ES256 alone."""
+        found = self._issuer.verifying_key(kid)
+        return None if found is None else PublicKey(key=found, algorithm="ES256")
+
+
+def trusted(issuer: Issuer) -> Trusted:
+    """The tokens that the built-in issuer gives for us."""
+    return Trusted(keys=OwnKeys(issuer), audiences=(resource_of(issuer.url),), names=ClaimNames())
+
+
+def _resource(oauth: OAuth, own: Sequence[Trusted]) -> str:
+    """The address that tokens are issued for."""
+    return oauth.resource or next((one.audiences[0] for one in own), "")
+
+
+async def _ways(
+    oauth: OAuth, parts: contextlib.AsyncExitStack, own: Sequence[Trusted], possession: Possession
+) -> tuple[SignIn, ...]:
+    if not oauth.issuer:
+        return (Tokens(own, possession),)
+    asking = Asking(external(oauth), await parts.enter_async_context(Fetcher(oauth.ca)))
+    return Tokens([*own, asking.trusted()], possession), *asking.introspected(possession)
+
+
+def external(oauth: OAuth) -> External:
+    """The issuer that the settings describe.
+
+    Raises:
+        WandError: a file that they name cannot be used.
+    """
+    return External(
+        issuer=oauth.issuer,
+        audiences=(oauth.resource, *oauth.audiences),
+        algorithms=oauth.algorithms,
+        names=_names(oauth),
+        types=ACCESS_TOKENS if oauth.access_tokens_only else ANY_TOKENS,
+        keys=read_keys(oauth.keys_file, oauth.algorithms, _OWNERS) if oauth.keys_file else None,
+        client=_client(oauth),
+    )
+
+
+def _names(oauth: OAuth) -> ClaimNames:
+    return ClaimNames(
+        name=oauth.name_claim,
+        name_prefix=oauth.name_prefix,
+        scope=oauth.scope_claim,
+        groups=oauth.groups_claim,
+        scope_map={theirs: frozenset(ours) for theirs, ours in oauth.scope_map.items()},
+        default_scopes=frozenset(oauth.default_scopes),
+    )
+
+
+def _client(oauth: OAuth) -> tuple[str, str] | None:
+    if oauth.client_secret_file is None:
+        return None
+    return oauth.client_id, tomlfile.content(oauth.client_secret_file, owners=_OWNERS).decode().strip()

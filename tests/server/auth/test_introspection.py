@@ -1,0 +1,124 @@
+"""Tokens that only their issuer can read."""
+
+import time
+from collections.abc import Mapping
+from typing import Any
+
+import pytest
+from multidict import CIMultiDict
+
+from support.issuers import RESOURCE, Issuer
+from wand_proto.errors import Unavailable
+from wand_server.auth import introspection
+from wand_server.auth.asked import Asked, BadToken, Presented
+from wand_server.auth.claims import ClaimNames
+from wand_server.auth.introspection import Introspected, Meant
+from wand_server.auth.possession import Possession
+from wand_server.model import Principal
+
+ISSUER = Issuer()
+MEANT = Meant(issuer=ISSUER.name, audiences=(RESOURCE,), names=ClaimNames())
+
+
+def answer(**more: Any) -> dict[str, Any]:
+    return {"active": True, "token_type": "Bearer", **ISSUER.claims(**more)}
+
+
+class Asking:
+    """Says what it is told to, and counts how often."""
+
+    def __init__(self, says: Mapping[str, Any] | Exception) -> None:
+        self.says = says
+        self.tokens: list[str] = []
+
+    async def __call__(self, token: str) -> Mapping[str, Any]:
+        self.tokens.append(token)
+        if isinstance(self.says, Exception):
+            raise self.says
+        return self.says
+
+
+async def signed_in(asking: Asking, token: str = "opaque", times: int = 1) -> Principal | None:
+    door = Introspected(asking, MEANT, Possession(None))
+    found = None
+    for _ in range(times):
+        found = await door.principal(Presented(scheme="bearer", token=token), Asked(headers=CIMultiDict()))
+    return found
+
+
+async def test_an_active_token_lets_in_and_is_remembered() -> None:
+    asking = Asking(answer(iss=None))
+
+    principal = await signed_in(asking, times=5)
+
+    assert principal is not None
+    assert (principal.name, set(principal.scopes)) == ("ann", {"wand:read"})
+    assert asking.tokens == ["opaque"]
+
+
+@pytest.mark.parametrize(
+    "says",
+    [
+        {},
+        {"active": False},
+        {"active": "true", **ISSUER.claims()},
+        {"active": 1, **ISSUER.claims()},
+        answer(iss="https://other.example"),
+        answer(aud=None),
+        answer(aud="https://other.example"),
+        answer(aud=[["https://wand.example/mcp"]]),
+        answer(exp=None),
+        answer(exp="9999999999"),
+        answer(exp=True),
+        answer(exp=time.time() - 60),
+        answer(nbf=time.time() + 60),
+        answer(sub=None),
+        answer(token_type="refresh_token"),
+        answer(cnf={"jkt": "x"}),
+        answer(cnf=[]),
+    ],
+)
+async def test_a_token_that_is_not_active_and_ours_lets_nobody_in(says: dict[str, Any]) -> None:
+    with pytest.raises(BadToken):
+        await signed_in(Asking(says))
+
+
+async def test_a_token_that_was_refused_is_not_asked_about_again_at_once() -> None:
+    asking = Asking({"active": False})
+    door = Introspected(asking, MEANT, Possession(None))
+    for _ in range(5):
+        with pytest.raises(BadToken, match="not active"):
+            await door.principal(Presented(scheme="bearer", token="x"), Asked(headers=CIMultiDict()))
+
+    assert asking.tokens == ["x"]
+
+
+async def test_refusals_do_not_grow_without_end(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(introspection, "_MOST_REFUSED", 3)
+    door = Introspected(Asking({"active": False}), MEANT, Possession(None))
+    for number in range(10):
+        with pytest.raises(BadToken):
+            await door.principal(Presented(scheme="bearer", token=f"x{number}"), Asked(headers=CIMultiDict()))
+
+    assert len(door._refused) <= 3
+
+
+@pytest.mark.parametrize("token", ["wand_abc", "eyJ.x.y"])
+async def test_what_others_can_read_is_not_asked_about(token: str) -> None:
+    asking = Asking(answer())
+
+    assert await signed_in(asking, token) is None
+    assert not asking.tokens
+
+
+@pytest.mark.parametrize("token", ["x" * 20_000, "\udcff", "é"])
+async def test_what_can_be_no_token_is_not_asked_about(token: str) -> None:
+    asking = Asking(answer())
+    with pytest.raises(BadToken, match="malformed"):
+        await signed_in(asking, token)
+    assert not asking.tokens
+
+
+async def test_an_issuer_that_is_away_lets_nobody_in_and_says_so() -> None:
+    with pytest.raises(Unavailable):
+        await signed_in(Asking(Unavailable("away")))
