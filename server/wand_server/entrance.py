@@ -70,7 +70,12 @@ class OwnKeys:
 
 def trusted(issuer: Issuer) -> Trusted:
     """The tokens that the built-in issuer gives for us."""
-    return Trusted(keys=OwnKeys(issuer), audiences=(resource_of(issuer.url),), names=ClaimNames())
+    return Trusted(
+        keys=OwnKeys(issuer),
+        audiences=(resource_of(issuer.url),),
+        names=ClaimNames(),
+        is_over=issuer.is_over,
+    )
 
 
 def _resource(oauth: OAuth, own: Sequence[Trusted]) -> str:

@@ -11,13 +11,16 @@ from typing import Any
 import aiohttp
 import jwt
 import pytest
+from multidict import CIMultiDict
 
 from support.edge import Edge
 from support.issuers import RSA_KEY, Issuer, Served, ec_key, jwk_of, part, pem_of, served
+from support.issuing import issuing
 from support.tools import FakeTools
-from wand_proto.errors import WandError
+from wand_proto.errors import Unauthenticated, WandError
 from wand_server import entrance
 from wand_server.auth import jwk, keyfile
+from wand_server.auth.asked import Asked
 from wand_server.protocol.server import build
 from wand_server.settings import Http, OAuth, Settings
 from wand_server.transports.http import HttpTransport
@@ -180,6 +183,29 @@ async def test_a_bound_token_needs_a_new_proof_each_time(here: World) -> None:
 
     assert (first.status, again.status, free.status) == (200, 401, 401)
     assert 'DPoP realm="wand", error="invalid_dpop_proof"' in again.headers["WWW-Authenticate"]
+
+
+async def test_a_token_of_our_own_issuer_lets_in_until_it_is_taken_back(tmp_path: Path) -> None:
+    now = [time.time()]
+    async with AsyncExitStack() as parts:
+        place = await parts.enter_async_context(issuing(tmp_path, clock=lambda: now[0]))
+        client_id = (await place.register())["client_id"]
+        _, tokens = await place.redeem(client_id, await place.code(client_id))
+        read = Settings(http=Http(keys_file=tmp_path / "keys.toml"))
+        guard = await entrance.guard(read, parts, [entrance.trusted(place.issuer)])
+        headers = CIMultiDict(Host="localhost", Authorization=f"Bearer {tokens['access_token']}")
+
+        principal = await guard.principal(Asked(headers=headers))
+        await place.refresh(client_id, tokens["refresh_token"])
+        await place.browser.post(
+            f"{place.origin}/oauth/revoke", data={"token": tokens["refresh_token"], "client_id": client_id}
+        )
+        now[0] += 60
+        with pytest.raises(Unauthenticated, match="taken back"):
+            await guard.principal(Asked(headers=headers))
+
+    assert (principal.name, principal.means) == ("ann", "token")
+    assert await guard.is_over(principal)
 
 
 @pytest.mark.parametrize(

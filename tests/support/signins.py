@@ -21,5 +21,5 @@ class Passwords:
         scopes = frozenset(self.granted[presented.token])
         return Principal(name=presented.token, means="token", scopes=scopes, credential=presented.token)
 
-    def is_over(self, principal: Principal) -> bool:
+    async def is_over(self, principal: Principal) -> bool:
         return principal.name in self.over

@@ -51,7 +51,7 @@ class SignIn(Protocol):
         """
         ...
 
-    def is_over(self, principal: Principal) -> bool:
+    async def is_over(self, principal: Principal) -> bool:
         """Whether what this principal signed in by, in this way, counts no more."""
         ...
 

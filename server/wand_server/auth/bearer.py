@@ -3,7 +3,7 @@
 import hashlib
 import time
 from collections import OrderedDict
-from collections.abc import Iterable, Mapping
+from collections.abc import Awaitable, Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -21,6 +21,10 @@ ACCESS_TOKENS = ("at+jwt",)
 ANY_TOKENS = ("at+jwt", "jwt", "")  # of issuers that are older than RFC 9068
 
 
+IsOver = Callable[[str], Awaitable[bool]]
+"""Whether the token of that id was taken back before it expired."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Trusted:
     """An issuer whose tokens are let in."""
@@ -29,6 +33,7 @@ class Trusted:
     audiences: tuple[str, ...]
     names: ClaimNames
     types: tuple[str, ...] = ACCESS_TOKENS
+    is_over: IsOver | None = None
 
     @property
     def expected(self) -> Expected:
@@ -82,11 +87,17 @@ class Tokens:
             known = await self._verified(presented.token)
             self._remembered.keep(presented.token, known)
         self._possession.check(known.confirmation, presented, asked)
+        if await self.is_over(known.principal):
+            raise BadToken("the token was taken back")
         return known.principal
 
-    def is_over(self, principal: Principal) -> bool:
-        """Never before it expires."""
-        _ = principal
+    async def is_over(self, principal: Principal) -> bool:
+        """Whether its token was taken back, where an issuer tells that."""
+        if principal.means != "token":
+            return False
+        for one in self._trusted.values():
+            if one.is_over is not None and await one.is_over(principal.credential):
+                return True
         return False
 
     async def _verified(self, token: str) -> Known:

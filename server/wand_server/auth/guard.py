@@ -44,9 +44,12 @@ class Guard:
         log.warning("key refused", extra={"peer": asked.peer})
         raise BadToken("the API key is not known here", hint=_HINT)
 
-    def is_over(self, principal: Principal) -> bool:
+    async def is_over(self, principal: Principal) -> bool:
         """Whether what a principal has signed in by counts no more."""
-        return any(way.is_over(principal) for way in self._ways)
+        for way in self._ways:
+            if await way.is_over(principal):
+                return True
+        return False
 
 
 def _presented(untrusted: list[str]) -> Presented:

@@ -57,7 +57,7 @@ class Introspected:
         self._possession.check(found.confirmation, presented, asked)
         return found.principal
 
-    def is_over(self, principal: Principal) -> bool:
+    async def is_over(self, principal: Principal) -> bool:
         """Never before it expires."""
         _ = principal
         return False

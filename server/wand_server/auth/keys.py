@@ -47,7 +47,7 @@ class Keys:
             self._used.note(principal.credential, now)
         return principal
 
-    def is_over(self, principal: Principal) -> bool:
+    async def is_over(self, principal: Principal) -> bool:
         """Whether its key counts no more: it was removed, or has expired."""
         if principal.means != "api_key":
             return False

@@ -132,7 +132,7 @@ class HttpTransport:
 
     async def end_over(self) -> None:
         """End what was opened by a sign-in that counts no more."""
-        self.tenures.look()
+        await self.tenures.look()
         await self.sessions.end_over(self.guard.is_over)
 
     async def _health(self, _: web.BaseRequest) -> web.Response:

@@ -207,7 +207,7 @@ class Sessions:
 
     async def end_over(self, is_over: IsOver) -> None:
         """End the sessions whose last sign-in was taken back; a token that has expired is none of them."""
-        for session in [one for one in self._sessions.values() if is_over(one.principal)]:
+        for session in [one for one in list(self._sessions.values()) if await is_over(one.principal)]:
             log.warning("session ended with its sign-in", extra={"principal": session.principal.name})
             await self.end(session)
 

@@ -2,7 +2,7 @@
 
 import logging
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 
@@ -10,7 +10,7 @@ from wand_server.model import Principal
 
 log = logging.getLogger(__name__)
 
-IsOver = Callable[[Principal], bool]
+IsOver = Callable[[Principal], Awaitable[bool]]
 """Whether what a principal signed in by was taken back."""
 
 
@@ -40,21 +40,21 @@ class Tenures:
         """While entered, have it ended when the key or the token counts no more; its client can come back."""
         yield from self._while(Tenure(principal, end, is_stream=True))
 
-    def stands(self, principal: Principal) -> bool:
+    async def stands(self, principal: Principal) -> bool:
         """Whether a stream of that sign-in may go on."""
         has_expired = principal.expires is not None and principal.expires <= time.time()
-        return not has_expired and not self._is_over(principal)
+        return not has_expired and not await self._is_over(principal)
 
-    def look(self) -> None:
+    async def look(self) -> None:
         """End what must not go on."""
-        for tenure in [one for one in self._open if self._must_end(one)]:
+        for tenure in [one for one in list(self._open) if await self._must_end(one)]:
             log.warning("ended with its sign-in", extra={"principal": tenure.principal.name})
             tenure.end()
 
-    def _must_end(self, tenure: Tenure) -> bool:
+    async def _must_end(self, tenure: Tenure) -> bool:
         if tenure.is_stream:
-            return not self.stands(tenure.principal)
-        return self._is_over(tenure.principal)
+            return not await self.stands(tenure.principal)
+        return await self._is_over(tenure.principal)
 
     def _while(self, tenure: Tenure) -> Iterator[None]:
         self._open.add(tenure)

@@ -141,7 +141,7 @@ class Conversation:
             raise ConnectionResetError("the client reads nothing") from late
 
     async def _may_go_on(self) -> bool:
-        if self._tenures.stands(self._principal):
+        if await self._tenures.stands(self._principal):
             return True
         log.warning("connection ended", extra={"principal": self._principal.name})
         await self._end()

@@ -71,7 +71,7 @@ async def test_an_active_token_lets_in_and_is_remembered() -> None:
         answer(exp="9999999999"),
         answer(exp=True),
         answer(exp=time.time() - 60),
-        answer(nbf=time.time() + 60),
+        answer(nbf=time.time() + 9999),
         answer(sub=None),
         answer(token_type="refresh_token"),
         answer(cnf={"jkt": "x"}),

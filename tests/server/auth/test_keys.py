@@ -172,11 +172,11 @@ def test_what_a_key_was_opened_by_is_over_when_it_is_gone(
     known = Keys(file)
     principal = signed_in(known, keyfile.add(file, "bot"))
     assert principal is not None
-    before = known.is_over(principal)
+    before = asyncio.run(known.is_over(principal))
 
     keyfile.remove(file, "bot")
 
-    assert (before, known.is_over(principal)) == (False, True)
+    assert (before, asyncio.run(known.is_over(principal))) == (False, True)
 
 
 async def test_the_last_use_is_kept_by_the_hour_and_not_by_the_call(tmp_path: Path) -> None:

@@ -66,9 +66,13 @@ async def test_a_silent_websocket_is_told_why(server: Edge) -> None:
     assert (last.type, last.data) == (aiohttp.WSMsgType.CLOSE, aiohttp.WSCloseCode.POLICY_VIOLATION)
 
 
-def test_a_stream_ends_with_its_token_and_a_call_goes_on() -> None:
+async def never(_: Principal) -> bool:
+    return False
+
+
+async def test_a_stream_ends_with_its_token_and_a_call_goes_on() -> None:
     ended: list[str] = []
-    tenures = Tenures(lambda _: False)
+    tenures = Tenures(never)
     late = Principal(name="ann", means="token", expires=time.time() - 1)
     early = Principal(name="ann", means="token", expires=time.time() + 60)
 
@@ -77,8 +81,8 @@ def test_a_stream_ends_with_its_token_and_a_call_goes_on() -> None:
         tenures.stream(early, lambda: ended.append("early")),
         tenures.stream(late, lambda: ended.append("late")),
     ):
-        tenures.look()
-    tenures.look()
+        await tenures.look()
+    await tenures.look()
 
     assert ended == ["late"]
 
