@@ -134,7 +134,8 @@ async def running(read: Settings) -> AsyncIterator[HttpTransport]:
             refused=sign_ins.refused,
             more_routes={**_routes(issuer), **entrance.documents(read, own)},
         )
-        unix = UnixTransport(kernel, read.stdio.socket, allowed_uids=_uids(read.stdio.allowed_users))
+        uids = _uids(read.stdio.allowed_users)
+        unix = UnixTransport(kernel, read.stdio.socket, allowed_uids=uids, refused=sign_ins.refused)
         await _enter(parts, http, f"{read.http.host}:{read.http.port}")
         await _enter(parts, unix, str(read.stdio.socket))
         yield http

@@ -9,7 +9,7 @@ import select
 import socket
 import stat
 import struct
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -35,10 +35,19 @@ _HANG_UP_SECONDS = 2.0
 class UnixTransport:
     """Serves MCP on a unix socket while entered, for the users that may."""
 
-    def __init__(self, kernel: Kernel, path: Path, *, allowed_uids: frozenset[int]) -> None:
+    def __init__(
+        self,
+        kernel: Kernel,
+        path: Path,
+        *,
+        allowed_uids: frozenset[int],
+        refused: Callable[[str, str], None] = lambda *_: None,
+    ) -> None:
+        """`refused` hears of who is not let in: by which socket, and why."""
         self._kernel = kernel
         self._path = path
         self._allowed_uids = allowed_uids
+        self._refused = refused
         # Where others may use it too, the peer's credentials decide, for every user can reach it.
         self._mode = 0o600 if allowed_uids <= {os.geteuid()} else 0o666
         self._clients: set[asyncio.Task[None]] = set()
@@ -89,7 +98,9 @@ class UnixTransport:
         uid = _peer_uid(writer.get_extra_info("socket"))
         if uid not in self._allowed_uids:
             hint = "stdio.allowed_users in the server's settings lists who may"
-            raise Denied(f"user {_user_name(uid)} may not use this socket", hint=hint)
+            why = f"user {_user_name(uid)} may not use this socket"
+            self._refused(f"unix:{self._path}", why)
+            raise Denied(why, hint=hint)
         if len(self._clients) > CONNECTIONS_CEILING:
             raise Exhausted(f"{CONNECTIONS_CEILING} clients are connected, which is the most at once")
         return Principal(name=_user_name(uid), means="unix_peer", scopes=scopes.EVERYDAY)

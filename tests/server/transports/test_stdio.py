@@ -234,6 +234,20 @@ async def test_a_user_who_may_not_is_told_so(folder: Path, tools: FakeTools) -> 
         await line.close()
 
 
+async def test_who_is_not_let_in_is_told_of(folder: Path, tools: FakeTools) -> None:
+    heard: list[tuple[str, str]] = []
+    kernel, path = build(tools, version="1", instructions=""), folder / "s"
+    async with UnixTransport(
+        kernel, path, allowed_uids=frozenset(), refused=lambda *told: heard.append(told)
+    ):
+        line = await Line.to(path)
+        assert (await line.hear())["error"]
+        await line.close()
+    (where, why), *more = heard
+    assert (where, more) == (f"unix:{path}", [])
+    assert why.endswith("may not use this socket")
+
+
 async def test_the_socket_is_its_owners_and_goes_with_the_server(folder: Path, tools: FakeTools) -> None:
     async with unix_edge(folder, tools) as path:
         assert path.stat().st_mode & 0o777 == 0o600
