@@ -116,7 +116,11 @@ class Keyboard(PipeInput):
 
     def __init__(self, master: int, first: bytes, *, stays_open: bool) -> None:
         descriptor = os.dup(master)
-        self._peer = _peer_of(master)
+        try:
+            self._peer = _peer_of(master)
+        except OSError:
+            os.close(descriptor)
+            raise
         self._timer: asyncio.TimerHandle | None = None
         self._line_begins = not first or first.endswith(b"\n")
         super().__init__(descriptor, first, stays_open=stays_open)
