@@ -4,6 +4,7 @@ import asyncio
 import logging
 import time
 import uuid
+from collections.abc import Iterable
 from typing import Any
 
 from wand_proto.context import REQUEST_ID, new_request_id
@@ -109,6 +110,10 @@ class Session:
         self.cancel_calls()
         if calls:
             await asyncio.wait(calls)
+        self.end_streams()
+
+    def end_streams(self) -> None:
+        """End every stream: nothing runs any more."""
         for stream in self._streams.values():
             stream.end()
 
@@ -148,15 +153,25 @@ class Sessions:
     def fresh(self, principal: Principal) -> Session:
         """A session that is not yet kept: its initialize may fail.
 
+        Where there are too many, the principal's own that was unused for longest makes room; its client, if it
+        comes back, is told to begin again.
+
         Raises:
-            Refused: there are too many.
+            Refused: there are too many, and each of the principal's is in use.
         """
-        of_one = sum(session.principal.identity == principal.identity for session in self._sessions.values())
-        if len(self._sessions) >= SESSIONS_CEILING or of_one >= SESSIONS_OF_ONE_CEILING:
-            message = "too many open sessions: end one with DELETE, or try again later"
+        own = [each for each in self._sessions.values() if each.principal.identity == principal.identity]
+        if len(self._sessions) >= SESSIONS_CEILING or len(own) >= SESSIONS_OF_ONE_CEILING:
+            self._make_room(own)
+        return Session(str(uuid.uuid4()), principal, self._kernel)
+
+    def _make_room(self, own: Iterable[Session]) -> None:
+        unused = min((each for each in own if each.is_idle), key=lambda each: each.used, default=None)
+        if unused is None:
+            message = "too many open sessions, all in use: end one with DELETE, or try again later"
             raise Refused(503, message, code=BUSY, headers={"Retry-After": "60"})
-        session_id = str(uuid.uuid4())
-        return Session(session_id, principal, self._kernel)
+        log.info("session ended, room needed", extra={"principal": unused.principal.name})
+        del self._sessions[unused.id]
+        unused.end_streams()
 
     def keep(self, session: Session) -> None:
         self._sessions[session.id] = session

@@ -196,16 +196,32 @@ async def test_a_call_whose_client_stays_away_is_cancelled(server: Edge) -> None
     assert (await server.ask(json=legacy("ping", {}, 9), headers=session))[0] == 200
 
 
-async def test_there_are_only_so_many_sessions(server: Edge, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_of_too_many_sessions_the_one_unused_for_longest_makes_room(
+    server: Edge, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("wand_server.transports.sessions.SESSIONS_OF_ONE_CEILING", 2)
+    first, second = await server.initialize(), await server.initialize()
+    await server.ask(json=legacy("ping"), headers=first)
+
+    third = await server.initialize()
+
+    answers = [await server.ask(json=legacy("ping"), headers=each) for each in (first, second, third)]
+    assert [status for status, _ in answers] == [200, 404, 200]
+
+
+async def test_there_are_only_so_many_sessions_in_use(server: Edge, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("wand_server.transports.sessions.SESSIONS_OF_ONE_CEILING", 1)
-    await server.initialize()
+    session = await server.initialize()
+    answer = await asyncio.wait_for(server.client.post(server.url, json=call("slow"), headers=session), 10)
+    await asyncio.wait_for(server.tools.slow_began.wait(), 5)
     about = {"protocolVersion": "2025-11-25", "capabilities": {}, "clientInfo": {"name": "p", "version": "1"}}
 
     status, body = await server.ask(json=legacy("initialize", about), headers=server.headers())
 
     assert status == 503
-    assert "too many" in body["error"]["message"]
+    assert "all in use" in body["error"]["message"]
     await server.initialize(key=server.other_key)
+    answer.close()
 
 
 async def test_a_failed_initialize_leaves_no_session(server: Edge) -> None:
