@@ -5,9 +5,11 @@ import contextlib
 import itertools
 import json
 import os
+import tomllib
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -38,11 +40,12 @@ Connect = Callable[[], contextlib.AbstractAsyncContextManager[Client]]
 
 def every(wand: Running) -> list[tuple[str, Connect]]:
     """All ways in, by name."""
-    ways: list[tuple[str, Connect]] = [("HTTP " + MODERN, lambda: over_http(wand, MODERN))]
-    ways += [(f"HTTP {version}", lambda v=version: over_http(wand, v)) for version in LEGACY]
+    ways: list[tuple[str, Connect]] = [
+        (f"HTTP {version}", partial(over_http, wand, version)) for version in (MODERN, *LEGACY)
+    ]
     for version in (MODERN, LEGACY[0]):
-        ways.append((f"WebSocket {version}", lambda v=version: over_websocket(wand, v)))
-        ways.append((f"stdio {version}", lambda v=version: over_stdio(wand, v)))
+        ways.append((f"WebSocket {version}", partial(over_websocket, wand, version)))
+        ways.append((f"stdio {version}", partial(over_stdio, wand, version)))
     return ways
 
 
@@ -92,7 +95,7 @@ class HttpClient:
 
     def kill(self) -> None:
         assert self.http.connector is not None
-        self.http.connector._close()  # noqa: SLF001 - at once, as a killed process does
+        self.http.connector._close()  # at once, as a killed process does
         self.session = ""
 
     def _headers(self, message: Mapping[str, Any]) -> dict[str, str]:
@@ -132,22 +135,24 @@ async def over_http(wand: Running, version: str) -> AsyncIterator[Client]:
 class LineClient:
     """Messages one by one over something that carries text: a WebSocket, or a pipe."""
 
-    def __init__(self, version: str, send: Callable[[str], Any], kill: Callable[[], None]) -> None:
+    def __init__(self, version: str, send: Callable[[str], Any], kill: Callable[[], object]) -> None:
         self.version = version
-        self.kill = kill
+        self._kill = kill
         self._send = send
         self._numbers = itertools.count(1)
         self._waiting: dict[int, asyncio.Future[Answer]] = {}
 
     async def ask(self, method: str, params: Mapping[str, Any]) -> Answer:
         number = next(self._numbers)
-        answer = self._waiting[number] = asyncio.get_running_loop().create_future()
+        answer: asyncio.Future[Answer] = asyncio.get_running_loop().create_future()
+        self._waiting[number] = answer
         try:
             await self._say({"id": number, "method": method, "params": envelope(self.version, params)})
             return await answer
         except asyncio.CancelledError:
             told = envelope(self.version, {"requestId": number, "reason": "not wanted any more"})
-            await self._say({"method": "notifications/cancelled", "params": told})
+            with contextlib.suppress(ConnectionError):  # it was killed
+                await self._say({"method": "notifications/cancelled", "params": told})
             raise
         finally:
             del self._waiting[number]
@@ -157,6 +162,9 @@ class LineClient:
             about = {"protocolVersion": self.version, "capabilities": {}, "clientInfo": _ABOUT}
             await self.ask("initialize", about)
             await self._say({"method": "notifications/initialized", "params": {}})
+
+    def kill(self) -> None:
+        self._kill()
 
     async def _say(self, message: Mapping[str, Any]) -> None:
         await self._send(json.dumps({"jsonrpc": "2.0", **message}))
@@ -180,7 +188,7 @@ async def over_websocket(wand: Running, version: str) -> AsyncIterator[Client]:
         http.ws_connect(wand.url, protocols=("mcp",), max_msg_size=_LINE_BYTES) as socket,
     ):
         assert http.connector is not None
-        client = LineClient(version, socket.send_str, http.connector._close)  # noqa: SLF001
+        client = LineClient(version, socket.send_str, http.connector._close)
 
         async def read() -> None:
             async for message in socket:
@@ -227,8 +235,8 @@ async def over_stdio(wand: Running, version: str) -> AsyncIterator[Client]:
 
 def socket_of(wand: Running) -> Path:
     """Where that Wand's pipes connect."""
-    (found,) = (path for path in wand.state.rglob("*.sock") if "stdio" in path.name)
-    return found
+    told = tomllib.loads((wand.state / "server.toml").read_text())
+    return Path(told["stdio"]["socket"])
 
 
 @asynccontextmanager

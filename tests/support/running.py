@@ -86,9 +86,9 @@ def _read_until_ready(child: subprocess.Popen[bytes], log: Path) -> str:
 def descendants(pid: int) -> list[int]:
     """Every process below `pid`."""
     found: list[int] = []
-    for task in Path(f"/proc/{pid}/task").glob("*/children"):
-        with contextlib.suppress(OSError):
-            found += [int(word) for word in task.read_text().split()]
+    with contextlib.suppress(OSError):  # it may end while it is looked at
+        for task in Path(f"/proc/{pid}/task").iterdir():
+            found += [int(word) for word in (task / "children").read_text().split()]
     return [*found, *(deeper for child in found for deeper in descendants(child))]
 
 

@@ -153,8 +153,8 @@ class Sessions:
     def fresh(self, principal: Principal) -> Session:
         """A session that is not yet kept: its initialize may fail.
 
-        Where there are too many, the principal's own that was unused for longest makes room; its client, if it
-        comes back, is told to begin again.
+        Where there are too many, the principal's own that was unused for longest makes room; its client, if
+        it comes back, is told to begin again.
 
         Raises:
             Refused: there are too many, and each of the principal's is in use.
