@@ -162,6 +162,7 @@ def _issuer_options(read: settings.Issuer) -> Options:
         folder=read.folder,
         lives=Lives(refresh_seconds=read.refresh_days * DAY, grant_seconds=read.grant_days * DAY),
         access_seconds=read.access_seconds,
+        documents=read.documents,
         registration=read.registration,
         redirect_schemes=read.redirect_schemes,
         document_networks=tuple(map(ipaddress.ip_network, read.document_networks)),

@@ -179,6 +179,7 @@ class Issuer(Frozen):
 
     url: Annotated[str, AfterValidator(_issuer_url)] = ""
     folder: Path = Path("/var/lib/wand-server/issuer")  # its database, and the keys that sign
+    documents: bool = True  # whether clients are known by documents, which are fetched from the internet
     registration: bool = False  # of clients that no document describes (RFC 7591)
     redirect_schemes: Words = ("cursor", "vscode", "vscode-insiders")  # beside those with a dot
     document_networks: Networks = ()  # where clients' documents may be, beside the public internet

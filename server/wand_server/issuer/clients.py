@@ -29,7 +29,8 @@ class Shown:
 class Clients:
     """All that there are."""
 
-    def __init__(self, store: Store, documents: Documents, schemes: tuple[str, ...]) -> None:
+    def __init__(self, store: Store, documents: Documents | None, schemes: tuple[str, ...]) -> None:
+        """Without `documents`, no client has one."""
         self._store = store
         self._documents = documents
         self._schemes = schemes
@@ -40,7 +41,7 @@ class Clients:
         Raises:
             Refusal: there is none.
         """
-        if metadata.is_document_url(client_id):
+        if self._documents is not None and metadata.is_document_url(client_id):
             return await self._documents.client(client_id)
         row = await self._store.row("SELECT * FROM client WHERE id = ?", client_id)
         if row is None:
@@ -54,7 +55,7 @@ class Clients:
             Refusal: there is no such client, or it does not know its secret.
         """
         wanted = ""
-        if not metadata.is_document_url(shown.id):
+        if self._documents is None or not metadata.is_document_url(shown.id):
             wanted = (await self.find(shown.id)).secret_sha256
         fits = shown.secret is not None and hmac.compare_digest(digest(shown.secret).hex(), wanted)
         if not (fits if wanted else not shown.secret):

@@ -137,6 +137,7 @@ def _facts(asked: Asked) -> str:
     known = (
         ("It says that it is", client.name),
         ("Who vouches for that", voucher),
+        ("It wants to work on", urlsplit(asked.resource).netloc),
         ("The answer goes to", redirects.told(asked.redirect_uri)),
     )
     rows = (f"<dt>{key}</dt><dd>{escape(value) or 'nothing'}</dd>" for key, value in known)

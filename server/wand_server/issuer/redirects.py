@@ -87,9 +87,9 @@ def answer(uri: str, parameters: Mapping[str, str | None]) -> str:
 
 def told(uri: str) -> str:
     """Where that is, as a person understands it."""
-    if is_loopback(uri):
-        return "a program on this computer"
     parts = urlsplit(uri)
+    if is_loopback(uri):
+        return f"a program on this computer ({parts.netloc})"
     return parts.netloc if parts.scheme == "https" else f"the program that opens {parts.scheme}: addresses"
 
 

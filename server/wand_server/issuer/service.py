@@ -55,6 +55,7 @@ class Options:
     folder: Path
     lives: Lives
     access_seconds: int = 600
+    documents: bool = True
     registration: bool = False
     redirect_schemes: tuple[str, ...] = ()
     document_networks: tuple[Network, ...] = ()
@@ -92,7 +93,9 @@ class Issuer:
         self._store = Store(options.folder / DATABASE)
         self._grants = Grants(self._store, options.lives, clock)
         people = People(self._store, passwords or Passwords())
-        clients = Clients(self._store, self._documents, options.redirect_schemes)
+        clients = Clients(
+            self._store, self._documents if options.documents else None, options.redirect_schemes
+        )
         self._visiting = Visiting(
             origin=self._origin,
             issuer=options.url,
@@ -226,5 +229,5 @@ class Issuer:
             "revocation_endpoint_auth_methods_supported": methods,
             "code_challenge_methods_supported": ["S256"],
             "authorization_response_iss_parameter_supported": True,
-            "client_id_metadata_document_supported": True,
+            "client_id_metadata_document_supported": self._options.documents,
         }

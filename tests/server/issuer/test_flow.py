@@ -174,6 +174,13 @@ async def test_metadata_stands_where_the_issuer_s_path_says(tmp_path: Path) -> N
             assert answer.status == 404
 
 
+async def test_no_document_is_fetched_where_that_is_off(tmp_path: Path) -> None:
+    async with issuing(tmp_path, lambda one: replace(one, documents=False)) as place:
+        assert place.issuer.metadata()["client_id_metadata_document_supported"] is False
+        page = await place.get(place.query("https://client.example/wand.json"))
+        assert (page.status, "no client has that client_id here" in page.text) == (400, True)
+
+
 async def test_nobody_registers_where_that_is_off(tmp_path: Path) -> None:
     async with issuing(tmp_path, lambda one: replace(one, registration=False)) as place:
         async with place.browser.post(f"{place.origin}/oauth/register", json={}) as answer:
