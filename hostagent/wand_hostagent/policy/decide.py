@@ -14,6 +14,7 @@ from wand_hostagent.policy import refusing
 from wand_hostagent.policy.index import CallerRules, rules_for
 from wand_hostagent.policy.matching import Match, command_match, file_match, touch_match
 from wand_hostagent.policy.model import NETWORKS, Answer, Permit, Policy, Rule, Verdict
+from wand_hostagent.policy.places import places_of
 from wand_hostagent.policy.refusing import Case
 from wand_hostagent.policy.survey import Seen, Survey, neutral_for, survey
 from wand_proto.context import Caller
@@ -21,7 +22,6 @@ from wand_proto.context import Caller
 Amount = TypeVar("Amount", int, float)
 
 _NO_LIMITS = Limits()
-_MOVES = frozenset({"cd", "pushd", "popd", "chdir"})
 NATIVE = "native"  # the backend of a job that names none
 
 
@@ -63,8 +63,8 @@ class _View:
 
 
 def _decide_job(case: Case, job: Job, surveyed: Survey) -> Answer:
-    directory = _directory(job, surveyed)
-    views = [_view(case.rules, job, seen, directory) for seen in surveyed.seen]
+    begins = places_of(job.directory, surveyed)
+    views = [_view(case.rules, job, seen, begins) for seen in surveyed.seen]
     for view in views:
         if rule := view.first(Verdict.DENY, Match.SURELY):
             return _refusal(case, job, rule, view.seen)
@@ -84,19 +84,13 @@ def _decide_job(case: Case, job: Job, surveyed: Survey) -> Answer:
 _DOUBTS = ((Verdict.ASK, Match.SURELY), (Verdict.DENY, Match.PERHAPS), (Verdict.ASK, Match.PERHAPS))
 
 
-def _directory(job: Job, surveyed: Survey) -> str:
-    """Where the words of its commands begin; empty where nobody knows."""
-    moves = any(seen.command.program in _MOVES for seen in surveyed.seen)
-    return job.directory if job.directory.startswith("/") and not moves else ""
-
-
-def _view(rules: CallerRules, job: Job, seen: Seen, directory: str) -> _View:
+def _view(rules: CallerRules, job: Job, seen: Seen, begins: tuple[str, ...]) -> _View:
     matches = (
         (rule, command_match(rule, seen))
         for rule in rules.for_program(seen.command.program)
         if not rule.backends or (job.backend or NATIVE) in rule.backends
     )
-    files = ((rule, touch_match(rule, seen.touches, directory)) for rule in rules.guarding if seen.touches)
+    files = ((rule, touch_match(rule, seen.touches, begins)) for rule in rules.guarding if seen.touches)
     found = tuple((rule, match) for rule, match in matches if match)
     return _View(seen, found, tuple((rule, match) for rule, match in files if match))
 

@@ -6,7 +6,7 @@ bites where it matches surely, and where it perhaps matches, a person is asked.
 
 import posixpath
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from enum import IntEnum
 from fnmatch import fnmatchcase, translate
 from functools import lru_cache
@@ -181,25 +181,61 @@ def _ends(path: str) -> tuple[str, ...]:
     return tuple("/".join(steps[start:end]) for end in range(1, len(steps) + 1) for start in range(end))
 
 
-def touch_match(rule: Rule, opened: Iterable[Touch], directory: str) -> Match:
+def touch_match(rule: Rule, opened: Iterable[Touch], begins: Sequence[str]) -> Match:
     """Whether a rule about files, one that denies or asks, bites in any of them.
 
-    A word begins at `directory`; where nobody knows which that is, a path may perhaps be the rule's.
+    A word begins in one of these folders; where nobody knows which, a path may perhaps be the rule's.
     """
     if rule.verdict is Verdict.ALLOW or not (rule.paths or rule.names):
         return Match.NO
-    return max((_touched(rule, one, directory) for one in opened), default=Match.NO)
+    one_place = len(begins) == 1
+    best = Match.NO
+    for one in opened:
+        for place in begins:
+            found = _touched(rule, one, place)
+            if found is Match.SURELY and (one_place or one.word.startswith("/") or _by_name(rule, one)):
+                return found
+            best = max(best, min(found, Match.PERHAPS))
+    return best
+
+
+def _by_name(rule: Rule, one: Touch) -> bool:
+    """Whether the word alone says it, wherever it begins."""
+    return not rule.paths and _touched(rule, one, "") is Match.SURELY
 
 
 def _touched(rule: Rule, one: Touch, directory: str) -> Match:
     verbs = one.verbs.intersection(rule.verbs) if rule.verbs else one.verbs
-    known = _known(one.word, directory)
-    if not verbs or not known:
+    if not verbs:
         return Match.NO
+    doubt = _doubtful(rule, one.word) if HOLE in one.word and rule.names else Match.NO
+    known = _known(one.word, directory)
+    if not known:
+        return doubt
     if known.startswith("/"):
         fits = _path_fits(rule, known, min(verbs), bites=True) and _name_fits(rule, known)
-        return Match.SURELY if fits else Match.NO
-    return _relative(rule, known)
+        return Match.SURELY if fits else doubt
+    return max(_relative(rule, known), doubt)
+
+
+def _doubtful(rule: Rule, word: str) -> Match:
+    """Whether a word with a hole in it may come to have one of the names, by what stands around the hole."""
+    behind = word.rpartition(HOLE)[2].lstrip("/")
+    if behind and _name_fits(rule, "/" + behind):
+        return Match.PERHAPS
+    steps = word.partition(HOLE)[0].lower().split("/")
+    may = any(_may_go_on(steps, name.lower().split("/")) for name in rule.names)
+    return Match.PERHAPS if may else Match.NO
+
+
+def _may_go_on(steps: list[str], name: list[str]) -> bool:
+    """Whether a name goes on where the steps of a path break off."""
+    *whole, begun = steps
+    for count, step in enumerate(name):
+        goes_on = step.startswith(begun) and (count > 0 or bool(begun))
+        if goes_on and whole[len(whole) - count :] == name[:count]:
+            return True
+    return False
 
 
 @lru_cache(maxsize=64)
@@ -208,9 +244,10 @@ def _known(word: str, directory: str) -> str:
     known = word.partition(HOLE)[0]
     if HOLE in word:  # a name that shows only then: what is known is the folder before it
         known = posixpath.dirname(known)
-    if known and (known.startswith("/") or directory):
-        return resolved(known, directory or "/")
-    return posixpath.normpath(known) if known else ""
+    joined = posixpath.join(directory, known) if known else ""
+    if joined.startswith("/"):
+        return resolved(joined, "/")
+    return posixpath.normpath(joined) if joined else ""
 
 
 def _relative(rule: Rule, path: str) -> Match:

@@ -7,9 +7,11 @@ that no word shows is bounded by the box alone.
 import posixpath
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from itertools import zip_longest
 
 from wand_hostagent.model import FileVerb
 from wand_hostagent.policy.effects import Use
+from wand_hostagent.policy.programs.versions import leaves_a_program
 from wand_hostagent.policy.reading import Command
 
 Verbs = frozenset[FileVerb]
@@ -18,6 +20,25 @@ _READS: Verbs = frozenset({FileVerb.READ})
 _LISTS: Verbs = frozenset({FileVerb.LIST})
 _SCRIPTS = frozenset({"-e", "-f", "--expression", "--file", "--regexp"})
 _OUTPUTS = frozenset({"-o", "--output", "-O", "--output-document"})
+# Beside these, options of a program alone: what is written, and into which folder.
+_WRITES: Mapping[str, frozenset[str]] = {
+    name: frozenset(options.split())
+    for names, options in (
+        ("gcc g++ cc c++ clang clang++ ld rustc shuf iconv", "-o --output"),
+        ("gpg", "-o --output"),
+        ("openssl", "-out"),
+        ("ssh-keygen", "-f"),
+        ("find", "-fprint -fprint0 -fprintf -fls"),
+        ("tar bsdtar gtar", "-C --directory"),
+        ("unzip", "-d"),
+        ("cpio", "-D --directory"),
+        ("wget wget2", "-P --directory-prefix"),
+        ("curl", "--output-dir"),
+        ("git", "-o --output-directory"),
+    )
+    for name in names.split()
+}
+_HOOKS_FROM = "--template"  # of git: what lies there becomes the hooks
 _INTO = frozenset({"-t", "--target-directory"})
 _IN_PLACE = frozenset({"-i", "--in-place"})
 
@@ -35,9 +56,18 @@ def touches(command: Command, use: Use | None) -> tuple[Touch, ...]:
     found = [*_each(command.reads_from, _READS), *_each(command.writes_to, _CHANGES)]
     if use is not None:
         found += _each((value for name, value in use.options if name in _OUTPUTS and value != "-"), _CHANGES)
+        found += _each(_values(use, _WRITES.get(command.name, frozenset())), _CHANGES)
         if operands := _OPERANDS.get(command.name):
             found += operands(use)
     return tuple(found)
+
+
+def _values(use: Use, named: frozenset[str]) -> Iterator[str]:
+    """What stands behind an option of these names, in the next word or behind an equals sign."""
+    for word, following in zip_longest(use.words, use.words[1:], fillvalue=""):
+        name, equals, value = word.partition("=")
+        if name in named:
+            yield value if equals else following
 
 
 def _each(words: Iterable[str], verbs: Verbs) -> Iterator[Touch]:
@@ -75,6 +105,24 @@ def _sed(use: Use) -> Iterator[Touch]:
     return (Touch(one.word, _CHANGES if in_place else one.verbs) for one in found)
 
 
+def _in_place(use: Use) -> Iterator[Touch]:
+    """What perl -pi and its kin change; which word is a script and which a file, nobody tells."""
+    words = [word for word in use.words if word.startswith("-") and not word.startswith("--")]
+    return _each(use.operands if any("i" in word for word in words) else (), _CHANGES)
+
+
+def _git(use: Use) -> Iterator[Touch]:
+    """Its settings lie in a file, and hooks come from a template."""
+    told = [word for word in use.operands if word not in ("set", "get")]
+    if use.verb == "config" and len(told) > 1:
+        file = ".gitconfig" if any(name == "--global" for name, _ in use.options) else ".git/config"
+        yield from _each([file] if leaves_a_program(told[0]) else [], _CHANGES)
+    if use.verb in ("init", "clone") and any(name == _HOOKS_FROM for name, _ in use.options):
+        yield Touch(".git/hooks", _CHANGES)
+    if use.verb in ("checkout", "restore") and "--" in use.words:
+        yield from _each(use.words[use.words.index("--") + 1 :], _CHANGES)
+
+
 def _dd(use: Use) -> Iterator[Touch]:
     for key, verbs in (("if", _READS), ("of", _CHANGES)):
         words = (word.partition("=") for word in use.operands)
@@ -100,5 +148,8 @@ _NAMED: tuple[tuple[Operands, str], ...] = (
     (_after_a_script, "grep egrep fgrep zgrep rg awk gawk mawk jq"),
     (_sed, "sed"),
     (_dd, "dd"),
+    (_in_place, "perl ruby"),
+    (_all(_CHANGES), "vi vim nvim nano emacs ed ex zip split"),
+    (_git, "git"),
 )
 _OPERANDS: Mapping[str, Operands] = {name: found for found, names in _NAMED for name in names.split()}

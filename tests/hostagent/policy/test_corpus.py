@@ -35,6 +35,10 @@ CASES: dict[str, list[Job | FileAct]] = {
         shell("echo x > .git/hooks/pre-commit"),
         shell("install -m 755 x .git/hooks/pre-commit"),
         job("tee", "sub/.git/hooks/post-merge"),
+        shell("cd .git/hooks && echo x > pre-commit"),
+        shell("echo x > pre-commit", directory=".git/hooks"),
+        job("git", "config", "core.hooksPath", "x"),
+        job("git", "config", "alias.st", "!x"),
     ],
     "E020": [
         act(WRITE, f"{WORK}/{name}")

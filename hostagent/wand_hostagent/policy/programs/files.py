@@ -3,12 +3,30 @@
 from wand_hostagent.policy.effects import NOTHING, Effects, Program, Use, effects, options
 from wand_hostagent.policy.reading import HOLE
 
-_CHANGE = Program(
-    names="""cp mv mkdir rmdir touch ln tee truncate chmod chown chgrp install patch split csplit dd gzip
-        gunzip bzip2 bunzip2 xz unxz zstd unzstd lz4 mktemp mkfifo shred unlink link rename unzip 7z 7za
-        cpio ar convert iconv dos2unix unix2dos setfacl setfattr chattr sponge""",
-    effects=effects("write"),
-    options={"": options(text="--filter=", plain="-t= -m= -o= -g= -S= -d= -n= -l= -b= -p= -C=")},
+
+def _change(names: str, values: str = "", text: str = "") -> Program:
+    """Programs that change files; `values` are their options that take a word of their own."""
+    return Program(names=names, effects=effects("write"), options={"": options(plain=values, text=text)})
+
+
+_CHANGE = (
+    _change("cp mv ln", "-t= --target-directory= -S= --suffix="),
+    _change("install", "-t= --target-directory= -S= --suffix= -m= --mode= -o= --owner= -g= --group="),
+    _change("mkdir mkfifo", "-m= --mode="),
+    _change("mktemp", "-p= --suffix="),
+    _change("touch", "-t= -d= --date= -r= --reference="),
+    _change("truncate", "-s= --size= -r= --reference="),
+    _change("shred", "-n= --iterations= -s= --size="),
+    _change("split csplit", "-a= -b= -C= -f= -l= -n= -t=", text="--filter="),
+    _change("patch", "-B= -D= -d= --directory= -F= -i= --input= -o= --output= -p= --strip= -r= -V= -Y= -z="),
+    _change("unzip", "-d= -P= -x="),
+    _change("cpio", "-C= -D= --directory= -E= -F= --file= -H= -I= -M= -O= -R="),
+    _change("setfacl setfattr", "-m= -M= -n= -v= -x= -X="),
+    _change("iconv", "-f= -t= -o= --output="),
+    _change(
+        """rmdir tee chmod chown chgrp chattr dd gzip gunzip bzip2 bunzip2 xz unxz zstd unzstd lz4 unlink link
+        rename 7z 7za ar convert dos2unix unix2dos sponge"""
+    ),
 )
 
 _EVERYTHING = frozenset({"/", "/*", "~", "/" + HOLE, ".", "..", "*"})
@@ -68,4 +86,4 @@ ZIP = Program(
     options={"": options(text="-TT= --unzip-command=", plain="-x= -i=")},
 )
 
-PROGRAMS = (_CHANGE, RM, TAR, ZIP)
+PROGRAMS = (*_CHANGE, RM, TAR, ZIP)

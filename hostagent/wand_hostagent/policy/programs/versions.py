@@ -33,6 +33,14 @@ _PLAIN_SETTINGS = (
     "blame.",
     "protocol.version",
     "gc.auto",
+    "pull.ff",
+    "fetch.prune",
+    "core.eol",
+    "core.safecrlf",
+    "core.sparsecheckout",
+    "rebase.autos",
+    "rerere.",
+    "submodule.recurse",
     "core.filemode",
     "core.longpaths",
     "core.ignorecase",
@@ -45,8 +53,9 @@ _LISTS = {
 }
 _LEADS = re.compile(
     r"(?is)remote\..*\.(?:push)?url|url\..*\.(?:push)?insteadof|remote\.pushdefault|branch\..*\.(?:push)?remote"
-    r"|http\.(?:.*\.)?proxy|remote\..*\.proxy|include(?:if\..*)?\.path"
+    r"|http\.(?:.*\.)?proxy|remote\..*\.proxy"
 )
+_INCLUDES = re.compile(r"(?is)include(?:if\..*)?\.path")  # any other may stand in that file
 _CHANGES = {
     "-d",
     "-D",
@@ -111,6 +120,11 @@ def _remote(use: Use) -> Effects:
     return found
 
 
+def leaves_a_program(key: str) -> bool:
+    """Whether a setting may name what git runs later, for whoever uses it then."""
+    return not (key.lower().startswith(_PLAIN_SETTINGS) or _LEADS.fullmatch(key))
+
+
 def _leads_elsewhere(use: Use) -> bool:
     """Whether it says anew where a name leads, so that what is pushed there later goes to another machine."""
     if use.verb == "remote" and use.operands[:1] in (("add",), ("set-url",)):
@@ -119,7 +133,7 @@ def _leads_elsewhere(use: Use) -> bool:
     if use.verb == "config":
         words = [word for word in use.operands if word != "set"]
         told += words[:1] if len(words) > 1 else []
-    return any(_LEADS.fullmatch(key) for key in told)
+    return any(_LEADS.fullmatch(key) or _INCLUDES.fullmatch(key) for key in told)
 
 
 GIT = Program(
