@@ -9,7 +9,7 @@ from contextlib import ExitStack, suppress
 from dataclasses import dataclass, field
 from typing import NoReturn, Protocol
 
-from wand_hostagent.launcher import init, log, namespaces, tree, vfork
+from wand_hostagent.launcher import init, log, namespaces, rights, tree, vfork
 from wand_hostagent.launcher.box import Box
 from wand_hostagent.launcher.casting import Unmade, end
 from wand_hostagent.launcher.cgroup import Groups
@@ -26,6 +26,8 @@ from wand_hostagent.launcher.watching import Watch
 # A reason that somebody may give for ending a job; what the command itself did then is beside the point.
 _GIVEN = frozenset({"cancelled", "output_limit"})
 _AGAIN_SECONDS = 0.2  # before a group is told again that it ends
+_ONE_DOOR = rights.room_for(1)
+_told = memoryview(bytearray(init.MESSAGE.size + init.TEXT_BYTES))  # one init is heard at a time
 
 
 class Outcomes(Protocol):
@@ -108,7 +110,7 @@ class Children:
             try:
                 if infant.leaf is not None:
                     infant.leaf.limit(plan.limits)
-                socket.send_fds(infant.control, [plan.orders], plan.uses[:-1])
+                rights.send(infant.control, plan.orders, plan.uses[:-1])
             except OSError as error:
                 raise Unmade(str(error)) from error
             self._watch(child)
@@ -179,7 +181,6 @@ class Children:
 
     def _open_door(self, child: Child, descriptors: Sequence[int]) -> None:
         for descriptor in descriptors:
-            os.set_inheritable(descriptor, False)  # recv_fds leaves out the flags
             door = socket.socket(fileno=descriptor)
             if self.gateway is None:
                 door.close()  # nobody will ever answer there
@@ -230,7 +231,8 @@ class Children:
     def _listen(self, child: Child) -> bool:
         """Take the next thing that the init has said; False where there is no more, now or ever."""
         try:
-            message, doors, _, _ = socket.recv_fds(child.control, init.MESSAGE.size + init.TEXT_BYTES, 1)
+            size, doors, _ = rights.receive(child.control, _told, _ONE_DOOR)
+            message = bytes(_told[:size])
         except BlockingIOError:
             return False
         except OSError:

@@ -8,7 +8,7 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from wand_hostagent.launcher import log, protocol
+from wand_hostagent.launcher import log, protocol, rights
 from wand_hostagent.launcher.loop import READ, WRITE, Loop
 
 MOST = 4  # connections at one time
@@ -17,6 +17,8 @@ _QUEUED_BYTES = 8 * 1024 * 1024
 _CREDENTIALS = struct.Struct("=iII")
 _REST_SECONDS = 0.5
 _READS = 64  # requests taken from one peer before the others have their turn
+_BESIDE = rights.room_for(protocol.MAX_DESCRIPTORS)
+_NO_SIGNAL = int(socket.MSG_NOSIGNAL)  # an enum would cost more than the call
 
 
 @dataclass(slots=True, eq=False)
@@ -51,6 +53,7 @@ class Peers:
     joined: Callable[[Peer], None] = lambda _: None
     received: Callable[[Letter], None] = lambda _: None
     now: list[Peer] = field(default_factory=list)
+    _room: memoryview = field(default_factory=lambda: memoryview(bytearray(protocol.MESSAGE_BYTES + 1)))
 
     def open(self) -> None:
         self.listener.setblocking(False)
@@ -145,29 +148,24 @@ class Peers:
 
     def _read(self, peer: Peer) -> bool:
         """Take one datagram; False where there is none."""
-        flags = socket.MSG_CMSG_CLOEXEC | socket.MSG_DONTWAIT
         try:
-            raw, descriptors, answered, _ = socket.recv_fds(
-                peer.socket, protocol.MESSAGE_BYTES + 1, protocol.MAX_DESCRIPTORS, flags
-            )
+            size, descriptors, flags = rights.receive(peer.socket, self._room, _BESIDE)
         except BlockingIOError:
             return False
         except OSError as error:
             self.drop(peer, str(error))
             return False
-        for descriptor in descriptors:
-            os.set_inheritable(descriptor, False)  # recv_fds leaves out the flags
-        if not raw or answered & socket.MSG_TRUNC or len(raw) > protocol.MESSAGE_BYTES:
+        if not size or flags & rights.SHORT or size > protocol.MESSAGE_BYTES:
             _close(descriptors)
-            self.drop(peer, "its message is too large" if raw else "it hung up")
+            self.drop(peer, "its message is too large" if size else "it hung up")
             return False
         try:
-            untrusted = protocol.decode(raw)
+            untrusted = protocol.decode(self._room[:size])
         except protocol.Unreadable as error:
             _close(descriptors)
             self.drop(peer, str(error))
             return False
-        self.received(Letter(peer, untrusted, tuple(descriptors), bool(answered & socket.MSG_CTRUNC)))
+        self.received(Letter(peer, untrusted, descriptors, bool(flags & rights.CUT)))
         return True
 
     # -- going out ---------------------------------------------------------------------------------------
@@ -187,9 +185,9 @@ class Peers:
         """True where the kernel took it, or where there is nobody to take it any more."""
         try:
             if descriptors:
-                socket.send_fds(peer.socket, [packed], list(descriptors), socket.MSG_NOSIGNAL)
+                rights.send(peer.socket, packed, descriptors, _NO_SIGNAL)
             else:
-                peer.socket.send(packed, socket.MSG_NOSIGNAL)
+                peer.socket.send(packed, _NO_SIGNAL)
         except BlockingIOError:
             return False
         except OSError as error:

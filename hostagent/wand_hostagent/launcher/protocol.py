@@ -44,6 +44,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, TypeGuard
 
+from wand_hostagent.launcher import jsontext
 from wand_hostagent.launcher.sha256 import hash_of
 
 MESSAGE_BYTES = 160 * 1024  # below the kernel's default ceiling for one datagram (net.core.wmem_default)
@@ -68,7 +69,9 @@ LIMIT_NAMES = frozenset(
 KILL_REASONS = frozenset({"cancelled", "output_limit", "signal"})
 
 
-_encoded = json.JSONEncoder(separators=(",", ":"), ensure_ascii=False).encode
+_encoded = jsontext.encoder(ascii_alone=False, sort_keys=False)
+_decoded = json.JSONDecoder().decode
+_NUMBERS = int | float  # to make it costs more than to ask for it
 
 
 class Unreadable(Exception):
@@ -84,16 +87,18 @@ def _text(most: int) -> Callable[[Any], bool]:
     return lambda value: isinstance(value, str) and len(value) <= most and "\0" not in value
 
 
+_long = _text(MAX_TEXT)
+
+
 def _words(value: Any) -> bool:
-    return isinstance(value, list) and 1 <= len(value) <= MAX_WORDS and all(map(_text(MAX_TEXT), value))
+    return isinstance(value, list) and 1 <= len(value) <= MAX_WORDS and all(map(_long, value))
 
 
 def _environment(value: Any) -> bool:
-    fits = _text(MAX_TEXT)
     return (
         isinstance(value, dict)
         and len(value) <= MAX_WORDS
-        and all(fits(name) and name and "=" not in name and fits(text) for name, text in value.items())
+        and all(_long(name) and name and "=" not in name and _long(text) for name, text in value.items())
     )
 
 
@@ -104,7 +109,7 @@ def _limits(value: Any) -> bool:
 
 
 def _number(value: Any) -> bool:
-    return isinstance(value, int | float) and not isinstance(value, bool) and abs(value) < 2**63
+    return isinstance(value, _NUMBERS) and not isinstance(value, bool) and abs(value) < 2**63
 
 
 def is_count(value: Any) -> TypeGuard[int]:
@@ -122,8 +127,8 @@ def _facts(value: Any) -> bool:
 
 
 def _fact(value: Any) -> bool:
-    return value is None or _number(value) or isinstance(value, bool) or _text(MAX_TEXT)(value) or (
-        isinstance(value, list) and len(value) <= MAX_WORDS and all(map(_text(MAX_TEXT), value))
+    return _long(value) or value is None or _number(value) or isinstance(value, bool) or (
+        isinstance(value, list) and len(value) <= MAX_WORDS and all(map(_long, value))
     )  # fmt: skip
 
 
@@ -162,6 +167,7 @@ OPTIONAL: Mapping[str, Mapping[str, Callable[[Any], bool]]] = {
 DESCRIPTORS: Mapping[str, tuple[int, ...]] = {"run": (3, 5), "worker": (1,)}  # how many may come; else none
 _WITH_TERMINAL = (2,)
 _ALWAYS = frozenset({"do", "re"})
+_NONE: Mapping[str, Callable[[Any], bool]] = {}
 
 
 @dataclass(frozen=True, slots=True)
@@ -181,10 +187,10 @@ def encode(message: Mapping[str, Any]) -> bytes:
     return packed
 
 
-def decode(untrusted: bytes) -> dict[str, Any]:
+def decode(untrusted: bytes | memoryview) -> dict[str, Any]:
     """A datagram as an object, its fields not yet looked at."""
     try:
-        message = json.loads(untrusted)
+        message = _decoded(str(untrusted, "utf-8", "surrogatepass"))
     except (ValueError, RecursionError) as error:
         raise Unreadable("message", "is not JSON") from error
     if not isinstance(message, dict):
@@ -200,10 +206,11 @@ def read_request(untrusted: Mapping[str, Any], descriptors: int) -> Request:
     if not isinstance(do, str) or do not in REQUESTS:
         raise Unreadable("do", f"must be one of {', '.join(REQUESTS)}")
     table = REQUESTS[do]
-    optional = {name: fits for name, fits in OPTIONAL.get(do, {}).items() if name in untrusted}
+    optional = {name: fits for name, fits in OPTIONAL.get(do, _NONE).items() if name in untrusted}
     table = {**table, **optional} if optional else table
-    for name in untrusted.keys() - table.keys() - _ALWAYS:
-        raise Unreadable(name[:MAX_NAME], f"is not a field of {do}")
+    if len(untrusted) > len(table) + len(_ALWAYS) or not table.keys() <= untrusted.keys():
+        for name in untrusted.keys() - table.keys() - _ALWAYS:
+            raise Unreadable(name[:MAX_NAME], f"is not a field of {do}")
     if descriptors not in (_WITH_TERMINAL if "terminal" in optional else DESCRIPTORS.get(do, (0,))):
         raise Unreadable("descriptors", f"{descriptors} came with {do}")
     return Request(do, re, {name: _checked(untrusted, name, fits) for name, fits in table.items()})

@@ -23,6 +23,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
 
+from wand_hostagent.launcher import jsontext
 from wand_hostagent.launcher.digest import hmac_sha256, sha256
 
 FIRST = "0" * 64
@@ -31,14 +32,7 @@ MEMBERS = ("seq", "time", "event", "fields", "prev", "hash", "mac")
 _TIME = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}Z")
 EVENT = re.compile(r"[a-z][a-z0-9_]{0,63}")
 _HEX = re.compile(r"[0-9a-f]{64}")
-_whole = json.JSONEncoder(sort_keys=True, separators=(",", ":"), allow_nan=False).iterencode
-_make: Any = getattr(json.encoder, "c_make_encoder", None)  # made once, it takes half the time
-_text = json.encoder.encode_basestring_ascii
-_parts = (
-    (lambda value, _: _whole(value))
-    if _make is None
-    else _make(None, None, _text, None, ":", ",", True, False, False)
-)
+_encode = jsontext.encoder(ascii_alone=True, sort_keys=True)
 
 
 class Damaged(Exception):
@@ -80,10 +74,6 @@ def next_key(key: bytes) -> bytes:
 def canonical(value: Any) -> bytes:
     """The only bytes that stand for this value."""
     return _encode(value).encode("ascii")
-
-
-def _encode(value: Any) -> str:
-    return "".join(_parts(value, 0))
 
 
 def now() -> str:
