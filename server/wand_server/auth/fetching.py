@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
-from urllib.parse import urlsplit
+from urllib.parse import quote_plus, urlsplit
 
 import aiohttp
 
@@ -73,7 +73,7 @@ class Fetcher:
         Raises:
             Invalid, Unavailable: as `get` does.
         """
-        basic = aiohttp.encode_basic_auth(*auth) if auth else ""
+        basic = aiohttp.encode_basic_auth(*map(quote_plus, auth)) if auth else ""
         return await self._object("POST", url, {"data": dict(form), "headers": {"Authorization": basic}})
 
     async def _object(self, method: str, url: str, more: dict[str, Any]) -> dict[str, Any]:

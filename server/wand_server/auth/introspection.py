@@ -97,7 +97,11 @@ def read(answer: Mapping[str, Any], meant: Meant) -> Known:
     if answer.get("token_type") not in {None, "Bearer", "bearer", "DPoP", "access_token"}:
         raise BadToken("the token is of another kind (token_type)")
     _check_times(answer)
-    found = known(answer, principal_of(answer, meant.names))
+    told = {
+        "sub": answer.get("client_id"),
+        **answer,
+    }  # a client by itself is its own subject
+    found = known(told, principal_of(told, meant.names))
     return Known(
         principal=found.principal,
         confirmation=found.confirmation,

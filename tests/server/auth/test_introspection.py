@@ -56,6 +56,13 @@ async def test_an_active_token_lets_in_and_is_remembered() -> None:
     assert asking.tokens == ["opaque"]
 
 
+async def test_a_token_of_a_client_alone_is_about_the_client() -> None:
+    principal = await signed_in(Asking(answer(sub=None, client_id="agent")))
+
+    assert principal is not None
+    assert principal.name == "agent"
+
+
 @pytest.mark.parametrize(
     "says",
     [
@@ -72,7 +79,7 @@ async def test_an_active_token_lets_in_and_is_remembered() -> None:
         answer(exp=True),
         answer(exp=time.time() - 60),
         answer(nbf=time.time() + 9999),
-        answer(sub=None),
+        answer(sub=None, client_id=None),
         answer(token_type="refresh_token"),
         answer(cnf={"jkt": "x"}),
         answer(cnf=[]),
