@@ -103,6 +103,14 @@ class ResourceContent:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class ResourceState:
+    """What can be compared to see whether a resource has changed; one that is `final` changes no more."""
+
+    mark: str
+    final: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class PromptArgument:
     """One blank of a prompt, and what it may well be filled with."""
 

@@ -9,6 +9,7 @@ from wand_server.model import (
     PromptDescription,
     ResourceContent,
     ResourceDescription,
+    ResourceState,
     ToolDescription,
     ToolResult,
 )
@@ -373,6 +374,15 @@ class Resources(Protocol):
 
         Raises:
             NotFound: no resource has that URI.
+            WandError: it cannot be read.
+        """
+        ...
+
+    async def state(self, uri: str, call: Call) -> ResourceState:
+        """How one is now, to be compared with how it was.
+
+        Raises:
+            NotFound: no resource has that URI, or none that can be watched.
             WandError: it cannot be read.
         """
         ...

@@ -31,9 +31,10 @@ from wand_server.auth.asked import Asked
 from wand_server.auth.guard import Guard
 from wand_server.auth.origins import Origins
 from wand_server.model import Principal
-from wand_server.protocol import tasking
+from wand_server.protocol import listening, tasking
 from wand_server.protocol.boundary import boundary
-from wand_server.protocol.kernel import Kernel
+from wand_server.protocol.kernel import Beside, Kernel
+from wand_server.protocol.listening import Listening
 from wand_server.protocol.methods import Methods
 from wand_server.protocol.server import CACHE_HINTS
 from wand_server.protocol.tasks import Tasks
@@ -69,19 +70,21 @@ class FixtureMethods(Methods):
 def build() -> Kernel:
     server: Server[Any] = Server("wand-conformance", version="1", cache_hints=CACHE_HINTS)
     methods, tasks = FixtureMethods(), Tasks(patience_seconds=0)
-    _add_tools(server, tasks)
+    streams = Listening(tasks)
+    _add_tools(server, tasks, streams)
     _add_library(server)
     tasking.add_methods(server, tasks, methods)
     security = RequestStateSecurity(keys=[secrets.token_bytes(32)])
     server.middleware[:] = [boundary, RequestStateBoundary(security, default_audience="wand")]
-    return Kernel(server, methods, tasks=tasks)
+    listening.add_methods(server, streams)
+    return Kernel(server, methods, beside=Beside(tasks, streams))
 
 
 async def nothing(_: Context, __: Any) -> dict[str, Any]:
     return {}
 
 
-def _add_tools(server: Server[Any], tasks: Tasks) -> None:
+def _add_tools(server: Server[Any], tasks: Tasks, streams: Listening) -> None:
     async def list_tools(_: Context, __: PaginatedRequestParams) -> dict[str, Any]:
         tools = [
             {"name": name, "description": f"The fixture {name}.", "inputSchema": schema}
@@ -92,6 +95,8 @@ def _add_tools(server: Server[Any], tasks: Tasks) -> None:
     async def call_tool(context: Context, params: CallToolRequestParams) -> dict[str, Any]:
         if params.name in LASTING:
             return await as_task(tasks, context, params)
+        if params.name == "test_trigger_tool_change":
+            streams.tools_changed()
         return await TOOLS[params.name][0](context, params)
 
     server.add_request_handler("tools/list", PaginatedRequestParams, list_tools)

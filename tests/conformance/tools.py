@@ -310,6 +310,7 @@ MESSAGE = {"type": "object", "properties": {"message": {"type": "string"}}, "req
 TOOLS: dict[str, tuple[Run, dict[str, Any]]] = {
     "test_simple_text": (simple_text, NO_ARGUMENTS),
     "greet": (greet, WITH_NAME),
+    "test_trigger_tool_change": (simple_text, NO_ARGUMENTS),
     "test_image_content": (image_content, NO_ARGUMENTS),
     "test_audio_content": (audio_content, NO_ARGUMENTS),
     "test_embedded_resource": (embedded_resource, NO_ARGUMENTS),

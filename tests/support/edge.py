@@ -119,7 +119,11 @@ async def edge(
     file = folder / "keys.toml"
     key, other = keyfile.add(file, "probe"), keyfile.add(file, "other")
     kernel = build(
-        tools, library, version="1.2.3", instructions="Use it.", conduct=Conduct(patience_seconds=0)
+        tools,
+        library,
+        version="1.2.3",
+        instructions="Use it.",
+        conduct=Conduct(patience_seconds=0, look_seconds=0.005),
     )
     health = [True]
     guard = Guard(keys.Keys(file), Origins(), ways, challenge)

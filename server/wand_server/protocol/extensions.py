@@ -28,8 +28,8 @@ def declares(context: Context, extension: str) -> bool:
 
 def declared(context: Context) -> dict[str, dict[str, Any]]:
     """The extensions that the client has declared, each with its settings."""
-    client = context.session.client_params
-    return (client.capabilities.extensions or {}) if client else {}
+    capabilities = context.session.client_capabilities  # a client that does not say its name has them too
+    return (capabilities.extensions or {}) if capabilities else {}
 
 
 def require(context: Context, extension: str) -> None:

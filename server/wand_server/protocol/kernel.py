@@ -33,11 +33,14 @@ from wand_server.protocol.asking import Asking
 from wand_server.protocol.exchange import Exchange, Notify
 from wand_server.protocol.failures import HEADER_MISMATCH, ProtocolFailure
 from wand_server.protocol.lane import METHOD, Lane, claim_of
+from wand_server.protocol.listening import METHOD as LISTEN
+from wand_server.protocol.listening import Listening
 from wand_server.protocol.messages import Message, Notification, Request, meta
 from wand_server.protocol.methods import Methods
 from wand_server.protocol.reading import check_method
 from wand_server.protocol.streams import MessagesIn, MessagesOut, Send
-from wand_server.protocol.tasks import Tasks
+from wand_server.protocol.tasks import IsOver, Tasks
+from wand_server.protocol.watching import WATCHES, Watches
 
 log = logging.getLogger(__name__)
 
@@ -52,17 +55,25 @@ class Route:
     envelope: InboundModernRoute
 
 
+@dataclass(frozen=True, slots=True)
+class Beside:
+    """What goes on beside the requests."""
+
+    tasks: Tasks
+    streams: Listening
+
+
 class Kernel:
     """The server of MCP without its transports."""
 
     def __init__(
-        self, server: Server[Any], methods: Methods, lane: Lane | None = None, tasks: Tasks | None = None
+        self, server: Server[Any], methods: Methods, lane: Lane | None = None, beside: Beside | None = None
     ) -> None:
         self.version = server.version
         self._server = server
         self._methods = methods
         self._lane = lane
-        self._tasks = tasks or Tasks()
+        self._beside = beside
         self._with_headers: dict[str, tuple[dict[str, Any], bool]] = {}
 
     @property
@@ -82,7 +93,27 @@ class Kernel:
 
     async def close(self) -> None:
         """Cancel what runs without a request."""
-        await self._tasks.close()
+        if self._beside:
+            await self._beside.tasks.close()
+
+    def end_streams(self) -> None:
+        """Tell those who listen that they will hear no more."""
+        if self._beside:
+            self._beside.streams.close()
+
+    async def end_over(self, is_over: IsOver) -> None:
+        """Cancel the tasks of sign-ins that were taken back."""
+        if self._beside:
+            await self._beside.tasks.end_over(is_over)
+
+    def tools_changed(self) -> None:
+        """Tell those who listen that the list of tools is another now."""
+        if self._beside:
+            self._beside.streams.tools_changed()
+
+    def is_listening(self, message: Message) -> bool:
+        """Whether a message opens a stream, which stays open until one of the two has enough."""
+        return isinstance(message, Request) and message.method == LISTEN
 
     def is_modern(self, message: Message, version_header: str | None) -> bool:
         """Whether a message belongs to the stateless era: by its body first, then by its header."""
@@ -157,9 +188,14 @@ class Kernel:
 
     async def serve(self, messages: AsyncIterator[Message], send: Send, principal: Principal) -> None:
         """Answer one client on a pipe, of either era, until its messages end; its calls end with them."""
-        await serve_dual_era_loop(
-            self._server, MessagesIn(messages, principal), MessagesOut(send), lifespan_state=None
-        )
+        watches = Watches()
+        WATCHES.set(watches)
+        try:
+            await serve_dual_era_loop(
+                self._server, MessagesIn(messages, principal), MessagesOut(send), lifespan_state=None
+            )
+        finally:
+            await watches.close()
 
     def _wrong_argument_header(
         self, request: Request, headers: Mapping[str, str]
@@ -184,7 +220,7 @@ class Kernel:
 class Handshake:
     """One client of the handshake era: what it said in initialize holds for all that follows."""
 
-    __slots__ = ("_client", "_connection", "_lane", "_runner", "asking")
+    __slots__ = ("_client", "_connection", "_lane", "_runner", "_watches", "asking")
 
     def __init__(
         self, connection: Connection, runner: ServerRunner[Any], asking: Asking, lane: Lane | None
@@ -194,6 +230,7 @@ class Handshake:
         self._runner = runner
         self._lane = lane
         self._client: str | None = None
+        self._watches = Watches()
 
     @property
     def is_made(self) -> bool:
@@ -215,7 +252,12 @@ class Handshake:
             if self._client is None:
                 self._client = claim_of(self._connection.client_params)
             return await lane.call(self._connection.protocol_version, self._client, request, exchange)
+        WATCHES.set(self._watches)
         return await _result(self._runner, exchange, request)
+
+    async def close(self) -> None:
+        """Its client has left: nothing is watched for it any more."""
+        await self._watches.close()
 
     async def hear(self, notification: Notification, exchange: Exchange) -> None:
         await self._runner.on_notify(exchange, notification.method, notification.params)

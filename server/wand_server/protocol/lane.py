@@ -187,7 +187,7 @@ def _client_in(envelope: dict[str, Any]) -> str | None:
     read = Connection.from_envelope(
         version, envelope.get(CLIENT_INFO_META_KEY), envelope.get(CLIENT_CAPABILITIES_META_KEY)
     )
-    if read.client_params and TASKS in (read.client_params.capabilities.extensions or {}):
+    if read.client_capabilities and TASKS in (read.client_capabilities.extensions or {}):
         return None
     return claim_of(read.client_params)
 

@@ -29,20 +29,20 @@ class Library:
     """Resources and prompts, as methods of the protocol."""
 
     def __init__(self, resources: Resources, prompts: Prompts) -> None:
-        self._resources = resources
+        self.resources = resources
         self._prompts = prompts
 
     def list_resources(self, cursor: str | None, principal: Principal) -> dict[str, Any]:
         """Every resource that the principal may read, on one page."""
         _no_cursor(cursor)
-        described = self._resources.describe() if _may_read(principal) else ()
+        described = self.resources.describe() if _may_read(principal) else ()
         found = [_wire_resource(one, "uri") for one in described if not one.is_template]
         return {"resources": found, "resultType": "complete"}
 
     def list_templates(self, cursor: str | None, principal: Principal) -> dict[str, Any]:
         """Every template of what the principal may read, on one page."""
         _no_cursor(cursor)
-        described = self._resources.describe() if _may_read(principal) else ()
+        described = self.resources.describe() if _may_read(principal) else ()
         found = [_wire_resource(one, "uriTemplate") for one in described if one.is_template]
         return {"resourceTemplates": found, "resultType": "complete"}
 
@@ -61,13 +61,13 @@ class Library:
         call = call_of(visit)
         token = REQUEST_ID.set(call.request_id)
         try:
-            content = await self._resources.read(uri, call)
+            content = await self.resources.read(uri, call)
         except NotFound as why:
-            raise ProtocolFailure(INVALID_PARAMS, _said(why), data={"uri": uri}) from why
+            raise ProtocolFailure(INVALID_PARAMS, said(why), data={"uri": uri}) from why
         except WandError as why:
             log.info("resource refused", extra={"kind": type(why).__name__, "principal": call.principal.name})
             data = {"uri": uri, "kind": type(why).__name__}
-            raise ProtocolFailure(INVALID_PARAMS, _said(why), data=data) from why
+            raise ProtocolFailure(INVALID_PARAMS, said(why), data=data) from why
         except Exception as broken:
             log.exception("resource broke", extra={"principal": call.principal.name})
             raise failures.internal(call.request_id) from broken
@@ -84,7 +84,7 @@ class Library:
         try:
             text = self._prompts.get(name, arguments)
         except WandError as why:
-            raise ProtocolFailure(INVALID_PARAMS, _said(why)) from why
+            raise ProtocolFailure(INVALID_PARAMS, said(why)) from why
         described = next(one for one in self._prompts.describe() if one.name == name)
         message = {"role": "user", "content": {"type": "text", "text": text}}
         body = {"description": described.description, "messages": [message], "resultType": "complete"}
@@ -109,9 +109,9 @@ class Library:
             ProtocolFailure: there is no such template.
         """
         try:
-            return _completion(list(self._resources.complete(template, variable, begun)))
+            return _completion(list(self.resources.complete(template, variable, begun)))
         except NotFound as why:
-            raise ProtocolFailure(INVALID_PARAMS, _said(why)) from why
+            raise ProtocolFailure(INVALID_PARAMS, said(why)) from why
 
 
 def check(principal: Principal, method: str) -> None:
@@ -123,7 +123,7 @@ def check(principal: Principal, method: str) -> None:
     try:
         check_method(principal, method)
     except scopes.InsufficientScope as why:
-        raise ProtocolFailure(FORBIDDEN, _said(why), data={"scope": why.needed}) from why
+        raise ProtocolFailure(FORBIDDEN, said(why), data={"scope": why.needed}) from why
 
 
 def check_method(principal: Principal, method: str) -> None:
@@ -145,7 +145,8 @@ def _no_cursor(cursor: str | None) -> None:
         raise ProtocolFailure(INVALID_PARAMS, "cursor: is unknown; everything stands on one page")
 
 
-def _said(why: WandError) -> str:
+def said(why: WandError) -> str:
+    """An error of the family in one text: what happened, and its hint."""
     return refusal(why).text.partition(": ")[2]
 
 

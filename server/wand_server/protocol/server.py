@@ -17,16 +17,18 @@ from mcp_types import (
 
 from wand_server.model import Progress
 from wand_server.ports import Tools
-from wand_server.protocol import tasking
+from wand_server.protocol import listening, subscribing, tasking
 from wand_server.protocol.boundary import boundary
 from wand_server.protocol.exchange import progress_token
 from wand_server.protocol.extensions import Context, principal_of
-from wand_server.protocol.kernel import Kernel
+from wand_server.protocol.kernel import Beside, Kernel
 from wand_server.protocol.lane import Lane, claim_of
+from wand_server.protocol.listening import Listening
 from wand_server.protocol.messages import meta
 from wand_server.protocol.methods import Methods, Visit, readable_claim, readable_traceparent, wire_result
 from wand_server.protocol.reading import Library, check
 from wand_server.protocol.tasks import PATIENCE_SECONDS, Task, Tasks
+from wand_server.protocol.watching import LOOK_SECONDS, Watcher
 
 # The list of tools depends on who asks; what the server is does not.
 _FRESHNESS_MS = 60_000
@@ -47,6 +49,7 @@ class Conduct:
 
     fast: bool = True
     patience_seconds: float = PATIENCE_SECONDS  # before a call becomes a task
+    look_seconds: float = LOOK_SECONDS  # between two looks at a resource that is watched
 
 
 def build(
@@ -89,8 +92,13 @@ def build(
     if library is not None:
         _add_library(server, library)
     tasking.add_methods(server, kept, methods)
+    watcher = Watcher(library.resources, look_seconds=conduct.look_seconds) if library else None
+    streams = Listening(kept, (watcher, _visit) if watcher else None)
+    listening.add_methods(server, streams)
+    if watcher is not None:
+        subscribing.add_methods(server, watcher, _visit)
     server.middleware[:] = [boundary]  # without the SDK's tracing, which costs 28-60 us a call
-    return Kernel(server, methods, Lane(server, methods) if conduct.fast else None, kept)
+    return Kernel(server, methods, Lane(server, methods) if conduct.fast else None, Beside(kept, streams))
 
 
 def _add_library(server: Server[Any], library: Library) -> None:

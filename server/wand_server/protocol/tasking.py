@@ -39,7 +39,7 @@ def add_methods(server: Server[Any], tasks: Tasks, methods: Methods) -> None:
     def find(context: Context, params: TaskParams) -> Task:
         require(context, TASKS)
         principal = principal_of(context)
-        task = tasks.find(principal.identity, params.task_id)
+        task = tasks.find(principal, params.task_id)
         _permit(methods, principal, task)
         return task
 
@@ -62,7 +62,7 @@ def add_methods(server: Server[Any], tasks: Tasks, methods: Methods) -> None:
 
 async def call(tasks: Tasks, context: Context, tool: str, work: Work) -> dict[str, Any]:
     """The result of a call, or the task that it has become; for a client that has declared the extension."""
-    became = await tasks.call(principal_of(context).identity, tool, work)
+    became = await tasks.call(principal_of(context), tool, work)
     return {"resultType": "task", **_described(became)} if isinstance(became, Task) else became
 
 

@@ -6,12 +6,13 @@ import itertools
 import logging
 import secrets
 import time
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Iterator, Mapping
 from datetime import UTC, datetime
 from typing import Any, Literal
 
 from mcp.shared.exceptions import MCPError
 
+from wand_server.model import Principal
 from wand_server.protocol.boundary import defect
 from wand_server.protocol.failures import INVALID_PARAMS, ProtocolFailure
 
@@ -33,9 +34,9 @@ CEILING = 256  # tasks at once, those that have ended among them
 OF_ONE_CEILING = 32
 MESSAGE_CHARACTERS = 1000
 
-Owner = tuple[str, str, str]
-"""Whose a task is: `Principal.identity`."""
 Changed = Callable[["Task"], None]
+IsOver = Callable[[Principal], Awaitable[bool]]
+"""Whether what a principal signed in by was taken back."""
 Work = Callable[["Task"], Awaitable[dict[str, Any]]]
 """What runs: it may `tell` and `ask`, and gives the result of the call."""
 
@@ -43,9 +44,9 @@ Work = Callable[["Task"], Awaitable[dict[str, Any]]]
 class Task:
     """One call that may outlive its request, and how far it is."""
 
-    def __init__(self, owner: Owner, tool: str, changed: Changed) -> None:
+    def __init__(self, principal: Principal, tool: str, changed: Changed) -> None:
         self.id = secrets.token_urlsafe(24)
-        self.owner = owner
+        self.principal = principal
         self.tool = tool
         self.status: Status = "working"
         self.message = ""
@@ -146,20 +147,25 @@ class Tasks:
         self._expiries: dict[str, asyncio.TimerHandle] = {}
         self._listeners: list[Changed] = []
 
-    def listen(self, changed: Changed) -> None:
-        """Have every change of a task told."""
+    @contextlib.contextmanager
+    def listening(self, changed: Changed) -> Iterator[None]:
+        """While entered, have every change of a task told."""
         self._listeners.append(changed)
+        try:
+            yield
+        finally:
+            self._listeners.remove(changed)
 
-    async def call(self, owner: Owner, tool: str, work: Work) -> dict[str, Any] | Task:
+    async def call(self, principal: Principal, tool: str, work: Work) -> dict[str, Any] | Task:
         """The result where it comes soon, and where there is no room to keep a task; else the task.
 
         Until the task is handed out, cancelling this call cancels the work.
         """
-        task = Task(owner, tool, self._tell)
+        task = Task(principal, tool, self._tell)
         running = asyncio.ensure_future(work(task))
         try:
             await asyncio.wait({running}, timeout=self._patience_seconds)
-            if running.done() or not self._has_room(owner):
+            if running.done() or not self._has_room(principal):
                 return await running
         except asyncio.CancelledError:
             running.cancel()
@@ -168,25 +174,31 @@ class Tasks:
         self._keep(task, running)
         return task
 
-    def find(self, owner: Owner, task_id: str) -> Task:
-        """The task of that id, if it is the owner's.
+    def find(self, principal: Principal, task_id: str) -> Task:
+        """The task of that id, if it is the principal's.
 
         Raises:
             ProtocolFailure: there is no such task; somebody else's is none.
         """
-        task = self._tasks.get(task_id)
-        if task is None or task.owner != owner:
+        if not self.has(principal, task_id):
             raise ProtocolFailure(INVALID_PARAMS, "taskId: there is no such task, or its time is over")
-        return task
+        return self._tasks[task_id]
 
-    def knows(self, task: Task) -> bool:
-        """Whether its time is not over yet."""
-        return task.id in self._tasks
+    def has(self, principal: Principal, task_id: str) -> bool:
+        """Whether the principal has a task of that id, whose time is not over."""
+        task = self._tasks.get(task_id)
+        return task is not None and task.principal.identity == principal.identity
 
     def cancel(self, task: Task) -> None:
         """End the work; one that is over stays as it is."""
         if running := self._running.get(task):
             running.cancel()
+
+    async def end_over(self, is_over: IsOver) -> None:
+        """Cancel what runs under a sign-in that was taken back."""
+        for task in list(self._running):
+            if await is_over(task.principal):
+                self.cancel(task)
 
     async def close(self) -> None:
         """Cancel all that runs."""
@@ -198,30 +210,31 @@ class Tasks:
         for expiry in self._expiries.values():
             expiry.cancel()
 
-    def _has_room(self, owner: Owner) -> bool:
-        of_one = sum(task.owner == owner for task in self._tasks.values())
+    def _has_room(self, principal: Principal) -> bool:
+        of_one = sum(task.principal.identity == principal.identity for task in self._tasks.values())
         return len(self._tasks) < self._ceiling and of_one < OF_ONE_CEILING
 
     def _keep(self, task: Task, running: asyncio.Task[dict[str, Any]]) -> None:
         task.is_kept = True
         self._tasks[task.id], self._running[task] = task, running
         running.add_done_callback(lambda done: self._end(task, done))
-        log.info("task begun", extra={"tool": task.tool, "principal": task.owner[1]})
+        log.info("task begun", extra={"tool": task.tool, "principal": task.principal.name})
 
     def _end(self, task: Task, running: asyncio.Task[dict[str, Any]]) -> None:
         del self._running[task]
         expire = asyncio.get_running_loop().call_later
         self._expiries[task.id] = expire(KEPT_SECONDS, self._forget, task.id)
         task.end(running)
-        log.info("task ended", extra={"tool": task.tool, "principal": task.owner[1], "ended": task.status})
+        log.info(
+            "task ended", extra={"tool": task.tool, "principal": task.principal.name, "ended": task.status}
+        )
 
     def _forget(self, task_id: str) -> None:
         del self._tasks[task_id], self._expiries[task_id]
 
     def _tell(self, task: Task) -> None:
-        for changed in self._listeners:
-            with contextlib.suppress(asyncio.QueueFull):
-                changed(task)
+        for changed in tuple(self._listeners):
+            changed(task)
 
 
 def _failure(broken: BaseException) -> ProtocolFailure:

@@ -8,7 +8,7 @@ from dataclasses import asdict
 from urllib.parse import parse_qsl, unquote, urlsplit
 
 from wand_proto.errors import Invalid, NotFound
-from wand_server.model import Call, ResourceContent, ResourceDescription
+from wand_server.model import Call, ResourceContent, ResourceDescription, ResourceState
 from wand_server.ports import Host, Reading, StreamName
 from wand_server.tools import render
 
@@ -17,6 +17,7 @@ _JSON = "application/json"
 _ANY = "application/octet-stream"
 _STREAMS = ("stdout", "stderr")
 _JOB = re.compile(r"/([A-Za-z0-9_-]{1,64})/(stdout|stderr)")
+_WATCHED = "files, what jobs print, and wand://host/status can be watched"
 _NUMBER = re.compile(r"[0-9]{1,15}")
 _SEQ = re.compile(r'\{"seq":([0-9]{1,15}),')
 _NUMBERS = {"offset": "must be a number of bytes", "before": "must be the number of a record"}
@@ -93,6 +94,25 @@ class HostResources:
             raise Invalid(_NUMBERS[named], field=named)
         return await read(uri, int(asked.get(named, "0")), call)
 
+    async def state(self, uri: str, call: Call) -> ResourceState:
+        """How one is now: of a job what it has printed, of a file its size and age, of the host its policy.
+
+        Raises:
+            NotFound: no resource has that URI, or none that can be watched.
+            WandError: it cannot be read.
+        """
+        if uri == "wand://host/status":
+            status = await self._host.status(call)
+            return ResourceState(mark=f"{status.policy_digest} {status.launcher_up}")
+        if (named := _JOB.fullmatch(uri.removeprefix("wand://jobs"))) is not None:
+            part = await self._host.read_output(call, named[1], _stream(named), (0, 1))
+            return ResourceState(mark=f"{part.total_bytes} {part.running}", final=not part.running)
+        if not uri.startswith("wand://files/"):
+            raise NotFound(f"there is nothing to watch under {uri[:200]!r}", hint=_WATCHED, field="uri")
+        path = unquote(urlsplit(uri).path.removeprefix("/"))
+        read = await self._host.read_file(call, Reading(path=path, max_bytes=1))
+        return ResourceState(mark=f"{read.total_bytes} {read.modified_unix_seconds}")
+
     async def _read_host(self, uri: str, _: int, call: Call) -> ResourceContent:
         match urlsplit(uri).path:
             case "/info":
@@ -127,12 +147,15 @@ class HostResources:
         named = _JOB.fullmatch(urlsplit(uri).path)
         if named is None:
             raise _unknown(uri)
-        stream: StreamName = "stdout" if named[2] == "stdout" else "stderr"
-        part = await self._host.read_output(call, named[1], stream, (offset, READ_CEILING))
+        part = await self._host.read_output(call, named[1], _stream(named), (offset, READ_CEILING))
         more = part.offset + len(part.data) < part.total_bytes or part.running
         data, kind = _told(part.data, more=more)
         goes_on = _next(uri, part.offset + len(data)) if more else ""
         return ResourceContent(uri=uri, mime_type=kind, data=data, next_uri=goes_on)
+
+
+def _stream(named: re.Match[str]) -> StreamName:
+    return "stdout" if named[2] == "stdout" else "stderr"
 
 
 def _next(uri: str, offset: int) -> str:

@@ -117,6 +117,7 @@ class HttpTransport:
         }
 
     async def _end_sessions(self) -> None:
+        self.kernel.end_streams()
         await self.sessions.close()
         self.streams.close()
         await self.websockets.close()
@@ -134,6 +135,7 @@ class HttpTransport:
         """End what was opened by a sign-in that counts no more."""
         await self.tenures.look()
         await self.sessions.end_over(self.guard.is_over)
+        await self.kernel.end_over(self.guard.is_over)
 
     async def _health(self, _: web.BaseRequest) -> web.Response:
         body, status = health(self.kernel.version, hostagent_is_up=self.hostagent_is_up())
@@ -157,10 +159,13 @@ class HttpTransport:
         try:
             message = messages.read(await bodies.read(request))
             self._check_scopes(request, message, principal)
-            with self.tenures.call(principal, functools.partial(_hang_up, request)):
-                return await self._answer(request, message, principal)
+            if not self.kernel.is_listening(message):
+                with self.tenures.call(principal, functools.partial(_hang_up, request)):
+                    return await self._answer(request, message, principal)
         finally:
             self._running -= 1
+        with self.tenures.stream(principal, functools.partial(_hang_up, request)):
+            return await self._answer(request, message, principal)
 
     async def _answer(
         self, request: web.BaseRequest, message: Message, principal: Principal

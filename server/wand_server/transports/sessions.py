@@ -106,6 +106,7 @@ class Session:
     async def close(self) -> None:
         """Cancel what runs, and end every stream."""
         self.peer.asking.close()
+        await self.peer.close()
         calls = list(self._calls.values())
         self.cancel_calls()
         if calls:

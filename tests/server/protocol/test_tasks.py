@@ -7,11 +7,12 @@ from typing import Any
 import pytest
 
 from support.waiting import until
+from wand_server.model import Principal
 from wand_server.protocol import tasks as module
 from wand_server.protocol.failures import INTERNAL_ERROR, INVALID_PARAMS, ProtocolFailure
 from wand_server.protocol.tasks import FOLLOWS, OF_ONE_CEILING, Task, Tasks
 
-ME, OTHER = ("api_key", "me", ""), ("api_key", "other", "")
+ME, OTHER = Principal(name="me", means="api_key"), Principal(name="other", means="api_key")
 
 
 @pytest.fixture
@@ -80,6 +81,24 @@ async def test_a_cancelled_task_ends_its_work_and_a_second_cancel_changes_nothin
     tasks.cancel(task)
     await over(task)
     tasks.cancel(task)
+
+    assert task.status == "cancelled"
+
+
+async def test_a_sign_in_that_is_taken_back_ends_its_tasks(tasks: Tasks) -> None:
+    task = await begun(tasks)
+
+    async def is_others(principal: Principal) -> bool:
+        return principal is not ME
+
+    async def is_mine(principal: Principal) -> bool:
+        return principal is ME
+
+    await tasks.end_over(is_others)
+    await asyncio.sleep(0)
+    assert not task.is_over
+    await tasks.end_over(is_mine)
+    await over(task)
 
     assert task.status == "cancelled"
 
@@ -169,6 +188,6 @@ async def test_a_task_is_forgotten_when_its_time_is_over(
     await over(task)
     assert task.ttl_ms >= promised
 
-    await until(lambda: not tasks.knows(task))
+    await until(lambda: not tasks.has(ME, task.id))
     with pytest.raises(ProtocolFailure, match="its time is over"):
         tasks.find(ME, task.id)
