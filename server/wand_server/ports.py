@@ -2,17 +2,9 @@
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Literal, Protocol
+from typing import Literal, Protocol
 
-from wand_server.model import (
-    Call,
-    PromptDescription,
-    ResourceContent,
-    ResourceDescription,
-    ResourceState,
-    ToolDescription,
-    ToolResult,
-)
+from wand_server.model import Call
 
 StreamName = Literal["stdout", "stderr"]
 Reason = Literal[
@@ -344,66 +336,3 @@ class Host(Protocol):
     async def list_directory(self, call: Call, wanted: List) -> Listing: ...
 
     async def search_files(self, call: Call, search: Search) -> Found: ...
-
-
-class Tools(Protocol):
-    """The tools, as the protocol sees them; `tools.registry` offers it."""
-
-    def describe(self) -> tuple[ToolDescription, ...]:
-        """Every tool, always in the same order."""
-        ...
-
-    async def call(self, name: str, arguments: dict[str, Any], call: Call) -> ToolResult:
-        """Run a tool. Arguments that do not fit, and failures of the family, come back as `is_error` results.
-
-        Raises:
-            NotFound: there is no such tool.
-        """
-        ...
-
-
-class Resources(Protocol):
-    """What can be read by URI, as the protocol sees it; `tools.resources` offers it."""
-
-    def describe(self) -> tuple[ResourceDescription, ...]:
-        """Every resource and every template, always in the same order."""
-        ...
-
-    async def read(self, uri: str, call: Call) -> ResourceContent:
-        """Read one.
-
-        Raises:
-            NotFound: no resource has that URI.
-            WandError: it cannot be read.
-        """
-        ...
-
-    async def state(self, uri: str, call: Call) -> ResourceState:
-        """How one is now, to be compared with how it was.
-
-        Raises:
-            NotFound: no resource has that URI, or none that can be watched.
-            WandError: it cannot be read.
-        """
-        ...
-
-    def complete(self, template: str, variable: str, begun: str) -> tuple[str, ...]:
-        """What the variable of a template may go on with."""
-        ...
-
-
-class Prompts(Protocol):
-    """The prompts, as the protocol sees them; `tools.prompts` offers it."""
-
-    def describe(self) -> tuple[PromptDescription, ...]:
-        """Every prompt, always in the same order."""
-        ...
-
-    def get(self, name: str, arguments: Mapping[str, str]) -> str:
-        """The text of a prompt, its blanks filled.
-
-        Raises:
-            NotFound: there is no such prompt.
-            Invalid: an argument is missing or unknown.
-        """
-        ...

@@ -14,7 +14,7 @@ from wand_server.model import (
     ResourceDescription,
     refusal,
 )
-from wand_server.ports import Prompts, Resources
+from wand_server.offers import Prompts, Resources
 from wand_server.protocol import failures, messages
 from wand_server.protocol.failures import FORBIDDEN, INVALID_PARAMS, ProtocolFailure
 from wand_server.protocol.methods import Visit, call_of

@@ -16,7 +16,7 @@ from mcp_types import (
 )
 
 from wand_server.model import Progress
-from wand_server.ports import Tools
+from wand_server.offers import Tools
 from wand_server.protocol import listening, subscribing, tasking
 from wand_server.protocol.boundary import boundary
 from wand_server.protocol.exchange import progress_token

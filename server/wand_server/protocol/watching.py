@@ -10,7 +10,7 @@ from typing import Any
 
 from wand_proto.errors import Exhausted, NotFound, WandError
 from wand_server.model import Principal, ResourceState
-from wand_server.ports import Resources
+from wand_server.offers import Resources
 from wand_server.protocol.methods import Visit, call_of
 
 LOOK_SECONDS = 1.0  # between two looks at a resource

@@ -1,0 +1,77 @@
+"""The other waist: what the protocol may ask for. `tools` offers it; `app` alone brings the two together."""
+
+from collections.abc import Mapping
+from typing import Any, Protocol
+
+from wand_server.model import (
+    Call,
+    PromptDescription,
+    ResourceContent,
+    ResourceDescription,
+    ResourceState,
+    ToolDescription,
+    ToolResult,
+)
+
+
+class Tools(Protocol):
+    """The tools, as the protocol sees them; `tools.registry` offers it."""
+
+    def describe(self) -> tuple[ToolDescription, ...]:
+        """Every tool, always in the same order."""
+        ...
+
+    async def call(self, name: str, arguments: dict[str, Any], call: Call) -> ToolResult:
+        """Run a tool. Arguments that do not fit, and failures of the family, come back as `is_error` results.
+
+        Raises:
+            NotFound: there is no such tool.
+        """
+        ...
+
+
+class Resources(Protocol):
+    """What can be read by URI, as the protocol sees it; `tools.resources` offers it."""
+
+    def describe(self) -> tuple[ResourceDescription, ...]:
+        """Every resource and every template, always in the same order."""
+        ...
+
+    async def read(self, uri: str, call: Call) -> ResourceContent:
+        """Read one.
+
+        Raises:
+            NotFound: no resource has that URI.
+            WandError: it cannot be read.
+        """
+        ...
+
+    async def state(self, uri: str, call: Call) -> ResourceState:
+        """How one is now, to be compared with how it was.
+
+        Raises:
+            NotFound: no resource has that URI, or none that can be watched.
+            WandError: it cannot be read.
+        """
+        ...
+
+    def complete(self, template: str, variable: str, begun: str) -> tuple[str, ...]:
+        """What the variable of a template may go on with."""
+        ...
+
+
+class Prompts(Protocol):
+    """The prompts, as the protocol sees them; `tools.prompts` offers it."""
+
+    def describe(self) -> tuple[PromptDescription, ...]:
+        """Every prompt, always in the same order."""
+        ...
+
+    def get(self, name: str, arguments: Mapping[str, str]) -> str:
+        """The text of a prompt, its blanks filled.
+
+        Raises:
+            NotFound: there is no such prompt.
+            Invalid: an argument is missing or unknown.
+        """
+        ...
