@@ -10,7 +10,7 @@ from pathlib import Path
 
 from wand_server.embedded import children, parts, place, talk
 from wand_server.embedded.children import Family, Stopped
-from wand_server.embedded.parts import Network
+from wand_server.embedded.parts import Network, Public
 from wand_server.embedded.place import Held, Place, Unfit
 
 _FAILURE = 1
@@ -28,6 +28,11 @@ def main(words: Sequence[str]) -> int:
         default="",
         metavar="URL",
         help="where a proxy with TLS lets others reach this, https://wand.example: people sign in there",
+    )
+    parser.add_argument(
+        "--no-documents",
+        action="store_true",
+        help="with --public, where the internet is out of reach: programs register themselves",
     )
     asked = parser.parse_args(words)
     return _told_plainly(lambda: _serve(asked))
@@ -82,7 +87,7 @@ def _serve(asked: argparse.Namespace) -> int:
         port = parts.choose_port(asked.port)
         if asked.port is None and port != parts.FIRST_PORT:
             sys.stderr.write(f"wand: port {parts.FIRST_PORT} is taken, so it is {port} this time\n")
-        _start(family, here, port, _network(asked), asked.public)
+        _start(family, here, port, _network(asked), Public(asked.public, not asked.no_documents))
         guarantees = talk.ask_guarantees(port, here.key())
         sys.stdout.write(talk.welcome(here, port, guarantees))
         sys.stdout.flush()
@@ -93,7 +98,7 @@ def _pipe(asked: argparse.Namespace) -> int:
     """Serve stdin and stdout alone; where the same folder is served already, be a pipe to that."""
     try:
         with place.prepared(asked.folder, asked.state) as here, _family(asked, here) as family:
-            _start(family, here, 0, _network(asked))
+            _start(family, here, 0, _network(asked), Public())
             family.start_front(parts.pipe(str(here.stdio_socket)))
             return family.watch()
     except Held as held:
@@ -114,7 +119,7 @@ def _family(asked: argparse.Namespace, here: Place) -> Family:
     return Family(here.logs, verbose=asked.verbose)
 
 
-def _start(family: Family, here: Place, port: int, network: Network, public: str = "") -> None:
+def _start(family: Family, here: Place, port: int, network: Network, public: Public) -> None:
     parts.write_files(here, port, network, public)
     for child in (parts.launcher(here), parts.hostagent(here), parts.server(here)):
         family.start(child)

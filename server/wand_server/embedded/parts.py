@@ -44,10 +44,26 @@ class Network:
     destinations: tuple[str, ...] = ()
 
 
-def write_files(place: Place, port: int, network: Network, public: str = "") -> None:
+@dataclass(frozen=True, slots=True)
+class Public:
+    """Where a proxy with TLS lets others reach us, and whether we can fetch what vouches for programs."""
+
+    url: str = ""
+    documents: bool = True
+
+    def __post_init__(self) -> None:
+        if self.url and not _PUBLIC.fullmatch(self.url):
+            like = "like https://wand.example (http on loopback only)"
+            raise Unfit(f"{self.url!r} is no address of a server: {like}")
+
+
+_NOT_PUBLIC = Public()
+
+
+def write_files(place: Place, port: int, network: Network, public: Public = _NOT_PUBLIC) -> None:
     """Make certificates and the API key where they are missing, and write every settings file anew.
 
-    With `public`, the address of a proxy with TLS, people can sign in there.
+    Where it has a public address, people can sign in there.
 
     Raises:
         Unfit: a part of Wand is missing, or said no.
@@ -251,8 +267,8 @@ key = "pki/hostagent.key"
 """
 
 
-def _server(place: Place, port: int, public: str = "") -> str:
-    names = f"allowed_hosts = [{_quoted(public.partition('//')[2])}]" if public else ""
+def _server(place: Place, port: int, public: Public = _NOT_PUBLIC) -> str:
+    names = f"allowed_hosts = [{_quoted(public.url.partition('//')[2])}]" if public.url else ""
     return f"""\
 [http]
 host = {_quoted(HOST)}
@@ -274,17 +290,13 @@ stop_seconds = 0  # Ctrl-C ends everything, now
 """
 
 
-def _issuer(public: str) -> str:
-    if not public:
+def _issuer(public: Public) -> str:
+    if not public.url:
         return ""
-    found = _PUBLIC.fullmatch(public)
-    if found is None:
-        raise Unfit(
-            f"{public!r} is no address of a server: like https://wand.example (http on loopback only)"
-        )
     return f"""
 [issuer]
-url = {_quoted(public)}
+url = {_quoted(public.url)}
+documents = {"true" if public.documents else "false"}
 folder = "issuer"
 registration = true
 """

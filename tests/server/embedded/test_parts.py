@@ -67,10 +67,10 @@ def test_a_name_that_is_not_utf8_is_refused() -> None:
 
 def test_a_public_address_lets_people_sign_in_there() -> None:
     place = Place(workspace=Path("/w"), state=Path("/s"), run=Path("/r"))
-    public = "https://wand.example"
+    public = parts.Public("https://wand.example")
     read = tomllib.loads(parts._server(place, 1, public) + parts._issuer(public))
     assert read["http"]["allowed_hosts"] == ["wand.example"]
-    assert read["issuer"]["url"] == public
+    assert read["issuer"]["url"] == public.url
 
 
 @pytest.mark.parametrize(
@@ -78,4 +78,4 @@ def test_a_public_address_lets_people_sign_in_there() -> None:
 )
 def test_what_is_no_public_address_is_refused(public: str) -> None:
     with pytest.raises(Unfit, match=r"like https://wand\.example"):
-        parts._issuer(public)
+        parts.Public(public)
