@@ -15,6 +15,7 @@ from typing import Any, Literal, TypeVar, Union, get_args, get_origin, get_type_
 from wand_proto.errors import Denied, Invalid, NotFound
 
 _MOST_BYTES = 1024 * 1024
+_MOST_DOTS = 1000
 _T = TypeVar("_T")
 _WORDS: dict[Any, str] = {
     bool: "true or false", int: "a whole number", float: "a number", str: "text", Path: "a path, as text",
@@ -35,12 +36,15 @@ def read(path: Path, *, owners: Collection[int]) -> dict[str, Any]:
         Invalid: it is not TOML, or too large; the message has line and column.
     """
     found = content(path, owners=owners)
+    for number, one in enumerate(found.splitlines(), start=1):
+        if one.count(b".") > _MOST_DOTS:  # a key of as many parts takes the square of that in memory
+            raise Invalid(f"{path} has more than {_MOST_DOTS} dots in line {number}")
     try:
         return tomllib.loads(found.decode())
     except UnicodeDecodeError as error:
         line = found.count(b"\n", 0, error.start) + 1
         raise Invalid(f"{path} is not UTF-8 (at line {line})") from error
-    except (tomllib.TOMLDecodeError, RecursionError) as error:
+    except (ValueError, RecursionError) as error:  # a number may be too long for Python, too
         raise Invalid(f"{path} is not TOML: {error}") from error
 
 

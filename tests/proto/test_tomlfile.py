@@ -112,6 +112,7 @@ def test_an_empty_file_is_a_good_file(tmp_path: Path) -> None:
         (b"a = 1\nb = '\xff'", r"a\.toml is not UTF-8 \(at line 2\)"),
         ("#" * 1024 * 1024 + "#", r"has more than 1048576 bytes"),
         ("a = " + "[" * 20000, r"not TOML"),
+        ("# a\n" + "a." * 100_000 + "a = 1", r"more than 1000 dots in line 2"),
     ],
 )
 def test_a_mistake_is_named(tmp_path: Path, text: str | bytes, says: str) -> None:

@@ -3,6 +3,7 @@
 import hashlib
 import json
 import logging
+import math
 import os
 import re
 import socket
@@ -129,6 +130,11 @@ def _lines(path: Path, count: int) -> list[str]:
 def _rule(written: Mapping[str, Any], source: str) -> Rule:
     if "source" in written:
         raise Invalid(f"is not a setting, in {source}", field="source")
+    for key, value in written.items():
+        if value == [] or (isinstance(value, list) and "" in value):
+            raise Invalid(
+                f"is empty, or holds an empty text; what is left out means any, in {source}", field=key
+            )
     rule = replace(tomlfile.fill(Rule, written, where=source), source=source)
     for wrong, what in _wrongs(rule):
         if wrong:
@@ -160,14 +166,20 @@ def _wrongs(rule: Rule) -> list[tuple[bool, str]]:
         ),
         (any(not path.startswith("/") for path in rule.paths), "has a path that does not begin with /"),
         (any("\0" in path for path in rule.paths), "has a path with a NUL"),
+        (
+            any(
+                not name or set(name) & {"=", "\0"} or "\0" in text for name, text in rule.environment.items()
+            ),
+            "has a variable with = or a NUL in its name, or a NUL in its value",
+        ),
         (any(name.startswith("/") for name in rule.names), "has a name that begins with /; that is a path"),
         (
             any(not option.startswith("-") or "=" in option for option in rule.options),
             "has an option that is not written as - or -- and its name alone",
         ),
         (
-            any(amount is not None and amount <= 0 for amount in _amounts(rule)),
-            "has a limit that is not above 0",
+            any(amount is not None and not 0 < amount < math.inf for amount in _amounts(rule)),
+            "has a limit that is not above 0, or is no number",
         ),
     ]
 

@@ -6,6 +6,7 @@ path_restrictions = ["/srv/work"]
 resource_limits = { max_memory = "2GB", max_cpu = 2.0, max_execution_time = 300 }
 """
 
+import math
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -27,7 +28,7 @@ class _Amounts:
 
     max_memory: str = ""
     max_cpu: str = ""
-    max_execution_time: float = 0.0
+    max_execution_time: float | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -108,12 +109,12 @@ def _as_text(written: Mapping[str, Any]) -> dict[str, Any]:
 
 def _limits(amounts: _Amounts, where: str) -> Limits:
     wall = amounts.max_execution_time
-    if wall < 0:
+    if wall is not None and not 0 < wall < math.inf:
         raise Invalid(f"must be above 0, in {where}", field="resource_limits.max_execution_time")
     cpus = _cpus(amounts.max_cpu, where) if amounts.max_cpu else 0.0
     return Limits(
-        wall_seconds=wall or None,
-        cpu_percent=round(cpus * 100) or None,
+        wall_seconds=wall,
+        cpu_percent=max(1, round(cpus * 100)) if cpus else None,
         memory_bytes=_bytes(amounts.max_memory, where) if amounts.max_memory else None,
     )
 
@@ -132,7 +133,7 @@ def _cpus(text: str, where: str) -> float:
 
 def _bytes(text: str, where: str) -> int:
     found = _SIZE.fullmatch(text.strip())
-    amount = int(float(found[1]) * 1024 ** _POWERS[found[2].upper()]) if found else 0
-    if amount <= 0:
+    amount = float(found[1]) * 1024 ** _POWERS[found[2].upper()] if found else 0.0
+    if not 1 <= amount < 2**63:
         raise Invalid(f"must be a size, as 2GB, not {text!r}, in {where}", field="resource_limits.max_memory")
-    return amount
+    return int(amount)

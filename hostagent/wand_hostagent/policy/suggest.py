@@ -46,7 +46,7 @@ def suggested(seen: Iterable[Mapping[str, Any]], principal: str = "") -> Iterato
     uses: dict[_Key, collections.Counter[str]] = collections.defaultdict(collections.Counter)
     for fields in seen:
         why = fields.get("why", {})
-        if not principal or why.get("principal") == principal:
+        if why.get("principal") and principal in ("", why["principal"]):
             for key, example in _uses(fields, why):
                 uses[key][example] += 1
     for (who, profile, program, effects), examples in sorted(uses.items()):
@@ -60,7 +60,7 @@ def _uses(fields: Mapping[str, Any], why: Mapping[str, Any]) -> Iterator[tuple[_
         return
     job = Job(id="seen", argv=argv[-1:] if in_shell else argv, shell=in_shell)
     for one in survey(job).seen:
-        if one.command.program and not one.command.carries:
+        if one.command.program and one.effects and not one.command.carries:
             who, profile = str(why.get("principal", "")), str(fields.get("profile", ""))
             effects = tuple(sorted(one.effects | one.possible))
             verb = one.verb_words[:1]

@@ -191,7 +191,25 @@ DENY = '[[rule]]\nname = "a"\nverdict = "deny"\n'
         ("path_restrictions = ['srv']\n", "does not begin with /"),
         ("resource_limits = { max_memory = 'much' }\n", "a size, as 2GB"),
         ("resource_limits = { max_cpu = 'all' }\n", "a number of CPUs, as 2.0"),
+        ("resource_limits = { max_memory = '9e999' }\n", "a size, as 2GB"),
+        (f"resource_limits = {{ max_memory = '{'9' * 400}GB' }}\n", "a size, as 2GB"),
+        ("resource_limits = { max_execution_time = 0 }\n", "must be above 0"),
+        ("resource_limits = { max_execution_time = nan }\n", "must be above 0"),
         (f"{ALLOW}programs = ['ls']\n[rule.limits]\nwall_seconds = 0\n", "not above 0"),
+        (f"{ALLOW}programs = ['ls']\n[rule.limits]\nwall_seconds = nan\n", "is no number"),
+        (f"{ALLOW}programs = ['ls']\n[rule.limits]\nwall_seconds = inf\n", "is no number"),
+        (f"{ALLOW}programs = ['ls']\nprincipals = []\n", "principals: is empty.*left out means any"),
+        (f"{ALLOW}programs = ['ls']\ngroups = []\n", "groups: is empty"),
+        (f"{ALLOW}programs = ['']\n", "programs: is empty"),
+        (f"{DENY}options = []\n", "options: is empty"),
+        (f"{ALLOW}programs = ['ls']\nenvironment = {{ 'A=B' = 'c' }}\n", "= or a NUL in its name"),
+        (
+            f"{ALLOW}programs = ['ls']\nenvironment = {{ A = 'c\\u0000' }}\n".replace("'c", '"c').replace(
+                "0'", '0"'
+            ),
+            "a NUL",
+        ),
+        ("rule = " + "9" * 5000, "is not TOML"),
         (f"{ALLOW}programs = ['ls']\n[rule.limits]\nseconds = 1\n", r"limits\.seconds"),
         (f"{DENY}profile = 'developer'\n", "leave profile out"),
         (f"{DENY}[rule.limits]\nwall_seconds = 1\n", "no use for limits"),
@@ -204,6 +222,12 @@ def test_a_rule_that_cannot_be_meant_breaks_the_policy_and_says_where(
 ) -> None:
     with pytest.raises(BrokenPolicy, match=says):
         _ = read(tmp_path, base=text).current
+
+
+def test_a_small_part_of_a_processor_is_not_all_of_it(tmp_path: Path) -> None:
+    text = 'allowed_commands = ["ls"]\nresource_limits = { max_cpu = 0.001 }\n'
+    (rule,) = read(tmp_path, base=text).current.rules
+    assert rule.limits.cpu_percent == 1
 
 
 def test_a_broken_file_denies_everything_until_it_is_mended(tmp_path: Path) -> None:
