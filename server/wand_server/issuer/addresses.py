@@ -40,6 +40,15 @@ def is_public(address: str) -> bool:
     return read in _PUBLIC_6 and not any(read in network for network in _NOT_PUBLIC_6)
 
 
+def is_address(untrusted: str) -> bool:
+    """Whether that is an address at all."""
+    try:
+        ipaddress.ip_address(untrusted)
+    except ValueError:
+        return False
+    return True
+
+
 def is_in(address: str, networks: Iterable[Network]) -> bool:
     """Whether that is an address of one of those networks."""
     try:

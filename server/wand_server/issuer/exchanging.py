@@ -1,5 +1,6 @@
 """What programs ask for: tokens for a code, further tokens, an end to them, and a name of their own."""
 
+import math
 import re
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
@@ -12,7 +13,9 @@ from wand_server.issuer.accesstokens import AccessTokens
 from wand_server.issuer.clients import Clients
 from wand_server.issuer.grants import Grants, Presented
 from wand_server.issuer.model import Grant, Refusal
+from wand_server.issuer.peers import Peers
 from wand_server.issuer.people import People
+from wand_server.issuer.slowing import Slowing
 
 _VERIFIER = re.compile(r"[A-Za-z0-9._~-]{43,128}")
 Told = dict[str, str]
@@ -28,6 +31,9 @@ class Exchanging:
     people: People | None  # None where a proxy signs people in
     tokens: AccessTokens
     resource: str
+    peers: Peers
+    registering: Slowing
+    refused: Callable[[str, str], None]
 
     async def token(self, request: web.BaseRequest) -> web.StreamResponse:
         """Tokens for what the client presents."""
@@ -40,7 +46,11 @@ class Exchanging:
         if exchange is None:
             raise Refusal("unsupported_grant_type", f"grant_type must be one of {', '.join(exchanges)}")
         asking.check_resource(told, self.resource)
-        grant, refresh = await exchange(told, client_id)
+        try:
+            grant, refresh = await exchange(told, client_id)
+        except Refusal as why:
+            self._tell(request, why)
+            raise
         return forms.answer(self._tokens(grant, await self._groups(grant), refresh))
 
     async def revoke(self, request: web.BaseRequest) -> web.StreamResponse:
@@ -57,14 +67,29 @@ class Exchanging:
         return forms.answer({})
 
     async def register(self, request: web.BaseRequest) -> web.StreamResponse:
-        """A name for a client that has none."""
+        """A name for a client that has none; whoever registers many has to wait longer and longer."""
+        address = self.peers.address(request)
+        if wait := math.ceil(self.registering.wait_seconds(address)):
+            after = {"Retry-After": str(wait)}
+            why = f"too many clients have registered from this address; wait {wait} seconds"
+            raise Refusal("temporarily_unavailable", why, status=429, headers=after)
+        self.registering.begin(address)
         return forms.answer(await self.clients.register(await forms.read_json(request)), 201)
 
     async def _client(self, request: web.BaseRequest) -> tuple[Told, str]:
         told = await forms.read_form(request)
         shown = clients_.shown(request.headers.getall("Authorization", []), told)
-        await self.clients.check(shown)
+        try:
+            await self.clients.check(shown)
+        except Refusal as why:
+            self._tell(request, why)
+            raise
         return told, shown.id
+
+    def _tell(self, request: web.BaseRequest, why: Refusal) -> None:
+        """Have a stolen or guessed token or secret on record; of other mistakes there is nothing to tell."""
+        if why.code in {"invalid_grant", "invalid_client"}:
+            self.refused(self.peers.address(request), why.text)
 
     async def _for_code(self, told: Told, client_id: str) -> tuple[Grant, str | None]:
         verifier = told.get("code_verifier", "")

@@ -7,6 +7,7 @@ the grant ends with all its tokens.
 import base64
 import hashlib
 import hmac
+import logging
 import secrets
 import time
 from collections.abc import Callable, Collection
@@ -14,6 +15,8 @@ from dataclasses import dataclass, replace
 
 from wand_server.issuer.model import Asked, Grant, Refusal, User
 from wand_server.issuer.store import Row, Store, digest, new_secret
+
+log = logging.getLogger(__name__)
 
 CODE_SECONDS = 60
 DAY = 86400  # in seconds
@@ -214,6 +217,7 @@ class Grants:
         now = self._now()
         await self._store.run("UPDATE grant_ SET revoked = ? WHERE id = ? AND revoked IS NULL", now, grant_id)
         self._revoked.add(grant_id)
+        log.info("grant ended", extra={"grant": grant_id})
 
     def _now(self) -> int:
         return int(self._clock())

@@ -26,7 +26,9 @@ class Peers:
         hops = ",".join(request.headers.getall(_FORWARDED, [])).split(",")
         while hops and addresses.is_in(address, self.trusted):
             before = hops.pop().strip()
-            address = before or address
+            if not addresses.is_address(before):
+                break
+            address = before
         return address
 
     def user(self, request: web.BaseRequest) -> User:

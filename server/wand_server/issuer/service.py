@@ -116,6 +116,9 @@ class Issuer:
                 issuer=options.url, signing=self._signing, seconds=options.access_seconds, clock=clock
             ),
             resource=options.resource,
+            peers=options.peers,
+            registering=Slowing(),
+            refused=refused,
         )
 
     async def __aenter__(self) -> Self:

@@ -38,13 +38,13 @@ class Slowing:
         self._clock = clock
         self._tries: OrderedDict[tuple[str, str], tuple[int, float]] = OrderedDict()
 
-    def wait_seconds(self, address: str, name: str) -> float:
-        """How long to wait before another try is looked at."""
+    def wait_seconds(self, address: str, name: str = "") -> float:
+        """How long to wait before another try is looked at; without a name, by the address alone."""
         now = self._clock()
         found = ((pace, *self._tries.get(key, (0, now))) for key, pace in _keys(address, name))
         return max(wait_seconds(pace, tries, now - last) for pace, tries, last in found)
 
-    def begin(self, address: str, name: str) -> None:
+    def begin(self, address: str, name: str = "") -> None:
         """Count a try, before it is looked at: whoever tries much at once waits too."""
         now = self._clock()
         self._forget(now)
@@ -68,7 +68,9 @@ class Slowing:
 
 
 def _keys(address: str, name: str) -> Iterable[tuple[tuple[str, str], Pace]]:
-    name = name[:64]
     yield ("address", address), BY_ADDRESS
+    if not name:
+        return
+    name = name[:64]
     yield ("both", f"{address} {name}"), BY_BOTH
     yield ("name", name), BY_NAME

@@ -1,5 +1,6 @@
 """Where a client sends a person: sign in, see what is asked for, say yes or no."""
 
+import logging
 import math
 from collections.abc import Callable, Collection
 from dataclasses import dataclass
@@ -17,6 +18,8 @@ from wand_server.issuer.passwords import Busy
 from wand_server.issuer.peers import Peers
 from wand_server.issuer.people import People
 from wand_server.issuer.slowing import Slowing
+
+log = logging.getLogger(__name__)
 
 PATH = "/oauth/authorize"
 BROWSER_SECONDS = 8 * 3600
@@ -117,6 +120,7 @@ class Visiting:
             self.refused(address, f"a wrong password for {name}" if is_known else "nobody has that name")
             return pages.sign_in(visit.form, visit.asked.client, wrong=_STRANGER, name=name[:64], status=403)
         self.slowing.forgive(address, name)
+        log.info("person signed in", extra={"user": user.name, "peer": address})
         response = _see_other(visit.form.action)
         await self.people.close_browser(visit.secret)
         self.cookie.give(response, await self.people.open_browser(user, BROWSER_SECONDS))
@@ -132,7 +136,11 @@ class Visiting:
         given = tuple(one for one in self._offered(visit.asked, user) if one in wanted)
         if not given:
             return self._back(visit, error="access_denied", error_description="the person gave nothing")
-        return self._back(visit, code=await self.grants.give(user, visit.asked, given))
+        code = await self.grants.give(user, visit.asked, given)
+        log.info(
+            "client let in", extra={"user": user.name, "kind": visit.asked.client.kind, "scopes": len(given)}
+        )
+        return self._back(visit, code=code)
 
     def _back(self, visit: Visit, **told: str) -> web.StreamResponse:
         answered = {**told, "state": visit.asked.state, "iss": self.issuer}

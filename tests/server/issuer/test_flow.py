@@ -1,5 +1,6 @@
 """The whole way: a client registers, a person signs in and says yes, tokens come, are renewed, and end."""
 
+import asyncio
 import base64
 from dataclasses import replace
 from pathlib import Path
@@ -97,9 +98,21 @@ async def test_a_refresh_token_is_replaced_and_its_second_use_ends_the_grant(tmp
         assert second["refresh_token"] != first["refresh_token"]
         assert not await place.issuer.is_over(place.jti(second))
         status, refusal = await place.refresh(client_id, first["refresh_token"])
+        told = "the refresh token was used before; the person has to sign in again"
+        assert place.refused == [("127.0.0.1", told)]
         assert (status, refusal["error"]) == (400, "invalid_grant")
         assert (await place.refresh(client_id, second["refresh_token"]))[1]["error"] == "invalid_grant"
         assert await place.issuer.is_over(place.jti(second))
+
+
+async def test_of_two_at_once_with_one_refresh_token_both_lose(tmp_path: Path) -> None:
+    async with issuing(tmp_path) as place:
+        client_id, first = await grant(place)
+        answers = await asyncio.gather(*(place.refresh(client_id, first["refresh_token"]) for _ in range(4)))
+        assert sorted(status for status, _ in answers) == [200, 400, 400, 400]
+        won = next(tokens for status, tokens in answers if status == 200)
+        assert (await place.refresh(client_id, won["refresh_token"]))[1]["error"] == "invalid_grant"
+        assert await place.issuer.is_over(place.jti(won))
 
 
 async def test_a_refreshed_token_can_have_fewer_scopes_and_never_more(tmp_path: Path) -> None:
@@ -160,6 +173,16 @@ async def test_a_client_with_a_secret_has_to_show_it(tmp_path: Path) -> None:
         headers = {"Authorization": f"Basic {shown}"}
         async with place.browser.post(f"{place.origin}/oauth/token", data=told, headers=headers) as answer:
             assert answer.status == 200
+
+
+async def test_whoever_registers_many_clients_has_to_wait(tmp_path: Path) -> None:
+    async with issuing(tmp_path) as place:
+        told = {"redirect_uris": [CALLBACK], "token_endpoint_auth_method": "none"}
+        answers: list[int] = []
+        for _ in range(22):
+            async with place.browser.post(f"{place.origin}/oauth/register", json=told) as answer:
+                answers.append(answer.status)
+        assert answers == [201] * 20 + [429] * 2
 
 
 async def test_metadata_stands_where_the_issuer_s_path_says(tmp_path: Path) -> None:
