@@ -115,6 +115,7 @@ def _names(oauth: OAuth) -> ClaimNames:
         name_prefix=oauth.name_prefix,
         scope=oauth.scope_claim,
         groups=oauth.groups_claim,
+        groups_prefix=oauth.groups_prefix,
         scope_map={theirs: frozenset(ours) for theirs, ours in oauth.scope_map.items()},
         default_scopes=frozenset(oauth.default_scopes),
     )

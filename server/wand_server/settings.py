@@ -130,6 +130,7 @@ def _scopes(untrusted: tuple[str, ...]) -> tuple[str, ...]:
 
 
 Url = Annotated[str, AfterValidator(_https)]
+Prefix = Annotated[str, Field(pattern=r"^[A-Za-z0-9._:/@+-]{0,64}$")]
 Scopes = Annotated[tuple[str, ...], BeforeValidator(_listed), AfterValidator(_scopes)]
 Algorithm = Literal["ES256", "ES384", "ES512", "RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "EdDSA"]
 
@@ -146,11 +147,12 @@ class OAuth(Frozen):
     keys_file: Path | None = None  # a JSON Web Key Set, or a public key in PEM, instead of those it publishes
     ca: Path | None = None  # believed when it is asked, instead of the system's
     name_claim: str = "sub"
-    name_prefix: str = ""
+    name_prefix: Prefix = "oidc:"  # has a colon, which no name of a key or a person of ours has
     scope_claim: str = "scope"
     scope_map: Annotated[dict[str, Scopes], BeforeValidator(_mapped)] = {}
     default_scopes: Scopes = ()
     groups_claim: str = "groups"
+    groups_prefix: Prefix = "oidc:"
     access_tokens_only: bool = False  # nothing but the type at+jwt of RFC 9068
     client_id: str = ""  # by which we ask it about tokens that we cannot read (RFC 7662)
     client_secret_file: Path | None = None

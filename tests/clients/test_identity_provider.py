@@ -127,7 +127,7 @@ async def test_the_sdk_s_client_finds_its_way_from_a_refusal_to_a_call(here: Wor
     ):
         result: Any = await client.call_tool("echo", {"text": "hello"})
 
-    assert result.structured_content == {"text": "hello", "principal": "agent"}
+    assert result.structured_content == {"text": "hello", "principal": "oidc:agent"}
 
 
 async def test_a_token_opens_what_it_was_asked_for(here: World) -> None:

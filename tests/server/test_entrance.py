@@ -86,7 +86,25 @@ async def test_a_client_finds_out_where_to_get_a_token_and_gets_in_with_it(here:
     assert found["authorization_servers"] == [here.issuer.origin]
     assert "wand:read" in found["scopes_supported"]
     assert (await here.call(here.token())).status == 200
-    assert here.edge.tools.calls[0][2].principal.name == "ann"
+    assert here.edge.tools.calls[0][2].principal.name == "oidc:ann"
+
+
+@pytest.mark.parametrize(
+    ("said", "name", "group"),
+    [
+        ({}, "oidc:probe", "oidc:auditors"),
+        ({"name_prefix": "", "groups_prefix": "x:"}, "probe", "x:auditors"),
+        ({"name_prefix": "x:", "groups_prefix": ""}, "x:probe", "auditors"),
+    ],
+)
+async def test_a_token_takes_no_name_and_no_group_of_ours_unless_told(
+    tmp_path: Path, said: dict[str, str], name: str, group: str
+) -> None:
+    async with world(tmp_path, **said) as here:
+        await here.call(here.token(sub="probe", groups=["auditors"]))
+
+        principal = here.edge.tools.calls[0][2].principal
+        assert (principal.name, principal.groups) == (name, (group,))
 
 
 async def test_keys_and_tokens_are_let_in_beside_each_other(here: World) -> None:

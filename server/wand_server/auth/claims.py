@@ -20,6 +20,7 @@ class ClaimNames:
     name_prefix: str = ""  # before each name, so that no issuer can name a user of ours
     scope: str = "scope"
     groups: str = "groups"
+    groups_prefix: str = ""  # the same for groups: "auditors" among them
     scope_map: Mapping[str, frozenset[str]] = field(default_factory=dict)  # what its own scopes stand for
     default_scopes: frozenset[str] = frozenset()  # of a token that says none of ours
 
@@ -36,7 +37,7 @@ def principal_of(claims: Mapping[str, Any], names: ClaimNames) -> Principal:
         name=_carried(names.name_prefix + who, names.name),
         means="token",
         scopes=granted(claims, names),
-        groups=_groups(claims.get(names.groups)),
+        groups=_groups(claims.get(names.groups), names.groups_prefix),
         on_behalf_of=_carried(names.name_prefix + whom, names.name) if whom else "",
         credential=_credential(claims),
         expires=float(claims["exp"]),
@@ -79,14 +80,15 @@ def _carried(text: str, name: str) -> str:
     return text
 
 
-def _groups(untrusted: Any) -> tuple[str, ...]:
+def _groups(untrusted: Any, prefix: str) -> tuple[str, ...]:
     """All of them or none: a policy may well deny something to the one that would be left out."""
     found = [untrusted] if isinstance(untrusted, str) else [] if untrusted is None else untrusted
     if not isinstance(found, list) or not all(isinstance(one, str) and one.isprintable() for one in found):
         raise BadToken("groups must be a list of names")
-    if any("," in one or not one for one in found) or len(",".join(found)) > _GROUPS_CEILING:
+    whole = tuple(prefix + one for one in found)
+    if any("," in one or not one for one in found) or len(",".join(whole)) > _GROUPS_CEILING:
         raise BadToken(f"groups must hold no comma, and {_GROUPS_CEILING} characters in all")
-    return tuple(found)
+    return whole
 
 
 def _credential(claims: Mapping[str, Any]) -> str:
