@@ -277,6 +277,14 @@ class Gate:
         """Have it on record that the server let somebody not in; the server is the call's peer."""
         self._link.note("sign_in_refused", {"by": "server", "uri": caller.peer, **told})
 
+    async def config_changed(self, caller: Caller, told: Mapping[str, Any]) -> None:
+        """Have it on record that the server, the call's peer, is about to change its configuration.
+
+        Raises:
+            WandError: it could not be recorded, so it must not be changed.
+        """
+        await self._link.record("config", {"of": "server", "uri": caller.peer, **told})
+
     async def profiles(self) -> ProfilesReport:
         """The profiles as the launcher has read them, and what this machine guarantees."""
         return await self._link.profiles()

@@ -94,7 +94,7 @@ def _event(record: logging.LogRecord) -> str:
 def _clean(value: Any, name: str = "", depth: int = 0) -> Any:
     if value is None or isinstance(value, bool):
         return value
-    if _is_secret(name):
+    if is_secret(name):
         return _STRUCK
     if isinstance(value, int | float):
         return value if abs(value) < 2**63 else str(value)[:_MOST_TEXT]
@@ -107,7 +107,7 @@ def _clean(value: Any, name: str = "", depth: int = 0) -> Any:
 
 
 @lru_cache(maxsize=1024)
-def _is_secret(name: str) -> bool:
+def is_secret(name: str) -> bool:
     return _SECRET_NAME.search(name) is not None
 
 

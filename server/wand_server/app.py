@@ -7,30 +7,33 @@ import errno
 import ipaddress
 import logging
 import os
-import pwd
 import signal
 import sys
-from collections.abc import AsyncIterator, Callable, Iterable, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from importlib.metadata import version
 from pathlib import Path
 
 from wand_proto import garbage, logline
-from wand_proto.errors import Conflict, Invalid
+from wand_proto.errors import Conflict, WandError
 from wand_proto.tls import Identity
-from wand_server import entrance, settings
+from wand_server import entrance, live, settings
 from wand_server.auth import keyfile
 from wand_server.hostlink.channel import Link
 from wand_server.hostlink.client import HostClient
 from wand_server.hostlink.explain import explain_failure
-from wand_server.hostlink.gathered import Kept
+from wand_server.hostlink.recording import record_change
 from wand_server.hostlink.signins import SignIns
 from wand_server.issuer.grants import DAY, Lives
 from wand_server.issuer.peers import Peers
 from wand_server.issuer.service import Issuer, Options, resource_of
+from wand_server.live import Live
 from wand_server.protocol import server
 from wand_server.protocol.kernel import Kernel
 from wand_server.protocol.reading import Library
+from wand_server.runtime.control import Control
+from wand_server.runtime.runtime import Change, Record, Runtime
 from wand_server.settings import Settings
+from wand_server.tools.offered import Offered
 from wand_server.tools.prompts import BuiltInPrompts
 from wand_server.tools.registry import Registry, tool_registry
 from wand_server.tools.resources import HostResources
@@ -56,7 +59,7 @@ def main(words: Sequence[str]) -> int:
     asked = _parser("serve", ready=True).parse_args(words)
     read = settings.load(asked.settings, os.environ)
     logline.configure("server", read.log.level)
-    asyncio.run(_serve(read, asked.ready_fd))
+    asyncio.run(_serve(asked.settings, read, asked.ready_fd))
     return 0
 
 
@@ -67,7 +70,7 @@ def check(words: Sequence[str]) -> int:
     found = keyfile.read(read.http.keys_file)
     known = f"the keys in {read.http.keys_file}: {', '.join(key.name for key in found) or 'none'}"
     sys.stdout.write(f"the settings in {asked.settings}: good\n{known}\n")
-    _uids(read.stdio.allowed_users)
+    live.uids(read.stdio.allowed_users)
     why = explain_failure(read.hostagent.address, _identity(read))
     sys.stdout.write(f"the link: {why or f'the host agent answers at {read.hostagent.address}'}\n")
     return 1 if why else 0
@@ -84,19 +87,19 @@ def _parser(name: str, *, ready: bool) -> argparse.ArgumentParser:
     return parser
 
 
-async def _serve(read: Settings, ready_fd: int | None) -> None:
-    stop = asyncio.Event()
+async def _serve(path: Path, read: Settings, ready_fd: int | None) -> None:
+    stop, again = asyncio.Event(), asyncio.Event()
     loop = asyncio.get_running_loop()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        loop.add_signal_handler(number, stop.set)
-    async with running(read) as http:
+    for number, event in ((signal.SIGTERM, stop), (signal.SIGINT, stop), (signal.SIGHUP, again)):
+        loop.add_signal_handler(number, event.set)
+    async with running(read, path) as (http, runtime), reloading(runtime, again):
         garbage.search_seldom()
         _tell_ready(ready_fd, http.port)
         log.info("server ready", extra={"port": http.port, "socket": str(read.stdio.socket)})
         await stop.wait()
         stop.clear()
         log.info("server stopping", extra={"seconds": read.execution.stop_seconds})
-        await _finish(http.kernel, read.execution.stop_seconds, stop)
+        await _finish(http.kernel, runtime.now.execution.stop_seconds, stop)
 
 
 async def _finish(kernel: Kernel, seconds: float, stop: asyncio.Event) -> None:
@@ -110,8 +113,33 @@ async def _finish(kernel: Kernel, seconds: float, stop: asyncio.Event) -> None:
 
 
 @contextlib.asynccontextmanager
-async def running(read: Settings) -> AsyncIterator[HttpTransport]:
-    """The whole server, from its link to the host agent up to its transports.
+async def reloading(runtime: Runtime, again: asyncio.Event) -> AsyncIterator[None]:
+    """Read the configuration again whenever that event is set, while entered."""
+    task = asyncio.create_task(_reload_again(runtime, again), name="reload")
+    try:
+        yield
+    finally:
+        task.cancel()
+        await asyncio.gather(task, return_exceptions=True)
+
+
+async def _reload_again(runtime: Runtime, again: asyncio.Event) -> None:
+    while True:
+        await again.wait()
+        again.clear()
+        try:
+            outcome = await runtime.reload("SIGHUP")
+            if outcome.needs_restart:
+                log.warning("settings need a restart", extra={"names": outcome.needs_restart})
+        except WandError as why:
+            log.error("configuration not read, nothing changed", extra={"why": str(why)})  # noqa: TRY400 - the message says it all
+
+
+@contextlib.asynccontextmanager
+async def running(
+    read: Settings, path: Path = settings.DEFAULT_PATH
+) -> AsyncIterator[tuple[HttpTransport, Runtime]]:
+    """The whole server, from its link to the host agent up to its transports; the settings came from `path`.
 
     Raises:
         WandError: a part cannot start; the message says which, and why.
@@ -120,7 +148,8 @@ async def running(read: Settings) -> AsyncIterator[HttpTransport]:
         link = await parts.enter_async_context(Link(read.hostagent.address, _identity(read)))
         host = _host(read, link)
         sign_ins = await parts.enter_async_context(SignIns(host))
-        kernel = _kernel(host)
+        offered = Offered(Registry(host, tool_registry.entries()), live.choice(read))
+        kernel = _kernel(host, offered)
         parts.push_async_callback(kernel.close)
         issuer = await _issuer(read, parts, sign_ins.refused)
         own = [entrance.trusted(issuer)] if issuer else []
@@ -130,20 +159,32 @@ async def running(read: Settings) -> AsyncIterator[HttpTransport]:
             host=read.http.host,
             port=read.http.port,
             legacy_sse=read.http.legacy_sse,
+            websocket=read.http.websocket,
             hostagent_is_up=lambda: link.is_up,
             refused=sign_ins.refused,
             more_routes={**_routes(issuer), **entrance.documents(read, own)},
         )
-        uids = _uids(read.stdio.allowed_users)
+        uids = live.uids(read.stdio.allowed_users)
         unix = UnixTransport(kernel, read.stdio.socket, allowed_uids=uids, refused=sign_ins.refused)
         await _enter(parts, http, f"{read.http.host}:{read.http.port}")
         await _enter(parts, unix, str(read.stdio.socket))
-        yield http
+        taking_up = Live(host=host, offered=offered, kernel=kernel, http=http, unix=unix)
+        runtime = Runtime((path, os.environ), read, taking_up, _record(host))
+        await _enter(parts, Control(runtime).open(read.control_socket), str(read.control_socket))
+        yield http, runtime
+
+
+def _record(host: HostClient) -> Record:
+    async def record(change: Change) -> None:
+        await record_change(host, change.by, (change.before, change.after), change.changed)
+
+    return record
 
 
 def _host(read: Settings, link: Link) -> HostClient:
-    kept = Kept(head_bytes=read.execution.head_bytes, tail_bytes=read.execution.tail_bytes)
-    return HostClient(link=link, default_wall_seconds=read.execution.default_wall_seconds, kept=kept)
+    return HostClient(
+        link=link, default_wall_seconds=read.execution.default_wall_seconds, kept=live.kept(read)
+    )
 
 
 async def _issuer(
@@ -184,14 +225,13 @@ def _routes(issuer: Issuer | None) -> Routes:
     }
 
 
-def _kernel(host: HostClient) -> Kernel:
-    tools = Registry(host, tool_registry.entries())
+def _kernel(host: HostClient, tools: Offered) -> Kernel:
     library = Library(HostResources(host), BuiltInPrompts())
     return server.build(tools, library, version=version("wand-server"), instructions=_INSTRUCTIONS)
 
 
 async def _enter(
-    parts: contextlib.AsyncExitStack, transport: HttpTransport | UnixTransport, where: str
+    parts: contextlib.AsyncExitStack, transport: contextlib.AbstractAsyncContextManager[object], where: str
 ) -> None:
     try:
         await parts.enter_async_context(transport)
@@ -203,19 +243,6 @@ async def _enter(
 
 def _identity(read: Settings) -> Identity:
     return Identity(read.hostagent.ca, read.hostagent.certificate, read.hostagent.key)
-
-
-def _uids(users: Iterable[str]) -> frozenset[int]:
-    return frozenset({os.geteuid(), *map(_uid, users)})
-
-
-def _uid(user: str) -> int:
-    if user.isdigit():
-        return int(user)
-    try:
-        return pwd.getpwnam(user).pw_uid
-    except KeyError:
-        raise Invalid(f"there is no user {user!r} on this host", field="stdio.allowed_users") from None
 
 
 def _tell_ready(descriptor: int | None, port: int) -> None:

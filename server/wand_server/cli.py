@@ -16,6 +16,11 @@ COMMANDS = {
     ),
     "embedded": ("wand_server.embedded", "main", "run server, host agent and launcher for one folder"),
     "check": ("wand_server.app", "check", "read the settings, and see whether the host agent can be reached"),
+    "config": (
+        "wand_server.runtime.command",
+        "main",
+        "show the configuration of a running server, set it, have it read again",
+    ),
     "keys": ("wand_server.auth.keycommand", "main", "add, list, rotate or remove API keys"),
     "people": ("wand_server.accounts", "people", "let people sign in with a password, or no more"),
     "grants": ("wand_server.accounts", "grants", "see which programs people let in, and end that"),

@@ -5,19 +5,17 @@ written with commas. Relative paths begin at the file's folder.
 """
 
 import difflib
-import ipaddress
 import os
 import re
 from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 from urllib.parse import urlsplit
 
 from pydantic import (
     AfterValidator,
-    BaseModel,
     BeforeValidator,
-    ConfigDict,
     Field,
     ValidationError,
     model_validator,
@@ -26,56 +24,12 @@ from pydantic_core import ErrorDetails
 
 from wand_proto import tomlfile
 from wand_proto.errors import Invalid
+from wand_server.kinds import Frozen, Networks, Words, grpc_address, issuer_url, listed
+from wand_server.lines import line_of
 
 DEFAULT_PATH = Path("/etc/wand/server.toml")
 _PREFIX = "WAND_"
-_ISSUER_URL = re.compile(
-    r"(https://[a-z0-9.-]+|http://(127\.0\.0\.1|localhost|\[::1\]))(:[1-9][0-9]{0,4})?(/[A-Za-z0-9._~-]+)*"
-)
 _NOT_OURS = frozenset({"WAND_SOCKET"})  # of the pipe, `wand-server stdio`
-
-
-def _listed(untrusted: object) -> object:
-    """A list that came as text from a variable."""
-    return (
-        [part.strip() for part in untrusted.split(",") if part.strip()]
-        if isinstance(untrusted, str)
-        else untrusted
-    )
-
-
-def _address(untrusted: str) -> str:
-    """unix:PATH or HOST:PORT, as gRPC reads them."""
-    host, colon, port = untrusted.rpartition(":")
-    is_path = untrusted.startswith("unix:") and len(untrusted) > len("unix:")
-    if not is_path and not (host and colon and "/" not in host and port.isascii() and port.isdigit()):
-        raise ValueError("must be unix:PATH or HOST:PORT")
-    return untrusted
-
-
-def _issuer_url(untrusted: str) -> str:
-    """https, or http on loopback; a host in lower case, perhaps a path, no more (RFC 8414, 2)."""
-    if untrusted and not _ISSUER_URL.fullmatch(untrusted):
-        raise ValueError(
-            "must be like https://wand.example, without a slash at its end (http on loopback only)"
-        )
-    return untrusted
-
-
-def _network(untrusted: str) -> str:
-    """An address, or a network such as 10.0.0.0/8."""
-    ipaddress.ip_network(untrusted)
-    return untrusted
-
-
-Words = Annotated[tuple[str, ...], BeforeValidator(_listed)]
-Networks = Annotated[tuple[Annotated[str, AfterValidator(_network)], ...], BeforeValidator(_listed)]
-
-
-class Frozen(BaseModel):
-    """A table of settings: nothing unknown in it, nothing changed after it was read."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
 
 class Http(Frozen):
@@ -85,6 +39,7 @@ class Http(Frozen):
     port: Annotated[int, Field(ge=0, le=65535)] = 8001
     allowed_hosts: Words = ()  # beside the names of loopback
     allowed_origins: Words = ()
+    websocket: bool = True  # whether GET /mcp may be upgraded
     legacy_sse: bool = False  # the endpoints /sse and /messages of protocol version 2024-11-05
     keys_file: Path = Path("/etc/wand/keys.toml")
 
@@ -96,10 +51,39 @@ class Stdio(Frozen):
     allowed_users: Words = ()  # names or numbers, beside the server's own user
 
 
+class Control(Frozen):
+    """The administrator's socket, at which `wand-server config` asks."""
+
+    socket: Path | None = None  # None: config.sock beside the socket of stdio
+
+
+class Tools(Frozen):
+    """Which tools there are: names of tools and of toolsets."""
+
+    enabled: Words = ()  # none: all
+    disabled: Words = ()  # wins
+    read_only: bool = False  # nothing that changes anything
+
+
+Rate = Annotated[float, Field(ge=0, le=1_000_000)]
+Burst = Annotated[int, Field(ge=1, le=1_000_000)]
+
+
+class Limits(Frozen):
+    """How often somebody may ask; 0 a second is as often as they like."""
+
+    requests_per_second: Rate = 500  # of one principal
+    burst: Burst = 5000
+    address_requests_per_second: Rate = 1000  # of one address, before anybody knows who asks
+    address_burst: Burst = 10_000
+    failed_sign_ins_per_minute: Rate = 10  # of one address; over that, a failure is answered at once with 429
+    failed_sign_ins_burst: Burst = 10
+
+
 class HostAgent(Frozen):
     """How the host agent is reached, and by which certificate."""
 
-    address: Annotated[str, AfterValidator(_address)] = "unix:/run/wand-hostagent/hostagent.sock"
+    address: Annotated[str, AfterValidator(grpc_address)] = "unix:/run/wand-hostagent/hostagent.sock"
     ca: Path = Path("/etc/wand/pki/ca.crt")
     certificate: Path = Path("/etc/wand/pki/server.crt")
     key: Path = Path("/etc/wand/pki/server.key")
@@ -131,7 +115,7 @@ def _scopes(untrusted: tuple[str, ...]) -> tuple[str, ...]:
 
 Url = Annotated[str, AfterValidator(_https)]
 Prefix = Annotated[str, Field(pattern=r"^[A-Za-z0-9._:/@+-]{0,64}$")]
-Scopes = Annotated[tuple[str, ...], BeforeValidator(_listed), AfterValidator(_scopes)]
+Scopes = Annotated[tuple[str, ...], BeforeValidator(listed), AfterValidator(_scopes)]
 Algorithm = Literal["ES256", "ES384", "ES512", "RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "EdDSA"]
 
 
@@ -141,7 +125,7 @@ class OAuth(Frozen):
     issuer: Url = ""
     resource: Url = ""  # our address as clients know it, the audience of tokens (RFC 8707)
     audiences: Words = ()  # others that a token may name instead
-    algorithms: Annotated[tuple[Algorithm, ...], BeforeValidator(_listed)] = (
+    algorithms: Annotated[tuple[Algorithm, ...], BeforeValidator(listed)] = (
         "ES256", "ES384", "ES512", "EdDSA", "RS256", "PS256",
     )  # fmt: skip
     keys_file: Path | None = None  # a JSON Web Key Set, or a public key in PEM, instead of those it publishes
@@ -149,7 +133,7 @@ class OAuth(Frozen):
     name_claim: str = "sub"
     name_prefix: Prefix = "oidc:"  # has a colon, which no name of a key or a person of ours has
     scope_claim: str = "scope"
-    scope_map: Annotated[dict[str, Scopes], BeforeValidator(_mapped)] = {}
+    scope_map: Annotated[dict[str, Scopes], BeforeValidator(_mapped)] = Field(default_factory=dict)
     default_scopes: Scopes = ()
     groups_claim: str = "groups"
     groups_prefix: Prefix = "oidc:"
@@ -179,7 +163,7 @@ class Execution(Frozen):
 class Issuer(Frozen):
     """The built-in authorization server; without an address of its own, it is off."""
 
-    url: Annotated[str, AfterValidator(_issuer_url)] = ""
+    url: Annotated[str, AfterValidator(issuer_url)] = ""
     folder: Path = Path("/var/lib/wand-server/issuer")  # its database, and the keys that sign
     documents: bool = True  # whether clients are known by documents, which are fetched from the internet
     registration: bool = False  # of clients that no document describes (RFC 7591)
@@ -213,31 +197,94 @@ class Settings(Frozen):
 
     http: Http = Http()
     stdio: Stdio = Stdio()
+    control: Control = Control()
+    tools: Tools = Tools()
+    limits: Limits = Limits()
     hostagent: HostAgent = HostAgent()
     execution: Execution = Execution()
     issuer: Issuer = Issuer()
     oauth: OAuth = OAuth()
     log: Log = Log()
 
+    @property
+    def control_socket(self) -> Path:
+        """Where an administrator asks."""
+        return self.control.socket or self.stdio.socket.with_name("config.sock")
 
-def load(path: Path, environment: Mapping[str, str]) -> Settings:
-    """The settings in a file, with the variables over them.
+
+Place = tuple[str, str]  # the table and the key of a setting
+
+
+@dataclass(frozen=True, slots=True)
+class _Source:
+    """The file, and what stands over it."""
+
+    path: Path
+    over: Mapping[Place, str]  # values as text
+    names: Mapping[Place, str]  # who said so
+
+    def of(self, place: list[str]) -> str:
+        """Where the value of that key comes from, in words."""
+        pair = (place[0], place[1]) if len(place) > 1 else ("", "")
+        if pair in self.names:
+            return self.names[pair]
+        line = line_of(self.path.read_text(errors="replace"), place)
+        return f"{self.path}, line {line}" if line else str(self.path)
+
+
+def load(path: Path, environment: Mapping[str, str], said: Mapping[str, str] | None = None) -> Settings:
+    """The settings in a file, with the variables over them, and over those what an administrator has said.
+
+    `said` has dotted names, and values as in a variable.
 
     Raises:
         NotFound, Denied: the file is not there, or somebody else could have written it.
         Invalid: a key is unknown or wrong; the message names it, where it stands, and what would be right.
     """
     table = tomlfile.read(path, owners={0, os.geteuid()})
-    variables = dict(_variables(environment))
-    for (section, key), value in variables.items():
+    source = _source(path, environment, said or {})
+    for (section, key), value in source.over.items():
         inside = table.setdefault(section, {})
         if isinstance(inside, dict):
             inside[key] = value
     try:
         read = Settings.model_validate(table)
     except ValidationError as error:
-        raise _explained(error.errors(include_url=False), path, variables) from error
+        raise _explained(error.errors(include_url=False), source) from error
     return _anchored(read, path.absolute().parent)
+
+
+def _source(path: Path, environment: Mapping[str, str], said: Mapping[str, str]) -> _Source:
+    variables = dict(_variables(environment))
+    spoken = {place_of(name): value for name, value in said.items()}
+    names = {place: _variable_name(*place) for place in variables}
+    names |= dict.fromkeys(spoken, "what an administrator set")
+    return _Source(path, variables | spoken, names)
+
+
+def names() -> tuple[str, ...]:
+    """The dotted name of every setting."""
+    sections = Settings.model_fields.items()
+    return tuple(f"{section}.{key}" for section, about in sections for key in _keys(about.annotation))
+
+
+def place_of(name: str) -> Place:
+    """Where the setting of a dotted name stands.
+
+    Raises:
+        Invalid: there is none of that name.
+    """
+    if name not in names():
+        near = difflib.get_close_matches(name, names(), n=1, cutoff=0.6)
+        hint = f"did you mean {near[0]}?" if near else f"known are: {', '.join(names())}"
+        raise Invalid("is not a setting", field=name, hint=hint)
+    section, _, key = name.partition(".")
+    return section, key
+
+
+def set_by(environment: Mapping[str, str]) -> Mapping[str, str]:
+    """Which settings a variable stands over, by their dotted names."""
+    return {f"{section}.{key}": _variable_name(section, key) for (section, key), _ in _variables(environment)}
 
 
 def _variables(environment: Mapping[str, str]) -> Iterator[tuple[tuple[str, str], str]]:
@@ -264,21 +311,19 @@ def _variable_name(section: str, key: str) -> str:
     return f"{_PREFIX}{section.upper()}__{key.upper()}"
 
 
-def _explained(problems: list[ErrorDetails], path: Path, variables: Mapping[tuple[str, str], str]) -> Invalid:
-    lines = [_problem(problem, path, variables) for problem in problems]
-    return Invalid("; ".join(lines), field="", hint=f"see {path} and the {_PREFIX}* variables")
+def _explained(problems: list[ErrorDetails], source: _Source) -> Invalid:
+    lines = [_problem(problem, source) for problem in problems]
+    return Invalid("; ".join(lines), field="", hint=f"see {source.path} and the {_PREFIX}* variables")
 
 
-def _problem(problem: ErrorDetails, path: Path, variables: Mapping[tuple[str, str], str]) -> str:
+def _problem(problem: ErrorDetails, source: _Source) -> str:
     place = [str(part) for part in problem["loc"]]
     dotted = ".".join(place)
-    pair = (place[0], place[1]) if len(place) > 1 else ("", "")
-    source = _variable_name(*pair) if pair in variables else str(path)
     if problem["type"] == "extra_forbidden":
-        return f"{dotted}: is not a setting, in {source}; {_near(place)}"
+        return f"{dotted}: is not a setting, in {source.of(place)}; {_near(place)}"
     said = problem["msg"].removeprefix("Value error, ")
     said = said[:1].lower() + said[1:]
-    return f"{dotted}: {said}, not {problem['input']!r:.80}, in {source}"
+    return f"{dotted}: {said}, not {problem['input']!r:.80}, in {source.of(place)}"
 
 
 def _near(place: list[str]) -> str:
@@ -295,8 +340,10 @@ def _anchored(read: Settings, folder: Path) -> Settings:
     if address.startswith("unix:"):
         address = f"unix:{folder / address.removeprefix('unix:')}"
     paths = {"ca": folder / agent.ca, "certificate": folder / agent.certificate, "key": folder / agent.key}
+    control = read.control.socket
     return read.model_copy(
         update={
+            "control": read.control.model_copy(update={"socket": folder / control if control else None}),
             "http": read.http.model_copy(update={"keys_file": folder / read.http.keys_file}),
             "stdio": read.stdio.model_copy(update={"socket": folder / read.stdio.socket}),
             "issuer": read.issuer.model_copy(update={"folder": folder / read.issuer.folder}),

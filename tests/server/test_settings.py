@@ -6,6 +6,7 @@ import pytest
 
 from wand_proto.errors import Denied, Invalid, NotFound
 from wand_server import settings
+from wand_server.lines import line_of
 from wand_server.settings import Settings
 
 
@@ -55,11 +56,11 @@ def test_the_variable_of_the_pipe_is_none_of_ours(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("text", "said"),
     [
-        ("[htp]", "htp: is not a setting, in {file}; did you mean http?"),
-        ("[http]\nprt = 1", "http.prt: is not a setting, in {file}; did you mean port?"),
+        ("[htp]", "htp: is not a setting, in {file}, line 1; did you mean http?"),
+        ("[http]\nprt = 1", "http.prt: is not a setting, in {file}, line 2; did you mean port?"),
         (
             "[http]\nport = 70000",
-            "http.port: input should be less than or equal to 65535, not 70000, in {file}",
+            "http.port: input should be less than or equal to 65535, not 70000, in {file}, line 2",
         ),
         ("[http]\nport = 'x'", "http.port: input should be a valid integer"),
         ("http = 1", "http: input should be a valid dictionary"),
@@ -140,3 +141,31 @@ def test_an_issuer_is_off_until_it_has_an_address(tmp_path: Path) -> None:
     assert load(tmp_path).issuer.url == ""
     read = load(tmp_path, "[issuer]\nurl = 'https://wand.example/tenant'\nfolder = 'issuer'")
     assert (read.issuer.url, read.issuer.folder) == ("https://wand.example/tenant", tmp_path / "issuer")
+
+
+@pytest.mark.parametrize(
+    ("text", "place", "line"),
+    [
+        ("", ("a", "b"), None),
+        ("[a]\n# b = 1\nb = 1", ("a", "b"), 3),
+        ("[a]\nc = 1", ("a", "b"), 1),
+        ("[b]\nb = 1\n[a]\nb = 1", ("a", "b"), 4),
+        ("a.b = 1", ("a", "b"), 1),
+        ("a = { b = 1 }", ("a", "b"), 1),
+        ("[a]\nb = [\n  1,\n  'x',\n]", ("a", "b", "1"), 2),
+    ],
+)
+def test_a_key_is_found_on_its_line(text: str, place: tuple[str, ...], line: int | None) -> None:
+    assert line_of(text, place) == line
+
+
+def test_what_an_administrator_sets_stands_over_all(tmp_path: Path) -> None:
+    path = tmp_path / "server.toml"
+    path.write_text("[log]\nlevel = 'error'")
+    path.chmod(0o600)
+
+    assert settings.load(path, {"WAND_LOG__LEVEL": "info"}, {"log.level": "debug"}).log.level == "debug"
+    with pytest.raises(Invalid, match="in what an administrator set"):
+        settings.load(path, {}, {"limits.burst": "0"})
+    with pytest.raises(Invalid, match=r"limits\.brst: is not a setting \(did you mean limits\.burst\?\)"):
+        settings.load(path, {}, {"limits.brst": "0"})

@@ -18,11 +18,11 @@ CALL_SECONDS = 45
 
 
 @asynccontextmanager
-async def client_of(wand: Running, mode: Any = "2026-07-28") -> AsyncIterator[Client]:
+async def client_of(wand: Running, mode: Any = "2026-07-28", **more: Any) -> AsyncIterator[Client]:
     """A client over HTTP, with the key."""
     async with (
         httpx2.AsyncClient(headers=wand.headers, timeout=CALL_SECONDS) as http,
-        Client(streamable_http_client(wand.url, http_client=http), mode=mode) as client,
+        Client(streamable_http_client(wand.url, http_client=http), mode=mode, **more) as client,
     ):
         yield client
 

@@ -172,6 +172,9 @@ class WireHost(
     async def SignInsRefused(self, request: Any, context: Any) -> Any:
         return await self._reply(request, context, host_pb2.SignInsRefusedReply())
 
+    async def ConfigChanged(self, request: Any, context: Any) -> Any:
+        return await self._reply(request, context, host_pb2.ConfigChangedReply())
+
     async def Audit(self, request: Any, context: Any) -> Any:
         return await self._reply(request, context, host_pb2.AuditReply(records=['{"seq":1}']))
 

@@ -98,6 +98,12 @@ class Host(host_pb2_grpc.HostServicer):
             self._gate.sign_in_refused(caller(), told)
         return wire.SignInsRefusedReply()
 
+    async def ConfigChanged(
+        self, request: wire.ConfigChangedRequest, context: Context
+    ) -> wire.ConfigChangedReply:
+        await self._gate.config_changed(caller(), translate.change_from_wire(request))
+        return wire.ConfigChangedReply()
+
     async def _profiles(self) -> ProfilesReport:
         try:
             return await self._gate.profiles()

@@ -48,6 +48,18 @@ def refusals_from_wire(untrusted: wire.SignInsRefusedRequest) -> list[dict[str, 
     return [{"address": one.address, "why": one.why, "times": one.times} for one in untrusted.refused]
 
 
+def change_from_wire(untrusted: wire.ConfigChangedRequest) -> dict[str, str | list[str]]:
+    """Read what a server is about to change of its configuration."""
+    changed = list(untrusted.changed)
+    if not 1 <= len(changed) <= MOST_NAMES:
+        raise Invalid(f"has {len(changed)} entries; it must have from 1 to {MOST_NAMES}", field="changed")
+    told = {"by": untrusted.by, "before": untrusted.before, "after": untrusted.after}
+    for field, text in (*told.items(), *(("changed", one) for one in changed)):
+        if not text or not text.isprintable() or len(text) > MOST_TOLD:
+            raise Invalid(f"must be printable text, 1 to {MOST_TOLD} characters", field=field)
+    return {**told, "changed": changed}
+
+
 # -- to the wire -----------------------------------------------------------------------------------------
 
 

@@ -69,6 +69,11 @@ class HostStub:
                 request_serializer=wand__proto_dot_v1_dot_host__pb2.SignInsRefusedRequest.SerializeToString,
                 response_deserializer=wand__proto_dot_v1_dot_host__pb2.SignInsRefusedReply.FromString,
                 _registered_method=True)
+        self.ConfigChanged = channel.unary_unary(
+                '/wand.hostagent.v1.Host/ConfigChanged',
+                request_serializer=wand__proto_dot_v1_dot_host__pb2.ConfigChangedRequest.SerializeToString,
+                response_deserializer=wand__proto_dot_v1_dot_host__pb2.ConfigChangedReply.FromString,
+                _registered_method=True)
 
 
 class HostServicer:
@@ -116,6 +121,12 @@ class HostServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def ConfigChanged(self, request, context):
+        """Missing associated documentation comment in .proto file."""
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
 
 def add_HostServicer_to_server(servicer, server):
     rpc_method_handlers = {
@@ -153,6 +164,11 @@ def add_HostServicer_to_server(servicer, server):
                     servicer.SignInsRefused,
                     request_deserializer=wand__proto_dot_v1_dot_host__pb2.SignInsRefusedRequest.FromString,
                     response_serializer=wand__proto_dot_v1_dot_host__pb2.SignInsRefusedReply.SerializeToString,
+            ),
+            'ConfigChanged': grpc.unary_unary_rpc_method_handler(
+                    servicer.ConfigChanged,
+                    request_deserializer=wand__proto_dot_v1_dot_host__pb2.ConfigChangedRequest.FromString,
+                    response_serializer=wand__proto_dot_v1_dot_host__pb2.ConfigChangedReply.SerializeToString,
             ),
     }
     generic_handler = grpc.method_handlers_generic_handler(
@@ -344,6 +360,33 @@ class Host:
             '/wand.hostagent.v1.Host/SignInsRefused',
             wand__proto_dot_v1_dot_host__pb2.SignInsRefusedRequest.SerializeToString,
             wand__proto_dot_v1_dot_host__pb2.SignInsRefusedReply.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ConfigChanged(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/wand.hostagent.v1.Host/ConfigChanged',
+            wand__proto_dot_v1_dot_host__pb2.ConfigChangedRequest.SerializeToString,
+            wand__proto_dot_v1_dot_host__pb2.ConfigChangedReply.FromString,
             options,
             channel_credentials,
             insecure,

@@ -38,6 +38,7 @@ class HostStub:
     Profiles: _grpc.UnaryUnaryMultiCallable[_host_pb2.ProfilesRequest, _host_pb2.ProfilesReply]
     Audit: _grpc.UnaryUnaryMultiCallable[_host_pb2.AuditRequest, _host_pb2.AuditReply]
     SignInsRefused: _grpc.UnaryUnaryMultiCallable[_host_pb2.SignInsRefusedRequest, _host_pb2.SignInsRefusedReply]
+    ConfigChanged: _grpc.UnaryUnaryMultiCallable[_host_pb2.ConfigChangedRequest, _host_pb2.ConfigChangedReply]
 
 @_typing.type_check_only
 class HostAsyncStub(HostStub):
@@ -49,6 +50,7 @@ class HostAsyncStub(HostStub):
     Profiles: _aio.UnaryUnaryMultiCallable[_host_pb2.ProfilesRequest, _host_pb2.ProfilesReply]  # type: ignore[assignment]
     Audit: _aio.UnaryUnaryMultiCallable[_host_pb2.AuditRequest, _host_pb2.AuditReply]  # type: ignore[assignment]
     SignInsRefused: _aio.UnaryUnaryMultiCallable[_host_pb2.SignInsRefusedRequest, _host_pb2.SignInsRefusedReply]  # type: ignore[assignment]
+    ConfigChanged: _aio.UnaryUnaryMultiCallable[_host_pb2.ConfigChangedRequest, _host_pb2.ConfigChangedReply]  # type: ignore[assignment]
 
 class HostServicer(metaclass=_abc_1.ABCMeta):
     @_abc_1.abstractmethod
@@ -99,5 +101,12 @@ class HostServicer(metaclass=_abc_1.ABCMeta):
         request: _host_pb2.SignInsRefusedRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_host_pb2.SignInsRefusedReply, _abc.Awaitable[_host_pb2.SignInsRefusedReply]]: ...
+
+    @_abc_1.abstractmethod
+    def ConfigChanged(
+        self,
+        request: _host_pb2.ConfigChangedRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_host_pb2.ConfigChangedReply, _abc.Awaitable[_host_pb2.ConfigChangedReply]]: ...
 
 def add_HostServicer_to_server(servicer: HostServicer, server: _typing.Union[_grpc.Server, _aio.Server]) -> None: ...

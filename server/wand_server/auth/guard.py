@@ -44,6 +44,10 @@ class Guard:
         log.warning("key refused", extra={"peer": asked.peer})
         raise BadToken("the API key is not known here", hint=_HINT)
 
+    def admit(self, origins: Origins) -> None:
+        """Take requests by those names and from those pages, from now on."""
+        self._origins = origins
+
     async def is_over(self, principal: Principal) -> bool:
         """Whether what a principal has signed in by counts no more."""
         for way in self._ways:

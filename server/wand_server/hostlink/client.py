@@ -32,9 +32,12 @@ class _Way:
 _QUICK, _LOOK, _CHANGE = _Way(15.0), _Way(60.0), _Way(60.0, "change")
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(slots=True, kw_only=True)
 class HostClient:
-    """The host behind a link; `default_wall_seconds` holds for commands that name no time limit."""
+    """The host behind a link; `default_wall_seconds` holds for commands that name no time limit.
+
+    That and `kept` can be changed at any time; a command keeps what it began with.
+    """
 
     link: Link
     default_wall_seconds: float = 300.0
@@ -94,6 +97,10 @@ class HostClient:
     async def tell_refused(self, call: Call, refused: host_pb2.SignInsRefusedRequest) -> None:
         """Have it on record that the server let somebody not in."""
         await self._ask(call, lambda to: to.host.SignInsRefused, refused)
+
+    async def tell_changed(self, call: Call, changed: host_pb2.ConfigChangedRequest) -> None:
+        """Have it on record what the server is about to change of its configuration."""
+        await self._ask(call, lambda to: to.host.ConfigChanged, changed)
 
     async def read_file(self, call: Call, reading: ports.Reading) -> ports.FileRead:
         request = translate.read_request(reading)

@@ -4,13 +4,15 @@ A transport knows only this. What answers faster than the SDK (`lane.py`) stands
 """
 
 import asyncio
+import functools
 import logging
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from mcp.server.connection import Connection
-from mcp.server.lowlevel import Server
+from mcp.server.lowlevel import NotificationOptions, Server
+from mcp.server.models import InitializationOptions
 from mcp.server.runner import ServerRunner, serve_dual_era_loop
 from mcp.shared.dispatcher import CallOptions
 from mcp.shared.exceptions import MCPError
@@ -74,6 +76,8 @@ class Kernel:
         self._methods = methods
         self._lane = lane
         self._beside = beside
+        self._listeners: set[Notify] = set()
+        self._telling: set[asyncio.Task[None]] = set()
         self._with_headers: dict[str, tuple[dict[str, Any], bool]] = {}
 
     @property
@@ -107,9 +111,14 @@ class Kernel:
             await self._beside.tasks.end_over(is_over)
 
     def tools_changed(self) -> None:
-        """Tell those who listen that the list of tools is another now."""
+        """Tell those who listen, and those who have shaken hands, that the list of tools is another."""
         if self._beside:
             self._beside.streams.tools_changed()
+        message = {"jsonrpc": "2.0", "method": "notifications/tools/list_changed"}
+        for notify in self._listeners:
+            task = asyncio.create_task(_tell(notify, message), name="tools changed")
+            self._telling.add(task)
+            task.add_done_callback(self._telling.discard)
 
     def is_listening(self, message: Message) -> bool:
         """Whether a message opens a stream, which stays open until one of the two has enough."""
@@ -184,17 +193,30 @@ class Kernel:
         """A client of the handshake era, which has yet to say initialize; `notify` reaches it at any time."""
         asking = Asking()
         connection = Connection.for_loop(_Aside(notify, asking), session_id=session_id)
-        return Handshake(connection, ServerRunner(self._server, connection, None), asking, self._lane)
+        runner = ServerRunner(self._server, connection, None, init_options=self._greeting())
+        return Handshake(connection, runner, asking, self._lane)
+
+    def listen(self, notify: Notify) -> Callable[[], None]:
+        """Have a client of the handshake era told when the list of tools changes; what ends that."""
+        self._listeners.add(notify)
+        return functools.partial(self._listeners.discard, notify)
+
+    def _greeting(self) -> InitializationOptions:
+        return self._server.create_initialization_options(NotificationOptions(tools_changed=True))
 
     async def serve(self, messages: AsyncIterator[Message], send: Send, principal: Principal) -> None:
         """Answer one client on a pipe, of either era, until its messages end; its calls end with them."""
         watches = Watches()
         WATCHES.set(watches)
+        out = MessagesOut(send)
+        incoming = MessagesIn(_noting(messages, out.greet), principal)
+        end = self.listen(out.notify)
         try:
             await serve_dual_era_loop(
-                self._server, MessagesIn(messages, principal), MessagesOut(send), lifespan_state=None
+                self._server, incoming, out, lifespan_state=None, init_options=self._greeting()
             )
         finally:
+            end()
             await watches.close()
 
     def _wrong_argument_header(
@@ -215,6 +237,22 @@ class Kernel:
             wants = find_invalid_x_mcp_header(schema) is None and bool(x_mcp_header_map(schema))
             known = self._with_headers[name] = (schema, wants)
         return known[1]
+
+
+async def _noting(messages: AsyncIterator[Message], greeted: Callable[[], None]) -> AsyncIterator[Message]:
+    """The messages; the one that ends a handshake is told of."""
+    async for message in messages:
+        if isinstance(message, Notification) and message.method == "notifications/initialized":
+            greeted()
+        yield message
+
+
+async def _tell(notify: Notify, message: dict[str, Any]) -> None:
+    """Send a client a notification; one that is gone misses nothing."""
+    try:
+        await notify(message)
+    except ConnectionError:
+        log.debug("notification dropped")
 
 
 class Handshake:

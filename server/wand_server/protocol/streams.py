@@ -2,7 +2,7 @@
 
 from collections.abc import AsyncIterator, Awaitable, Callable
 from types import TracebackType
-from typing import Self
+from typing import Any, Self
 
 import anyio
 from mcp.shared.message import ServerMessageMetadata, SessionMessage
@@ -15,6 +15,7 @@ from mcp_types import (
 )
 
 from wand_server.model import Principal
+from wand_server.protocol import messages
 from wand_server.protocol.failures import MessageId
 from wand_server.protocol.messages import Message, Notification, Request, Response
 
@@ -43,8 +44,8 @@ class _Closing:
 class MessagesIn(_Closing):
     """Messages from a client, each with who sent it."""
 
-    def __init__(self, messages: AsyncIterator[Message], principal: Principal) -> None:
-        self._messages = messages
+    def __init__(self, incoming: AsyncIterator[Message], principal: Principal) -> None:
+        self._messages = incoming
         self._metadata = ServerMessageMetadata(request_context=principal)
 
     def __aiter__(self) -> Self:
@@ -62,6 +63,20 @@ class MessagesOut(_Closing):
 
     def __init__(self, send: Send) -> None:
         self._send = send
+        self._is_greeted = False
+
+    def greet(self) -> None:
+        """Note that the client has shaken hands: notifications may be sent to it."""
+        self._is_greeted = True
+
+    async def notify(self, message: dict[str, Any]) -> None:
+        """Send a notification, to a client that has shaken hands.
+
+        Raises:
+            ConnectionError: the client is gone, or was.
+        """
+        if self._is_greeted:
+            await self._send(messages.write(message), None)
 
     async def send(self, item: SessionMessage, /) -> None:
         message = item.message

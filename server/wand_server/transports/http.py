@@ -50,6 +50,7 @@ class HttpTransport:
     host: str = "127.0.0.1"
     port: int = 0
     legacy_sse: bool = False
+    websocket: bool = True
     refused: SignInRefused = lambda *_: None
     more_routes: routes.Routes = field(default_factory=dict)  # of other parts, an issuer's for example
     tenures: Tenures = field(init=False)
@@ -66,8 +67,9 @@ class HttpTransport:
 
     async def __aenter__(self) -> Self:
         self._alarms = Alarms(_TICK_SECONDS)
+        self._table = dict(self.routes())
         self._server = routes.server(
-            self.routes(),
+            self._table,
             self._principal,
             access_log=None,
             handler_cancellation=True,  # hanging up cancels a stateless call: the protocol wants it
@@ -94,6 +96,12 @@ class HttpTransport:
         self._server.pre_shutdown()
         await self._end_sessions()
         await self._server.shutdown(STOP_SECONDS / 2)  # twice: for calls to end, then before it cancels
+
+    def switch(self, *, websocket: bool, legacy_sse: bool) -> None:
+        """Serve those ways or not, from now on; connections that are open stay."""
+        self.websocket, self.legacy_sse = websocket, legacy_sse
+        self._table.clear()
+        self._table.update(self.routes())
 
     def _connection(self) -> asyncio.BaseProtocol:
         """What speaks to a new connection; over the ceiling, nothing does."""
@@ -180,6 +188,8 @@ class HttpTransport:
 
     async def _get(self, request: web.BaseRequest, principal: Principal) -> web.StreamResponse:
         if websocket.is_asked_for(request):
+            if not self.websocket:
+                raise Refused(404, "WebSocket is switched off here: use Streamable HTTP")
             return await self.websockets.serve(request, principal, self.tenures)
         self._refuse_modern(request)
         if not replies.accepts(request.headers.get("Accept", ""))[1]:

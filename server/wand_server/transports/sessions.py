@@ -4,7 +4,7 @@ import asyncio
 import logging
 import time
 import uuid
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 from wand_proto.context import REQUEST_ID, new_request_id
@@ -40,6 +40,7 @@ class Session:
         self.used = time.monotonic()
         self.standalone = EventLog(_STANDALONE)
         self.peer: Handshake = kernel.handshake(session_id, self.standalone.notify)
+        self.end_listening: Callable[[], None] = lambda: None
         self._streams = {_STANDALONE: self.standalone}
         self._calls: dict[str | int, asyncio.Task[None]] = {}
         self._counter = 0
@@ -115,6 +116,7 @@ class Session:
 
     def end_streams(self) -> None:
         """End every stream: nothing runs any more."""
+        self.end_listening()
         for stream in self._streams.values():
             stream.end()
 
@@ -175,6 +177,7 @@ class Sessions:
         unused.end_streams()
 
     def keep(self, session: Session) -> None:
+        session.end_listening = self._kernel.listen(session.standalone.notify)
         self._sessions[session.id] = session
 
     def find(self, session_id: str | None, principal: Principal) -> Session:

@@ -48,12 +48,10 @@ class UnixTransport:
         self._path = path
         self._allowed_uids = allowed_uids
         self._refused = refused
-        # Where others may use it too, the peer's credentials decide, for every user can reach it.
-        self._mode = 0o600 if allowed_uids <= {os.geteuid()} else 0o666
         self._clients: set[asyncio.Task[None]] = set()
 
     async def __aenter__(self) -> Self:
-        listener = await asyncio.to_thread(_listen, self._path, self._mode)
+        listener = await asyncio.to_thread(_listen, self._path, _mode(self._allowed_uids))
         self._inode = self._path.stat().st_ino
         self._server = await asyncio.start_unix_server(self._welcome, sock=listener, limit=BYTES_CEILING)
         log.info("listening", extra={"path": str(self._path)})
@@ -73,6 +71,12 @@ class UnixTransport:
         with contextlib.suppress(FileNotFoundError):
             if self._path.stat().st_ino == self._inode:
                 self._path.unlink()
+
+    def allow(self, uids: frozenset[int]) -> None:
+        """Let those users in, from now on; whoever is in stays."""
+        if uids != self._allowed_uids:
+            self._allowed_uids = uids
+            self._path.chmod(_mode(uids))
 
     def _welcome(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         client = asyncio.create_task(self._serve(reader, writer))
@@ -182,6 +186,11 @@ class Conversation:
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(DRAIN_SECONDS):
                 await self._unanswered.all_answered()
+
+
+def _mode(allowed_uids: frozenset[int]) -> int:
+    """Where others may use the socket too, the peer's credentials decide, for every user can reach it."""
+    return 0o600 if allowed_uids <= {os.geteuid()} else 0o666
 
 
 def _listen(path: Path, mode: int) -> socket.socket:

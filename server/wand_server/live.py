@@ -1,0 +1,86 @@
+"""The parts of the server that take up settings while they run, and what each of them is told."""
+
+import logging
+import os
+import pwd
+from collections.abc import Iterable, Mapping
+from dataclasses import asdict, dataclass
+from hashlib import sha256
+
+from wand_proto.errors import Invalid, NotFound
+from wand_server.auth import keyfile
+from wand_server.auth.origins import Origins
+from wand_server.hostlink.client import HostClient
+from wand_server.hostlink.gathered import Kept
+from wand_server.protocol.kernel import Kernel
+from wand_server.settings import Settings
+from wand_server.tools.offered import Choice, Offered
+from wand_server.transports.http import HttpTransport
+from wand_server.transports.stdio import UnixTransport
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Live:
+    """Everything that can be changed without a restart; offers `runtime.Parts`."""
+
+    host: HostClient
+    offered: Offered
+    kernel: Kernel
+    http: HttpTransport
+    unix: UnixTransport
+
+    def read(self, wanted: Settings) -> Mapping[str, str]:
+        """Make sure that all of it can be taken up; who has keys.
+
+        Raises:
+            WandError: a part cannot, or the keys cannot be read.
+        """
+        self.offered.check(choice(wanted))
+        uids(wanted.stdio.allowed_users)
+        try:
+            found = keyfile.read(wanted.http.keys_file)
+        except NotFound:
+            found = ()  # there are other ways to sign in
+        return {
+            f"{key.name} {key.credential}": sha256(repr(asdict(key)).encode()).hexdigest() for key in found
+        }
+
+    def apply(self, wanted: Settings) -> None:
+        """Take it up; `read` has been asked before."""
+        self.host.default_wall_seconds = wanted.execution.default_wall_seconds
+        self.host.kept = kept(wanted)
+        self.http.guard.admit(Origins.of(wanted.http.allowed_hosts, wanted.http.allowed_origins))
+        self.http.switch(websocket=wanted.http.websocket, legacy_sse=wanted.http.legacy_sse)
+        self.unix.allow(uids(wanted.stdio.allowed_users))
+        logging.getLogger().setLevel(wanted.log.level.upper())
+        if self.offered.choose(choice(wanted)):
+            self.kernel.tools_changed()
+
+
+def choice(read: Settings) -> Choice:
+    """Which tools the settings leave."""
+    tools = read.tools
+    return Choice(enabled=tools.enabled, disabled=tools.disabled, read_only=tools.read_only)
+
+
+def kept(read: Settings) -> Kept:
+    """How much of a stream a result shows."""
+    return Kept(head_bytes=read.execution.head_bytes, tail_bytes=read.execution.tail_bytes)
+
+
+def uids(users: Iterable[str]) -> frozenset[int]:
+    """The users of the stdio socket, and our own.
+
+    Raises:
+        Invalid: there is none of that name.
+    """
+    return frozenset({os.geteuid(), *map(_uid, users)})
+
+
+def _uid(user: str) -> int:
+    if user.isdigit():
+        return int(user)
+    try:
+        return pwd.getpwnam(user).pw_uid
+    except KeyError:
+        raise Invalid(f"there is no user {user!r} on this host", field="stdio.allowed_users") from None

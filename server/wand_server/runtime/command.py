@@ -1,0 +1,105 @@
+"""`wand-server config`: asks a running server at its administrator's socket."""
+
+import argparse
+import json
+import os
+import socket
+import sys
+from collections.abc import Sequence
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+from wand_proto.errors import Invalid, Unavailable, named
+from wand_server import settings
+
+_ANSWER_SECONDS = 35.0
+_MOST_BYTES = 4 * 1024 * 1024
+
+
+def main(words: Sequence[str]) -> int:
+    """Run `wand-server config`; 1 where the server refuses.
+
+    Raises:
+        WandError: nobody answers, or what the server said is wrong.
+    """
+    asked = _parser().parse_args(words)
+    path = asked.socket or settings.load(asked.settings, os.environ).control_socket
+    answer = ask(path, _question(asked))
+    lines = _shown(answer) if asked.do == "show" else _changed(answer)
+    sys.stdout.write(json.dumps(answer, indent=2) + "\n" if asked.json else "".join(lines))
+    return 0
+
+
+def ask(path: Path, question: dict[str, Any]) -> dict[str, Any]:
+    """What the server answers at its control socket.
+
+    Raises:
+        Unavailable: nobody listens there, or we may not connect.
+        WandError: what the server said is wrong.
+    """
+    try:
+        with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as link:
+            link.settimeout(_ANSWER_SECONDS)
+            link.connect(str(path))
+            with suppress(BrokenPipeError):  # it has answered already: that we may not ask
+                link.sendall(json.dumps(question).encode() + b"\n")
+            with link.makefile("rb") as replies:
+                answer = json.loads(replies.readline(_MOST_BYTES))
+    except (OSError, ValueError) as error:
+        hint = "is the server running, and are you root or its user?"
+        raise Unavailable(f"no answer at {path}: {error}", hint=hint) from error
+    if "error" in answer:
+        raise named(answer["error"], answer["message"], hint=answer["hint"], field=answer["field"])
+    return dict(answer)
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="wand-server config", description="The configuration of a server that runs."
+    )
+    parser.add_argument(
+        "--settings", type=Path, default=settings.DEFAULT_PATH, metavar="FILE", help="default: %(default)s"
+    )
+    parser.add_argument(
+        "--socket", type=Path, metavar="PATH", help="its control socket; default: as FILE says"
+    )
+    parser.add_argument("--json", action="store_true", help="print the answer as JSON")
+    what = parser.add_subparsers(dest="do", required=True, metavar="WHAT")
+    what.add_parser("show", help="what holds, and who says so")
+    what.add_parser("reload", help="read the file and the keys again, all of it or nothing")
+    does = "NAME=VALUE until the server stops; a list with commas"
+    what.add_parser("set", help=does).add_argument("pairs", nargs="+", metavar="NAME=VALUE")
+    what.add_parser("unset", help="let the file speak again").add_argument("names", nargs="+", metavar="NAME")
+    return parser
+
+
+def _question(asked: argparse.Namespace) -> dict[str, Any]:
+    match asked.do:
+        case "set":
+            return {"do": "set", "settings": dict(map(_pair, asked.pairs))}
+        case "unset":
+            return {"do": "unset", "names": asked.names}
+    return {"do": asked.do}
+
+
+def _pair(word: str) -> tuple[str, str]:
+    name, equals, value = word.partition("=")
+    if not equals or not name:
+        raise Invalid(f"{word!r:.80} must be NAME=VALUE", hint="for example log.level=debug")
+    return name, value
+
+
+def _shown(answer: dict[str, Any]) -> list[str]:
+    lines = [
+        f"{name} = {json.dumps(one['value'])}  # {one['from']}{'' if one['live'] else '; needs a restart'}\n"
+        for name, one in answer["settings"].items()
+    ]
+    return [*lines, f"keys: {', '.join(answer['keys']) or 'none'}\n", f"digest: {answer['digest']}\n"]
+
+
+def _changed(answer: dict[str, Any]) -> list[str]:
+    lines = [f"{line}\n" for line in answer["changed"]] or ["nothing has changed\n"]
+    if waiting := answer["needs_restart"]:
+        lines.append(f"needs a restart: {', '.join(waiting)}\n")
+    return [*lines, f"digest: {answer['digest']}\n"]

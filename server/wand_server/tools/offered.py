@@ -1,0 +1,84 @@
+"""The tools that the settings leave: by name and by toolset, for lists and for calls alike."""
+
+import difflib
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from wand_proto.errors import Invalid, NotFound
+from wand_server.model import Call, ToolDescription, ToolResult
+from wand_server.offers import Tools
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Choice:
+    """Which tools are offered: names of tools, and of toolsets."""
+
+    enabled: tuple[str, ...] = ()  # none: all
+    disabled: tuple[str, ...] = ()  # wins
+    read_only: bool = False
+
+    def takes(self, tool: ToolDescription) -> bool:
+        """Whether a tool is offered."""
+        names = {tool.name, tool.toolset} - {""}
+        if self.read_only and not tool.read_only:
+            return False
+        return names.isdisjoint(self.disabled) and (not self.enabled or not names.isdisjoint(self.enabled))
+
+
+class Offered:
+    """Tools, of which some are switched off; offers `offers.Tools`."""
+
+    def __init__(self, tools: Tools, choice: Choice | None = None) -> None:
+        """Raises as `check` does."""
+        self._tools = tools
+        self.choose(choice or Choice())
+
+    def check(self, choice: Choice) -> None:
+        """Let a choice pass all of whose names there are.
+
+        Raises:
+            Invalid: one there is not; the error names it, and the nearest.
+        """
+        all_of_them = self._tools.describe()
+        known = sorted({one.name for one in all_of_them} | {one.toolset for one in all_of_them} - {""})
+        _need_known("tools.enabled", choice.enabled, known)
+        _need_known("tools.disabled", choice.disabled, known)
+
+    def choose(self, choice: Choice) -> bool:
+        """Offer those from now on; calls that run go on. Whether the list is another now.
+
+        Raises:
+            Invalid: as `check`.
+        """
+        self.check(choice)
+        before = getattr(self, "_described", None)
+        self._described = tuple(filter(choice.takes, self._tools.describe()))
+        self._names = frozenset(tool.name for tool in self._described)
+        return self._described != before
+
+    def describe(self) -> tuple[ToolDescription, ...]:
+        """Every tool that is offered, always in the same order."""
+        return self._described
+
+    async def call(self, name: str, arguments: dict[str, Any], call: Call) -> ToolResult:
+        """Run a tool.
+
+        Raises:
+            NotFound: there is none of that name, or it is switched off.
+        """
+        if name not in self._names:
+            raise NotFound(f"there is no tool {name!r:.80}", hint=_there_are(self._names), field="name")
+        return await self._tools.call(name, arguments, call)
+
+
+def _need_known(field: str, names: Sequence[str], known: Sequence[str]) -> None:
+    for name in names:
+        if name not in known:
+            near = difflib.get_close_matches(name, known, n=1, cutoff=0.6)
+            hint = f"did you mean {near[0]}?" if near else f"known are: {', '.join(known)}"
+            raise Invalid(f"{name!r:.80} is no tool and no toolset", hint=hint, field=field)
+
+
+def _there_are(names: Collection[str]) -> str:
+    return f"there are: {', '.join(sorted(names)) or 'none'}"
