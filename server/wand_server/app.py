@@ -156,6 +156,7 @@ async def running(
         http = HttpTransport(
             kernel,
             await entrance.guard(read, parts, own),
+            tls_context=await entrance.tls_context(read, parts),
             host=read.http.host,
             port=read.http.port,
             legacy_sse=read.http.legacy_sse,

@@ -2,12 +2,14 @@
 
 import contextlib
 import os
+import ssl
 from collections.abc import Sequence
 
 from wand_proto import tomlfile
 from wand_server.auth import dpop, lastused, resource
 from wand_server.auth.asked import SignIn
 from wand_server.auth.bearer import ACCESS_TOKENS, ANY_TOKENS, Tokens, Trusted
+from wand_server.auth.certificates import Certificates, Holder
 from wand_server.auth.challenge import Challenge
 from wand_server.auth.claims import ClaimNames
 from wand_server.auth.external import Asking, External
@@ -20,8 +22,8 @@ from wand_server.auth.origins import Origins
 from wand_server.auth.possession import Possession
 from wand_server.auth.tokens import PublicKey
 from wand_server.issuer.service import Issuer, resource_of
-from wand_server.settings import OAuth, Settings
-from wand_server.transports import wellknown
+from wand_server.settings import OAuth, Settings, Tls
+from wand_server.transports import tls, wellknown
 from wand_server.transports.routes import Routes
 
 _OWNERS = frozenset({0, os.geteuid()})
@@ -36,13 +38,44 @@ async def guard(read: Settings, parts: contextlib.AsyncExitStack, own: Sequence[
     file = read.http.keys_file
     keys = Keys(file, await parts.enter_async_context(LastUsed(lastused.place(file, os.environ))))
     origins = Origins.of(read.http.allowed_hosts, read.http.allowed_origins)
-    ours = _resource(read.oauth, own)
+    ours, certificates = _resource(read.oauth, own), _certificates(read.tls)
     if not ours:
-        return Guard(keys, origins)
+        return Guard(keys, origins, certificates=certificates)
     possession = Possession(dpop.Proofs(resource.origin(ours)), required=read.oauth.dpop_required)
     ways = await _ways(read.oauth, parts, own, possession)
     metadata = resource.metadata_url(ours)
-    return Guard(keys, origins, ways, Challenge(resource_metadata=metadata, dpop_algorithms=dpop.ALGORITHMS))
+    challenge = Challenge(resource_metadata=metadata, dpop_algorithms=dpop.ALGORITHMS)
+    return Guard(keys, origins, ways, challenge, certificates)
+
+
+async def tls_context(read: Settings, parts: contextlib.AsyncExitStack) -> ssl.SSLContext | None:
+    """How TLS is spoken on our own port, where it is.
+
+    Raises:
+        Invalid: a file that the settings name cannot be used.
+    """
+    ours = read.tls
+    if ours.certificate is None or ours.key is None:
+        return None
+    files = tls.Files(
+        certificate=ours.certificate,
+        key=ours.key,
+        client_ca=ours.client_ca,
+        client_required=ours.client_required,
+    )
+    return await parts.enter_async_context(tls.context(files))
+
+
+def _certificates(ours: Tls) -> Certificates | None:
+    if not ours.client:
+        return None
+    holders = {
+        one.certificate: Holder(
+            name=one.name, scopes=frozenset(one.scopes), groups=one.groups, on_behalf_of=one.on_behalf_of
+        )
+        for one in ours.client
+    }
+    return Certificates(holders)
 
 
 def documents(read: Settings, own: Sequence[Trusted] = ()) -> Routes:

@@ -151,6 +151,36 @@ class OAuth(Frozen):
         return self
 
 
+class Client(Frozen):
+    """Whom a client certificate stands for."""
+
+    certificate: str  # a name in it: URI:…, DNS:…, email:…, or subject:… as a whole
+    name: Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._@-]{0,63}$")]
+    scopes: Scopes = ("wand:read", "wand:write", "wand:execute")
+    groups: Words = ()
+    on_behalf_of: str = ""
+
+
+class Tls(Frozen):
+    """TLS on our own port, and certificates of clients; without a certificate of ours, it is off."""
+
+    certificate: Path | None = None
+    key: Path | None = None
+    client_ca: Path | None = None  # who has signed the clients' certificates
+    client_required: bool = False  # whether a connection without one is refused
+    client: tuple[Client, ...] = ()
+
+    @model_validator(mode="after")
+    def _is_whole(self) -> Self:
+        if (self.certificate is None) != (self.key is None):
+            raise ValueError("certificate and key go together")
+        if self.client_ca is not None and self.certificate is None:
+            raise ValueError("client_ca needs certificate and key: a proxy's TLS is none of ours")
+        if (self.client or self.client_required) and self.client_ca is None:
+            raise ValueError("client and client_required need client_ca")
+        return self
+
+
 class Execution(Frozen):
     """What holds for commands that do not say it themselves."""
 
@@ -204,6 +234,7 @@ class Settings(Frozen):
     execution: Execution = Execution()
     issuer: Issuer = Issuer()
     oauth: OAuth = OAuth()
+    tls: Tls = Tls()
     log: Log = Log()
 
     @property
@@ -347,6 +378,7 @@ def _anchored(read: Settings, folder: Path) -> Settings:
             "http": read.http.model_copy(update={"keys_file": folder / read.http.keys_file}),
             "stdio": read.stdio.model_copy(update={"socket": folder / read.stdio.socket}),
             "issuer": read.issuer.model_copy(update={"folder": folder / read.issuer.folder}),
+            "tls": read.tls.model_copy(update=_beside(folder, read.tls)),
             "oauth": read.oauth.model_copy(update=_beside(folder, read.oauth)),
             "hostagent": agent.model_copy(update={"address": address, **paths}),
         }

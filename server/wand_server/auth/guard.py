@@ -5,6 +5,7 @@ from collections.abc import Sequence
 
 from wand_proto.errors import Unauthenticated
 from wand_server.auth.asked import Asked, BadToken, Presented, SignIn
+from wand_server.auth.certificates import Certificates
 from wand_server.auth.challenge import Challenge
 from wand_server.auth.keys import Keys
 from wand_server.auth.origins import Origins
@@ -20,10 +21,16 @@ class Guard:
     """Decides who asks: by a key, or by another way of signing in."""
 
     def __init__(
-        self, keys: Keys, origins: Origins, others: Sequence[SignIn] = (), challenge: Challenge | None = None
+        self,
+        keys: Keys,
+        origins: Origins,
+        others: Sequence[SignIn] = (),
+        challenge: Challenge | None = None,
+        certificates: Certificates | None = None,
     ) -> None:
         self._ways: tuple[SignIn, ...] = (keys, *others)
         self._origins = origins
+        self._certificates = certificates
         self.challenge = challenge or Challenge()
 
     async def principal(self, asked: Asked) -> Principal:
@@ -37,7 +44,10 @@ class Guard:
         """
         headers = asked.headers
         self._origins.check(headers.getall("Host", []), headers.getall("Origin", []))
-        presented = _presented(headers.getall("Authorization", []))
+        authorization = headers.getall("Authorization", [])
+        if not authorization and asked.certificate is not None and self._certificates is not None:
+            return self._certificates.principal(asked.certificate)
+        presented = _presented(authorization)
         for way in self._ways:
             if (principal := await way.principal(presented, asked)) is not None:
                 return principal

@@ -3,6 +3,7 @@
 import asyncio
 import functools
 import logging
+import ssl
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from types import TracebackType
@@ -21,7 +22,7 @@ from wand_server.protocol.failures import BUSY, FORBIDDEN, ProtocolFailure
 from wand_server.protocol.kernel import VERSION_HEADER, Kernel
 from wand_server.protocol.messages import Message, Request
 from wand_server.scopes import InsufficientScope
-from wand_server.transports import bodies, replies, routes, sse, stateful, stateless, websocket
+from wand_server.transports import bodies, replies, routes, sse, stateful, stateless, tls, websocket
 from wand_server.transports.replies import Refused
 from wand_server.transports.routes import Guarded, Open
 from wand_server.transports.sessions import Sessions
@@ -53,6 +54,7 @@ class HttpTransport:
     websocket: bool = True
     refused: SignInRefused = lambda *_: None
     more_routes: routes.Routes = field(default_factory=dict)  # of other parts, an issuer's for example
+    tls_context: ssl.SSLContext | None = None  # without it, a proxy speaks it or nobody does
     tenures: Tenures = field(init=False)
     sessions: Sessions = field(init=False)
     websockets: WebSockets = field(init=False)
@@ -76,7 +78,13 @@ class HttpTransport:
             keepalive_timeout=IDLE_SECONDS,
         )
         loop = asyncio.get_running_loop()
-        self._listener = await loop.create_server(self._connection, self.host, self.port)
+        self._listener = await loop.create_server(
+            self._connection,
+            self.host,
+            self.port,
+            ssl=self.tls_context,
+            ssl_handshake_timeout=tls.HANDSHAKE_SECONDS if self.tls_context else None,
+        )
         self.port = self._listener.sockets[0].getsockname()[1]
         self._tasks = [asyncio.create_task(self.sessions.reap()), asyncio.create_task(self._end_over())]
         log.info("listening", extra={"host": self.host, "port": self.port})
@@ -249,8 +257,14 @@ def _hang_up(request: web.BaseRequest) -> None:
 
 
 def _asked(request: web.BaseRequest) -> Asked:
+    is_secure, certificate = tls.certificate_of(request)
     return Asked(
-        headers=request.headers, peer=request.remote or "", method=request.method, path=request.raw_path
+        headers=request.headers,
+        peer=request.remote or "",
+        method=request.method,
+        path=request.raw_path,
+        is_secure=is_secure,
+        certificate=certificate,
     )
 
 
