@@ -37,6 +37,7 @@ from wand_server.tools.offered import Offered
 from wand_server.tools.prompts import BuiltInPrompts
 from wand_server.tools.registry import Registry, tool_registry
 from wand_server.tools.resources import HostResources
+from wand_server.tools.skills import BuiltInSkills
 from wand_server.transports.http import HttpTransport
 from wand_server.transports.routes import Open, Routes
 from wand_server.transports.stdio import UnixTransport
@@ -227,7 +228,7 @@ def _routes(issuer: Issuer | None) -> Routes:
 
 
 def _kernel(host: HostClient, tools: Offered) -> Kernel:
-    library = Library(HostResources(host), BuiltInPrompts())
+    library = Library(HostResources(host), BuiltInPrompts(), BuiltInSkills())
     return server.build(tools, library, version=version("wand-server"), instructions=_INSTRUCTIONS)
 
 

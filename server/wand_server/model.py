@@ -111,6 +111,16 @@ class ResourceState:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class SkillDescription:
+    """What an agent can learn: the URI of its SKILL.md, the two fields of its head, and all of its files."""
+
+    uri: str
+    name: str
+    description: str
+    files: tuple[tuple[str, bytes], ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class PromptArgument:
     """One blank of a prompt, and what it may well be filled with."""
 

@@ -9,6 +9,7 @@ from wand_server.model import (
     ResourceContent,
     ResourceDescription,
     ResourceState,
+    SkillDescription,
     ToolDescription,
     ToolResult,
 )
@@ -74,4 +75,12 @@ class Prompts(Protocol):
             NotFound: there is no such prompt.
             Invalid: an argument is missing or unknown.
         """
+        ...
+
+
+class Skills(Protocol):
+    """The skills, as the protocol sees them; `tools.skills` offers it."""
+
+    def describe(self) -> tuple[SkillDescription, ...]:
+        """Every skill, always in the same order."""
         ...

@@ -8,11 +8,16 @@ from mcp_types import GetPromptRequestParams, ReadResourceRequestParams
 
 from conformance.tools import PIXEL, Answer, Context, elicitation, embedded, given, image, wanted
 from wand_server.protocol.failures import INVALID_PARAMS
+from wand_server.tools import skills
 
 RESOURCES = [
     {"uri": "test://static-text", "name": "Static Text Resource", "mimeType": "text/plain"},
     {"uri": "test://static-binary", "name": "Static Binary Resource", "mimeType": "image/png"},
     {"uri": "test://watched-resource", "name": "Watched Resource", "mimeType": "text/plain"},
+    *(
+        {"uri": one.uri, "name": one.name, "description": one.description, "mimeType": one.mime_type}
+        for one in skills.DESCRIBED
+    ),
 ]
 TEMPLATES = [
     {"uriTemplate": "test://template/{id}/data", "name": "Resource Template", "mimeType": "application/json"}
@@ -25,6 +30,8 @@ async def read_resource(_: Context, params: ReadResourceRequestParams) -> Answer
 
 
 def _content(uri: str) -> dict[str, Any]:
+    if (skill := skills.read(uri)) is not None:
+        return {"mimeType": skill.mime_type, "text": skill.data.decode()}
     match uri.removeprefix("test://").split("/"):
         case ["static-text"]:
             text = "This is the content of the static text resource."

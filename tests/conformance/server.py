@@ -31,13 +31,14 @@ from wand_server.auth.asked import Asked
 from wand_server.auth.guard import Guard
 from wand_server.auth.origins import Origins
 from wand_server.model import Principal
-from wand_server.protocol import listening, tasking
+from wand_server.protocol import listening, skilling, tasking
 from wand_server.protocol.boundary import boundary
 from wand_server.protocol.kernel import Beside, Kernel
 from wand_server.protocol.listening import Listening
 from wand_server.protocol.methods import Methods
 from wand_server.protocol.server import CACHE_HINTS
 from wand_server.protocol.tasks import Tasks
+from wand_server.tools.skills import BuiltInSkills
 from wand_server.transports.http import HttpTransport
 
 NOBODY = Principal(name="suite", means="anonymous", scopes=scopes.EVERYDAY)
@@ -74,6 +75,7 @@ def build() -> Kernel:
     _add_tools(server, tasks, streams)
     _add_library(server)
     tasking.add_methods(server, tasks, methods)
+    skilling.add_methods(server, BuiltInSkills())
     security = RequestStateSecurity(keys=[secrets.token_bytes(32)])
     server.middleware[:] = [boundary, RequestStateBoundary(security, default_audience="wand")]
     listening.add_methods(server, streams)

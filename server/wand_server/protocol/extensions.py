@@ -9,6 +9,7 @@ from wand_server.model import Principal
 from wand_server.protocol.failures import METHOD_NOT_FOUND, MISSING_CAPABILITY, ProtocolFailure
 
 TASKS = "io.modelcontextprotocol/tasks"
+SKILLS = "io.modelcontextprotocol/skills"
 
 Context = ServerRequestContext[Any, Principal]
 

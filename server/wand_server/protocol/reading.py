@@ -14,41 +14,44 @@ from wand_server.model import (
     ResourceDescription,
     refusal,
 )
-from wand_server.offers import Prompts, Resources
+from wand_server.offers import Prompts, Resources, Skills
 from wand_server.protocol import failures, messages
 from wand_server.protocol.failures import FORBIDDEN, INVALID_PARAMS, ProtocolFailure
 from wand_server.protocol.methods import Visit, call_of
 
 log = logging.getLogger(__name__)
 
-_READING = frozenset({"resources/read", "resources/subscribe", "prompts/get", "completion/complete"})
+_READING = frozenset(
+    {"resources/read", "resources/subscribe", "skills/get", "prompts/get", "completion/complete"}
+)
 COMPLETIONS_CEILING = 100  # the specification's own
 
 
 class Library:
     """Resources and prompts, as methods of the protocol."""
 
-    def __init__(self, resources: Resources, prompts: Prompts) -> None:
+    def __init__(self, resources: Resources, prompts: Prompts, skills: Skills | None = None) -> None:
         self.resources = resources
         self._prompts = prompts
+        self.skills = skills
 
     def list_resources(self, cursor: str | None, principal: Principal) -> dict[str, Any]:
         """Every resource that the principal may read, on one page."""
-        _no_cursor(cursor)
+        no_cursor(cursor)
         described = self.resources.describe() if _may_read(principal) else ()
         found = [_wire_resource(one, "uri") for one in described if not one.is_template]
         return {"resources": found, "resultType": "complete"}
 
     def list_templates(self, cursor: str | None, principal: Principal) -> dict[str, Any]:
         """Every template of what the principal may read, on one page."""
-        _no_cursor(cursor)
+        no_cursor(cursor)
         described = self.resources.describe() if _may_read(principal) else ()
         found = [_wire_resource(one, "uriTemplate") for one in described if one.is_template]
         return {"resourceTemplates": found, "resultType": "complete"}
 
     def list_prompts(self, cursor: str | None, principal: Principal) -> dict[str, Any]:
         """Every prompt that the principal may have, on one page."""
-        _no_cursor(cursor)
+        no_cursor(cursor)
         described = self._prompts.describe() if _may_read(principal) else ()
         return {"prompts": list(map(_wire_prompt, described)), "resultType": "complete"}
 
@@ -140,7 +143,8 @@ def _may_read(principal: Principal) -> bool:
     return scopes.READ in principal.scopes
 
 
-def _no_cursor(cursor: str | None) -> None:
+def no_cursor(cursor: str | None) -> None:
+    """Refuse a cursor: there is one page only."""
     if cursor is not None:
         raise ProtocolFailure(INVALID_PARAMS, "cursor: is unknown; everything stands on one page")
 

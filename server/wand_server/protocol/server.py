@@ -17,7 +17,7 @@ from mcp_types import (
 
 from wand_server.model import Progress
 from wand_server.offers import Tools
-from wand_server.protocol import listening, subscribing, tasking
+from wand_server.protocol import listening, skilling, subscribing, tasking
 from wand_server.protocol.boundary import boundary
 from wand_server.protocol.exchange import progress_token
 from wand_server.protocol.extensions import Context, principal_of
@@ -91,14 +91,20 @@ def build(
     server.add_request_handler("logging/setLevel", SetLevelRequestParams, set_level)
     if library is not None:
         _add_library(server, library)
+        skilling.add_methods(server, library.skills)
     tasking.add_methods(server, kept, methods)
     watcher = Watcher(library.resources, look_seconds=conduct.look_seconds) if library else None
-    streams = Listening(kept, (watcher, _visit) if watcher else None)
+    streams = _add_streams(server, kept, watcher)
+    server.middleware[:] = [boundary]  # without the SDK's tracing, which costs 28-60 us a call
+    return Kernel(server, methods, Lane(server, methods) if conduct.fast else None, Beside(kept, streams))
+
+
+def _add_streams(server: Server[Any], tasks: Tasks, watcher: Watcher | None) -> Listening:
+    streams = Listening(tasks, (watcher, _visit) if watcher else None)
     listening.add_methods(server, streams)
     if watcher is not None:
         subscribing.add_methods(server, watcher, _visit)
-    server.middleware[:] = [boundary]  # without the SDK's tracing, which costs 28-60 us a call
-    return Kernel(server, methods, Lane(server, methods) if conduct.fast else None, Beside(kept, streams))
+    return streams
 
 
 def _add_library(server: Server[Any], library: Library) -> None:

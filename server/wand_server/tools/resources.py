@@ -10,7 +10,7 @@ from urllib.parse import parse_qsl, unquote, urlsplit
 from wand_proto.errors import Invalid, NotFound
 from wand_server.model import Call, ResourceContent, ResourceDescription, ResourceState
 from wand_server.ports import Host, Reading, StreamName
-from wand_server.tools import render
+from wand_server.tools import render, skills
 
 READ_CEILING = 256 * 1024  # bytes of one answer; `next_uri` reads on
 _JSON = "application/json"
@@ -49,6 +49,7 @@ DESCRIBED = (
         mime_type="text/plain", is_template=True,
         description="All that a job wrote to stdout or stderr; results of execute_command name the job.",
     ),
+    *skills.DESCRIBED,
 )  # fmt: skip
 
 
@@ -81,6 +82,8 @@ class HostResources:
             NotFound: no resource has that URI.
             WandError: it cannot be read.
         """
+        if (known := skills.read(uri)) is not None:
+            return known
         try:
             parts = urlsplit(uri)
             asked = dict(parse_qsl(parts.query, keep_blank_values=True))

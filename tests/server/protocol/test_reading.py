@@ -48,7 +48,9 @@ async def test_what_can_be_read_is_listed(served: Edge, era: str) -> None:
     templates = (await ask(served, era, "resources/templates/list"))["resourceTemplates"]
     prompts = (await ask(served, era, "prompts/list"))["prompts"]
 
-    assert [one["uri"] for one in resources] == ["wand://host/info", "wand://host/status", "wand://audit"]
+    uris = [one["uri"] for one in resources]
+    assert uris[:3] == ["wand://host/info", "wand://host/status", "wand://audit"]
+    assert all(uri.startswith("skill://") for uri in uris[3:])
     assert all(one["uriTemplate"].startswith("wand://") for one in templates)
     assert [one["name"] for one in prompts] == ["check-host", "fix-tests", "review-changes"]
 

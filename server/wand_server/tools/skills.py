@@ -1,0 +1,100 @@
+"""Skills: what an agent should know before it works through Wand, in files that a client loads at need."""
+
+from wand_server.model import ResourceContent, ResourceDescription, SkillDescription
+
+_KIND = "text/markdown"
+
+
+def _skill(name: str, description: str, body: str) -> SkillDescription:
+    """A skill of one file; its head is made of the same words as its entry (SEP-2640)."""
+    text = f"---\nname: {name}\ndescription: {description}\n---\n\n{body}"
+    uri = f"skill://{name}/SKILL.md"
+    return SkillDescription(uri=uri, name=name, description=description, files=((uri, text.encode()),))
+
+
+ALL = (
+    _skill(
+        "run-commands",
+        "Run commands through Wand well - long ones, those that ask questions, those that print a lot",
+        """\
+# Run commands
+
+- `execute_command` waits for the end. Give `argv` for one program, `command` where you need a shell. A `cd`
+  does not last to the next call: give `directory`.
+- Nobody answers questions. Use options such as `--yes`, `--no-pager`, `-n`; give input as `stdin`.
+- An exit code other than 0 is an answer, not a failure of the tool. `reason` says whether the command was
+  ended, and `notes` which limit it ran into.
+- A command that takes minutes: say so with `timeout_seconds`, or start it with `background` and go on with
+  other work. `send_input` waits for it (`wait_seconds`), types to it, and stops it (`key` = `ctrl-c`).
+- A program that looks for a terminal (a REPL, a pager, an installer with menus): `terminal` and
+  `background` together.
+- Of long output the middle is left out. The notes name where it goes on: `read_file` with
+  `wand://jobs/<job>/stdout` and an `offset`. Do not run the command a second time to see more of it. To
+  find something in much output, let the command filter it.
+- Everything that a command starts ends with it. A server that is to stay belongs into a `background` job of
+  its own.
+""",
+    ),
+    _skill(
+        "work-within-the-policy",
+        "What to do when Wand refuses, asks a person, or cannot tell whether something was done",
+        """\
+# Work within the policy
+
+Every call is decided by a policy of this host's administrator, and recorded.
+
+- `Denied`: the hint says what is permitted instead. Do that. Writing the same act in other words, through a
+  script, an interpreter or another tool, is what the rule is there to prevent; it is seen and recorded. If
+  nothing that is permitted serves the purpose, tell the person what you wanted, and why.
+- `NeedsApproval`: the message has the approval's number. A person on the host answers; you cannot. Say so, do
+  other work, and make the same call again later. The yes is for that act to the letter, once:
+  an act with one word changed asks again.
+- Ask for little: one program with exact arguments is permitted more often than a long line of shell, and is
+  easier to say yes to.
+- `Ambiguous`: the link broke while something was done. It may have happened. Look (`list_directory`, `git
+  status`, what the command would have left) before you do it again.
+- `Exhausted`: too much at once. Wait for what runs.
+- `check_command_exists` tells beforehand which programs are there and may be run.
+""",
+    ),
+    _skill(
+        "look-into-a-host",
+        "Find out what is wrong with a host or a service on it, without changing anything",
+        """\
+# Look into a host
+
+Change nothing until you can say what is wrong.
+
+1. `get_system_info` and `get_system_status`: which system, how loaded, how full the disks, what bounds
+   commands here. A command may see less than the host has: `guarantees` says what.
+2. What is it doing: `ps aux --sort=-%cpu`, `free -m`, `df -h`, `ss -ltnp`. One at a time, so that a refusal
+   of one does not cost the others.
+3. What does it say: the end of the logs first (`journalctl -n 200 --no-pager -u NAME`, or `read_file` of a
+   log). Search with `search_files`; it does not read binary files.
+4. What was changed last: `git log` in folders of configuration, `ls -lt`, the package manager's log.
+5. Say what you found: what you saw, what it means, how sure you are, and the smallest change that would
+   help. Let the person decide.
+""",
+    ),
+)
+DESCRIBED = tuple(
+    ResourceDescription(
+        uri=one.uri, name=one.name, title=one.name, description=one.description, mime_type=_KIND
+    )
+    for one in ALL
+)
+_FILES = {uri: content for one in ALL for uri, content in one.files}
+
+
+class BuiltInSkills:
+    """The skills that come with Wand; offers `offers.Skills`."""
+
+    def describe(self) -> tuple[SkillDescription, ...]:
+        """Every skill, always in the same order."""
+        return ALL
+
+
+def read(uri: str) -> ResourceContent | None:
+    """The file of a skill, where there is one of that URI."""
+    content = _FILES.get(uri)
+    return None if content is None else ResourceContent(uri=uri, mime_type=_KIND, data=content)
