@@ -17,7 +17,7 @@ from wand_proto import garbage, logline
 from wand_proto.errors import Conflict, WandError
 from wand_proto.tls import Identity
 from wand_server import entrance, live, settings
-from wand_server.auth import keyfile
+from wand_server.auth import dpop, keyfile
 from wand_server.hostlink.channel import Link
 from wand_server.hostlink.client import HostClient
 from wand_server.hostlink.explain import explain_failure
@@ -207,6 +207,8 @@ def _issuer_options(read: settings.Issuer) -> Options:
         access_seconds=read.access_seconds,
         documents=read.documents,
         registration=read.registration,
+        prove=entrance.prover(read.url),
+        proof_algorithms=dpop.ALGORITHMS,
         redirect_schemes=read.redirect_schemes,
         document_networks=tuple(map(ipaddress.ip_network, read.document_networks)),
         admin_groups=frozenset(read.admin_groups),

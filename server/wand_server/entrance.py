@@ -3,11 +3,13 @@
 import contextlib
 import os
 import ssl
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+
+from aiohttp import web
 
 from wand_proto import tomlfile
 from wand_server.auth import dpop, lastused, resource
-from wand_server.auth.asked import SignIn
+from wand_server.auth.asked import Asked, BadToken, SignIn
 from wand_server.auth.bearer import ACCESS_TOKENS, ANY_TOKENS, Tokens, Trusted
 from wand_server.auth.certificates import Certificates, Holder
 from wand_server.auth.challenge import Challenge
@@ -21,6 +23,7 @@ from wand_server.auth.lastused import LastUsed
 from wand_server.auth.origins import Origins
 from wand_server.auth.possession import Possession
 from wand_server.auth.tokens import PublicKey
+from wand_server.issuer.model import Refusal
 from wand_server.issuer.service import Issuer, resource_of
 from wand_server.settings import OAuth, Settings, Tls
 from wand_server.transports import tls, wellknown
@@ -99,6 +102,22 @@ class OwnKeys:
         """The key of that id, for ES256 alone."""
         found = self._issuer.verifying_key(kid)
         return None if found is None else PublicKey(key=found, algorithm="ES256")
+
+
+def prover(url: str) -> Callable[[web.BaseRequest], str]:
+    """What tells the built-in issuer which key a client proves to have."""
+    proofs = dpop.Proofs(resource.origin(url))
+
+    def prove(request: web.BaseRequest) -> str:
+        if dpop.HEADER not in request.headers:
+            return ""
+        asked = Asked(headers=request.headers, method=request.method, path=request.path)
+        try:
+            return proofs.key_of(asked)
+        except BadToken as why:
+            raise Refusal(why.reason, why.message) from why
+
+    return prove
 
 
 def trusted(issuer: Issuer) -> Trusted:

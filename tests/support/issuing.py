@@ -17,6 +17,7 @@ import jwt
 from aiohttp import web
 
 from wand_server.issuer.documents import Documents
+from wand_server.issuer.exchanging import Prove
 from wand_server.issuer.grants import Lives
 from wand_server.issuer.passwords import Passwords
 from wand_server.issuer.people import People
@@ -150,6 +151,7 @@ async def issuing(
     *,
     documents: Documents | None = None,
     clock: Callable[[], float] | None = None,
+    prover: Callable[[str], Prove] | None = None,
 ) -> AsyncIterator[Place]:
     """An issuer that lets clients register, with one person in it."""
     async with Store(folder / DATABASE) as store:
@@ -166,7 +168,10 @@ async def issuing(
     await site.start()
     origin = f"http://127.0.0.1:{runner.addresses[0][1]}"
     lives = Lives(refresh_seconds=86400, grant_seconds=10 * 86400)
-    options = Options(url=origin, resource=f"{origin}/mcp", folder=folder, lives=lives, registration=True)
+    prove = prover(origin) if prover else None
+    options = Options(
+        url=origin, resource=f"{origin}/mcp", folder=folder, lives=lives, registration=True, prove=prove
+    )
     refused: list[tuple[str, str]] = []
     more: dict[str, Any] = {"clock": clock} if clock else {}
     made = Issuer(

@@ -63,29 +63,43 @@ class Proofs:
         self._clock = clock
         self._seen = Seen(clock)
 
+    def key_of(self, asked: Asked) -> str:
+        """The thumbprint of the key that a request proves to have that brings no token yet (RFC 9449, 5).
+
+        Raises:
+            BadProof: it proves nothing.
+        """
+        claims, signed_by = self._brought(asked)
+        self._check_claims(claims, asked)
+        self._seen.note(signed_by, claims["jti"])
+        return signed_by
+
     def check(self, token: str, thumbprint: str, asked: Asked) -> None:
         """Let a request pass that brings a proof for that token by the key of that thumbprint.
 
         Raises:
             BadProof: it does not.
         """
+        claims, signed_by = self._brought(asked)
+        if signed_by != thumbprint:
+            raise BadProof("the proof is by another key than the token's")
+        if claims.get("ath") != _digest(token):
+            raise BadProof("the proof is for another token (ath)")
+        self._check_claims(claims, asked)
+        self._seen.note(thumbprint, claims["jti"])
+
+    def _brought(self, asked: Asked) -> tuple[dict[str, Any], str]:
         brought = asked.headers.getall(HEADER, [])
         if len(brought) != 1:
             raise BadProof("must come once with each request", field=HEADER)
-        claims, signed_by = _read(brought[0])
-        if signed_by != thumbprint:
-            raise BadProof("the proof is by another key than the token's")
-        self._check_claims(claims, token, asked)
-        self._seen.note(thumbprint, claims["jti"])
+        return _read(brought[0])
 
-    def _check_claims(self, claims: dict[str, Any], token: str, asked: Asked) -> None:
+    def _check_claims(self, claims: dict[str, Any], asked: Asked) -> None:
         ours = f"{self._origin}{urlsplit(asked.url).path}" if self._origin else asked.url
         if claims.get("htm") != asked.method:
             raise BadProof(f"the proof is for another method than {asked.method} (htm)")
         if not isinstance(claims.get("htu"), str) or _plain(claims["htu"]) != _plain(ours):
             raise BadProof(f"the proof is for another URL than {ours} (htu)")
-        if claims.get("ath") != _digest(token):
-            raise BadProof("the proof is for another token (ath)")
         if not _is_now(claims.get("iat"), self._clock()):
             raise BadProof(f"the proof must not be older than {AGE_SECONDS} seconds (iat)")
         if not isinstance(claims.get("jti"), str) or not 0 < len(claims["jti"]) <= _ID_CEILING:

@@ -37,6 +37,7 @@ class AccessTokens:
             "jti": f"{grant.id}.{secrets.token_hex(8)}",
             "iat": now,
             "exp": now + self.seconds,
+            **({"cnf": {"jkt": grant.key}} if grant.key else {}),
         }
         return jwt.encode(claims, key.private, algorithm=ALGORITHM, headers={"typ": _TYPE, "kid": key.kid})
 

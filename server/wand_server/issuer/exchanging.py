@@ -3,7 +3,7 @@
 import math
 import re
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from aiohttp import web
 
@@ -19,7 +19,9 @@ from wand_server.issuer.slowing import Slowing
 
 _VERIFIER = re.compile(r"[A-Za-z0-9._~-]{43,128}")
 Told = dict[str, str]
-Exchange = Callable[[Told, str], Awaitable[tuple[Grant, str | None]]]
+Exchange = Callable[[Told, str, str], Awaitable[tuple[Grant, str | None]]]
+Prove = Callable[[web.BaseRequest], str]
+"""The thumbprint of the key that a request proves to have (DPoP), nothing where it brings no proof."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -34,6 +36,7 @@ class Exchanging:
     peers: Peers
     registering: Slowing
     refused: Callable[[str, str], None]
+    prove: Prove | None
 
     async def token(self, request: web.BaseRequest) -> web.StreamResponse:
         """Tokens for what the client presents."""
@@ -46,8 +49,9 @@ class Exchanging:
         if exchange is None:
             raise Refusal("unsupported_grant_type", f"grant_type must be one of {', '.join(exchanges)}")
         asking.check_resource(told, self.resource)
+        key = self.prove(request) if self.prove else ""
         try:
-            grant, refresh = await exchange(told, client_id)
+            grant, refresh = await exchange(told, client_id, key)
         except Refusal as why:
             self._tell(request, why)
             raise
@@ -91,19 +95,19 @@ class Exchanging:
         if why.code in {"invalid_grant", "invalid_client"}:
             self.refused(self.peers.address(request), why.text)
 
-    async def _for_code(self, told: Told, client_id: str) -> tuple[Grant, str | None]:
+    async def _for_code(self, told: Told, client_id: str, key: str) -> tuple[Grant, str | None]:
         verifier = told.get("code_verifier", "")
         if not told.get("code") or not _VERIFIER.fullmatch(verifier):
             raise Refusal("invalid_request", "code, or code_verifier of 43 to 128 characters, is missing")
         uri = told.get("redirect_uri")
         presented = Presented(code=told["code"], client_id=client_id, redirect_uri=uri, verifier=verifier)
-        return await self.grants.redeem(presented)
+        return await self.grants.redeem(replace(presented, key=key))
 
-    async def _for_refresh_token(self, told: Told, client_id: str) -> tuple[Grant, str | None]:
+    async def _for_refresh_token(self, told: Told, client_id: str, key: str) -> tuple[Grant, str | None]:
         if not told.get("refresh_token"):
             raise Refusal("invalid_request", "refresh_token is missing")
         wanted = asking.read_scopes(told["scope"]) if told.get("scope", "").strip() else ()
-        return await self.grants.refresh(told["refresh_token"], client_id, wanted)
+        return await self.grants.refresh(told["refresh_token"], client_id, wanted, key)
 
     async def _groups(self, grant: Grant) -> tuple[str, ...]:
         """The groups of the person, as they are now."""
@@ -119,7 +123,7 @@ class Exchanging:
         more = {"refresh_token": refresh} if refresh else {}
         return {
             "access_token": self.tokens.write(grant, groups),
-            "token_type": "Bearer",
+            "token_type": "DPoP" if grant.key else "Bearer",
             "expires_in": self.tokens.seconds,
             "scope": " ".join(grant.scopes),
             **more,

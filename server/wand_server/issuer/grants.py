@@ -45,6 +45,7 @@ class Presented:
     client_id: str
     redirect_uri: str | None
     verifier: str
+    key: str = ""  # that it has proven to have
 
 
 class Grants:
@@ -69,7 +70,7 @@ class Grants:
                 *(now, user.name, MOST_GRANTS - 1),
             )
             await self._store.run(
-                "INSERT INTO grant_ VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, NULL)",
+                "INSERT INTO grant_ VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, NULL, '')",
                 *(
                     grant,
                     user.name,
@@ -99,20 +100,23 @@ class Grants:
             if row and why:
                 await self._revoke(row["grant_id"])
             token = None if why or row is None else await self._add_refresh(row)
+            if row is not None and token and presented.key:
+                bound = (presented.key, row["grant_id"])
+                await self._store.run("UPDATE grant_ SET key = ? WHERE id = ?", *bound)
         if row is None or why:
             raise _invalid_grant(why)
-        return _grant(row), token
+        return replace(_grant(row), key=presented.key), token
 
     async def refresh(
-        self, untrusted: str, client_id: str, scopes: Collection[str] = ()
+        self, untrusted: str, client_id: str, scopes: Collection[str] = (), key: str = ""
     ) -> tuple[Grant, str]:
         """The grant behind a refresh token, with those of its scopes or with all, and the token's successor.
 
         Raises:
-            Refusal: the token is not good, or one of the scopes was never given.
+            Refusal: the token is not good or bound to another key, or one of the scopes was never given.
         """
         async with self._store.changing():
-            await self._check_scopes(untrusted, scopes)
+            await self._check_bounds(untrusted, scopes, key)
             row = await self._take("refresh", untrusted)
             why = _why_stale(row, client_id, self._now()) if row else "the refresh token is not known"
             if row and why:
@@ -121,15 +125,20 @@ class Grants:
         if row is None or token is None:
             raise _invalid_grant(why)
         grant = _grant(row)
-        return replace(grant, scopes=tuple(one for one in grant.scopes if one in scopes or not scopes)), token
+        given = tuple(one for one in grant.scopes if one in scopes or not scopes)
+        return replace(grant, scopes=given, key=key), token
 
-    async def _check_scopes(self, untrusted: str, scopes: Collection[str]) -> None:
+    async def _check_bounds(self, untrusted: str, scopes: Collection[str], key: str) -> None:
         """Refuse before anything is used up."""
         row = await self._store.row(
-            "SELECT scopes FROM refresh JOIN grant_ ON grant_id = id WHERE hash = ?", digest(untrusted)
+            "SELECT scopes, key FROM refresh JOIN grant_ ON grant_id = id WHERE hash = ?", digest(untrusted)
         )
         if row is not None and not set(scopes) <= set(row["scopes"].split()):
             raise Refusal("invalid_scope", "scope names more than the person gave")
+        if row is not None and row["key"] not in {"", key}:
+            raise _invalid_grant(
+                "the refresh token is bound to a key, and the proof (DPoP) is not by that one"
+            )
 
     async def revoke_token(self, untrusted: str, client_id: str) -> None:
         """End the grant of a refresh token of that client; another client's is left alone."""

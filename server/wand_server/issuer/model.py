@@ -58,6 +58,7 @@ class Grant:
     created: int
     expires: int
     may_refresh: bool = True
+    key: str = ""  # the thumbprint of the client's key that its tokens are bound to (RFC 9449)
 
 
 class Refusal(Exception):

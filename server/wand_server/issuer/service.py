@@ -22,7 +22,7 @@ from wand_server.issuer.asking import Reader
 from wand_server.issuer.browser import Cookie
 from wand_server.issuer.clients import Clients
 from wand_server.issuer.documents import Documents, PublicResolver
-from wand_server.issuer.exchanging import Exchanging
+from wand_server.issuer.exchanging import Exchanging, Prove
 from wand_server.issuer.grants import Grants, Lives
 from wand_server.issuer.model import Refusal, SentBack, Untrusted
 from wand_server.issuer.passwords import Passwords
@@ -41,7 +41,7 @@ _FORGET_EVERY_SECONDS = 3600
 _KEPT = {"Cache-Control": "public, max-age=300"}
 _FOR_PAGES = {
     "Access-Control-Allow-Origin": "*",
-    "Access-Control-Allow-Headers": "Authorization, Content-Type, MCP-Protocol-Version",
+    "Access-Control-Allow-Headers": "Authorization, Content-Type, DPoP, MCP-Protocol-Version",
     "Access-Control-Allow-Methods": "GET, POST",
 }
 
@@ -60,6 +60,8 @@ class Options:
     redirect_schemes: tuple[str, ...] = ()
     document_networks: tuple[Network, ...] = ()
     admin_groups: frozenset[str] = frozenset()
+    prove: Prove | None = None  # reads proofs of DPoP
+    proof_algorithms: tuple[str, ...] = ()  # of those
     peers: Peers = field(default_factory=Peers)
 
 
@@ -119,6 +121,7 @@ class Issuer:
             peers=options.peers,
             registering=Slowing(),
             refused=refused,
+            prove=options.prove,
         )
 
     async def __aenter__(self) -> Self:
@@ -215,6 +218,7 @@ class Issuer:
 
     def metadata(self) -> dict[str, Any]:
         """What a client reads first (RFC 8414)."""
+        proofs = self._options.proof_algorithms
         methods = ["none", "client_secret_basic", "client_secret_post"]
         more = {"registration_endpoint": self._origin + REGISTER} if self._options.registration else {}
         return {
@@ -231,6 +235,7 @@ class Issuer:
             "token_endpoint_auth_methods_supported": methods,
             "revocation_endpoint_auth_methods_supported": methods,
             "code_challenge_methods_supported": ["S256"],
+            **({"dpop_signing_alg_values_supported": list(proofs)} if proofs else {}),
             "authorization_response_iss_parameter_supported": True,
             "client_id_metadata_document_supported": self._options.documents,
         }

@@ -36,7 +36,7 @@ CREATE TABLE client (
 CREATE TABLE grant_ (
     id TEXT PRIMARY KEY, user TEXT NOT NULL, groups TEXT NOT NULL, client_id TEXT NOT NULL,
     client_name TEXT NOT NULL, scopes TEXT NOT NULL, resource TEXT NOT NULL, may_refresh INTEGER NOT NULL,
-    created INTEGER NOT NULL, expires INTEGER NOT NULL, revoked INTEGER
+    created INTEGER NOT NULL, expires INTEGER NOT NULL, revoked INTEGER, key TEXT NOT NULL
 ) STRICT, WITHOUT ROWID;
 CREATE INDEX grant_of_user ON grant_ (user);
 CREATE INDEX grant_of_client ON grant_ (client_id);

@@ -155,3 +155,12 @@ def test_a_token_is_bound_to_the_certificate_that_came_with_it() -> None:
     door.check(bound, presented, Asked(headers=CIMultiDict(), certificate=b"der"))
     with pytest.raises(BadToken, match="another client certificate"):
         door.check(bound, presented, Asked(headers=CIMultiDict(), certificate=b"other"))
+
+
+def test_without_a_token_yet_a_proof_tells_the_key() -> None:
+    proofs = Proofs("https://wand.example")
+    brought = proof(htu="https://wand.example/oauth/token", ath=None)
+    assert proofs.key_of(asked(brought, path="/oauth/token")) == THUMBPRINT
+    for bad in (brought, proof(ath=None, jti="2"), "x.y.z"):
+        with pytest.raises(BadProof):
+            proofs.key_of(asked(bad, path="/oauth/token"))
