@@ -2,14 +2,15 @@
 
 import argparse
 import json
-import os
 import sys
 import time
 from collections.abc import Sequence
+from itertools import takewhile
 from pathlib import Path
 
 from wand_hostagent.audit.show import moment
 from wand_hostagent.audit.verify import Chain, Known, check_files, files_of, read_anchors, read_key
+from wand_hostagent.replacing import replace
 
 _PRUNED = "pruned.json"
 
@@ -40,8 +41,11 @@ def prune(argv: Sequence[str]) -> int:
     """Remove the oldest files of a ledger, as far as all of it is whole."""
     told = _prune_parser().parse_args(argv)
     try:
+        _finish(told.folder)
         kept = [path for path in files_of([told.folder]) if path.name != "ledger.jsonl"]
-        old = [path for path in kept if _time(path) < told.before]
+        old = list(
+            takewhile(lambda path: _time(path) < told.before, kept)
+        )  # from the first on, without a gap
         if not old:
             sys.stdout.write("nothing is that old\n")
             return 0
@@ -78,8 +82,19 @@ def _checked(told: argparse.Namespace) -> tuple[Chain, str]:
 
 
 def _after(folder: Path) -> str:
+    return _pruned(folder)[1]
+
+
+def _pruned(folder: Path) -> tuple[int, str]:
+    """The number and the hash of the last record that was removed; -1 where none was."""
     path = folder / _PRUNED
-    return str(json.loads(path.read_text())["hash"]) if path.exists() else ""
+    if not path.exists():
+        return -1, ""
+    try:
+        said = json.loads(path.read_text())
+        return int(said["seq"]), str(said["hash"])
+    except (ValueError, KeyError, TypeError) as error:
+        raise ValueError(f"{path} cannot be read") from error
 
 
 def _time(path: Path) -> str:
@@ -89,12 +104,22 @@ def _time(path: Path) -> str:
 
 
 def _remove(folder: Path, files: Sequence[Path], last: Chain) -> None:
-    """First say where what is left begins, then remove."""
-    rising = folder / f".{_PRUNED}"
-    with rising.open("w") as told:
-        json.dump({"seq": last.seq - 1, "hash": last.head, "removed": last.times[1]}, told)
-        told.flush()
-        os.fsync(told.fileno())
-    rising.rename(folder / _PRUNED)
+    """First have the disk know where what is left begins, then remove."""
+    told = {"seq": last.seq - 1, "hash": last.head, "removed": last.times[1]}
+    replace(folder / _PRUNED, json.dumps(told).encode(), 0o600)
     for path in files:
         path.unlink()
+
+
+def _finish(folder: Path) -> None:
+    """Remove what an earlier try had checked and died over, once more checked."""
+    last, digest = _pruned(folder)
+    every = sorted(folder.glob("ledger-[0-9]*.jsonl"))
+    left = [kept for kept in every if int(kept.stem.partition("-")[2]) <= last]
+    if not left:
+        return
+    chain, where = check_files(left, Known(after="any"))
+    if chain.damage or chain.head != digest:
+        raise ValueError(f"{_PRUNED} does not say where {where or left[-1].name} ends; nothing is removed")
+    for kept in left:
+        kept.unlink()
