@@ -19,7 +19,7 @@ from typing import Any
 
 from wand_hostagent.launcher import ed25519, ledgerfile, lookback, record, strike
 from wand_hostagent.launcher.digest import sha256
-from wand_hostagent.launcher.ledgerfile import COMING, FILE, FULL
+from wand_hostagent.launcher.ledgerfile import COMING, FILE
 from wand_hostagent.launcher.ledgerkey import NONE, KeyFile
 from wand_hostagent.launcher.recovery import Found, recover
 from wand_hostagent.launcher.refusal import Refused, reason_of
@@ -167,13 +167,7 @@ class Ledger:
         return refusal
 
     def _refusal(self, number: int) -> Refused:
-        if number in FULL and not self.broken:
-            return Refused(
-                "Exhausted",
-                f"the ledger cannot be written, so nothing is done: {reason_of(number)}",
-                hint=f"make room for {self.path}",
-            )
-        return Refused("Broken", f"the ledger cannot be written: {reason_of(number)}")
+        return ledgerfile.refusal(self.path, number, broken=bool(self.broken))
 
     def _keep_keys(self, *, durable: bool = False) -> None:
         """Let the disk have the keys of the next record, and no longer those of the last."""
@@ -252,10 +246,7 @@ class Ledger:
         except OSError as error:
             raise self._refusal(error.errno or errno.EIO) from error
         try:
-            ledgerfile.link(self.path, kept)
-            coming.rename(self.path)
-            os.fchmod(self._descriptor, 0o400)  # not before, or a crash would leave what we cannot open
-            ledgerfile.keep_name(self._folder)
+            ledgerfile.put_aside(self._descriptor, kept, coming)
         except OSError as error:
             os.close(descriptor)
             self.broken = reason_of(error.errno or errno.EIO)  # which file has the name, nobody knows

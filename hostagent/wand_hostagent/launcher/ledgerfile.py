@@ -65,6 +65,26 @@ def begin(path: Path, line: bytes) -> int:
     return descriptor
 
 
+def refusal(path: str, number: int, *, broken: bool) -> Refused:
+    """What a write that failed with that error number means for what was asked."""
+    if number in FULL and not broken:
+        return Refused(
+            "Exhausted",
+            f"the ledger cannot be written, so nothing is done: {reason_of(number)}",
+            hint=f"make room for {path}",
+        )
+    return Refused("Broken", f"the ledger cannot be written: {reason_of(number)}")
+
+
+def put_aside(descriptor: int, kept: Path, coming: Path) -> None:
+    """Keep the file under that name, and let the one that comes have its own. Raises OSError."""
+    path = kept.with_name(FILE)
+    link(str(path), kept)
+    coming.rename(path)
+    os.fchmod(descriptor, 0o400)  # not before, or a crash would leave what we cannot open
+    keep_name(kept.parent)
+
+
 def link(path: str, kept: Path) -> None:
     """Give the file the name under which it is kept, too. Raises OSError."""
     try:
