@@ -105,7 +105,7 @@ class _Parts:
     def desk(self, settings: Settings) -> AbstractAsyncContextManager[None]:
         """The administrator's socket, open while this is entered."""
         uids = {0, os.geteuid()} if settings.development else {0}
-        return Desk(self.approvals, self.reload, uids).open(settings.control_socket)
+        return Desk(self.approvals, self.reload, uids, self.link.note).open(settings.control_socket)
 
     def reload_soon(self, reloading: "set[asyncio.Task[str]]") -> None:
         task = asyncio.create_task(self.reload(), name="reload policy")

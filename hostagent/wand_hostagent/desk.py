@@ -11,7 +11,7 @@ import os
 import pwd
 import socket
 import struct
-from collections.abc import AsyncIterator, Awaitable, Callable, Collection
+from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Mapping
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -36,6 +36,7 @@ class Desk:
     approvals: Approvals
     reload: Callable[[str], Awaitable[str]]  # who asks; the digest of the policy that was read
     uids: Collection[int]
+    note: Callable[[str, Mapping[str, Any]], None] = lambda *_: None  # what is not waited for, for the ledger
 
     @asynccontextmanager
     async def open(self, path: Path) -> AsyncIterator[None]:
@@ -86,6 +87,8 @@ class Desk:
         pid, uid, _ = _PEER.unpack(link.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, _PEER.size))
         if uid not in self.uids:
             log.warning("stranger at the desk", extra={"uid": uid, "pid": pid})
+            why = f"user {_name(uid)} may not use the administrator's socket"
+            self.note("sign_in_refused", {"by": "desk", "why": why})
             raise Denied("only root may ask here", hint="say it as root")
         return int(uid)
 

@@ -3,10 +3,11 @@
 import asyncio
 import os
 import stat
-from collections.abc import AsyncIterator, Collection
+from collections.abc import AsyncIterator, Collection, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -29,6 +30,7 @@ from wand_proto.errors import (
 )
 
 ASK = Rule(name="a person says", verdict=Verdict.ASK, programs=("*",), profile="developer")
+NOTED: list[tuple[str, Mapping[str, Any]]] = []
 HIDES = job("echo", "list files", " " * 5000 + "; rm -rf /", "\x1b[8m", environment={"A": "b"})
 
 
@@ -53,7 +55,7 @@ async def desk(uids: Collection[int]) -> AsyncIterator[tuple[Path, Approvals]]:
         await approvals.permit(ANN, asked, {})
     with short_folder() as folder:
         path = folder / "control.sock"
-        async with Desk(approvals, reload, uids).open(path):
+        async with Desk(approvals, reload, uids, lambda *told: NOTED.append(told)).open(path):
             yield path, approvals
 
 
@@ -113,6 +115,7 @@ async def test_no_name_of_a_caller_or_a_variable_moves_the_cursor(capsys: pytest
 
 
 async def test_only_the_administrator_is_listened_to() -> None:
+    NOTED.clear()
     async with desk({os.geteuid() + 1}) as (path, approvals):
         (waiting,) = await approvals.all()
         for act in ("list", "yes", "reload"):
@@ -120,6 +123,7 @@ async def test_only_the_administrator_is_listened_to() -> None:
                 await asyncio.to_thread(control.ask, path, {"do": act, "id": waiting.id})
 
         assert (await approvals.get(waiting.id)).state == "waiting"
+    assert [(event, told["by"]) for event, told in NOTED] == [("sign_in_refused", "desk")] * 3
 
 
 async def test_the_socket_is_for_its_owner_alone() -> None:
