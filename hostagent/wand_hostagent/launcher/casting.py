@@ -51,7 +51,7 @@ class Birth:
     orders: bytes  # the same as the init gets it
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Infant:
     """An init that waits for its orders."""
 
@@ -61,8 +61,9 @@ class Infant:
     walls: Walls
     network: int  # the descriptor of its own; -1 where it has none
     networks: Networks  # where that belongs
-    settling: Sequence[Step]  # what it does before it waits
+    birth: Birth  # which it may still be at, so it has to be there
     leaf: Leaf | None = None  # its control group
+    spared: bool = False  # the kernel would still end others in its place
 
     def end(self) -> None:
         """Let it go without a job."""

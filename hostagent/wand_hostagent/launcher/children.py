@@ -269,7 +269,7 @@ class Children:
         elif letter == b"F":
             self._hear(child, b"", letter, child.plan.table.firm + first, second)
         elif letter == b"B":
-            self._hear(child, child.infant.settling[first].shown.encode(), letter, first, second)
+            self._hear(child, child.infant.birth.settling[first].shown.encode(), letter, first, second)
         elif not child.started:
             self._hear(child, b"", b"S", 0, 0)
         if letter == b"E":

@@ -7,6 +7,7 @@ A job finds an init that waits, and another is made when the job is on its way; 
 Inits that wait are thrown away when something that their tree holds on to has been replaced on this machine.
 """
 
+import errno
 import os
 import select
 import socket
@@ -70,7 +71,7 @@ class Nursery:
             raise Unmade(str(trouble)) from trouble
         while cast.waiting:
             infant = cast.waiting.popleft()
-            if _lives(infant):
+            if _lives(infant) and _is_as_others(infant):
                 return infant
             infant.end()
         return self._make(cast)
@@ -89,10 +90,12 @@ class Nursery:
 
     def _stock(self, cast: Cast) -> None:
         cast.due = False
+        for infant in cast.waiting:
+            _is_as_others(infant)
         if self._casts.get(id(cast.walls)) is not cast or len(cast.waiting) >= WAITING:
             return
         try:
-            cast.waiting.append(self._make(cast))
+            cast.waiting.append(self._make(cast, at_once=False))
         except Unmade as trouble:
             log.write("warning", "no init in advance", why=str(trouble))
             return
@@ -164,15 +167,18 @@ class Nursery:
         """All processes of its job are gone: the network can be used by another."""
         self._networks.leave(infant.walls.network, infant.network)
 
-    def _make(self, cast: Cast) -> Infant:
+    def _make(self, cast: Cast, *, at_once: bool = True) -> Infant:
+        """An init that takes orders; if not `at_once` it may not be that far, and may come to grief."""
         network = self._networks.take(cast.walls.network)
+        if network < 0 and cast.walls.network != "host":
+            at_once = True  # what is not yet another program than we are does not show us its network
         try:
-            return self._made(cast, network)
+            return self._made(cast, network, at_once=at_once)
         except (OSError, vfork.Stopped) as trouble:
             self._networks.give_back(cast.walls.network, network)
             raise Unmade(str(trouble)) from trouble
 
-    def _made(self, cast: Cast, network: int) -> Infant:
+    def _made(self, cast: Cast, network: int, *, at_once: bool) -> Infant:
         birth = cast.first if network < 0 else cast.used
         ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         with ExitStack() as undo:
@@ -181,21 +187,25 @@ class Nursery:
                 leaf = self._groups.leaf() if self._groups is not None else None
                 if leaf is not None:
                     undo.callback(leaf.remove)
-                pid, pidfd = self._start(cast, birth, (theirs, network, leaf))
+                pid, pidfd = self._start(cast, birth, (theirs, network, leaf), at_once=at_once)
             undo.callback(end, pid, pidfd)
             ours.send(birth.orders)
             if network < 0 and cast.walls.network != "host":
                 network = os.open(f"/proc/{pid}/ns/net", os.O_RDONLY | os.O_CLOEXEC)
-            if self._spared:
-                sparing.stop(pid)
             ours.setblocking(False)
+            infant = Infant(
+                pid, pidfd, ours, cast.walls, network, self._networks, birth, leaf, spared=self._spared
+            )
+            if at_once:
+                _wait_as_others(infant)
             undo.pop_all()
-        return Infant(pid, pidfd, ours, cast.walls, network, self._networks, birth.settling, leaf)
+        return infant
 
     def _start(
-        self, cast: Cast, birth: Birth, given: tuple[socket.socket, int, Leaf | None]
+        self, cast: Cast, birth: Birth, given: tuple[socket.socket, int, Leaf | None], *, at_once: bool
     ) -> tuple[int, int]:
         numbers, flags = self._numbers, cast.flags
+        start = self._machine.start if at_once else self._machine.begin
         theirs, network, leaf = given
         os.dup2(theirs.fileno(), numbers.control, inheritable=False)
         if network >= 0:
@@ -203,7 +213,7 @@ class Nursery:
         else:
             flags |= namespaces.flags(cast.walls.network) & ~namespaces.ALWAYS
         try:
-            return self._machine.start(birth.table, flags, leaf.descriptor if leaf is not None else -1)
+            return start(birth.table, flags, leaf.descriptor if leaf is not None else -1)
         finally:
             os.dup2(numbers.program, numbers.control, inheritable=False)  # or the socket would stay open
 
@@ -212,3 +222,24 @@ def _lives(infant: Infant) -> bool:
     poll = select.poll()  # which takes any number, as select(2) does not
     poll.register(infant.pidfd, select.POLLIN)
     return not poll.poll(0)
+
+
+def _is_as_others(infant: Infant) -> bool:
+    """Whether the kernel ends it as any other where memory is short; sees to it as soon as that can be."""
+    if infant.spared and sparing.is_apart(infant.pid):
+        sparing.stop(infant.pid)
+        infant.spared = False
+    return not infant.spared
+
+
+def _wait_as_others(infant: Infant) -> None:
+    """The same of one that has all but become a program: vfork(2) lets us go on a moment before.
+
+    Raises:
+        TimeoutError: it has not.
+    """
+    give_up = time.monotonic() + _PATIENCE_SECONDS
+    while not _is_as_others(infant):
+        if time.monotonic() > give_up or not _lives(infant):
+            raise TimeoutError(errno.ETIMEDOUT, "it does not become a program")
+        os.sched_yield()

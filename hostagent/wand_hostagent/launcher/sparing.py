@@ -7,7 +7,7 @@ that kept it would outlive whatever else the machine runs.
 from contextlib import suppress
 from pathlib import Path
 
-_SCORE = "oom_score_adj"  # proc(5)
+_SCORE, _NAME = "oom_score_adj", "comm"  # proc(5)
 
 
 def is_spared() -> bool:
@@ -15,6 +15,14 @@ def is_spared() -> bool:
     try:
         return int(Path("/proc/self", _SCORE).read_text()) < 0
     except (OSError, ValueError):
+        return False
+
+
+def is_apart(pid: int) -> bool:
+    """Whether a child is another program by now: until then it has our memory, and a score is of both."""
+    try:
+        return Path("/proc", str(pid), _NAME).read_bytes() != Path("/proc/self", _NAME).read_bytes()
+    except OSError:
         return False
 
 

@@ -88,38 +88,53 @@ class Machine:
             os.close(descriptor)
         self._start = _START_TYPE(address + _START)
         self._result = (ctypes.c_int64 * 2)()
+        self._unread = (ctypes.c_int64 * 2)()  # of those that nobody waits for
         self._pidfd = ctypes.c_int(-1)
 
     def start(self, table: Ready, flags: int = 0, cgroup: int = -1) -> tuple[int, int]:
-        """A child that does the table: its pid, and its pidfd.
+        """A child that has done the table: its pid, and its pidfd.
 
         Raises:
             OSError: no process could be made.
             Stopped: a step failed; the child is dead and collected.
         """
-        made = _CLONE_VM | _CLONE_VFORK | _CLONE_CLEAR_SIGHAND | syscalls.CLONE_PIDFD | flags
+        self._result[1] = 0
+        pid, pidfd = self._clone(table, _CLONE_VFORK | flags, cgroup, self._result)
+        if self._result[1]:
+            os.close(pidfd)
+            os.waitpid(pid, 0)
+            place = (self._result[0] - ctypes.addressof(table.records)) // RECORD_BYTES
+            raise Stopped(place, -self._result[1])
+        return pid, pidfd
+
+    def begin(self, table: Ready, flags: int = 0, cgroup: int = -1) -> tuple[int, int]:
+        """The same of a child that is only about to do it, and dies where a step fails.
+
+        Until it has ended or become a program the table must live, and its memory is ours: no stack is needed
+        for a table, so the two do not meet there.
+
+        Raises:
+            OSError: no process could be made.
+        """
+        return self._clone(table, flags, cgroup, self._unread)
+
+    def _clone(
+        self, table: Ready, flags: int, cgroup: int, result: "ctypes.Array[ctypes.c_int64]"
+    ) -> tuple[int, int]:
+        made = _CLONE_VM | _CLONE_CLEAR_SIGHAND | syscalls.CLONE_PIDFD | flags
         asked = syscalls.CloneArguments(
             flags=made | (syscalls.CLONE_INTO_CGROUP if cgroup >= 0 else 0),
             pidfd=ctypes.addressof(self._pidfd),
             exit_signal=signal.SIGCHLD,
             cgroup=max(cgroup, 0),
         )
-        self._result[1] = 0
         with _signals_blocked():
             pid = self._start(
-                ctypes.addressof(asked), ctypes.addressof(table.records), ctypes.addressof(self._result)
+                ctypes.addressof(asked), ctypes.addressof(table.records), ctypes.addressof(result)
             )
         if pid < 0:
             raise OSError(-pid, os.strerror(-pid))
-        if self._result[1]:
-            self._collect(pid)
-            place = (self._result[0] - ctypes.addressof(table.records)) // RECORD_BYTES
-            raise Stopped(place, -self._result[1])
         return pid, self._pidfd.value
-
-    def _collect(self, pid: int) -> None:
-        os.close(self._pidfd.value)
-        os.waitpid(pid, 0)
 
 
 def ready(steps: Sequence[Step], *memory: Memory) -> Ready:

@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 
+from support import crashing
 from support.launcher_client import SECONDS, Client, Failed, Launcher, launched, needs_root
 from support.places import short_folder
 from support.waiting import is_alive
@@ -198,3 +199,23 @@ def told(pid: int) -> dict[str, str]:
     except FileNotFoundError:
         return {"Seccomp": "none"}
     return {line.partition(":")[0]: line.partition(":")[2].strip() for line in lines}
+
+
+# As if its unit spared the launcher: a score that anybody may give stands for one that only root may.
+SPARED = """
+is_spared = lambda: True
+def stop(pid="self"):
+    Path("/proc", str(pid), _SCORE).write_text("700")
+"""
+SCORED = (
+    "import os, sys; open('/proc/self/oom_score_adj', 'w').write('500'); os.execvp(sys.argv[1], sys.argv[1:])"
+)
+
+
+@pytest.mark.parametrize("place", PLACES)
+def test_a_job_is_not_spared_with_its_launcher_and_the_launcher_stays_so(place: str, tmp_path: Path) -> None:
+    program, before = crashing.mutant(tmp_path, "sparing.py", SPARED), [sys.executable, "-c", SCORED]
+    with launched(place=place, before=before, program=program) as launcher, launcher.client() as client:
+        for _ in range(12):
+            assert client.result("cat", "/proc/self/oom_score_adj")[0] == b"700\n"
+        assert Path(f"/proc/{launcher.process.pid}/oom_score_adj").read_text() == "500\n"

@@ -98,6 +98,23 @@ def test_our_own_signal_mask_is_as_it_was(machine: vfork.Machine) -> None:
     assert signal.pthread_sigmask(signal.SIG_BLOCK, ()) == before
 
 
+def test_a_child_that_nobody_waits_for_does_its_table_too(machine: vfork.Machine) -> None:
+    memory = Memory()
+    tables = [vfork.ready([step("setsid"), execute(memory, b"/bin/true")], memory) for _ in range(20)]
+    children = [machine.begin(table) for table in tables]
+    assert [waited(*child) for child in children] == [0] * 20
+
+
+def test_a_child_that_nobody_waits_for_dies_of_its_own_failure_alone(machine: vfork.Machine) -> None:
+    memory = Memory()
+    fails = vfork.ready([execute(memory, b"/nonesuch")], memory)
+    works = vfork.ready([execute(memory, b"/bin/true")], memory)
+    for _ in range(20):
+        lost = machine.begin(fails)
+        assert waited(*machine.start(works)) == 0
+        assert waited(*lost) == 127
+
+
 def test_a_table_that_is_moved_says_the_same() -> None:
     orders = vfork.Orders([step("umask", -1)])
     packed = orders.with_program(b"/bin/x", (b"/bin/x", b"one", b""), (b"A=1",))
