@@ -39,6 +39,7 @@ from wand_server.tools.registry import Registry, tool_registry
 from wand_server.tools.resources import HostResources
 from wand_server.tools.skills import BuiltInSkills
 from wand_server.transports.http import HttpTransport
+from wand_server.transports.limits import Limits
 from wand_server.transports.routes import Open, Routes
 from wand_server.transports.stdio import UnixTransport
 
@@ -163,6 +164,7 @@ async def running(
             legacy_sse=read.http.legacy_sse,
             websocket=read.http.websocket,
             hostagent_is_up=lambda: link.is_up,
+            limits=Limits(live.rates(read)),
             refused=sign_ins.refused,
             more_routes={**_routes(issuer), **entrance.documents(read, own)},
         )

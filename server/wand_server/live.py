@@ -16,6 +16,7 @@ from wand_server.protocol.kernel import Kernel
 from wand_server.settings import Settings
 from wand_server.tools.offered import Choice, Offered
 from wand_server.transports.http import HttpTransport
+from wand_server.transports.limits import Rate, Rates
 from wand_server.transports.stdio import UnixTransport
 
 
@@ -51,6 +52,7 @@ class Live:
         self.host.kept = kept(wanted)
         self.http.guard.admit(Origins.of(wanted.http.allowed_hosts, wanted.http.allowed_origins))
         self.http.switch(websocket=wanted.http.websocket, legacy_sse=wanted.http.legacy_sse)
+        self.http.limits.change(rates(wanted))
         self.unix.allow(uids(wanted.stdio.allowed_users))
         logging.getLogger().setLevel(wanted.log.level.upper())
         if self.offered.choose(choice(wanted)):
@@ -66,6 +68,18 @@ def choice(read: Settings) -> Choice:
 def kept(read: Settings) -> Kept:
     """How much of a stream a result shows."""
     return Kept(head_bytes=read.execution.head_bytes, tail_bytes=read.execution.tail_bytes)
+
+
+def rates(read: Settings) -> Rates:
+    """How often somebody may ask."""
+    limits = read.limits
+    return Rates(
+        principal=Rate(per_second=limits.requests_per_second, burst=limits.burst),
+        address=Rate(per_second=limits.address_requests_per_second, burst=limits.address_burst),
+        failed_sign_ins=Rate(
+            per_second=limits.failed_sign_ins_per_minute / 60, burst=limits.failed_sign_ins_burst
+        ),
+    )
 
 
 def uids(users: Iterable[str]) -> frozenset[int]:

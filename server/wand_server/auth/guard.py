@@ -54,6 +54,10 @@ class Guard:
         log.warning("key refused", extra={"peer": asked.peer})
         raise BadToken("the API key is not known here", hint=_HINT)
 
+    def permits(self, origin: str) -> bool:
+        """Whether a page of that origin may ask."""
+        return self._origins.permits(origin)
+
     def admit(self, origins: Origins) -> None:
         """Take requests by those names and from those pages, from now on."""
         self._origins = origins

@@ -44,7 +44,7 @@ class Origins:
         if len(hosts) != 1 or not self._is_ours(hosts[0]):
             hint = "connect by 127.0.0.1 or localhost, or add the name to http.allowed_hosts in the settings"
             raise Misdirected(f"{_shown(hosts)} is no name of this server", hint=hint, field="Host")
-        if origins and (len(origins) > 1 or not self._is_permitted(origins[0])):
+        if origins and (len(origins) > 1 or not self.permits(origins[0])):
             hint = "add the page's origin to http.allowed_origins in the settings"
             raise Denied(f"{_shown(origins)} is not permitted", hint=hint, field="Origin")
 
@@ -53,7 +53,8 @@ class Origins:
         name = _without_port(host)
         return name in _LOOPBACK or name in self.hosts or host in self.hosts
 
-    def _is_permitted(self, untrusted: str) -> bool:
+    def permits(self, untrusted: str) -> bool:
+        """Whether a page of that origin may ask."""
         origin = untrusted.lower()
         if origin in self.origins:
             return True

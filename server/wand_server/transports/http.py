@@ -23,6 +23,7 @@ from wand_server.protocol.kernel import VERSION_HEADER, Kernel
 from wand_server.protocol.messages import Message, Request
 from wand_server.scopes import InsufficientScope
 from wand_server.transports import bodies, replies, routes, sse, stateful, stateless, tls, websocket
+from wand_server.transports.limits import Limits
 from wand_server.transports.replies import Refused
 from wand_server.transports.routes import Guarded, Open
 from wand_server.transports.sessions import Sessions
@@ -53,6 +54,7 @@ class HttpTransport:
     legacy_sse: bool = False
     websocket: bool = True
     refused: SignInRefused = lambda *_: None
+    limits: Limits = field(default_factory=Limits)
     more_routes: routes.Routes = field(default_factory=dict)  # of other parts, an issuer's for example
     tls_context: ssl.SSLContext | None = None  # without it, a proxy speaks it or nobody does
     tenures: Tenures = field(init=False)
@@ -72,7 +74,8 @@ class HttpTransport:
         self._table = dict(self.routes())
         self._server = routes.server(
             self._table,
-            self._principal,
+            self._sign_in,
+            self.guard.permits,
             access_log=None,
             handler_cancellation=True,  # hanging up cancels a stateless call: the protocol wants it
             keepalive_timeout=IDLE_SECONDS,
@@ -198,7 +201,8 @@ class HttpTransport:
         if websocket.is_asked_for(request):
             if not self.websocket:
                 raise Refused(404, "WebSocket is switched off here: use Streamable HTTP")
-            return await self.websockets.serve(request, principal, self.tenures)
+            count = functools.partial(self.limits.count, principal)
+            return await self.websockets.serve(request, principal, self.tenures, count)
         self._refuse_modern(request)
         if not replies.accepts(request.headers.get("Accept", ""))[1]:
             raise Refused(406, "Accept: must list text/event-stream")
@@ -221,6 +225,13 @@ class HttpTransport:
         self._check_scopes(request, message, principal)
         return self.streams.take(request, principal, message)
 
+    async def _sign_in(self, request: web.BaseRequest) -> Principal:
+        """Who asks, unless they ask too often."""
+        self.limits.count_address(request.remote or "")
+        principal = await self._principal(request)
+        self.limits.count(principal)
+        return principal
+
     async def _principal(self, request: web.BaseRequest) -> Principal:
         try:
             return await self.guard.principal(_asked(request))
@@ -232,6 +243,8 @@ class HttpTransport:
             raise Refused(503, str(why), code=BUSY, headers={"Retry-After": "5"}) from why
         except Unauthenticated as why:
             self.refused(request.remote or "", str(why.message))
+            if "Authorization" in request.headers:
+                await self.limits.count_failure(request.remote or "")
             headers = {"WWW-Authenticate": self.guard.challenge.unauthenticated(why)}
             raise Refused(401, str(why), headers=headers) from why
 

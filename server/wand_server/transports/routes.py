@@ -21,7 +21,7 @@ from wand_server.model import Principal
 from wand_server.protocol import failures
 from wand_server.protocol.failures import ProtocolFailure
 from wand_server.protocol.messages import BYTES_CEILING
-from wand_server.transports import replies
+from wand_server.transports import cors, replies
 from wand_server.transports.replies import Refused
 
 log = logging.getLogger(__name__)
@@ -52,14 +52,30 @@ Routes = Mapping[str, Mapping[str, Open | Guarded]]
 _HTTP_1_1 = (1, 1)
 
 
-def server(routes: Routes, sign_in: SignIn, **more: Any) -> web.Server:
-    """What speaks HTTP on a connection, and asks those routes; what is guarded asks `sign_in` first."""
+def server(
+    routes: Routes, sign_in: SignIn, permits: cors.Permits = lambda _: False, **more: Any
+) -> web.Server:
+    """What speaks HTTP on a connection, and asks those routes; what is guarded asks `sign_in` first.
+
+    Pages of the origins that `permits` lets in may read the answers.
+    """
 
     async def handle(request: web.BaseRequest) -> web.StreamResponse:
+        if cors.is_preflight(request):
+            return cors.preflight(request, _methods(routes, request), permits)
+        if "Expect" in request.headers:
+            await _encourage(request)
+        return await _answer(_route(routes, request), request, sign_in)
+
+    return web.Server(_refusing(handle), request_factory=_factory(permits), **more)
+
+
+def _refusing(handle: Handler) -> Handler:
+    """The same, where a refusal and what breaks is an answer too."""
+
+    async def answer(request: web.BaseRequest) -> web.StreamResponse:
         try:
-            if "Expect" in request.headers:
-                await _encourage(request)
-            return await _answer(_route(routes, request), request, sign_in)
+            return await handle(request)
         except Refused as why:
             return replies.refused(why)
         except ProtocolFailure as why:
@@ -73,7 +89,7 @@ def server(routes: Routes, sign_in: SignIn, **more: Any) -> web.Server:
             log.exception("request broke", extra={"path": request.path})
             return replies.as_json(failures.error(failures.internal(REQUEST_ID.get())), 500)
 
-    return web.Server(handle, request_factory=_request, **more)
+    return answer
 
 
 async def _answer(route: Open | Guarded, request: web.BaseRequest, sign_in: SignIn) -> web.StreamResponse:
@@ -83,14 +99,19 @@ async def _answer(route: Open | Guarded, request: web.BaseRequest, sign_in: Sign
 
 
 def _route(routes: Routes, request: web.BaseRequest) -> Open | Guarded:
-    methods = routes.get(request.raw_path) or routes.get(request.path)
-    if methods is None:
-        raise Refused(HTTPStatus.NOT_FOUND, "there is nothing here: MCP is served at /mcp")
+    methods = _methods(routes, request)
     route = methods.get(request.method)
     if route is None:
         allow = {"Allow": ",".join(sorted(methods))}
         raise Refused(HTTPStatus.METHOD_NOT_ALLOWED, "Method Not Allowed", headers=allow)
     return route
+
+
+def _methods(routes: Routes, request: web.BaseRequest) -> Mapping[str, Open | Guarded]:
+    methods = routes.get(request.raw_path) or routes.get(request.path)
+    if methods is None:
+        raise Refused(HTTPStatus.NOT_FOUND, "there is nothing here: MCP is served at /mcp")
+    return methods
 
 
 async def _encourage(request: web.BaseRequest) -> None:
@@ -103,12 +124,29 @@ async def _encourage(request: web.BaseRequest) -> None:
     request.writer.output_size = 0  # it counts for no part of the answer
 
 
-def _request(
-    message: RawRequestMessage,
-    payload: StreamReader,
-    protocol: RequestHandler,
-    writer: AbstractStreamWriter,
-    task: "asyncio.Task[None]",
-) -> web.BaseRequest:
-    loop = asyncio.get_running_loop()
-    return web.BaseRequest(message, payload, protocol, writer, task, loop, client_max_size=BYTES_CEILING)
+class _FromPage(web.BaseRequest):
+    """A request whose answer a web page may be permitted to read."""
+
+    permits: cors.Permits = staticmethod(lambda _: False)
+
+    async def _prepare_hook(self, response: web.StreamResponse) -> None:
+        """Called by aiohttp before the headers of any answer leave."""
+        cors.name_back(self.headers["Origin"], response.headers, self.permits)
+
+
+def _factory(permits: cors.Permits) -> Callable[..., web.BaseRequest]:
+    def request(
+        message: RawRequestMessage,
+        payload: StreamReader,
+        protocol: RequestHandler,
+        writer: AbstractStreamWriter,
+        task: "asyncio.Task[None]",
+    ) -> web.BaseRequest:
+        kind = _FromPage if "Origin" in message.headers else web.BaseRequest
+        loop = asyncio.get_running_loop()
+        made = kind(message, payload, protocol, writer, task, loop, client_max_size=BYTES_CEILING)
+        if isinstance(made, _FromPage):
+            made.permits = permits
+        return made
+
+    return request

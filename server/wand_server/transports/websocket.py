@@ -8,7 +8,7 @@ again with each message: a connection ends with the key that opened it.
 import asyncio
 import contextlib
 import logging
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass, field
 
 from aiohttp import WSCloseCode, WSMsgType, web
@@ -29,6 +29,7 @@ CONNECTIONS_CEILING = 256
 PING_SECONDS = 15.0  # a client that leaves a ping unanswered for half as long is gone
 WRITE_SECONDS = 30.0  # so is one that reads nothing for so long
 CLOSE_SECONDS = 1.0
+Count = Callable[[], None]  # raises Refused where messages come too often
 
 
 def is_asked_for(request: web.BaseRequest) -> bool:
@@ -44,9 +45,9 @@ class WebSockets:
     _open: set[web.WebSocketResponse] = field(init=False, default_factory=set)
 
     async def serve(
-        self, request: web.BaseRequest, principal: Principal, tenures: Tenures
+        self, request: web.BaseRequest, principal: Principal, tenures: Tenures, count: Count
     ) -> web.WebSocketResponse:
-        """Upgrade a request and answer its client to the end.
+        """Upgrade a request and answer its client to the end, each of whose messages is counted.
 
         Raises:
             Refused: the subprotocol is not offered, or there are too many connections.
@@ -58,7 +59,7 @@ class WebSockets:
         )  # fmt: skip
         await response.prepare(request)
         self._open.add(response)
-        conversation = Conversation(request, response, principal, tenures)
+        conversation = Conversation(request, response, (principal, tenures), count)
         log.info("client connected", extra={"principal": principal.name, "means": "websocket"})
         try:
             with tenures.stream(principal, conversation.end):
@@ -91,13 +92,13 @@ class Conversation:
         self,
         request: web.BaseRequest,
         response: web.WebSocketResponse,
-        principal: Principal,
-        tenures: Tenures,
+        who: tuple[Principal, Tenures],
+        count: Count,
     ) -> None:
         self._request = request
         self._response = response
-        self._principal = principal
-        self._tenures = tenures
+        self._principal, self._tenures = who
+        self._count = count
         self._unanswered = Unanswered()
         self._ending: asyncio.Task[None] | None = None
 
@@ -116,12 +117,20 @@ class Conversation:
                 return
             try:
                 message = messages.read(frame.data.encode(errors="surrogatepass"))
-                self._unanswered.note(message)
+                self._take(message)
             except ProtocolFailure as why:
                 with contextlib.suppress(ConnectionError):
                     await self.send(messages.write(failures.error(why)), None)
             else:
                 yield message
+
+    def _take(self, message: Message) -> None:
+        try:
+            self._count()
+        except Refused as why:
+            why.failure.request_id = getattr(message, "id", None)
+            raise why.failure from why
+        self._unanswered.note(message)
 
     async def send(self, text: bytes, answered: MessageId) -> None:
         """Send one message, and note the request that it answers.
