@@ -44,6 +44,13 @@ class Reader:
     clients: Clients
     resource: str
 
+    def has_to_fetch(self, query: str) -> bool:
+        """Whether it would have to be fetched who asks, from an address that a stranger names."""
+        try:
+            return self.clients.has_to_fetch(parameters(query).get("client_id", ""))
+        except Refusal:
+            return False
+
     async def read(self, query: str) -> Asked:
         """What is asked for.
 

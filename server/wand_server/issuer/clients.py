@@ -1,7 +1,6 @@
 """Clients: found by their id, let in by a secret where they have one, and registered where that is on."""
 
 import base64
-import binascii
 import hmac
 import time
 from dataclasses import dataclass, replace
@@ -34,6 +33,12 @@ class Clients:
         self._store = store
         self._documents = documents
         self._schemes = schemes
+
+    def has_to_fetch(self, client_id: str) -> bool:
+        """Whether `find` would fetch a document."""
+        if self._documents is None or not metadata.is_document_url(client_id):
+            return False
+        return not self._documents.has(client_id)
 
     async def find(self, client_id: str) -> Client:
         """The client of that id.
@@ -110,7 +115,7 @@ def shown(authorization: list[str], form: dict[str, str]) -> Shown:
         raise Refusal("invalid_request", "the client must show its secret in one way: Basic, or the form")
     try:
         name, colon, secret = base64.b64decode(told.strip(), validate=True).decode().partition(":")
-    except (binascii.Error, UnicodeDecodeError):
+    except ValueError:  # no base64, or no UTF-8
         colon = name = secret = ""
     if not colon or form.get("client_id", unquote_plus(name)) != unquote_plus(name):
         raise Refusal("invalid_client", "the header Authorization cannot be read", status=401, headers=_BASIC)

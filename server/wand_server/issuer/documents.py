@@ -109,6 +109,11 @@ class Documents:
         await asyncio.gather(*self._under_way.values(), return_exceptions=True)
         await self._session.close()
 
+    def has(self, url: str) -> bool:
+        """Whether it is known what is at that address, without asking there."""
+        kept = self._kept.get(url)
+        return kept is not None and kept.until >= time.monotonic()
+
     async def client(self, url: str) -> Client:
         """The client whose document is at that address.
 

@@ -11,7 +11,7 @@ from aiohttp import web
 
 from wand_server import scopes
 from wand_server.issuer import redirects
-from wand_server.issuer.model import Asked, Client, SentBack, User
+from wand_server.issuer.model import Asked, SentBack, User
 
 _STYLE = """
 body { font: 16px/1.5 system-ui, sans-serif; max-width: 32rem; margin: 3rem auto; padding: 0 1rem;
@@ -55,10 +55,8 @@ class Form:
     proof: str
 
 
-def sign_in(
-    form: Form, client: Client, *, wrong: str = "", name: str = "", status: int = 200
-) -> web.Response:
-    """The page that asks for a name and a password."""
+def sign_in(form: Form, *, wrong: str = "", name: str = "", status: int = 200) -> web.Response:
+    """The page that asks for a name and a password; it has no word of the program's."""
     told = f'<p class="wrong" role="alert">{escape(wrong)}</p>' if wrong else ""
     focus = ("", " autofocus") if name else (" autofocus", "")
     fields = (
@@ -67,10 +65,10 @@ def sign_in(
         '<label>Password<input name="password" type="password" autocomplete="current-password" required '
         f'maxlength="256"{focus[1]}></label>'
     )
-    who = escape(client.name or _host(client.id))
     body = (
-        f"<h1>Sign in to Wand</h1>{told}<p>{who} wants to work here in your name. "
-        f"What it may do, you decide on the next page.</p>{_form(form, fields, (('sign-in', 'Sign in'),))}"
+        f"<h1>Sign in to Wand</h1>{told}<p>A program wants to work here in your name. Which it is, you see "
+        f"on the next page, and you decide there what it may do.</p>"
+        f"{_form(form, fields, (('sign-in', 'Sign in'),))}"
     )
     return page("Sign in", body, status=status)
 

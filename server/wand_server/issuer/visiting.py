@@ -31,7 +31,7 @@ class Visit:
     """A request of a browser, as far as it is known."""
 
     request: web.BaseRequest
-    asked: Asked
+    asked: Asked | None  # None as long as nobody has signed in and it would have to be fetched who asks
     secret: str  # of the browser
     user: User | None
 
@@ -76,27 +76,33 @@ class Visiting:
         visit = await self._visit(request)
         told = await forms.read_fields(request)
         browser.check_form(request, self.origin, visit.proof, _one(told, "proof"))
-        if visit.user is None:
+        if visit.user is None or visit.asked is None:
             return await self._sign_in(visit, _one(told, "name"), _one(told, "password"))
         step = _one(told, "step")
         if step == "leave":
             return await self._leave(visit)
         if step != "give":
-            return self._back(visit, error="access_denied", error_description="the person said no")
-        return await self._give(visit, visit.user, told.get("scope", []))
+            return self._back(visit.asked, error="access_denied", error_description="the person said no")
+        return await self._give(visit.asked, visit.user, told.get("scope", []))
 
     async def _visit(self, request: web.BaseRequest) -> Visit:
-        asked = await self.reader.read(_query(request))
         secret = self.cookie.secret(request)
         if self.peers.user_header:
             user: User | None = self.peers.user(request)
         else:
             user = await self.people.in_browser(secret) if secret else None
+        asked = await self._asked(_query(request), user)
         return Visit(request=request, asked=asked, secret=secret or self.cookie.ensure(request), user=user)
 
+    async def _asked(self, query: str, user: User | None) -> Asked | None:
+        """What is asked for; a document is fetched for nobody who has not signed in."""
+        if user is None and self.reader.has_to_fetch(query):
+            return None
+        return await self.reader.read(query)
+
     def _page(self, visit: Visit) -> web.Response:
-        if visit.user is None:
-            return pages.sign_in(visit.form, visit.asked.client)
+        if visit.user is None or visit.asked is None:
+            return pages.sign_in(visit.form)
         offered = self._offered(visit.asked, visit.user)
         may_leave = not self.peers.user_header
         return pages.consent(visit.form, visit.asked, visit.user, offered, may_leave=may_leave)
@@ -118,7 +124,7 @@ class Visiting:
         if user is None:
             is_known = await self.people.find(name) is not None
             self.refused(address, f"a wrong password for {name}" if is_known else "nobody has that name")
-            return pages.sign_in(visit.form, visit.asked.client, wrong=_STRANGER, name=name[:64], status=403)
+            return pages.sign_in(visit.form, wrong=_STRANGER, name=name[:64], status=403)
         self.slowing.forgive(address, name)
         log.info("person signed in", extra={"user": user.name, "peer": address})
         response = _see_other(visit.form.action)
@@ -132,19 +138,17 @@ class Visiting:
         response.del_cookie(self.cookie.name, path="/", secure=self.cookie.secure, httponly=True)
         return response
 
-    async def _give(self, visit: Visit, user: User, wanted: list[str]) -> web.StreamResponse:
-        given = tuple(one for one in self._offered(visit.asked, user) if one in wanted)
+    async def _give(self, asked: Asked, user: User, wanted: list[str]) -> web.StreamResponse:
+        given = tuple(one for one in self._offered(asked, user) if one in wanted)
         if not given:
-            return self._back(visit, error="access_denied", error_description="the person gave nothing")
-        code = await self.grants.give(user, visit.asked, given)
-        log.info(
-            "client let in", extra={"user": user.name, "kind": visit.asked.client.kind, "scopes": len(given)}
-        )
-        return self._back(visit, code=code)
+            return self._back(asked, error="access_denied", error_description="the person gave nothing")
+        code = await self.grants.give(user, asked, given)
+        log.info("client let in", extra={"user": user.name, "kind": asked.client.kind, "scopes": len(given)})
+        return self._back(asked, code=code)
 
-    def _back(self, visit: Visit, **told: str) -> web.StreamResponse:
-        answered = {**told, "state": visit.asked.state, "iss": self.issuer}
-        return _see_other(redirects.answer(visit.asked.redirect_uri, answered))
+    def _back(self, asked: Asked, **told: str) -> web.StreamResponse:
+        answered = {**told, "state": asked.state, "iss": self.issuer}
+        return _see_other(redirects.answer(asked.redirect_uri, answered))
 
     def sent_back(self, why: SentBack) -> web.StreamResponse:
         """Tell a client what is wrong: at once on the person's own computer, elsewhere by a link."""
@@ -172,6 +176,6 @@ def _see_other(location: str) -> web.Response:
 
 def _wait(visit: Visit, name: str, seconds: int) -> web.Response:
     wrong = f"Too many tries. Wait {seconds} seconds, then try again."
-    response = pages.sign_in(visit.form, visit.asked.client, wrong=wrong, name=name[:64], status=429)
+    response = pages.sign_in(visit.form, wrong=wrong, name=name[:64], status=429)
     response.headers["Retry-After"] = str(seconds)
     return response

@@ -186,3 +186,20 @@ async def test_a_client_with_a_document_is_let_in_and_its_host_is_shown(tmp_path
         answer = await place.post(query, proof=page.proof, step="give", scope=page.scopes)
         status, tokens = await place.redeem(HOME, answer.told["code"])
         assert (status, set(tokens) >= {"access_token", "refresh_token"}) == (200, True)
+
+
+async def test_nothing_is_fetched_for_somebody_who_has_not_signed_in(tmp_path: Path) -> None:
+    asked: list[str] = []
+
+    async def answer(request: web.BaseRequest) -> web.StreamResponse:
+        asked.append(request.path)
+        return await saying()(request)
+
+    async with home(tmp_path, answer) as documents, issuing(tmp_path, documents=documents) as place:
+        query = place.query(HOME)
+        page = await place.get(query)
+        assert page.status == 200
+        told = await place.post(query, proof=page.proof, name="eve", password="wrong" * 3, step="sign-in")
+        assert (told.status, asked) == (403, [])
+        await place.sign_in(query)
+    assert asked == ["/wand.json"]
