@@ -70,7 +70,7 @@ class Session:
     def stream(self, key: str) -> EventLog | None:
         return self._streams.get(key)
 
-    def begin(self, request: Request) -> EventLog:
+    def begin(self, request: Request, principal: Principal) -> EventLog:
         """Run a request in a task of its own, because its client may hang up and come back.
 
         Raises:
@@ -87,7 +87,7 @@ class Session:
         stream = EventLog(f"{self._counter:x}")
         self._forget_old_streams()
         self._streams[stream.key] = stream
-        call = self._calls[request.id] = asyncio.create_task(self._run(request, stream))
+        call = self._calls[request.id] = asyncio.create_task(self._run(request, stream, principal))
         call.add_done_callback(lambda _: self._ended(request.id, stream))
         return stream
 
@@ -120,10 +120,10 @@ class Session:
         for stream in self._streams.values():
             stream.end()
 
-    async def _run(self, request: Request, stream: EventLog) -> None:
+    async def _run(self, request: Request, stream: EventLog, principal: Principal) -> None:
         answer: dict[str, Any]
         try:
-            exchange = Exchange(self.principal, request, stream.notify, self.peer.asking)
+            exchange = Exchange(principal, request, stream.notify, self.peer.asking)
             answer = failures.result(request.id, await self.peer.answer(request, exchange))
         except ProtocolFailure as why:
             answer = failures.error(why, request.id)

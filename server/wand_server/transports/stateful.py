@@ -28,7 +28,7 @@ async def post(
         return await _initialize(sessions, message, principal)
     session = sessions.find(request.headers.get(SESSION_HEADER), principal)
     if isinstance(message, Request):
-        return await _answer(session, request, message)
+        return await _answer(session, request, message, principal)
     if isinstance(message, Notification):
         await session.hear(message)
     else:
@@ -65,8 +65,10 @@ async def _initialize(sessions: Sessions, message: Request, principal: Principal
     return replies.as_json(failures.result(message.id, result), headers={SESSION_HEADER: session.id})
 
 
-async def _answer(session: Session, request: web.BaseRequest, message: Request) -> web.StreamResponse:
-    stream = session.begin(message)
+async def _answer(
+    session: Session, request: web.BaseRequest, message: Request, principal: Principal
+) -> web.StreamResponse:
+    stream = session.begin(message, principal)
     await stream.wait(_QUICK_SECONDS)
     body = stream.only()
     if body is None:
