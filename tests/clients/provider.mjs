@@ -12,11 +12,13 @@ const settings = {
   clients: [
     { client_id: 'agent', client_secret: 'of the agent', grant_types: ['client_credentials'], redirect_uris: [],
       response_types: [], token_endpoint_auth_method: 'client_secret_basic', scope: scopes },
+    { client_id: 'person', token_endpoint_auth_method: 'none', application_type: 'native', scope: scopes,
+      redirect_uris: ['http://127.0.0.1:1/callback'], grant_types: ['authorization_code'], response_types: ['code'] },
     { client_id: 'wand', client_secret: 'of wand', grant_types: [], redirect_uris: [], response_types: [] },
   ],
   scopes: scopes.split(' '),
   features: {
-    devInteractions: { enabled: false },
+    devInteractions: { enabled: true },
     clientCredentials: { enabled: true },
     introspection: { enabled: true },
     dPoP: { enabled: true },

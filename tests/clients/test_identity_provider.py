@@ -1,24 +1,27 @@
 """A real OpenID provider (oidc-provider of npm) lets an agent in, and nobody by a token for another."""
 
 import os
+import re
 import socket
 import subprocess
 import time
 from collections.abc import AsyncIterator, Iterator
 from contextlib import AsyncExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from hashlib import sha256
 from pathlib import Path
 from typing import Any
+from urllib.parse import parse_qs, parse_qsl, urljoin, urlsplit
 
 import aiohttp
 import httpx2
 import jwt
 import pytest
 from mcp import Client
+from mcp.client.auth import AuthorizationCodeResult, OAuthClientProvider
 from mcp.client.auth.extensions.client_credentials import ClientCredentialsOAuthProvider
 from mcp.client.streamable_http import streamable_http_client
-from mcp.shared.auth import OAuthClientInformationFull, OAuthToken
+from mcp.shared.auth import OAuthClientInformationFull, OAuthClientMetadata, OAuthToken
 
 from support.clients import HOME, Clients
 from support.edge import Edge
@@ -30,6 +33,7 @@ from wand_server.settings import Http, OAuth, Settings
 from wand_server.transports.http import HttpTransport
 
 SCRIPT = Path(__file__).with_name("provider.mjs")
+CALLBACK = "http://127.0.0.1:1/callback"
 AGENT = ("agent", "of the agent")
 
 
@@ -128,6 +132,58 @@ async def test_the_sdk_s_client_finds_its_way_from_a_refusal_to_a_call(here: Wor
         result: Any = await client.call_tool("echo", {"text": "hello"})
 
     assert result.structured_content == {"text": "hello", "principal": "oidc:agent"}
+
+
+async def say_yes(url: str) -> dict[str, str]:
+    """What a browser is sent back with, after a person has signed in at the provider and agreed."""
+    fields = {
+        "login": {"prompt": "login", "login": "ann", "password": "any"},
+        "consent": {"prompt": "consent"},
+    }
+    async with aiohttp.ClientSession(cookie_jar=aiohttp.CookieJar(unsafe=True)) as browser:
+        place, form = url, None
+        while not place.startswith(CALLBACK):
+            method = "POST" if form else "GET"
+            async with browser.request(method, place, data=form, allow_redirects=False) as page:
+                text, there = await page.text(), page.headers.get("Location")
+            prompt = re.search(r'name="prompt" value="(\w+)"', text)
+            assert there or prompt, text
+            place = urljoin(url, there) if there else place
+            form = None if there or not prompt else fields[prompt[1]]
+    return dict(parse_qsl(urlsplit(place).query))
+
+
+async def test_a_person_is_sent_to_the_provider_and_asked_again_for_more(here: World) -> None:
+    """The SDK's client shows a person the provider, and steps up when a call needs more."""
+    guard, shown = here.edge.transport.guard, list[str]()
+    guard.challenge = replace(guard.challenge, scopes=("wand:read",))
+    here.edge.tools.slow_may_end.set()
+
+    async def show(url: str) -> None:
+        shown.append(url)
+
+    async def come_back() -> AuthorizationCodeResult:
+        return AuthorizationCodeResult.model_validate(await say_yes(shown[-1]))
+
+    told = {"redirect_uris": [CALLBACK], "grant_types": ["authorization_code"]}
+    kept, about = Memory(), OAuthClientMetadata.model_validate(told)
+    kept.about = OAuthClientInformationFull.model_validate(
+        {**told, "client_id": "person", "token_endpoint_auth_method": "none", "issuer": here.provider}
+    )
+    auth = OAuthClientProvider(here.resource, about, kept, show, come_back)
+    async with (
+        httpx2.AsyncClient(auth=auth, timeout=30) as http,
+        Client(streamable_http_client(here.resource, http_client=http), mode="2026-07-28") as client,
+    ):
+        first: Any = await client.call_tool("echo", {"text": "hello"})
+        second: Any = await client.call_tool("slow", {})
+
+    assert first.structured_content == {"text": "hello", "principal": "oidc:ann"}
+    assert not second.is_error
+    assert [parse_qs(urlsplit(url).query)["scope"] for url in shown] == [
+        ["wand:read"],
+        ["wand:read wand:execute"],
+    ]
 
 
 async def test_a_token_opens_what_it_was_asked_for(here: World) -> None:
