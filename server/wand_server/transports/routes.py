@@ -23,6 +23,7 @@ from wand_server.protocol.failures import ProtocolFailure
 from wand_server.protocol.messages import BYTES_CEILING
 from wand_server.transports import cors, replies
 from wand_server.transports.replies import Refused
+from wand_server.transports.speaking import Server
 
 log = logging.getLogger(__name__)
 
@@ -67,7 +68,7 @@ def server(
             await _encourage(request)
         return await _answer(_route(routes, request), request, sign_in)
 
-    return web.Server(_refusing(handle), request_factory=_factory(permits), **more)
+    return Server(_refusing(handle), request_factory=_factory(permits), **more)
 
 
 def _refusing(handle: Handler) -> Handler:

@@ -47,6 +47,29 @@ async def test_a_client_that_waits_to_be_told_sends_its_body_then(server: Edge) 
     assert b"no such session" in answer
 
 
+SECRET = "wand_for-my-eyes"
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        f"Authorization: Bearer {SECRET}\x01",
+        f"Authorization Bearer {SECRET}",
+        f"Authorization: Bearer {SECRET}{'x' * 9000}",
+        f"Transfer-Encoding: chunked\r\n\r\nZZ {SECRET}",
+    ],
+)
+async def test_what_is_no_http_is_repeated_to_nobody(
+    server: Edge, line: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    answer = await said(server, "POST /mcp HTTP/1.1", line, after=b"}}")
+
+    assert b" 400 Bad Request" in answer
+    assert b'"jsonrpc":"2.0"' in answer
+    assert SECRET not in answer.decode() + caplog.text
+    assert "request unreadable" in caplog.text
+
+
 async def test_another_expectation_is_refused(server: Edge) -> None:
     answer = await said(server, *post(server, Expect="a miracle", **{"Content-Length": "0"}), after=b"}}")
 

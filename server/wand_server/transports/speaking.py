@@ -1,0 +1,47 @@
+"""What speaks HTTP on a connection; what cannot be read as HTTP is answered and logged without repeating it.
+
+Of itself, aiohttp tells the client and the log the line at which it gave up: a header with a key in it, perhaps.
+"""
+
+import logging
+from http import HTTPStatus
+
+from aiohttp import web
+from aiohttp.http_exceptions import LineTooLong
+from aiohttp.web_protocol import RequestHandler
+
+from wand_server.transports import replies
+from wand_server.transports.replies import Refused
+
+log = logging.getLogger(__name__)
+
+
+class Speaker(RequestHandler):
+    """One connection."""
+
+    __slots__ = ()
+
+    def handle_error(
+        self,
+        request: web.BaseRequest,
+        status: int = HTTPStatus.INTERNAL_SERVER_ERROR,
+        exc: BaseException | None = None,
+        message: str | None = None,
+    ) -> web.StreamResponse:
+        """The answer to what could not be read; after it the connection ends."""
+        if status == HTTPStatus.INTERNAL_SERVER_ERROR:
+            return super().handle_error(request, status, exc, message)
+        log.warning("request unreadable", extra={"peer": request.remote, "why": type(exc).__name__})
+        if request.writer.output_size > 0:
+            raise ConnectionError("an answer is under way already")
+        why = "has a line that is too long" if isinstance(exc, LineTooLong) else "cannot be read as HTTP/1.1"
+        response = replies.refused(Refused(status, f"the request {why}"))
+        response.force_close()
+        return response
+
+
+class Server(web.Server):
+    """Makes what speaks on each new connection."""
+
+    def __call__(self) -> RequestHandler:
+        return Speaker(self, loop=self._loop, **self._kwargs)
