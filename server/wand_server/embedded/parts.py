@@ -299,4 +299,5 @@ url = {_quoted(public.url)}
 documents = {"true" if public.documents else "false"}
 folder = "issuer"
 registration = true
+trusted_proxies = ["127.0.0.1", "::1"]  # it says who tries passwords; else one stranger could slow everybody
 """

@@ -1,7 +1,7 @@
 """What a client asks for when it sends a person to us: parameters in, an Asked or a refusal out."""
 
 import re
-from collections.abc import Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from urllib.parse import parse_qsl
 
@@ -116,6 +116,12 @@ def read_scopes(untrusted: str) -> tuple[str, ...]:
         raise Refusal("invalid_scope", f"scope names what there is not; there are {there_are}")
     order = [*scopes.MEANING, *sorted(words - set(scopes.MEANING))]
     return tuple(word for word in order if word in (words or scopes.EVERYDAY))
+
+
+def may_give(wanted: Iterable[str], groups: Iterable[str], admin_groups: Collection[str]) -> tuple[str, ...]:
+    """Those of the scopes that somebody in these groups may give away."""
+    is_admin = any(group in admin_groups for group in groups)
+    return tuple(one for one in wanted if is_admin or one != scopes.ADMIN)
 
 
 def _redirect_uri(client: Client, untrusted: str | None) -> str:

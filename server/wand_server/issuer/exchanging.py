@@ -2,7 +2,7 @@
 
 import math
 import re
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Collection
 from dataclasses import dataclass, replace
 
 from aiohttp import web
@@ -33,6 +33,7 @@ class Exchanging:
     people: People | None  # None where a proxy signs people in
     tokens: AccessTokens
     resource: str
+    admin_groups: Collection[str]
     peers: Peers
     registering: Slowing
     refused: Callable[[str, str], None]
@@ -55,7 +56,9 @@ class Exchanging:
         except Refusal as why:
             self._tell(request, why)
             raise
-        return forms.answer(self._tokens(grant, await self._groups(grant), refresh))
+        groups = await self._groups(grant)
+        still = asking.may_give(grant.scopes, groups, self.admin_groups)
+        return forms.answer(self._tokens(replace(grant, scopes=still), groups, refresh))
 
     async def revoke(self, request: web.BaseRequest) -> web.StreamResponse:
         """End what a token stands for, if it is the client's; what is unknown is over anyway."""

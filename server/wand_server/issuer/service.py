@@ -118,6 +118,7 @@ class Issuer:
                 issuer=options.url, signing=self._signing, seconds=options.access_seconds, clock=clock
             ),
             resource=options.resource,
+            admin_groups=options.admin_groups,
             peers=options.peers,
             registering=Slowing(),
             refused=refused,

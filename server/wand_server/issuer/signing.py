@@ -66,7 +66,8 @@ class Signing:
         self._folder = folder
         self._clock = clock
         try:
-            folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+            for one in (folder.parent, folder):  # a parent made on the way would be open to all
+                one.mkdir(mode=0o700, parents=True, exist_ok=True)
             self._keys = sorted(map(_read, folder.glob("*.pem")), key=lambda key: key.created)
             self._turn()
         except OSError as error:

@@ -1,5 +1,10 @@
-"""How long somebody has to wait who tried passwords that were wrong."""
+"""How long somebody has to wait who tried passwords that were wrong.
 
+An address of IPv6 stands for its network, for whoever has one address there has 2^64. Who has once signed in
+from an address is not kept waiting there by what others try elsewhere.
+"""
+
+import ipaddress
 import time
 from collections import OrderedDict
 from collections.abc import Callable, Iterable
@@ -37,11 +42,14 @@ class Slowing:
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
         self._clock = clock
         self._tries: OrderedDict[tuple[str, str], tuple[int, float]] = OrderedDict()
+        self._known: OrderedDict[tuple[str, str], None] = OrderedDict()  # who has signed in from where
 
     def wait_seconds(self, address: str, name: str = "") -> float:
         """How long to wait before another try is looked at; without a name, by the address alone."""
         now = self._clock()
-        found = ((pace, *self._tries.get(key, (0, now))) for key, pace in _keys(address, name))
+        is_known = (_network(address), name) in self._known
+        keys = [(key, pace) for key, pace in _keys(address, name) if not (is_known and key[0] == "name")]
+        found = ((pace, *self._tries.get(key, (0, now))) for key, pace in keys)
         return max(wait_seconds(pace, tries, now - last) for pace, tries, last in found)
 
     def begin(self, address: str, name: str = "") -> None:
@@ -54,10 +62,17 @@ class Slowing:
 
     def forgive(self, address: str, name: str) -> None:
         """Take back what was counted: it was the right password."""
+        self._know(_network(address), name)
         for key, _ in _keys(address, name):
             tries, last = self._tries.pop(key, (0, 0.0))
             if tries > 1 and key[0] != "both":
                 self._tries[key] = (tries - 1, last)
+
+    def _know(self, network: str, name: str) -> None:
+        self._known[network, name] = None
+        self._known.move_to_end((network, name))
+        if len(self._known) > MOST_KEPT:
+            self._known.popitem(last=False)
 
     def _forget(self, now: float) -> None:
         while self._tries:
@@ -68,9 +83,21 @@ class Slowing:
 
 
 def _keys(address: str, name: str) -> Iterable[tuple[tuple[str, str], Pace]]:
-    yield ("address", address), BY_ADDRESS
+    network = _network(address)
+    yield ("address", network), BY_ADDRESS
     if not name:
         return
     name = name[:64]
-    yield ("both", f"{address} {name}"), BY_BOTH
+    yield ("both", f"{network} {name}"), BY_BOTH
     yield ("name", name), BY_NAME
+
+
+def _network(address: str) -> str:
+    """The address, or the network of 64 bits around one of IPv6."""
+    try:
+        read = ipaddress.ip_address(address)
+    except ValueError:
+        return address
+    if isinstance(read, ipaddress.IPv4Address):
+        return address
+    return str(read.ipv4_mapped or ipaddress.IPv6Address(int(read) >> 64 << 64))

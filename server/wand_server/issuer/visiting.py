@@ -7,8 +7,7 @@ from dataclasses import dataclass
 
 from aiohttp import web
 
-from wand_server import scopes
-from wand_server.issuer import browser, forms, pages, redirects
+from wand_server.issuer import asking, browser, forms, pages, redirects
 from wand_server.issuer.asking import Reader
 from wand_server.issuer.browser import Cookie
 from wand_server.issuer.grants import Grants
@@ -109,8 +108,7 @@ class Visiting:
 
     def _offered(self, asked: Asked, user: User) -> tuple[str, ...]:
         """What of that this person may give away."""
-        is_admin = not set(user.groups).isdisjoint(self.admin_groups)
-        return tuple(one for one in asked.scopes if is_admin or one != scopes.ADMIN)
+        return asking.may_give(asked.scopes, user.groups, self.admin_groups)
 
     async def _sign_in(self, visit: Visit, name: str, password: str) -> web.StreamResponse:
         address = self.peers.address(visit.request)

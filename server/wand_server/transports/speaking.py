@@ -1,6 +1,6 @@
 """What speaks HTTP on a connection; what cannot be read as HTTP is answered and logged without repeating it.
 
-Of itself, aiohttp tells the client and the log the line at which it gave up: a header with a key in it, perhaps.
+Of itself, aiohttp repeats to the client and to the log where it gave up: perhaps a header with a key in it.
 """
 
 import logging

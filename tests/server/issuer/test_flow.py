@@ -10,6 +10,8 @@ import pytest
 
 from support.issuing import ANN, CALLBACK, Place, issuing, with_url
 from wand_server import scopes
+from wand_server.issuer.service import DATABASE, Options
+from wand_server.issuer.store import Store
 
 EVERYDAY = "wand:read wand:write wand:execute"
 
@@ -78,6 +80,22 @@ async def test_only_named_groups_can_give_away_what_administers(tmp_path: Path) 
         async with issuing(folder, lambda one: replace(one, admin_groups=frozenset(groups))) as place:  # noqa: B023
             query = place.query((await place.register())["client_id"], **asked)
             assert (await place.sign_in(query)).scopes == offered
+
+
+async def test_who_leaves_those_groups_takes_it_from_what_was_given(tmp_path: Path) -> None:
+    def with_admins(options: Options) -> Options:
+        return replace(options, admin_groups=frozenset({"developers"}))
+
+    async with issuing(tmp_path, with_admins) as place:
+        client_id = (await place.register())["client_id"]
+        _, tokens = await place.redeem(client_id, await place.code(client_id, scope="wand:read wand:admin"))
+        assert tokens["scope"] == "wand:read wand:admin"
+        async with Store(tmp_path / DATABASE) as store, store.changing():
+            await store.run("UPDATE user SET groups = ''")
+
+        _, tokens = await place.refresh(client_id, tokens["refresh_token"])
+
+        assert tokens["scope"] == "wand:read"
 
 
 async def test_a_code_is_good_once_and_its_second_use_ends_the_grant(tmp_path: Path) -> None:

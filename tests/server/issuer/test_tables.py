@@ -89,6 +89,30 @@ def test_a_name_that_somebody_else_tries_waits_little_and_the_right_password_for
     assert tries.wait_seconds("192.0.2.1", "ann") == 0
 
 
+def test_who_has_signed_in_from_somewhere_is_not_kept_out_there_by_others() -> None:
+    tries = Slowing(lambda: 0.0)
+    tries.begin("192.0.2.1", "ann")
+    tries.forgive("192.0.2.1", "ann")
+    for number in range(60):
+        tries.begin(f"198.51.100.{number}", "ann")
+
+    assert tries.wait_seconds("192.0.2.1", "ann") == 0
+    assert tries.wait_seconds("192.0.2.2", "ann") > 0
+    for _ in range(9):
+        tries.begin("192.0.2.1", "ann")
+    assert tries.wait_seconds("192.0.2.1", "ann") > 0
+
+
+def test_the_addresses_of_one_network_of_ipv6_are_one() -> None:
+    tries = Slowing(lambda: 0.0)
+    for number in range(60):
+        tries.begin(f"2001:db8::{number:x}", f"name{number}")
+
+    assert tries.wait_seconds("2001:db8::ffff", "bob") == 300
+    assert tries.wait_seconds("2001:db8:0:1::1", "bob") == 0
+    assert tries.wait_seconds("no address", "bob") == 0
+
+
 def test_what_is_counted_stays_bounded() -> None:
     tries = Slowing(lambda: 0.0)
     for number in range(slowing.MOST_KEPT):
