@@ -11,6 +11,7 @@ from wand_server.auth.origins import Origins
 from wand_server.model import Call, ToolDescription, ToolResult
 from wand_server.protocol.server import build
 from wand_server.transports.http import HttpTransport
+from wand_server.transports.limits import Limits, Rate, Rates
 
 SCHEMA = {"type": "object", "properties": {"text": {"type": "string"}}, "required": ["text"]}
 TOOLS = (
@@ -19,6 +20,8 @@ TOOLS = (
         output_schema=SCHEMA, read_only=True, destructive=False, idempotent=True, open_world=False,
     ),
 )  # fmt: skip
+
+LIMITS = Limits(Rates(principal=Rate(per_second=1e6, burst=10**6), address=Rate(per_second=1e6, burst=10**6)))
 
 
 class Echo:
@@ -35,7 +38,9 @@ class Echo:
 async def main() -> None:
     kernel = build(Echo(), version="0", instructions="")
     guard = Guard(Keys(Path(sys.argv[2])), Origins())
-    async with HttpTransport(kernel, guard, hostagent_is_up=lambda: True, port=int(sys.argv[1])):
+    async with HttpTransport(
+        kernel, guard, hostagent_is_up=lambda: True, limits=LIMITS, port=int(sys.argv[1])
+    ):
         await asyncio.Event().wait()
 
 

@@ -4,6 +4,7 @@ import asyncio
 import functools
 import logging
 import ssl
+import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from types import TracebackType
@@ -30,6 +31,7 @@ from wand_server.transports.sessions import Sessions
 from wand_server.transports.sse import EventStreams
 from wand_server.transports.status import HostagentIsUp, health, readiness
 from wand_server.transports.tenures import Tenures
+from wand_server.transports.unread import Unread
 from wand_server.transports.websocket import WebSockets
 
 log = logging.getLogger(__name__)
@@ -65,6 +67,7 @@ class HttpTransport:
 
     def __post_init__(self) -> None:
         self.tenures = Tenures(self.guard.is_over)
+        self._unread = Unread()
         self.sessions = Sessions(self.kernel)
         self.websockets = WebSockets(self.kernel)
         self.streams = EventStreams(self.kernel)
@@ -142,13 +145,14 @@ class HttpTransport:
         await self.websockets.close()
 
     async def _end_over(self) -> None:
-        """For ever: end what was opened by a sign-in that counts no more."""
+        """For ever: end what was opened by a sign-in that counts no more, and what nobody reads."""
         while True:
             await asyncio.sleep(_TICK_SECONDS)
             try:
+                self._unread.cut_off(self._server.connections, time.monotonic())
                 await self.end_over()
             except Exception:
-                log.exception("sign-ins not looked through")
+                log.exception("connections not looked through")
 
     async def end_over(self) -> None:
         """End what was opened by a sign-in that counts no more."""
