@@ -58,6 +58,7 @@ class ToolDescription:
     idempotent: bool
     open_world: bool
     toolset: str = ""  # what it belongs to, "files" or "commands" for example: scopes speak of it
+    view: str = ""  # the URI of a page that shows its results, in clients that can
     may_last: bool = False  # for minutes and more, so that a call may become a task
 
 
@@ -94,12 +95,13 @@ class ResourceDescription:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ResourceContent:
-    """What was read; `next_uri` reads on where there is more."""
+    """What was read; `next_uri` reads on where there is more, and `meta` is for the client alone."""
 
     uri: str
     mime_type: str
     data: bytes
     next_uri: str = ""
+    meta: dict[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -4,7 +4,7 @@ import json
 import os
 import shutil
 import subprocess
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -44,6 +44,13 @@ class Clients:
     def inspect(self, *words: str) -> str:
         """What the command line of the MCP Inspector prints."""
         return self.run(self.node, MODULES / ".bin" / "mcp-inspector", "--cli", *words, "--format", "json")
+
+    def show(self, chromium: str, page: Path, tool: str, results: Sequence[str]) -> dict[str, Any]:
+        """What a person sees of a page beside a conversation, in a real browser."""
+        script = Path(__file__).parent.parent / "clients" / "host.mjs"
+        printed = self.run(self.node, script, page, tool, *results, more={"CHROMIUM": chromium})
+        found: dict[str, Any] = json.loads(printed)
+        return found
 
     def sign_in(self, chromium: str, url: str, name: str, password: str) -> dict[str, Any]:
         """What a person saw who went there with a real browser, signed in and said yes."""

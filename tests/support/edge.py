@@ -17,6 +17,7 @@ from wand_server.auth.asked import SignIn
 from wand_server.auth.challenge import Challenge
 from wand_server.auth.guard import Guard
 from wand_server.auth.origins import Origins
+from wand_server.offers import Tools
 from wand_server.protocol.reading import Library
 from wand_server.protocol.server import Conduct, build
 from wand_server.transports.http import HttpTransport
@@ -37,7 +38,7 @@ class Edge:
     """A running HTTP transport, the key that opens it, and a client's session."""
 
     transport: HttpTransport
-    tools: FakeTools
+    tools: Any  # FakeTools, where nothing else was given
     client: aiohttp.ClientSession
     key: str
     other_key: str
@@ -107,7 +108,7 @@ def legacy(method: str, params: dict[str, Any] | None = None, message_id: str | 
 @asynccontextmanager
 async def edge(
     folder: Path,
-    tools: FakeTools | None = None,
+    tools: Tools | None = None,
     *,
     library: Library | None = None,
     legacy_sse: bool = False,

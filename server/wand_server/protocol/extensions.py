@@ -10,6 +10,8 @@ from wand_server.protocol.failures import METHOD_NOT_FOUND, MISSING_CAPABILITY, 
 
 TASKS = "io.modelcontextprotocol/tasks"
 SKILLS = "io.modelcontextprotocol/skills"
+UI = "io.modelcontextprotocol/ui"
+UI_KIND = "text/html;profile=mcp-app"
 
 Context = ServerRequestContext[Any, Principal]
 
@@ -31,6 +33,12 @@ def declared(context: Context) -> dict[str, dict[str, Any]]:
     """The extensions that the client has declared, each with its settings."""
     capabilities = context.session.client_capabilities  # a client that does not say its name has them too
     return (capabilities.extensions or {}) if capabilities else {}
+
+
+def shows_pages(context: Context) -> bool:
+    """Whether the client can show pages of ours (MCP Apps, which is older than the stateless era)."""
+    kinds = declared(context).get(UI, {}).get("mimeTypes")
+    return isinstance(kinds, list) and UI_KIND in kinds
 
 
 def require(context: Context, extension: str) -> None:

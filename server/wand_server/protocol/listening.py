@@ -9,6 +9,7 @@ from typing import Any, Literal
 from mcp.server.lowlevel import Server
 from mcp.shared.subscriptions import SUBSCRIPTION_ID_META_KEY
 from mcp_types import (
+    SERVER_INFO_META_KEY,
     DiscoverResult,
     Notification,
     NotificationParams,
@@ -191,6 +192,11 @@ def add_methods(server: Server[Any], listening: Listening) -> None:
             supported_versions=list(MODERN_PROTOCOL_VERSIONS),
             capabilities=can,
             instructions=server.instructions,
+            _meta={
+                SERVER_INFO_META_KEY: server.server_info.model_dump(
+                    by_alias=True, mode="json", exclude_none=True
+                )
+            },
         )
 
     server.add_request_handler(METHOD, SubscriptionsListenRequestParams, listening.listen)

@@ -46,7 +46,7 @@ class Methods:
         self._leaving = False
         self._idle = asyncio.Event()
         self._described: tuple[ToolDescription, ...] | None = None
-        self._wire: dict[frozenset[str], list[dict[str, Any]]] = {}
+        self._wire: dict[tuple[frozenset[str], bool], list[dict[str, Any]]] = {}
         self._by_name: dict[str, ToolDescription] = {}
 
     @property
@@ -67,12 +67,17 @@ class Methods:
         if self._leaving and not self._running:
             self._idle.set()
 
-    def list_tools(self, cursor: str | None, principal: Principal) -> dict[str, Any]:
-        """Every tool that the principal may call, on one page, always in the same order."""
+    def list_tools(
+        self, cursor: str | None, principal: Principal, *, with_views: bool = False
+    ) -> dict[str, Any]:
+        """Every tool that the principal may call, on one page, always in the same order.
+
+        With views, the pages that show results are named, for clients that can show them.
+        """
         if cursor is not None:
             raise ProtocolFailure(INVALID_PARAMS, "cursor: is unknown; the tools stand on one page")
         self._refresh()
-        return {"tools": self._wired(principal.scopes), "resultType": "complete"}
+        return {"tools": self._wired(principal.scopes, with_views=with_views), "resultType": "complete"}
 
     def check(self, principal: Principal, name: Any) -> None:
         """Let a call of the tool of that name pass; of a name that no tool has, nothing is said here.
@@ -147,13 +152,15 @@ class Methods:
             self._wire = {}
             self._by_name = {tool.name: tool for tool in described}
 
-    def _wired(self, granted: frozenset[str]) -> list[dict[str, Any]]:
-        known = self._wire.get(granted)
+    def _wired(self, granted: frozenset[str], *, with_views: bool) -> list[dict[str, Any]]:
+        known = self._wire.get((granted, with_views))
         if known is None:
             if len(self._wire) >= _MOST_KNOWN:
                 self._wire.clear()
             tools = (tool for tool in self._by_name.values() if scopes.may_call(granted, tool))
-            known = self._wire[granted] = [_wire_tool(tool) for tool in tools]
+            known = self._wire[granted, with_views] = [
+                _wire_tool(tool, with_view=with_views) for tool in tools
+            ]
         return known
 
     def _callable(self, visit: Visit) -> list[str]:
@@ -210,8 +217,10 @@ def _rising(tell: Progress) -> Progress:
     return tell_if_risen
 
 
-def _wire_tool(tool: ToolDescription) -> dict[str, Any]:
+def _wire_tool(tool: ToolDescription, *, with_view: bool) -> dict[str, Any]:
+    view = {"_meta": {"ui": {"resourceUri": tool.view}}} if with_view and tool.view else {}
     return {
+        **view,
         "name": tool.name,
         "title": tool.title,
         "description": tool.description,

@@ -176,9 +176,8 @@ def _wire_content(content: ResourceContent) -> dict[str, Any]:
         wire["text"] = content.data.decode()
     except UnicodeDecodeError:
         wire["blob"] = base64.b64encode(content.data).decode()
-    if content.next_uri:
-        wire["_meta"] = {"wand/next": content.next_uri}
-    return wire
+    about = {**content.meta, **({"wand/next": content.next_uri} if content.next_uri else {})}
+    return {**wire, "_meta": about} if about else wire
 
 
 def _wire_prompt(prompt: PromptDescription) -> dict[str, Any]:

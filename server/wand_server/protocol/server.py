@@ -20,7 +20,8 @@ from wand_server.offers import Tools
 from wand_server.protocol import listening, skilling, subscribing, tasking
 from wand_server.protocol.boundary import boundary
 from wand_server.protocol.exchange import progress_token
-from wand_server.protocol.extensions import Context, principal_of
+from wand_server.protocol.extensions import UI, Context, principal_of, shows_pages
+from wand_server.protocol.icon import ICONS
 from wand_server.protocol.kernel import Beside, Kernel
 from wand_server.protocol.lane import Lane, claim_of
 from wand_server.protocol.listening import Listening
@@ -69,8 +70,11 @@ def build(
         "wand", version=version, title="Wand", instructions=instructions, cache_hints=CACHE_HINTS
     )
 
+    _ = server.server_info_stamp  # kept by the SDK from now on: results are stamped without the icon
+    server.icons = ICONS
+
     async def list_tools(context: Context, params: PaginatedRequestParams) -> dict[str, Any]:
-        return methods.list_tools(params.cursor, principal_of(context))
+        return methods.list_tools(params.cursor, principal_of(context), with_views=shows_pages(context))
 
     async def call_tool(context: Context, params: CallToolRequestParams) -> dict[str, Any]:
         visit, arguments = _visit(context), params.arguments or {}
@@ -86,6 +90,7 @@ def build(
     async def set_level(_: Context, __: SetLevelRequestParams) -> dict[str, Any]:
         return {}  # answered for clients that ask at once; we send no log messages
 
+    server.extensions[UI] = {}
     server.add_request_handler("tools/list", PaginatedRequestParams, list_tools)
     server.add_request_handler("tools/call", CallToolRequestParams, call_tool)
     server.add_request_handler("logging/setLevel", SetLevelRequestParams, set_level)

@@ -54,6 +54,7 @@ class Tool(BaseModel, ABC):
     idempotent: ClassVar[bool] = False
     open_world: ClassVar[bool] = False
     may_last: ClassVar[bool] = False
+    view: ClassVar[str] = ""
     toolset: ClassVar[str] = ""
 
     @abstractmethod

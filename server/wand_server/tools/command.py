@@ -7,7 +7,7 @@ from pydantic import Field, model_validator
 from wand_proto.errors import WandError
 from wand_server.model import Call
 from wand_server.ports import Command, CommandOutcome, Host, Reason, StartedJob
-from wand_server.tools import ends, render
+from wand_server.tools import ends, render, views
 from wand_server.tools.base import Answer, Tool
 from wand_server.tools.live import Live
 
@@ -72,6 +72,7 @@ class ExecuteCommand(Tool):
     destructive = True
     open_world = True
     may_last = True
+    view = views.JOB
 
     command: str = Field(default="", description="shell text; or give argv")
     argv: tuple[str, ...] = Field(default=(), description='e.g. ["git", "log", "-3"]; or give command')

@@ -17,7 +17,7 @@ from wand_server.ports import (
     StreamName,
     Writing,
 )
-from wand_server.tools import render
+from wand_server.tools import render, views
 from wand_server.tools.base import Answer, Tool
 
 READ_CEILING = 48 * 1024  # bytes in one answer
@@ -217,6 +217,7 @@ class WriteFile(Tool):
     toolset = "files"
     answer = WriteAnswer
     destructive = True
+    view = views.APPROVAL
 
     path: Path
     content: str | None = None

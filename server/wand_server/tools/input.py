@@ -8,7 +8,7 @@ from pydantic import Field, model_validator
 
 from wand_server.model import Call
 from wand_server.ports import Fed, Host, Input, OutputPart, StreamName
-from wand_server.tools import ends, render
+from wand_server.tools import ends, render, views
 from wand_server.tools.base import Answer, Tool
 
 Key = Literal["ctrl-c", "ctrl-d", "ctrl-z", "enter", "tab", "escape", "up", "down", "left", "right"]
@@ -67,6 +67,7 @@ class SendInput(Tool):
     answer = InputAnswer
     destructive = True
     open_world = True
+    view = views.JOB
 
     job: str = Field(pattern="^[A-Za-z0-9_-]{1,64}$")
     text: str = ""

@@ -64,6 +64,7 @@ class ModelEntry:
             open_world=kind.open_world,
             toolset=kind.toolset,
             may_last=kind.may_last,
+            view=kind.view,
         )
 
     async def call(self, untrusted: dict[str, Any], host: Host, call: Call) -> ToolResult:

@@ -10,7 +10,7 @@ from urllib.parse import parse_qsl, unquote, urlsplit
 from wand_proto.errors import Invalid, NotFound
 from wand_server.model import Call, ResourceContent, ResourceDescription, ResourceState
 from wand_server.ports import Host, Reading, StreamName
-from wand_server.tools import render, skills
+from wand_server.tools import render, skills, views
 
 READ_CEILING = 256 * 1024  # bytes of one answer; `next_uri` reads on
 _JSON = "application/json"
@@ -82,7 +82,7 @@ class HostResources:
             NotFound: no resource has that URI.
             WandError: it cannot be read.
         """
-        if (known := skills.read(uri)) is not None:
+        if (known := skills.read(uri) or views.read(uri)) is not None:
             return known
         try:
             parts = urlsplit(uri)

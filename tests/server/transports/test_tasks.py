@@ -101,4 +101,4 @@ async def test_the_header_must_name_the_task(server: Edge, name: str | None) -> 
 async def test_the_server_says_that_it_has_tasks(server: Edge) -> None:
     _, body = await server.ask(**server.modern("server/discover"))
 
-    assert body["result"]["capabilities"]["extensions"] == {TASKS: {}}
+    assert TASKS in body["result"]["capabilities"]["extensions"]
