@@ -3,6 +3,8 @@
 import asyncio
 import contextlib
 import functools
+import logging
+import sqlite3
 import time
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
@@ -32,6 +34,8 @@ from wand_server.issuer.signing import Signing
 from wand_server.issuer.slowing import Slowing
 from wand_server.issuer.store import Store
 from wand_server.issuer.visiting import Visiting
+
+log = logging.getLogger(__name__)
 
 Handler = Callable[[web.BaseRequest], Awaitable[web.StreamResponse]]
 DATABASE, KEYS = "issuer.db", "keys"
@@ -87,6 +91,7 @@ class Issuer:
         parts = urlsplit(options.url)
         self.url = options.url
         self._options = options
+        self._refused = refused
         self._host, self._path = parts.netloc, parts.path
         self._origin = f"{parts.scheme}://{parts.netloc}"
         resolver = PublicResolver(options.document_networks)
@@ -95,33 +100,41 @@ class Issuer:
         self._store = Store(options.folder / DATABASE)
         self._grants = Grants(self._store, options.lives, clock)
         people = People(self._store, passwords or Passwords())
-        clients = Clients(
-            self._store, self._documents if options.documents else None, options.redirect_schemes
-        )
-        self._visiting = Visiting(
+        known = self._documents if options.documents else None
+        clients = Clients(self._store, known, options.redirect_schemes)
+        self._visiting = self._for_visits(clients, people)
+        self._exchanging = self._for_exchanges(clients, people, clock)
+
+    def _for_visits(self, clients: Clients, people: People) -> Visiting:
+        options = self._options
+        return Visiting(
             origin=self._origin,
-            issuer=options.url,
+            issuer=self.url,
             reader=Reader(clients=clients, resource=options.resource),
             grants=self._grants,
             people=people,
             peers=options.peers,
-            cookie=Cookie(secure=parts.scheme == "https"),
+            cookie=Cookie(secure=self._origin.startswith("https:")),
             slowing=Slowing(),
             admin_groups=options.admin_groups,
-            refused=refused,
+            refused=self._refused,
         )
-        self._exchanging = Exchanging(
+
+    def _for_exchanges(self, clients: Clients, people: People, clock: Callable[[], float]) -> Exchanging:
+        options = self._options
+        tokens = AccessTokens(
+            issuer=self.url, signing=self._signing, seconds=options.access_seconds, clock=clock
+        )
+        return Exchanging(
             clients=clients,
             grants=self._grants,
             people=None if options.peers.user_header else people,
-            tokens=AccessTokens(
-                issuer=options.url, signing=self._signing, seconds=options.access_seconds, clock=clock
-            ),
+            tokens=tokens,
             resource=options.resource,
             admin_groups=options.admin_groups,
             peers=options.peers,
             registering=Slowing(),
-            refused=refused,
+            refused=self._refused,
             prove=options.prove,
         )
 
@@ -142,7 +155,10 @@ class Issuer:
 
     async def _forget(self) -> None:
         while True:
-            await self._grants.forget()
+            try:
+                await self._grants.forget()
+            except sqlite3.Error:
+                log.exception("old grants not forgotten")
             await asyncio.sleep(_FORGET_EVERY_SECONDS)
 
     def verifying_key(self, kid: str) -> EllipticCurvePublicKey | None:
