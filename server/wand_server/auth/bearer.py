@@ -9,7 +9,7 @@ from typing import Any
 
 from wand_server.auth import compact
 from wand_server.auth.asked import Asked, BadToken, Presented
-from wand_server.auth.claims import ClaimNames, principal_of
+from wand_server.auth.claims import ClaimNames, check_kind, principal_of
 from wand_server.auth.compact import Expected
 from wand_server.auth.possession import Possession
 from wand_server.auth.tokens import PublicKey, TokenKeys
@@ -105,6 +105,7 @@ class Tokens:
         trusted = self._issuer(parts.unverified.get("iss"))
         key = await _key(trusted.keys, parts.kid)
         claims = compact.verified(token, parts, key, trusted.expected)
+        check_kind(claims)
         return known(claims, principal_of(claims, trusted.names))
 
     def _issuer(self, untrusted: Any) -> Trusted:

@@ -10,6 +10,11 @@ from wand_server.model import Principal
 
 _TEXT_CEILING = 256  # what travels to the host agent
 _GROUPS_CEILING = 4096
+_OF_OTHER_KINDS = ("at_hash", "c_hash", "events")  # OpenID Connect Core, 3.1.3.6 and 3.3.2.11; RFC 8417
+_OTHER_KINDS = {
+    "typ": {"id", "refresh", "offline", "logout"},
+    "token_use": {"id"},
+}  # as Keycloak and Cognito say
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -42,6 +47,18 @@ def principal_of(claims: Mapping[str, Any], names: ClaimNames) -> Principal:
         credential=_credential(claims),
         expires=float(claims["exp"]),
     )
+
+
+def check_kind(claims: Mapping[str, Any]) -> None:
+    """Let an access token pass: what an issuer signs for other ends says so, if not always by its type.
+
+    Raises:
+        BadToken: it is an ID token, a refresh token or an event.
+    """
+    said = [name for name in _OF_OTHER_KINDS if name in claims]
+    said += [name for name, kinds in _OTHER_KINDS.items() if str(claims.get(name)).lower() in kinds]
+    if said:
+        raise BadToken(f"the token is no access token ({said[0]})")
 
 
 def granted(claims: Mapping[str, Any], names: ClaimNames) -> frozenset[str]:

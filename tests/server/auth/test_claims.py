@@ -6,7 +6,7 @@ import pytest
 
 from support.issuers import Issuer
 from wand_server.auth.asked import BadToken
-from wand_server.auth.claims import ClaimNames, granted, principal_of
+from wand_server.auth.claims import ClaimNames, check_kind, granted, principal_of
 
 NAMES = ClaimNames(
     scope="scp", scope_map={"mcp.use": frozenset({"wand:read", "wand:execute"})},
@@ -34,6 +34,23 @@ def test_scopes_are_ours_or_mapped_to_ours(said: Any, opens: set[str]) -> None:
 
 def test_without_a_default_a_token_without_scopes_opens_nothing() -> None:
     assert granted({}, ClaimNames()) == frozenset()
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        {"at_hash": "x"},
+        {"c_hash": "x"},
+        {"events": {}},
+        {"typ": "ID"},
+        {"typ": "Refresh"},
+        {"token_use": "id"},
+    ],
+)
+def test_a_token_for_other_ends_is_no_access_token(said: dict[str, Any]) -> None:
+    check_kind(Issuer().claims(typ="Bearer", token_use="access"))
+    with pytest.raises(BadToken, match="no access token"):
+        check_kind(Issuer().claims(**said))
 
 
 def test_an_actor_acts_on_behalf_of_the_subject() -> None:
