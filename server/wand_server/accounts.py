@@ -43,6 +43,19 @@ def grants(words: Sequence[str]) -> int:
     return 0
 
 
+async def summary(read: settings.Issuer) -> str:
+    """Who may sign in at an issuer with those settings.
+
+    Raises:
+        WandError: its database cannot be used.
+    """
+    if read.user_header:
+        return f"people come by the proxies in {', '.join(read.trusted_proxies)}"
+    async with Store(read.folder / service.DATABASE) as store:
+        names = [user.name for user, _, _ in await People(store, Passwords()).all()]
+    return ", ".join(names) or "nobody may sign in yet: wand-server people add NAME"
+
+
 def _parser(
     name: str,
 ) -> tuple[argparse.ArgumentParser, "argparse._SubParsersAction[argparse.ArgumentParser]"]:

@@ -16,7 +16,7 @@ from pathlib import Path
 from wand_proto import garbage, logline
 from wand_proto.errors import Conflict, WandError
 from wand_proto.tls import Identity
-from wand_server import entrance, live, settings
+from wand_server import accounts, entrance, live, settings
 from wand_server.auth import dpop, keyfile
 from wand_server.hostlink.channel import Link
 from wand_server.hostlink.client import HostClient
@@ -73,6 +73,8 @@ def check(words: Sequence[str]) -> int:
     known = f"the keys in {read.http.keys_file}: {', '.join(key.name for key in found) or 'none'}"
     sys.stdout.write(f"the settings in {asked.settings}: good\n{known}\n")
     live.uids(read.stdio.allowed_users)
+    if read.issuer.url:
+        sys.stdout.write(f"the issuer at {read.issuer.url}: {asyncio.run(accounts.summary(read.issuer))}\n")
     why = explain_failure(read.hostagent.address, _identity(read))
     sys.stdout.write(f"the link: {why or f'the host agent answers at {read.hostagent.address}'}\n")
     return 1 if why else 0

@@ -1,14 +1,16 @@
 """The commands about people and what they gave, as an administrator types them."""
 
 import io
+import os
 import sys
+import tomllib
 from pathlib import Path
 
 import pytest
 
 from support.issuing import ANN, PASSWORD, QUICK, issuing
-from wand_proto.errors import Unavailable
-from wand_server import accounts, cli
+from wand_proto.errors import Denied, Unavailable
+from wand_server import accounts, cli, settings
 from wand_server.issuer.grants import Grants
 from wand_server.issuer.people import People
 from wand_server.issuer.service import DATABASE
@@ -17,14 +19,14 @@ from wand_server.issuer.store import Store
 
 @pytest.fixture
 def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> object:
-    settings = tmp_path / "server.toml"
-    settings.write_text("[issuer]\nfolder = 'issuer'\n")
-    settings.chmod(0o600)
+    file = tmp_path / "server.toml"
+    file.write_text("[issuer]\nfolder = 'issuer'\n")
+    file.chmod(0o600)
     monkeypatch.setattr(accounts, "Passwords", lambda: QUICK)
 
     def typed(*words: str, stdin: str = "") -> tuple[int, str, str]:
         monkeypatch.setattr(sys, "stdin", io.StringIO(stdin))
-        status = cli.run([words[0], "--settings", str(settings), *words[1:]])
+        status = cli.run([words[0], "--settings", str(file), *words[1:]])
         said = capsys.readouterr()
         return status, said.out, said.err
 
@@ -78,6 +80,39 @@ async def test_a_running_server_takes_back_what_a_command_ends(how: str, tmp_pat
         now[0] += 3
         assert (await place.refresh(client_id, tokens["refresh_token"]))[1]["error"] == "invalid_grant"
         assert await place.issuer.is_over(jti)
+
+
+@pytest.mark.root
+@pytest.mark.skipif(os.geteuid() != 0, reason="gives files away")
+async def test_what_root_makes_belongs_to_the_owner_of_the_folder_above(tmp_path: Path) -> None:
+    os.chown(tmp_path, 65534, 65534)
+    async with Store(tmp_path / "issuer" / DATABASE) as store:
+        await People(store, QUICK).add(ANN, PASSWORD)
+    assert owners(tmp_path / "issuer") == {(65534, 0o600), (65534, 0o700)}
+
+
+def owners(folder: Path) -> set[tuple[int, int]]:
+    found = [folder.stat(), *(path.stat() for path in folder.iterdir())]
+    return {(about.st_uid, about.st_mode & 0o777) for about in found}
+
+
+async def test_a_database_that_others_have_too_stops_the_start(tmp_path: Path) -> None:
+    file = tmp_path / DATABASE
+    async with Store(file):
+        pass
+    (tmp_path / "other.db").hardlink_to(file)
+    with pytest.raises(Denied, match="somebody else"):
+        async with Store(file):
+            pass
+
+
+@pytest.mark.parametrize(
+    ("more", "said"),
+    [("", "nobody may sign in yet"), ("user_header = 'X-U'\ntrusted_proxies = ['::1']", "::1")],
+)
+async def test_the_check_says_who_may_sign_in(more: str, said: str, tmp_path: Path) -> None:
+    table = tomllib.loads(f"url = 'https://wand.example'\nfolder = '{tmp_path}'\n{more}")
+    assert said in await accounts.summary(settings.Issuer.model_validate(table))
 
 
 async def test_a_database_that_cannot_be_used_stops_the_start(tmp_path: Path) -> None:
