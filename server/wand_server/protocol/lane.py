@@ -53,6 +53,14 @@ class Shape:
     more: Mapping[str, Any]  # what stands in every result
 
 
+@dataclass(frozen=True, slots=True)
+class _Client:
+    """Who says to call, and whether a task is an answer to them."""
+
+    claim: str
+    takes_tasks: bool
+
+
 class Lane:
     """Answers plain calls of tools; `client_of` and `is_plain` say which those are."""
 
@@ -60,7 +68,7 @@ class Lane:
         self._server = server
         self._methods = methods
         self._shapes: dict[str, Shape | None] = {}
-        self._clients: dict[str, str | None] = {}
+        self._clients: dict[str, _Client | None] = {}
 
     def client_of(self, params: dict[str, Any] | None) -> str | None:
         """Who says to call statelessly, where the SDK would let this in as it is; None where it might not."""
@@ -71,10 +79,16 @@ class Lane:
             return None
         if not about.keys() <= _ENVELOPE:
             about = {key: value for key, value in about.items() if key in _ENVELOPE}
-        known = repr(about)  # tells apart all that JSON can say
+        client = self._remembered(about)
+        if client is None or (client.takes_tasks and self._methods.may_last(params["name"])):
+            return None
+        return client.claim
+
+    def _remembered(self, envelope: dict[str, Any]) -> _Client | None:
+        known = repr(envelope)  # tells apart all that JSON can say
         if known in self._clients:
             return self._clients[known]
-        client = _client_in(about)
+        client = _client_in(envelope)
         if len(known) <= _MOST_CHARACTERS:
             if len(self._clients) >= _MOST_KNOWN:
                 self._clients.clear()
@@ -171,10 +185,8 @@ def _is_plain_token(about: dict[str, Any]) -> bool:
     return type(token) is str or (type(token) is int and abs(token) < _MOST_TOKEN)
 
 
-def _client_in(envelope: dict[str, Any]) -> str | None:
-    """The client that an envelope names, as the SDK reads it; None where it does not let that in, or where
-    the client takes a task for an answer.
-    """
+def _client_in(envelope: dict[str, Any]) -> _Client | None:
+    """The client that an envelope names, as the SDK reads it; None where it does not let that in."""
     version = envelope.get(PROTOCOL_VERSION_META_KEY)
     if version not in MODERN_PROTOCOL_VERSIONS:
         return None
@@ -187,9 +199,9 @@ def _client_in(envelope: dict[str, Any]) -> str | None:
     read = Connection.from_envelope(
         version, envelope.get(CLIENT_INFO_META_KEY), envelope.get(CLIENT_CAPABILITIES_META_KEY)
     )
-    if read.client_capabilities and TASKS in (read.client_capabilities.extensions or {}):
-        return None
-    return claim_of(read.client_params)
+    can = read.client_capabilities
+    takes_tasks = can is not None and TASKS in (can.extensions or {})
+    return _Client(claim_of(read.client_params), takes_tasks)
 
 
 def claim_of(client: InitializeRequestParams | None) -> str:

@@ -281,3 +281,22 @@ async def test_a_stream_of_unheard_of_clients_fills_no_memory() -> None:
     for number in range(2000):
         lane.client_of({"name": "n", "_meta": {**ENVELOPE, INFO: {"name": f"{number}", "version": "1"}}})
     assert len(lane._clients) <= 512
+
+
+TASKING: dict[str, Any] = {CAPABILITIES: {"extensions": {"io.modelcontextprotocol/tasks": {}}}}
+
+
+@pytest.mark.parametrize("tool", ["echo", "count", "denied", "broken", "big", "odd", "nobodys"])
+async def test_a_client_that_takes_tasks_gets_the_same_answer(tool: str) -> None:
+    await compare(*written(MODERN, {"name": tool, "arguments": {}, "_meta": TASKING}))
+
+
+async def test_what_may_become_a_task_goes_to_the_sdk_and_nothing_else_does() -> None:
+    lane = Way(fast=True).kernel._lane
+    assert lane is not None
+    took = {
+        name: lane.client_of({"name": name, "_meta": {**ENVELOPE, **TASKING}}) for name in ("echo", "slow")
+    }
+
+    assert took == {"echo": "probe/7", "slow": None}
+    assert lane.client_of({"name": "slow", "_meta": ENVELOPE}) == "probe/7"
