@@ -17,10 +17,12 @@ from support.edge import Edge
 from support.issuers import RSA_KEY, Issuer, Served, ec_key, jwk_of, part, pem_of, served
 from support.issuing import issuing
 from support.tools import FakeTools
-from wand_proto.errors import Unauthenticated, WandError
+from wand_proto.errors import Unauthenticated, Unavailable, WandError
 from wand_server import entrance
 from wand_server.auth import jwk, keyfile
 from wand_server.auth.asked import Asked
+from wand_server.issuer.service import DATABASE
+from wand_server.issuer.store import Store
 from wand_server.protocol.server import build
 from wand_server.settings import Http, OAuth, Settings
 from wand_server.transports.http import HttpTransport
@@ -224,6 +226,26 @@ async def test_a_token_of_our_own_issuer_lets_in_until_it_is_taken_back(tmp_path
 
     assert (principal.name, principal.means) == ("ann", "token")
     assert await guard.is_over(principal)
+
+
+async def test_where_nobody_can_say_what_was_taken_back_nobody_gets_in_by_it(tmp_path: Path) -> None:
+    now = [time.time()]
+    async with issuing(tmp_path, clock=lambda: now[0]) as place, AsyncExitStack() as parts:
+        client_id = (await place.register())["client_id"]
+        _, tokens = await place.redeem(client_id, await place.code(client_id))
+        keyfile.add(tmp_path / "keys.toml", "probe")
+        read = Settings(http=Http(keys_file=tmp_path / "keys.toml"))
+        guard = await entrance.guard(read, parts, [entrance.trusted(place.issuer)])
+        asked = Asked(headers=CIMultiDict(Host="localhost", Authorization=f"Bearer {tokens['access_token']}"))
+        principal = await guard.principal(asked)
+        async with Store(tmp_path / DATABASE) as store, store.changing():
+            await store.run("ALTER TABLE grant_ RENAME TO gone")
+
+        now[0] += 60
+        for _ in range(2):
+            with pytest.raises(Unavailable, match="taken back"):
+                await guard.principal(asked)
+        assert await guard.is_over(principal)
 
 
 @pytest.mark.parametrize(

@@ -3,7 +3,7 @@
 import logging
 from collections.abc import Sequence
 
-from wand_proto.errors import Unauthenticated
+from wand_proto.errors import Unauthenticated, Unavailable
 from wand_server.auth.asked import Asked, BadToken, Presented, SignIn
 from wand_server.auth.certificates import Certificates
 from wand_server.auth.challenge import Challenge
@@ -63,10 +63,14 @@ class Guard:
         self._origins = origins
 
     async def is_over(self, principal: Principal) -> bool:
-        """Whether what a principal has signed in by counts no more."""
-        for way in self._ways:
-            if await way.is_over(principal):
-                return True
+        """Whether what a principal has signed in by counts no more, or nobody can say whether it does."""
+        try:
+            for way in self._ways:
+                if await way.is_over(principal):
+                    return True
+        except Unavailable as why:
+            log.warning("sign-in taken for over", extra={"principal": principal.name, "why": why.message})
+            return True
         return False
 
 

@@ -9,10 +9,12 @@ import hashlib
 import hmac
 import logging
 import secrets
+import sqlite3
 import time
 from collections.abc import Callable, Collection
 from dataclasses import dataclass, replace
 
+from wand_proto.errors import Unavailable
 from wand_server.issuer.model import Asked, Grant, Refusal, User
 from wand_server.issuer.store import Row, Store, digest, new_secret
 
@@ -171,16 +173,27 @@ class Grants:
         return [_grant(row) for row in rows]
 
     async def is_revoked(self, grant_id: str) -> bool:
-        """Whether a grant was revoked of late, here or by a command; a command's is seen within seconds."""
+        """Whether a grant was revoked of late, here or by a command; a command's is seen within seconds.
+
+        Raises:
+            Unavailable: the store does not say.
+        """
         now = self._clock()
         if not 0 <= now - self._looked < LOOK_AGAIN_SECONDS:
             self._looked = now
-            await self._look()
+            try:
+                await self._look()
+            except BaseException:  # a hang-up too: what was seen before must not count for longer
+                self._looked = float("-inf")
+                raise
         return grant_id in self._revoked
 
     async def _look(self) -> None:
         since = self._now() - REMEMBERED_SECONDS
-        rows = await self._store.rows("SELECT id FROM grant_ WHERE revoked > ?", since)
+        try:
+            rows = await self._store.rows("SELECT id FROM grant_ WHERE revoked > ?", since)
+        except sqlite3.Error as why:
+            raise Unavailable(f"nobody can say what was taken back: the store fails ({why})") from why
         self._revoked = {row["id"] for row in rows}
 
     async def forget(self) -> None:
