@@ -14,8 +14,6 @@ from mcp.server.connection import Connection
 from mcp.server.lowlevel import NotificationOptions, Server
 from mcp.server.models import InitializationOptions
 from mcp.server.runner import ServerRunner, serve_dual_era_loop
-from mcp.shared.dispatcher import CallOptions
-from mcp.shared.exceptions import MCPError
 from mcp.shared.inbound import (
     InboundLadderRejection,
     InboundModernRoute,
@@ -27,14 +25,15 @@ from mcp.shared.inbound import (
     x_mcp_header_map,
 )
 from mcp_types import PROTOCOL_VERSION_META_KEY
-from mcp_types.version import HANDSHAKE_PROTOCOL_VERSIONS, is_version_at_least
+from mcp_types.version import HANDSHAKE_PROTOCOL_VERSIONS
 
 from wand_server.model import Principal
 from wand_server.protocol import tasking
 from wand_server.protocol.asking import Asking
 from wand_server.protocol.exchange import Exchange, Notify
 from wand_server.protocol.failures import HEADER_MISMATCH, ProtocolFailure
-from wand_server.protocol.lane import METHOD, Lane, claim_of
+from wand_server.protocol.handshake import Aside, Handshake, result_of
+from wand_server.protocol.lane import METHOD, Lane
 from wand_server.protocol.listening import METHOD as LISTEN
 from wand_server.protocol.listening import Listening
 from wand_server.protocol.messages import Message, Notification, Request, meta
@@ -187,12 +186,12 @@ class Kernel:
         connection = Connection.from_envelope(
             envelope.protocol_version, envelope.client_info, envelope.client_capabilities
         )
-        return await _result(ServerRunner(self._server, connection, None), exchange, request)
+        return await result_of(ServerRunner(self._server, connection, None), exchange, request)
 
-    def handshake(self, session_id: str, notify: Notify) -> "Handshake":
+    def handshake(self, session_id: str, notify: Notify) -> Handshake:
         """A client of the handshake era, which has yet to say initialize; `notify` reaches it at any time."""
         asking = Asking()
-        connection = Connection.for_loop(_Aside(notify, asking), session_id=session_id)
+        connection = Connection.for_loop(Aside(notify, asking), session_id=session_id)
         runner = ServerRunner(self._server, connection, None, init_options=self._greeting())
         return Handshake(connection, runner, asking, self._lane)
 
@@ -253,81 +252,6 @@ async def _tell(notify: Notify, message: dict[str, Any]) -> None:
         await notify(message)
     except ConnectionError:
         log.debug("notification dropped")
-
-
-class Handshake:
-    """One client of the handshake era: what it said in initialize holds for all that follows."""
-
-    __slots__ = ("_client", "_connection", "_lane", "_runner", "_watches", "asking")
-
-    def __init__(
-        self, connection: Connection, runner: ServerRunner[Any], asking: Asking, lane: Lane | None
-    ) -> None:
-        self.asking = asking
-        self._connection = connection
-        self._runner = runner
-        self._lane = lane
-        self._client: str | None = None
-        self._watches = Watches()
-
-    @property
-    def is_made(self) -> bool:
-        return self._connection.initialize_accepted
-
-    @property
-    def is_resumable(self) -> bool:
-        """Whether the client knows an event that only carries an id."""
-        return is_version_at_least(self._connection.protocol_version, "2025-11-25")
-
-    async def answer(self, request: Request, exchange: Exchange) -> dict[str, Any]:
-        """The result of a request.
-
-        Raises:
-            ProtocolFailure: the answer is an error.
-        """
-        lane = self._lane
-        if request.method == METHOD and lane and self.is_made and lane.is_plain(request.params):
-            if self._client is None:
-                self._client = claim_of(self._connection.client_params)
-            return await lane.call(self._connection.protocol_version, self._client, request, exchange)
-        WATCHES.set(self._watches)
-        return await _result(self._runner, exchange, request)
-
-    async def close(self) -> None:
-        """Its client has left: nothing is watched for it any more."""
-        await self._watches.close()
-
-    async def hear(self, notification: Notification, exchange: Exchange) -> None:
-        await self._runner.on_notify(exchange, notification.method, notification.params)
-
-
-class _Aside:
-    """The way to a client outside of its requests: the stream that it keeps open for that."""
-
-    def __init__(self, notify: Notify, asking: Asking) -> None:
-        self._notify = notify
-        self._asking = asking
-
-    async def send_raw_request(
-        self, method: str, params: Mapping[str, Any] | None, opts: CallOptions | None = None
-    ) -> dict[str, Any]:
-        return await self._asking.ask(self._notify, method, params, opts)
-
-    async def notify(
-        self, method: str, params: Mapping[str, Any] | None, opts: CallOptions | None = None
-    ) -> None:
-        _ = opts
-        message: dict[str, Any] = {"jsonrpc": "2.0", "method": method}
-        await self._notify(message if params is None else {**message, "params": dict(params)})
-
-
-async def _result(runner: ServerRunner[Any], exchange: Exchange, request: Request) -> dict[str, Any]:
-    try:
-        return await runner.on_request(exchange, request.method, request.params)
-    except MCPError as why:
-        raise ProtocolFailure(why.code, why.message, data=why.data, request_id=request.id) from why
-    finally:
-        exchange.closed = True
 
 
 def _rejected(why: InboundLadderRejection) -> ProtocolFailure:

@@ -12,7 +12,8 @@ from wand_server.model import Principal
 from wand_server.protocol import failures
 from wand_server.protocol.exchange import Exchange
 from wand_server.protocol.failures import BUSY, CANCELLED, INVALID_REQUEST, MessageId, ProtocolFailure
-from wand_server.protocol.kernel import Handshake, Kernel
+from wand_server.protocol.handshake import Handshake
+from wand_server.protocol.kernel import Kernel
 from wand_server.protocol.messages import Notification, Request
 from wand_server.transports.events import EventLog
 from wand_server.transports.replies import Refused

@@ -22,7 +22,8 @@ from wand_server.model import Call, Principal, ToolResult
 from wand_server.protocol import boundary, failures, messages, methods
 from wand_server.protocol.exchange import Exchange
 from wand_server.protocol.failures import ProtocolFailure
-from wand_server.protocol.kernel import VERSION_HEADER, Handshake, Kernel
+from wand_server.protocol.handshake import Handshake
+from wand_server.protocol.kernel import VERSION_HEADER, Kernel
 from wand_server.protocol.messages import Request
 from wand_server.protocol.server import Conduct, build
 from wand_server.scopes import EVERYDAY

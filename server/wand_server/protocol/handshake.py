@@ -1,0 +1,97 @@
+"""One client of the handshake era: what it said in initialize, and the ways to it."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from mcp.server.connection import Connection
+from mcp.server.runner import ServerRunner
+from mcp.shared.dispatcher import CallOptions
+from mcp.shared.exceptions import MCPError
+from mcp_types.version import is_version_at_least
+
+from wand_server.protocol.asking import Asking
+from wand_server.protocol.exchange import Exchange, Notify
+from wand_server.protocol.failures import ProtocolFailure
+from wand_server.protocol.lane import METHOD, Lane, claim_of
+from wand_server.protocol.messages import Notification, Request
+from wand_server.protocol.watching import WATCHES, Watches
+
+
+class Handshake:
+    """One client of the handshake era: what it said in initialize holds for all that follows."""
+
+    __slots__ = ("_client", "_connection", "_lane", "_runner", "_watches", "asking")
+
+    def __init__(
+        self, connection: Connection, runner: ServerRunner[Any], asking: Asking, lane: Lane | None
+    ) -> None:
+        self.asking = asking
+        self._connection = connection
+        self._runner = runner
+        self._lane = lane
+        self._client: str | None = None
+        self._watches = Watches()
+
+    @property
+    def is_made(self) -> bool:
+        return self._connection.initialize_accepted
+
+    @property
+    def is_resumable(self) -> bool:
+        """Whether the client knows an event that only carries an id."""
+        return is_version_at_least(self._connection.protocol_version, "2025-11-25")
+
+    async def answer(self, request: Request, exchange: Exchange) -> dict[str, Any]:
+        """The result of a request.
+
+        Raises:
+            ProtocolFailure: the answer is an error.
+        """
+        lane = self._lane
+        if request.method == METHOD and lane and self.is_made and lane.is_plain(request.params):
+            if self._client is None:
+                self._client = claim_of(self._connection.client_params)
+            return await lane.call(self._connection.protocol_version, self._client, request, exchange)
+        WATCHES.set(self._watches)
+        return await result_of(self._runner, exchange, request)
+
+    async def close(self) -> None:
+        """Its client has left: nothing is watched for it any more."""
+        await self._watches.close()
+
+    async def hear(self, notification: Notification, exchange: Exchange) -> None:
+        await self._runner.on_notify(exchange, notification.method, notification.params)
+
+
+class Aside:
+    """The way to a client outside of its requests: the stream that it keeps open for that."""
+
+    def __init__(self, notify: Notify, asking: Asking) -> None:
+        self._notify = notify
+        self._asking = asking
+
+    async def send_raw_request(
+        self, method: str, params: Mapping[str, Any] | None, opts: CallOptions | None = None
+    ) -> dict[str, Any]:
+        return await self._asking.ask(self._notify, method, params, opts)
+
+    async def notify(
+        self, method: str, params: Mapping[str, Any] | None, opts: CallOptions | None = None
+    ) -> None:
+        _ = opts
+        message: dict[str, Any] = {"jsonrpc": "2.0", "method": method}
+        await self._notify(message if params is None else {**message, "params": dict(params)})
+
+
+async def result_of(runner: ServerRunner[Any], exchange: Exchange, request: Request) -> dict[str, Any]:
+    """What the SDK answers to a request.
+
+    Raises:
+        ProtocolFailure: the answer is an error.
+    """
+    try:
+        return await runner.on_request(exchange, request.method, request.params)
+    except MCPError as why:
+        raise ProtocolFailure(why.code, why.message, data=why.data, request_id=request.id) from why
+    finally:
+        exchange.closed = True
