@@ -1,5 +1,6 @@
 """The shell's own commands: which do nothing by themselves, and which run or rename what comes after."""
 
+from collections.abc import Iterable
 from dataclasses import replace
 
 from wand_hostagent.policy.reading import HOLE, Command
@@ -37,7 +38,8 @@ _NAMING = frozenset(
         "unset",
     }
 )
-MAY_BE_OPAQUE = OPAQUE | _CALLS_BACK.keys() | _SUBSCRIPTS | {"let"}
+_DECLARES = frozenset({"declare", "typeset", "local", "readonly", "export"})
+MAY_BE_OPAQUE = OPAQUE | _DECLARES | {"alias"} | _CALLS_BACK.keys() | _SUBSCRIPTS | {"let"}
 
 # Variables that make another program of the one that is named, or load code into it.
 STEERING = frozenset(
@@ -55,6 +57,7 @@ STEERING = frozenset(
         "PGHOST", "PGHOSTADDR", "PGSERVICE", "MYSQL_HOST",
     }
 )  # fmt: skip
+HOLDS_TEXT = frozenset({"PS4", "PROMPT_COMMAND", "BASH_ENV", "ENV"})  # of which bash runs what they hold
 _STEERING_STARTS = ("GIT_", "LD_", "DYLD_", "BASH_FUNC_", "npm_config_", "PIP_", "CARGO_", "UV_")
 
 
@@ -70,7 +73,20 @@ def assigned_by(command: Command) -> set[str]:
     return {word.partition("=")[0] for word in command.arguments if word.partition("=")[0].isidentifier()}
 
 
-def unplaced(command: Command) -> Command:
+def holds_text(commands: Iterable[Command], assigned: Iterable[str]) -> bool:
+    """Whether a text sets a variable of which bash runs what it holds."""
+    named = {*assigned, *(name for one in commands for name in one.variables)}
+    return not named.isdisjoint(HOLDS_TEXT)
+
+
+def steered(commands: Iterable[Command], assigned: Iterable[str]) -> list[Command]:
+    """The commands of a text with the variables that it sets and that steer them."""
+    lasting = tuple(sorted(filter(is_steering, assigned)))
+    found = (replace(one, variables=(*one.variables, *lasting)) for one in commands)
+    return [_unplaced(one) if "PATH" in one.variables else one for one in found]
+
+
+def _unplaced(command: Command) -> Command:
     """A command whose program is looked for where the text says."""
     if not command.program or "/" in command.program or command.program in HARMLESS:
         return command
@@ -83,6 +99,10 @@ def is_opaque(command: Command) -> bool:
     letters = "".join(word for word in words if word.startswith("-"))
     if name in OPAQUE or (name == "let" and words):
         return True
+    if name == "alias" and any("=" in word or HOLE in word for word in words):
+        return True
+    if name in _DECLARES and set(letters) & set("in" if name != "export" else "i"):
+        return True  # what such a variable is given is a sum, or a name with a subscript
     if name in _CALLS_BACK and _CALLS_BACK[name] in letters:
         return True
     return name in _SUBSCRIPTS and _may_hold_subscript(name, words)

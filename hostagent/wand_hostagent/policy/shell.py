@@ -9,7 +9,7 @@ from dataclasses import replace
 from itertools import dropwhile
 
 from wand_hostagent.policy import builtins, shelldoubts
-from wand_hostagent.policy.grammar import Node, parse
+from wand_hostagent.policy.grammar import Node, leaves, parse
 from wand_hostagent.policy.heredocs import taken_out
 from wand_hostagent.policy.reading import Command, Unreadable, is_plain
 from wand_hostagent.policy.shellfunctions import Functions
@@ -70,14 +70,16 @@ class _Walker:
         """The commands, now that all that bears on them has been seen."""
         if not self._sums.are_plain:
             self._hide("bash runs what a variable says where it does sums")
-        lasting = tuple(sorted(filter(builtins.is_steering, self._assigned)))
-        found = [replace(one, variables=(*one.variables, *lasting)) for one in self._commands]
-        found = [builtins.unplaced(one) if "PATH" in one.variables else one for one in found]
-        return self._functions.without_calls(found)
+        if builtins.holds_text(self._commands, self._assigned):
+            self._hide("bash runs what a variable holds")
+        return self._functions.without_calls(builtins.steered(self._commands, self._assigned))
 
     def walk(self, node: Node) -> None:
         """Look at a node and all below it."""
-        if not node.is_named or node.type in INERT:
+        if not node.is_named:
+            return
+        if node.type in INERT:
+            shelldoubts.check_leaf(node, self._text)
             return
         if step := STEPS.get(node.type):
             getattr(self, step)(node)
@@ -296,4 +298,7 @@ class _Walker:
     def _expansion(self, node: Node) -> None:
         if not PLAIN_EXPANSION.fullmatch(self._text(node)):
             self._hide("an expansion evaluates what a variable says")
+        for leaf in leaves(node):  # in double quotes, single ones are letters
+            if leaf.is_named:
+                shelldoubts.check_leaf(leaf, self._text, literal=True)
         self._inside(node)

@@ -1,5 +1,6 @@
 """Where bash's grammar is more generous than bash: text that it takes otherwise is not read at all."""
 
+import re
 from collections.abc import Callable
 from itertools import pairwise
 
@@ -7,6 +8,8 @@ from wand_hostagent.policy.grammar import Node, leaves
 from wand_hostagent.policy.reading import Unreadable
 from wand_hostagent.policy.shellnodes import APART, ENDS, NUMBER_BEFORE, STRANDED
 
+_LITERAL = frozenset({"comment", "raw_string", "ansi_c_string"})
+_RUNS = re.compile(r"(?<!\\)(?:\\\\)*(?:`|\$[({\[]|[<>]\()")
 _TESTS_NOT = frozenset({"<", ">", ">>", "&&", "||"})
 
 
@@ -22,6 +25,12 @@ def check_apart(content: bytes, nodes: list[Node]) -> None:
             raise Unreadable("two words stand together")
         if b"\n" in gap.replace(b"\\\n", b""):
             raise Unreadable("a command goes on in the next line")
+
+
+def check_leaf(node: Node, text: Callable[[Node], str], *, literal: bool = False) -> None:
+    """Nothing that bash runs stands in what the grammar takes for text, literal or not. Raises Unreadable."""
+    if (literal or node.type not in _LITERAL) and _RUNS.search(text(node)):
+        raise Unreadable("what bash may run stands where the grammar sees text")
 
 
 def check_opening(node: Node) -> None:

@@ -78,6 +78,8 @@ def _survey(argv: tuple[str, ...], in_shell: bool, variables: tuple[str, ...]) -
         return Survey(unread=str(error))
     except RecursionError:
         return Survey(unread="it is nested too deeply")
+    if not builtins.HOLDS_TEXT.isdisjoint(variables):
+        found.append(_Found(Command(program="", why="a variable holds what a shell runs"), None, None))
     found = found or [_Found(Command(program=":", carries=True), None, None)]  # a comment
     return Survey(seen=tuple(_seen(one, in_shell, variables) for one in found))
 

@@ -146,12 +146,15 @@ def _shell(command: Command, read_text: ReadText) -> list[Command]:
     words = list(command.arguments)
     while words and words[0].startswith(("-", "+")) and len(words[0]) > 1:
         word = words.pop(0)
-        if word in ("-o", "+o", "-O", "+O", "--rcfile", "--init-file") and words:
+        if word in ("-O", "--rcfile", "--init-file"):
+            return [command, Command(program="", why=f"{command.name} {word} changes what its text means")]
+        if word in ("-o", "+o", "+O") and words:
             words.pop(0)
         elif not word.startswith("--") and "c" in word:
             return _shell_text(command, words, read_text)
     if words and not words[0].startswith(HOLE) and words[0] not in _STREAMS:
-        return [command]
+        # The shell runs the script; a rule that denies the script by its name bites all the same.
+        return [command, Command(program=words[0], arguments=tuple(words[1:]), carries=True)]
     return [command, Command(program="", why=f"{command.name} runs what it reads")]
 
 

@@ -5,6 +5,7 @@ import os
 import pytest
 
 from support.people import shell
+from support.rules import allow, deny, said
 from support.tree import ROOT
 from wand_hostagent.policy.decide import decide
 from wand_hostagent.policy.load import load
@@ -98,6 +99,36 @@ def test_a_program_of_the_workshop_is_not_that_of_the_system(shipped: Policy) ->
 )
 def test_what_another_program_runs_is_judged_too(shipped: Policy, text: str) -> None:
     assert isinstance(decide(shipped, CALLER, shell(text)), Refusal)
+
+
+@pytest.mark.parametrize(
+    ("text", "answer"),
+    [
+        ("deploy", "-no deploys"), ("source deploy", "-no deploys"), (". ./deploy", "-no deploys"),
+        ("bash deploy now", "-no deploys"), ("sh -e /srv/work/deploy", "-no deploys"),
+        ("bash build", "+anything"), ("source venv/bin/activate", "+anything"),
+        # what bash runs of text in a variable, an expansion, an alias
+        (": ${x:=`deploy`}", "?anything"), (': "${x:-`deploy`}"', "?anything"),
+        (': "${x:-\'`deploy`\'}"', "?anything"), (': "${x:-a\'$(deploy)\'b}"', "?anything"),
+        (": ${PATH/`deploy`/x}", "?anything"), ("[[ x =~ a`deploy`b ]]", "?anything"),
+        ("case x in `deploy`) ;; esac", "-no deploys"),
+        ("x='a[$(deploy)]'; declare -i y=x", "?no deploys"),
+        ("declare -n r='a[$(deploy)]'; : $r", "?no deploys"),
+        ("PS4='$(deploy)'; set -x; :", "?no deploys"), ("BASH_ENV=./deploy bash -c :", "?no deploys"),
+        ("set -o posix; alias q=deploy\nq", "?no deploys"), ("sh -c $'alias q=deploy\\nq'", "?no deploys"),
+        ("bash -O expand_aliases -c 'q'", "?no deploys"),
+        (": ${x:-plain} \"${x:='quoted'}\" ${x//a/b}", "+anything"), ("alias", "+anything"),
+        ("declare -x A=b; local_name=c", "+anything"), ("echo \\`deploy\\`", "+anything"),
+    ],
+)  # fmt: skip
+def test_what_bash_runs_is_judged_wherever_it_stands(text: str, answer: str) -> None:
+    rules = [allow("anything", programs=("*",)), deny("no deploys", programs=("deploy",))]
+    assert said(rules, shell(text)) == answer
+
+
+def test_a_variable_that_a_shell_runs_is_asked_about() -> None:
+    rules = [allow("anything", programs=("*",)), deny("no deploys", programs=("deploy",))]
+    assert said(rules, shell("set -x; :", environment={"PS4": "$(deploy)"})) == "?no deploys"
 
 
 @pytest.mark.parametrize(
