@@ -68,6 +68,8 @@ class Signing:
         try:
             for one in (folder.parent, folder):  # a parent made on the way would be open to all
                 one.mkdir(mode=0o700, parents=True, exist_ok=True)
+            if folder.stat().st_mode & 0o022:
+                raise Denied(f"{folder} can be written by others", hint=f"chmod go-w {folder}")
             self._keys = sorted(map(_read, folder.glob("*.pem")), key=lambda key: key.created)
             self._turn()
         except OSError as error:

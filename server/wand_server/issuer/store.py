@@ -168,6 +168,10 @@ def _make_private(path: Path) -> None:
 
 def _make_folder(folder: Path) -> None:
     if folder.is_dir():
+        if (
+            folder.stat().st_mode & 0o022
+        ):  # who writes there puts a database of their own in the place of ours
+            raise Denied(f"{folder} can be written by others", hint=f"chmod go-w {folder}")
         return
     folder.mkdir(mode=0o700, parents=True)
     if os.geteuid() == 0:

@@ -9,6 +9,7 @@ from wand_server.issuer import asking, clients, signing, slowing
 from wand_server.issuer.model import Refusal, readable
 from wand_server.issuer.signing import AHEAD_SECONDS, BEHIND_SECONDS, KEY_SECONDS, Signing
 from wand_server.issuer.slowing import Pace, Slowing
+from wand_server.issuer.store import Store
 
 NEXT = KEY_SECONDS - AHEAD_SECONDS
 
@@ -64,6 +65,15 @@ def test_a_key_that_others_read_or_that_is_none_stops_the_start(spoil: object, t
     spoil(path)  # type: ignore[operator]
     with pytest.raises(Denied):
         Signing(tmp_path)
+
+
+async def test_a_folder_that_others_write_to_stops_the_start(tmp_path: Path) -> None:
+    tmp_path.chmod(0o770)  # noqa: ASYNC240 - a test
+    with pytest.raises(Denied, match="written by others"):
+        Signing(tmp_path)
+    with pytest.raises(Denied, match="written by others"):
+        async with Store(tmp_path / "issuer.db"):
+            pass
 
 
 @pytest.mark.parametrize(
