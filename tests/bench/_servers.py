@@ -101,6 +101,26 @@ def wait_for(port: int, child: subprocess.Popen[bytes], log: Path) -> None:
     sys.exit(f"bench: {child.args!r} did not start:\n{log.read_text(errors='replace')[-4000:]}")
 
 
+def seconds_to_ready(argv: Sequence[str | Path], log: Path) -> float:
+    """From the start of a command to the line that it writes to `--ready-fd`; it is ended then."""
+    reading, writing = os.pipe()
+    began = time.perf_counter()
+    with log.open("wb") as out:
+        child = subprocess.Popen(
+            [*argv, "--ready-fd", str(writing)], stdin=subprocess.DEVNULL, stdout=out, stderr=out,
+            pass_fds=[writing],
+        )  # fmt: skip
+    os.close(writing)
+    with open(reading, "rb") as told:  # noqa: PTH123 - a descriptor, not a path
+        line = told.readline()
+    seconds = time.perf_counter() - began
+    child.send_signal(signal.SIGTERM)
+    child.wait(10)
+    if not line:
+        sys.exit(f"bench: {child.args!r} did not start:\n{log.read_text(errors='replace')[-4000:]}")
+    return seconds
+
+
 def usage(root: int) -> Usage:
     """CPU time and resident memory of a process, its children, and the children they have waited for."""
     found = [fields for pid in [root, *descendants(root)] if (fields := _stat(pid)) is not None]

@@ -18,7 +18,7 @@ from wand_server.tools.arguments import unknown_tool
 
 log = logging.getLogger(__name__)
 
-CALLS_CEILING = 256
+CALLS_CEILING = 2560
 _TEXT_CEILING = 200
 _MOST_KNOWN = 64  # sets of scopes whose list of tools is kept
 _TRACEPARENT = re.compile(r"[0-9a-f]{2}-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2}")

@@ -26,6 +26,7 @@ from wand_server.scopes import InsufficientScope
 from wand_server.transports import bodies, replies, routes, sse, stateful, stateless, tls, websocket
 from wand_server.transports.limits import Limits
 from wand_server.transports.replies import Refused
+from wand_server.transports.room import Room
 from wand_server.transports.routes import Guarded, Open
 from wand_server.transports.sessions import Sessions
 from wand_server.transports.sse import EventStreams
@@ -36,7 +37,6 @@ from wand_server.transports.websocket import WebSockets
 
 log = logging.getLogger(__name__)
 
-REQUESTS_CEILING = 256
 CONNECTIONS_CEILING = 4096
 IDLE_SECONDS = 75.0  # a connection that sends no whole request for so long is closed
 STOP_SECONDS = 2.0
@@ -63,7 +63,7 @@ class HttpTransport:
     sessions: Sessions = field(init=False)
     websockets: WebSockets = field(init=False)
     streams: EventStreams = field(init=False)
-    _running: int = field(init=False, default=0)
+    _room: Room = field(init=False, default_factory=Room)
 
     def __post_init__(self) -> None:
         self.tenures = Tenures(self.guard.is_over)
@@ -175,18 +175,12 @@ class HttpTransport:
         bodies.check_kind(request)
         if not all(replies.accepts(request.headers.get("Accept", ""))):
             raise Refused(406, "Accept: must list application/json and text/event-stream")
-        if self._running >= REQUESTS_CEILING:
-            busy = f"{REQUESTS_CEILING} requests are running, which is the most at once"
-            raise Refused(429, busy, code=BUSY, headers={"Retry-After": "1"})
-        self._running += 1
-        try:
+        with self._room.taken_by(request):
             message = messages.read(await bodies.read(request))
             self._check_scopes(request, message, principal)
             if not self.kernel.is_listening(message):
                 with self.tenures.call(principal, functools.partial(_hang_up, request)):
                     return await self._answer(request, message, principal)
-        finally:
-            self._running -= 1
         with self.tenures.stream(principal, functools.partial(_hang_up, request)):
             return await self._answer(request, message, principal)
 

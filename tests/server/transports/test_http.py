@@ -134,8 +134,17 @@ async def test_a_body_that_never_ends_is_given_up(server: Edge, monkeypatch: pyt
     await writer.wait_closed()
 
 
+async def test_there_are_only_so_many_large_requests_at_once(
+    server: Edge, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("wand_server.transports.room.LARGE_CEILING", 0)
+    large = server.call("echo", {"text": "x" * 70_000})
+
+    assert [(await server.ask(**one))[0] for one in (large, server.call("echo"))] == [429, 200]
+
+
 async def test_there_are_only_so_many_requests_at_once(server: Edge, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("wand_server.transports.http.REQUESTS_CEILING", 1)
+    monkeypatch.setattr("wand_server.transports.room.REQUESTS_CEILING", 1)
     running = asyncio.create_task(server.ask(**server.call("slow")))
     await asyncio.wait_for(server.tools.slow_began.wait(), 5)
 

@@ -147,7 +147,7 @@ async def test_what_cannot_be_watched_is_refused_in_words_that_say_what_can(serv
 
 
 async def test_listening_takes_no_place_of_a_request(server: Edge, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("wand_server.transports.http.REQUESTS_CEILING", 1)
+    monkeypatch.setattr("wand_server.transports.room.REQUESTS_CEILING", 1)
 
     async with listen(server, toolsListChanged=True) as stream:
         await heard(stream)
