@@ -21,10 +21,13 @@ from support.tree import ROOT
 
 HOME = ROOT / ".dev" / "conformance"
 SECONDS = 120
+_ALONE = re.compile(r"^Passed: (\d+)/\d+, (\d+) failed", re.MULTILINE)
 _LINE = re.compile(r"^([✓✗]) (\S+): (\d+) passed, (\d+) failed", re.MULTILINE)
 NEXT, STABLE = "conformance-next", "conformance-stable"
 RUNS: tuple[tuple[str, str, tuple[str, ...]], ...] = (
     ("2026-07-28, required", NEXT, ("--requirements", "2026-07-28")),
+    ("skills, listed and given", NEXT, ("--scenario", "sep-2640-skills-enumeration")),
+    ("skills, as resources", NEXT, ("--scenario", "sep-2640-skills-manifest")),
     ("2025-11-25, required", NEXT, ("--requirements", "2025-11-25")),
     ("2025-06-18, all", NEXT, ("--suite", "all", "--spec-version", "2025-06-18")),
     ("2025-03-26, all", NEXT, ("--suite", "all", "--spec-version", "2025-03-26")),
@@ -71,7 +74,10 @@ def run(argv: list[str]) -> list[Scenario]:
 
 def read(printed: str) -> list[Scenario]:
     """The rows of a summary."""
-    return [Scenario(name, int(passed), int(failed)) for _, name, passed, failed in _LINE.findall(printed)]
+    found = _LINE.findall(printed)
+    if not found and (alone := _ALONE.search(printed)):
+        return [Scenario("it", int(alone[1]), int(alone[2]))]
+    return [Scenario(name, int(passed), int(failed)) for _, name, passed, failed in found]
 
 
 def report(name: str, scenarios: list[Scenario]) -> bool:
