@@ -191,7 +191,7 @@ class Indoors:
 def _reads(raw: bytes) -> Mapping[str, Any] | None:
     """What those bytes say, if they are an object at all."""
     with suppress(ValueError, RecursionError):
-        found = json.loads(raw)
+        found = json.loads(raw.decode("utf-8", "surrogatepass"))
         return found if isinstance(found, dict) else None
     return None
 
