@@ -237,10 +237,8 @@ class LauncherLink:
     def note(self, event: str, fields: Mapping[str, Any]) -> None:
         """The same of something that is over, without waiting; lost where the link is down."""
         if self._connection is not None:
-            number = self._answers.next_number()
-            self._connection.send(
-                protocol.encode({"do": "note", "re": number, "event": event, "fields": dict(fields)})
-            )
+            told = {"event": event, "fields": dict(fields), "quiet": True}
+            self._connection.send(protocol.encode({"do": "note", "re": self._answers.next_number(), **told}))
 
     async def jobs(self) -> tuple[FoundJob, ...]:
         """Every command that the launcher has, running or not yet forgotten."""
@@ -266,11 +264,12 @@ class LauncherLink:
         await self._ask("forget", job=job)
 
     def release(self, job: str) -> None:
-        """Forget, without waiting for the answer."""
+        """Forget, without an answer."""
         self._endings.pop(job, None)
         if self._connection is not None:
+            told = {"job": job, "quiet": True}
             self._connection.send(
-                protocol.encode({"do": "forget", "re": self._answers.next_number(), "job": job})
+                protocol.encode({"do": "forget", "re": self._answers.next_number(), **told})
             )
 
     async def ledger(self, before: int = 0) -> tuple[str, ...]:

@@ -198,7 +198,7 @@ def rate(client: Client, starts: int, in_flight: int = IN_FLIGHT) -> float:
         client.receive()
         for job in tuple(client.exits):
             del client.exits[job]
-            client.send({"do": "forget", "re": next(client.numbers), "job": job})
+            client.send({"do": "forget", "re": next(client.numbers), "job": job, "quiet": True})
             ended += 1
         client.answers.clear()
     seconds = time.perf_counter() - began

@@ -97,11 +97,15 @@ def _about_a_job(chance: random.Random) -> tuple[Message, int]:
     return {"job": _job(chance)}, 0
 
 
+def _forget(chance: random.Random) -> tuple[Message, int]:
+    return {"job": _job(chance), **pick(chance, ({}, {"quiet": True}, {"quiet": False}))}, 0
+
+
 def _alone(_: random.Random) -> tuple[Message, int]:
     return {}, 0
 
 
 _MAKERS: dict[str, Callable[[random.Random], tuple[Message, int]]] = {
     "run": _run, "worker": _worker, "kill": _kill, "record": _record, "note": _record, "jobs": _alone,
-    "adopt": _about_a_job, "forget": _about_a_job, "profiles": _alone,
+    "adopt": _about_a_job, "forget": _forget, "profiles": _alone,
 }  # fmt: skip

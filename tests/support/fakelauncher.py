@@ -192,7 +192,7 @@ class FakeLauncher:
 
     def _do_note(self, request: protocol.Request, _: list[int]) -> None:
         self.notes.append((request.fields["event"], request.fields["fields"]))
-        self._say({"say": "done", "re": request.re})
+        self._say_done(request)
 
     def _do_jobs(self, request: protocol.Request, _: list[int]) -> None:
         jobs = [
@@ -216,7 +216,11 @@ class FakeLauncher:
             raise Conflict("it still runs", field="job")
         close_all(job.kept)
         del self.jobs[request.fields["job"]]
-        self._say({"say": "done", "re": request.re})
+        self._say_done(request)
+
+    def _say_done(self, request: protocol.Request) -> None:
+        if "quiet" not in request.fields:
+            self._say({"say": "done", "re": request.re})
 
     def _do_profiles(self, request: protocol.Request, _: list[int]) -> None:
         profile = {

@@ -16,9 +16,11 @@ Requests, host agent to launcher; each has `do`, and `re`, a number that its ans
     kill      job signal reason
     record    event fields                                           a line for the ledger, and nothing else
     note      event fields                                           the same, but it may wait a moment
+              and quiet, true                                        without an answer
     jobs
     adopt     job                                                    the answer brings the kept read ends
     forget    job                                                    an ended job's report has been taken
+              and quiet, true                                        without an answer, if that is done
     profiles
 
 Answers and events, launcher to host agent; each has `say`:
@@ -141,6 +143,10 @@ def _terminal(value: Any) -> bool:
     )
 
 
+def _yes(value: Any) -> bool:
+    return value is True
+
+
 NARROW = ("none", "loopback")  # networks that a job may have instead of a wider one of its profile
 _NAME = _text(MAX_NAME)
 _KEPT = frozenset("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789._-")
@@ -163,6 +169,8 @@ REQUESTS: Mapping[str, Mapping[str, Callable[[Any], bool]]] = {
 OPTIONAL: Mapping[str, Mapping[str, Callable[[Any], bool]]] = {
     "run": {"terminal": _terminal, "network": lambda value: value in NARROW},
     "ledger": {"before": is_count},
+    "note": {"quiet": _yes},
+    "forget": {"quiet": _yes},
 }
 DESCRIPTORS: Mapping[str, tuple[int, ...]] = {"run": (3, 5), "worker": (1,)}  # how many may come; else none
 _WITH_TERMINAL = (2,)

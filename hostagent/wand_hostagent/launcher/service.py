@@ -168,6 +168,11 @@ class Service:
     def _tell(self, asked: Asked, message: Mapping[str, Any], descriptors: tuple[int, ...] = ()) -> None:
         self._peers.tell(asked.peer, {"re": asked.re, **message}, descriptors)
 
+    def _tell_done(self, asked: Asked) -> None:
+        """Say so, where it was not to be left out."""
+        if "quiet" not in asked.fields:
+            self._tell(asked, {"say": "done"})
+
     # -- run, worker -------------------------------------------------------------------------------------
 
     def _run(self, asked: Asked) -> Act:
@@ -229,7 +234,7 @@ class Service:
 
     def _note_now(self, asked: Asked, entry: Entry) -> None:
         self._journal.later(entry)
-        self._tell(asked, {"say": "done"})
+        self._tell_done(asked)
 
     def _plain(self, asked: Asked, perform: Callable[[Asked], None]) -> Act:
         return Act(asked, None, lambda: perform(asked))
@@ -263,7 +268,7 @@ class Service:
         if job in self._children.running:
             raise Refused("Conflict", f"job {job!r} still runs", hint="kill it first", field="job")
         self._reports.forget(job)
-        self._tell(asked, {"say": "done"})
+        self._tell_done(asked)
 
     def _last(self, asked: Asked) -> None:
         self._tell(asked, {"say": "ledger", "lines": self._journal.last(asked.fields.get("before"))})

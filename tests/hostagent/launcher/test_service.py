@@ -180,6 +180,22 @@ def test_an_end_is_told_to_everybody_and_again_until_it_is_forgotten(
         assert fourth.exits == {}
 
 
+def test_what_is_asked_for_quietly_is_done_without_an_answer_and_refused_with_one(
+    launcher: Launcher, client: Client
+) -> None:
+    job, quiet = client.run("true").job, {"re": 7777, "quiet": True}
+    client.exited(job)
+    client.send({"do": "forget", "job": job, **quiet})
+    client.send({"do": "note", "event": "output", "fields": {}, **quiet})
+    assert client.ask("jobs")["jobs"] == []
+    assert not client.answers
+    client.send({"do": "note", "event": "end", "fields": {}, **quiet})
+    with pytest.raises(Failed, match="launcher alone"):
+        client.answer(7777)
+    client.ask("record", event="refused", fields={})  # what waits is written with it
+    assert [line["fields"] for line in launcher.records("output")] == [{}]
+
+
 def test_a_job_that_runs_is_not_forgotten_and_its_name_not_taken(client: Client) -> None:
     job = client.run("sleep", "60").job
     with pytest.raises(Failed, match="still runs"):
