@@ -39,7 +39,9 @@ async def run(clients: Clients, far: Remote, *words: str) -> dict[str, Any]:
         async with asyncio.timeout(50):
             told = await say_yes((await child.stdout.readline()).decode().strip(), far.user, PASSWORD)
             child.stdin.write(f"{CALLBACK}?{urlencode(told)}\n".encode())
-            return dict(json.loads(await child.stdout.readline()))
+            printed = await child.stdout.readline()
+            await child.wait()
+            return dict(json.loads(printed))
     finally:
         if child.returncode is None:
             child.kill()

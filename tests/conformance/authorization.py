@@ -31,7 +31,9 @@ async def _against(place: Place, words: Sequence[str]) -> str:
     )
     try:
         async with asyncio.timeout(SECONDS):
-            return await _watch(child, place)
+            printed = await _watch(child, place)
+            await child.wait()
+            return printed
     finally:
         if child.returncode is None:
             child.kill()
