@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import logging
 from collections import Counter
 from collections.abc import Awaitable, Callable, Coroutine, Iterator
 from contextvars import ContextVar
@@ -12,6 +13,8 @@ from wand_proto.errors import Exhausted, NotFound, WandError
 from wand_server.model import Principal, ResourceState
 from wand_server.offers import Resources
 from wand_server.protocol.methods import Visit, call_of
+
+log = logging.getLogger(__name__)
 
 LOOK_SECONDS = 1.0  # between two looks at a resource
 CEILING = 512  # resources that are watched at once
@@ -41,12 +44,18 @@ class Watcher:
     async def watch(self, uri: str, visit: Visit, seen: ResourceState, changed: Changed) -> None:
         """Tell of each change until there can be none any more; what is gone has changed a last time."""
         with self._counted(visit.principal):
-            while not seen.final:
-                await asyncio.sleep(self._look_seconds)
-                now = await self._look_again(uri, visit, seen)
-                if now.mark != seen.mark:
-                    await changed()
-                seen = now
+            try:
+                await self._watch(uri, visit, seen, changed)
+            except Exception:  # the top of this task: its client has left, or there is a defect
+                log.warning("watched no longer", extra={"principal": visit.principal.name}, exc_info=True)
+
+    async def _watch(self, uri: str, visit: Visit, seen: ResourceState, changed: Changed) -> None:
+        while not seen.final:
+            await asyncio.sleep(self._look_seconds)
+            now = await self._look_again(uri, visit, seen)
+            if now.mark != seen.mark:
+                await changed()
+            seen = now
 
     async def _look_again(self, uri: str, visit: Visit, seen: ResourceState) -> ResourceState:
         try:
