@@ -46,6 +46,7 @@ class Guard:
         self._origins.check(headers.getall("Host", []), headers.getall("Origin", []))
         authorization = headers.getall("Authorization", [])
         if not authorization and asked.certificate is not None and self._certificates is not None:
+            self._origins.check_named(headers.getall("Origin", []))
             return self._certificates.principal(asked.certificate)
         presented = _presented(authorization)
         for way in self._ways:

@@ -48,6 +48,16 @@ class Origins:
             hint = "add the page's origin to http.allowed_origins in the settings"
             raise Denied(f"{_shown(origins)} is not permitted", hint=hint, field="Origin")
 
+    def check_named(self, origins: list[str]) -> None:
+        """Let a page pass that the settings name, for a browser brings a certificate whatever page asks.
+
+        Raises:
+            Denied: it comes from another page, on loopback perhaps.
+        """
+        if any(origin.lower() not in self.origins for origin in origins):
+            hint = "add the page's origin to http.allowed_origins in the settings, or let it bring a key"
+            raise Denied(f"{_shown(origins)} may not use a certificate", hint=hint, field="Origin")
+
     def _is_ours(self, untrusted: str) -> bool:
         host = untrusted.lower()
         name = _without_port(host)

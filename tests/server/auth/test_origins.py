@@ -63,3 +63,15 @@ def test_an_origin_passes_where_it_is_here_or_permitted(origins: list[str], *, p
     else:
         with pytest.raises(Denied, match=r"Origin: .+ is not permitted"):
             OURS.check(["localhost"], origins)
+
+
+@pytest.mark.parametrize(
+    ("origins", "passes"),
+    [([], True), (["https://app.example"], True), (["http://localhost:3000"], False), (["null"], False)],
+)
+def test_a_page_uses_a_certificate_where_the_settings_name_it(origins: list[str], *, passes: bool) -> None:
+    if passes:
+        OURS.check_named(origins)
+        return
+    with pytest.raises(Denied, match="certificate"):
+        OURS.check_named(origins)

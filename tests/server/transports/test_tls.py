@@ -33,12 +33,16 @@ class World:
     client: Identity
     refused: list[str]
 
-    async def call(self, identity: Identity | None, tool: str = "echo", key: str = "") -> tuple[int, str]:
+    async def call(
+        self, identity: Identity | None, tool: str = "echo", key: str = "", origin: str | None = None
+    ) -> tuple[int, str]:
         """The status, and who it was or why not."""
         context = ssl.create_default_context(cafile=self.client.ca)
         if identity is not None:
             context.load_cert_chain(identity.certificate, identity.key)
-        asked = self.edge.call(tool, {"text": "x"}, Authorization=f"Bearer {key}" if key else None)
+        asked = self.edge.call(
+            tool, {"text": "x"}, Authorization=f"Bearer {key}" if key else None, Origin=origin
+        )
         url = self.edge.url.replace("http:", "https:")
         async with (
             aiohttp.ClientSession() as client,
@@ -84,6 +88,12 @@ async def test_a_key_counts_with_and_without_a_certificate(here: World) -> None:
     assert await here.call(None, key=here.edge.key) == (200, "probe")
     assert await here.call(here.client, key=here.edge.key) == (200, "probe")
     assert (await here.call(here.client, key="wand_wrong"))[0] == 401
+
+
+async def test_no_page_signs_in_by_the_certificate_of_the_browser_that_shows_it(here: World) -> None:
+    page = "http://localhost:3000"
+    assert (await here.call(here.client, origin=page))[0] == 403
+    assert await here.call(here.client, key=here.edge.key, origin=page) == (200, "probe")
 
 
 async def test_without_either_nobody_gets_in(here: World) -> None:
