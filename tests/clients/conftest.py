@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from support.clients import Clients, find_chromium, find_claude, find_node
+from support.clients import Clients, find_chromium, find_claude, find_fastmcp, find_node
 from support.running import Running, embedded
 
 
@@ -43,6 +43,14 @@ def claude(clients: Clients) -> Path:
     found = find_claude()
     if found is None:
         pytest.skip("npm has no Claude Code for this machine")
+    return found
+
+
+@pytest.fixture
+def fastmcp() -> Path:
+    found = find_fastmcp()
+    if found is None:
+        pytest.skip("FastMCP is not installed: run ./dev clients")
     return found
 
 

@@ -70,6 +70,12 @@ def find_node() -> Path | None:
     return found[0] if found and (MODULES / "@modelcontextprotocol" / "client").exists() else None
 
 
+def find_fastmcp() -> Path | None:
+    """The Python that has FastMCP's client."""
+    found = ROOT / ".dev" / "fastmcp" / "bin" / "python"
+    return found if found.exists() else None
+
+
 def find_claude() -> Path | None:
     """Claude Code's program."""
     return next(iter(sorted(MODULES.glob("@anthropic-ai/claude-code-linux-*/claude"))), None)
