@@ -75,6 +75,8 @@ def check(words: Sequence[str]) -> int:
     live.uids(read.stdio.allowed_users)
     if read.issuer.url:
         sys.stdout.write(f"the issuer at {read.issuer.url}: {asyncio.run(accounts.summary(read.issuer))}\n")
+    if read.oauth.issuer:
+        sys.stdout.write(f"the issuer {asyncio.run(entrance.told(read.oauth))}\n")
     why = explain_failure(read.hostagent.address, _identity(read))
     sys.stdout.write(f"the link: {why or f'the host agent answers at {read.hostagent.address}'}\n")
     return 1 if why else 0

@@ -144,6 +144,16 @@ async def _ways(
     return Tokens([*own, asking.trusted()], possession), *asking.introspected(possession)
 
 
+async def told(oauth: OAuth) -> str:
+    """In one line, whether the issuer of the settings can be asked, and what it answers.
+
+    Raises:
+        WandError: a file that they name cannot be used, or the issuer does not answer as one.
+    """
+    async with Fetcher(oauth.ca) as fetcher:
+        return await Asking(external(oauth), fetcher).told()
+
+
 def external(oauth: OAuth) -> External:
     """The issuer that the settings describe.
 

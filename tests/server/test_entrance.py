@@ -170,6 +170,16 @@ async def test_an_opaque_token_is_asked_about_with_our_own_credentials(tmp_path:
     assert set(here.issuer.credentials) == {aiohttp.encode_basic_auth("wand", "s3cret")}
 
 
+async def test_it_can_be_told_beforehand_whether_the_issuer_answers(tmp_path: Path) -> None:
+    async with served() as issuer:
+        about = OAuth(issuer=issuer.origin, resource=RESOURCE)
+        assert await entrance.told(about) == f"{issuer.origin}: 1 keys, from {issuer.origin}/jwks"
+        with pytest.raises(Unavailable, match="holds no key for EdDSA"):
+            await entrance.told(about.model_copy(update={"algorithms": ("EdDSA",)}))
+        with pytest.raises(Unavailable, match="tells nothing of itself"):
+            await entrance.told(about.model_copy(update={"issuer": f"{issuer.origin}/other"}))
+
+
 async def test_keys_in_a_file_need_no_issuer_to_be_there(tmp_path: Path) -> None:
     file = tmp_path / "key.pem"
     file.write_bytes(pem_of(RSA_KEY))

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from wand_proto.errors import Unavailable
+from wand_server.auth import jwk
 from wand_server.auth.asked import SignIn
 from wand_server.auth.bearer import ANY_TOKENS, Trusted
 from wand_server.auth.claims import ClaimNames
@@ -48,6 +49,21 @@ class Asking:
             return ()
         meant = Meant(issuer=about.issuer, audiences=about.audiences, names=about.names)
         return (Introspected(self._ask, meant, possession),)
+
+    async def told(self) -> str:
+        """In one line, what the issuer's keys come to.
+
+        Raises:
+            WandError: they cannot be had, or none can be used.
+        """
+        about = self._external
+        if about.keys is not None:
+            return f"{about.issuer}: {len(about.keys)} keys, from a file"
+        place = (await self._discovered.metadata()).jwks_uri
+        found = jwk.keys_in(await self._fetcher.get(place), about.algorithms)
+        if not found:
+            raise Unavailable(f"{place} holds no key for {', '.join(about.algorithms)}")
+        return f"{about.issuer}: {len(found)} keys, from {place}"
 
     def _keys(self) -> TokenKeys:
         about = self._external
