@@ -1,9 +1,11 @@
 """The official Python client, in both eras, over HTTP and stdio."""
 
+import asyncio
 from pathlib import Path
 
 import pytest
 from mcp import Client, StdioServerParameters
+from mcp.shared.subscriptions import ResourceUpdated
 
 from support.agent import over_http
 from support.running import Running, stdio_command
@@ -46,3 +48,28 @@ async def test_the_python_client_works_over_stdio(mode: str, version: str, works
     pipe = StdioServerParameters(command=command, args=words)
     async with Client(pipe, mode=mode) as client:
         await check(client, version)
+
+
+async def hears_of_a_job(client: Client, folder: Path) -> None:
+    """Told of by the client's own reading of the stream: a job prints, and so its output is another."""
+    command = f"until [ -e {folder}/go-{id(client)} ]; do sleep 0.01; done; echo news"
+    started = await client.call_tool("execute_command", {"command": command, "background": True})
+    assert started.structured_content is not None
+    uri = f"wand://jobs/{started.structured_content['job']}/stdout"
+    async with asyncio.timeout(30), client.listen(resource_subscriptions=[uri]) as subscription:
+        assert subscription.honored.resource_subscriptions == [uri]
+        (folder / f"go-{id(client)}").touch()
+        async for event in subscription:
+            assert event == ResourceUpdated(uri=uri)
+            break
+
+
+async def test_the_python_client_hears_of_a_job_over_http(wand: Running) -> None:
+    async with over_http(wand, "2026-07-28") as client:
+        await hears_of_a_job(client, wand.workspace)
+
+
+async def test_the_python_client_hears_of_a_job_over_stdio(workspace: Path) -> None:
+    command, *words = stdio_command(workspace)
+    async with Client(StdioServerParameters(command=command, args=words), mode="2026-07-28") as client:
+        await hears_of_a_job(client, workspace)
