@@ -4,9 +4,9 @@ import importlib
 import logging
 import sys
 from collections.abc import Sequence
-from importlib.metadata import version
 from typing import TextIO
 
+from wand_hostagent import VERSION
 from wand_proto.errors import WandError
 
 COMMANDS = {
@@ -35,7 +35,7 @@ def run(words: Sequence[str]) -> int:
         _help(sys.stdout)
         return 0
     if chosen == "--version":
-        sys.stdout.write(f"wand-hostagent {version('wand-hostagent')}\n")
+        sys.stdout.write(f"wand-hostagent {VERSION}\n")
         return 0
     if chosen not in COMMANDS:
         sys.stderr.write(f"wand-hostagent: {chosen!r} is no command; there are: {', '.join(COMMANDS)}\n")

@@ -15,12 +15,11 @@ from contextlib import (
     suppress,
 )
 from dataclasses import dataclass
-from importlib.metadata import version
 from pathlib import Path
 
 from grpc import aio
 
-from wand_hostagent import sdnotify
+from wand_hostagent import VERSION, sdnotify
 from wand_hostagent.approvals import Approvals, Terms
 from wand_hostagent.backends.native import NativeBackend
 from wand_hostagent.desk import Desk
@@ -166,7 +165,7 @@ async def _counter(settings: Settings, parts: _Parts) -> AsyncIterator[list[str]
     server = aio.server(
         interceptors=[doorkeeper], options=listen.OPTIONS, maximum_concurrent_rpcs=listen.MOST_CALLS
     )
-    host = Host(parts.gate, parts.facts, version("wand-hostagent"))
+    host = Host(parts.gate, parts.facts, VERSION)
     execution = Execution(parts.gate)
     execution_pb2_grpc.add_ExecutionServicer_to_server(execution, server)
     files_pb2_grpc.add_FilesServicer_to_server(Files(parts.gate), server)

@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+import wand_hostagent
 from support import tree
 
 MEMBERS = ("proto", "hostagent", "server")
@@ -30,6 +31,10 @@ def pins(lock: str) -> set[str]:
 
 def test_the_three_distributions_have_one_version() -> None:
     assert len({project(member)["version"] for member in (*MEMBERS, ".")}) == 1
+
+
+def test_the_version_that_the_host_agent_says_is_that_of_its_distribution() -> None:
+    assert project("hostagent")["version"] == wand_hostagent.VERSION
 
 
 @pytest.mark.parametrize("member", MEMBERS)
