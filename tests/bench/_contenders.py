@@ -64,6 +64,14 @@ def peer(name: str, environment: str, *words: str) -> Contender:
     return Contender(name=name, start=start, acts=acts, eras=eras)
 
 
+def start_typescript(folder: Path) -> contextlib.AbstractContextManager[Server]:
+    """The official TypeScript SDK's server, on node:http."""
+    home, port = _servers.node_home("typescript"), _servers.free_port()
+    node = next(iter(sorted(home.glob("node_modules/node-linux-*/bin/node"))), Path("node"))
+    script = _servers.PEERS / "typescript" / "server.mjs"
+    return _servers.started(["env", f"PEER={home}", node, script, str(port)], port, folder / "log")
+
+
 def start_edge(folder: Path) -> contextlib.AbstractContextManager[Server]:
     """Our transport, guard and kernel, with an echo behind them."""
     port, file = _servers.free_port(), folder / "keys.toml"
@@ -101,4 +109,13 @@ def every() -> list[Contender]:
         peer("mcp SDK, low level, uvicorn", "sdk", "low"),
         peer("mcp SDK, MCPServer, uvicorn", "sdk", "high"),
         peer("FastMCP, uvicorn", "fast"),
+        *(
+            [
+                Contender(
+                    name="TypeScript SDK, node", start=start_typescript, acts={"echo": ECHO, "true": TRUE}
+                )
+            ]
+            if shutil.which("npm")
+            else []
+        ),
     ]

@@ -2,6 +2,7 @@
 
 import contextlib
 import os
+import shutil
 import signal
 import socket
 import subprocess
@@ -41,6 +42,20 @@ def python_of(peer: str) -> Path:
         subprocess.run([uv, "pip", "sync", "-q", "--require-hashes", "--python", python, lock], check=True)
         stamp.write_text(lock.read_text())
     return python
+
+
+def node_home(peer: str) -> Path:
+    """Where npm has put the peer and a Node for it, from its lock; no script of any package is run."""
+    lock, home = PEERS / peer / "package-lock.json", HOME / peer
+    stamp = home / "built-from"
+    if not (stamp.exists() and stamp.read_text() == lock.read_text()):
+        home.mkdir(parents=True, exist_ok=True)
+        for file in ("package.json", "package-lock.json", ".npmrc"):
+            shutil.copy(lock.with_name(file), home)
+        quiet = ("--ignore-scripts", "--no-audit", "--no-fund", "--loglevel", "error")
+        subprocess.run(["npm", "ci", "--prefix", home, *quiet], check=True)
+        stamp.write_text(lock.read_text())
+    return home
 
 
 def free_port() -> int:
