@@ -171,7 +171,9 @@ class Methods:
 def _log_call(tool: str, call: Call, ended: str, seconds: float) -> None:
     if not log.isEnabledFor(logging.INFO):
         return
-    fields = {"tool": tool, "principal": call.principal.name, "client": call.client, "ended": ended}
+    who = call.principal
+    fields = {"tool": tool, "principal": who.name, "credential": who.credential, "client": call.client}
+    fields["ended"] = ended
     log.info("tool called", extra={**fields, "is_error": ended != "ok", "ms": round(seconds * 1000, 1)})
 
 
