@@ -9,7 +9,10 @@ from wand_server.model import Principal
 
 @dataclass
 class Passwords:
-    """Lets in whoever says the name that they want to have, with those scopes; `over` ends them."""
+    """Lets in whoever says the name that they want to have, with those scopes; `over` ends them.
+
+    "ann/2" is another sign-in of ann.
+    """
 
     granted: dict[str, Iterable[str]]
     over: set[str] = field(default_factory=set)
@@ -19,7 +22,8 @@ class Passwords:
         if presented.token not in self.granted or presented.token in self.over:
             return None
         scopes = frozenset(self.granted[presented.token])
-        return Principal(name=presented.token, means="token", scopes=scopes, credential=presented.token)
+        name = presented.token.partition("/")[0]
+        return Principal(name=name, means="token", scopes=scopes, credential=presented.token)
 
     async def is_over(self, principal: Principal) -> bool:
-        return principal.name in self.over
+        return not self.over.isdisjoint({principal.name, principal.credential})

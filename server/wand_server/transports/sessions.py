@@ -44,6 +44,7 @@ class Session:
         self.end_listening: Callable[[], None] = lambda: None
         self._streams = {_STANDALONE: self.standalone}
         self._calls: dict[str | int, asyncio.Task[None]] = {}
+        self._callers: dict[str | int, Principal] = {}
         self._counter = 0
 
     def attach(self) -> None:
@@ -68,6 +69,12 @@ class Session:
         for call in self._calls.values():
             call.cancel()
 
+    async def end_over(self, is_over: IsOver) -> None:
+        """Cancel what was asked for by a sign-in that was taken back, while another goes on here."""
+        for message_id, principal in list(self._callers.items()):
+            if await is_over(principal) and (call := self._calls.get(message_id)) is not None:
+                call.cancel()
+
     def stream(self, key: str) -> EventLog | None:
         return self._streams.get(key)
 
@@ -89,6 +96,7 @@ class Session:
         self._forget_old_streams()
         self._streams[stream.key] = stream
         call = self._calls[request.id] = asyncio.create_task(self._run(request, stream, principal))
+        self._callers[request.id] = principal
         call.add_done_callback(lambda _: self._ended(request.id, stream))
         return stream
 
@@ -136,7 +144,7 @@ class Session:
 
     def _ended(self, message_id: str | int, stream: EventLog) -> None:
         """Here, not in the task: one that is cancelled before its first step runs none of its own lines."""
-        del self._calls[message_id]
+        del self._calls[message_id], self._callers[message_id]
         self.used = time.monotonic()
         if not stream.is_ended:
             stream.end(failures.error(ProtocolFailure(CANCELLED, "Request cancelled"), message_id))
@@ -226,7 +234,12 @@ class Sessions:
             await self.end(session)
 
     async def end_over(self, is_over: IsOver) -> None:
-        """End the sessions whose last sign-in was taken back; a token that has expired is none of them."""
+        """End the sessions whose last sign-in was taken back, and calls by one that was.
+
+        A token that has expired is none of them.
+        """
+        for session in list(self._sessions.values()):
+            await session.end_over(is_over)
         for session in [one for one in list(self._sessions.values()) if await is_over(one.principal)]:
             log.warning("session ended with its sign-in", extra={"principal": session.principal.name})
             await self.end(session)

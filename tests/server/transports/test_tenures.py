@@ -56,6 +56,23 @@ async def test_a_call_that_runs_is_cancelled(server: Edge) -> None:
     assert isinstance((await asyncio.gather(asking, return_exceptions=True))[0], aiohttp.ClientError)
 
 
+async def test_a_call_ends_with_its_sign_in_while_its_session_goes_on_with_the_next(server: Edge) -> None:
+    WAYS.granted = {"ann/1": EVERYDAY, "ann/2": EVERYDAY}
+    first = await server.initialize(key="ann/1")
+    second = {**first, "Authorization": "Bearer ann/2"}
+    asked = legacy("tools/call", {"name": "slow", "arguments": {}})
+    asking = asyncio.create_task(server.ask(json=asked, headers=first))
+    await server.tools.slow_began.wait()
+    assert (await server.ask(json=legacy("ping", message_id=2), headers=second))[0] == 200
+    WAYS.over.add("ann/1")
+
+    await server.transport.end_over()
+
+    await asyncio.wait_for(server.tools.slow_cancelled.wait(), 5)
+    await asyncio.gather(asking, return_exceptions=True)
+    assert (await server.ask(json=legacy("ping", message_id=3), headers=second))[0] == 200
+
+
 async def test_a_silent_websocket_is_told_why(server: Edge) -> None:
     headers = {"Authorization": "Bearer ann"}
     async with server.client.ws_connect(server.url, headers=headers, protocols=["mcp"]) as ws:
