@@ -172,7 +172,7 @@ def _log_call(tool: str, call: Call, ended: str, seconds: float) -> None:
     if not log.isEnabledFor(logging.INFO):
         return
     who = call.principal
-    fields = {"tool": tool, "principal": who.name, "credential": who.credential, "client": call.client}
+    fields = {"tool": tool, "principal": who.name, "signed_in_by": who.credential, "client": call.client}
     fields["ended"] = ended
     log.info("tool called", extra={**fields, "is_error": ended != "ok", "ms": round(seconds * 1000, 1)})
 
