@@ -5,8 +5,9 @@ import asyncio
 import getpass
 import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 
 from wand_proto.errors import Invalid, NotFound
@@ -20,25 +21,24 @@ from wand_server.issuer.store import Store
 
 def people(words: Sequence[str]) -> int:
     """Run `wand-server people`."""
-    parser, commands = _parser("people")
-    add = commands.add_parser(
-        "add", help="let somebody sign in; the password is asked for, or read from stdin"
-    )
-    add.add_argument("name")
+    parser, command = _parser("people")
+    add = command("add", help="let somebody sign in; the password is asked for, or read from stdin")
+    add.add_argument("name", metavar="NAME")
     add.add_argument("--group", action="append", default=[], help="that policy may speak of; more than once")
-    commands.add_parser("list", help="who may sign in, since when, their grants and groups")
-    commands.add_parser("remove", help="let somebody in no more, and end what they gave").add_argument("name")
-    passwd = commands.add_parser("passwd", help="another password; what was given by the old one ends")
-    passwd.add_argument("name")
+    command("list", help="who may sign in, since when, their grants and groups")
+    remove = command("remove", help="let somebody in no more, and end what they gave")
+    remove.add_argument("name", metavar="NAME")
+    passwd = command("passwd", help="another password; what was given by the old one ends")
+    passwd.add_argument("name", metavar="NAME")
     asyncio.run(_people(parser.parse_args(words)))
     return 0
 
 
 def grants(words: Sequence[str]) -> int:
     """Run `wand-server grants`."""
-    parser, commands = _parser("grants")
-    commands.add_parser("list", help="who let which program in, when, and for what")
-    commands.add_parser("revoke", help="let that program in no more").add_argument("id")
+    parser, command = _parser("grants")
+    command("list", help="who let which program in, when, and for what")
+    command("revoke", help="let that program in no more").add_argument("id", metavar="ID")
     asyncio.run(_grants(parser.parse_args(words)))
     return 0
 
@@ -56,14 +56,15 @@ async def summary(read: settings.Issuer) -> str:
     return ", ".join(names) or "nobody may sign in yet: wand-server people add NAME"
 
 
-def _parser(
-    name: str,
-) -> tuple[argparse.ArgumentParser, "argparse._SubParsersAction[argparse.ArgumentParser]"]:
+def _parser(name: str) -> tuple[argparse.ArgumentParser, Callable[..., argparse.ArgumentParser]]:
+    """A parser, and what adds a command to it: `--settings` may stand before the command or behind it."""
     parser = argparse.ArgumentParser(prog=f"wand-server {name}")
-    parser.add_argument(
-        "--settings", type=Path, default=settings.DEFAULT_PATH, metavar="FILE", help="default: %(default)s"
-    )
-    return parser, parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
+    does = f"default: {settings.DEFAULT_PATH}"
+    parser.add_argument("--settings", type=Path, default=settings.DEFAULT_PATH, metavar="FILE", help=does)
+    behind = argparse.ArgumentParser(add_help=False)
+    behind.add_argument("--settings", type=Path, default=argparse.SUPPRESS, metavar="FILE", help=does)
+    commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
+    return parser, partial(commands.add_parser, parents=[behind])
 
 
 async def _people(asked: argparse.Namespace) -> None:

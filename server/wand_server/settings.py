@@ -23,7 +23,7 @@ from pydantic import (
 from pydantic_core import ErrorDetails
 
 from wand_proto import tomlfile
-from wand_proto.errors import Invalid
+from wand_proto.errors import Invalid, NotFound
 from wand_server.kinds import Frozen, Networks, Words, grpc_address, issuer_url, listed
 from wand_server.lines import line_of
 
@@ -272,7 +272,10 @@ def load(path: Path, environment: Mapping[str, str], said: Mapping[str, str] | N
         NotFound, Denied: the file is not there, or somebody else could have written it.
         Invalid: a key is unknown or wrong; the message names it, where it stands, and what would be right.
     """
-    table = tomlfile.read(path, owners={0, os.geteuid()})
+    try:
+        table = tomlfile.read(path, owners={0, os.geteuid()})
+    except NotFound as error:
+        raise NotFound(error.message, hint="--settings FILE names another") from error
     source = _source(path, environment, said or {})
     for (section, key), value in source.over.items():
         inside = table.setdefault(section, {})

@@ -19,6 +19,13 @@ from wand_server import cli
         (["--version"], 0, version("wand-server")),
         (["serve", "--settings", "/nowhere/x.toml"], 1, "wand-server serve: /nowhere/x.toml does not exist"),
         (["check", "--settings", "/nowhere/x.toml"], 1, "wand-server check: /nowhere/x.toml does not exist"),
+        (["people", "list", "--settings", "/nowhere/x.toml"], 1, "not exist (--settings FILE names another)"),
+        (
+            ["config", "--settings", "/no/y", "show", "--settings", "/nowhere/x.toml"],
+            1,
+            "/nowhere/x.toml does",
+        ),
+        (["config", "--settings", "/nowhere/x.toml", "show", "--json"], 1, "/nowhere/x.toml does not exist"),
         (["embedded", "/nowhere"], 1, "/nowhere is no folder"),
         (["stdio", "--embedded", "/nowhere"], 1, "/nowhere is no folder"),
     ],

@@ -7,6 +7,7 @@ import socket
 import sys
 from collections.abc import Sequence
 from contextlib import suppress
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -58,20 +59,28 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="wand-server config", description="The configuration of a server that runs."
     )
-    parser.add_argument(
-        "--settings", type=Path, default=settings.DEFAULT_PATH, metavar="FILE", help="default: %(default)s"
-    )
+    _options(parser)
+    parser.set_defaults(settings=settings.DEFAULT_PATH)
+    behind = argparse.ArgumentParser(add_help=False, argument_default=argparse.SUPPRESS)
+    _options(behind)
+    commands = parser.add_subparsers(dest="do", required=True, metavar="WHAT")
+    what = partial(commands.add_parser, parents=[behind])
+    what("show", help="what holds, and who says so")
+    what("reload", help="read the file and the keys again, all of it or nothing")
+    does = "NAME=VALUE until the server stops; a list with commas"
+    what("set", help=does).add_argument("pairs", nargs="+", metavar="NAME=VALUE")
+    what("unset", help="let the file speak again").add_argument("names", nargs="+", metavar="NAME")
+    return parser
+
+
+def _options(parser: argparse.ArgumentParser) -> None:
+    """What may stand before the command and behind it; behind it, only what is given counts."""
+    does = f"default: {settings.DEFAULT_PATH}"
+    parser.add_argument("--settings", type=Path, metavar="FILE", help=does)
     parser.add_argument(
         "--socket", type=Path, metavar="PATH", help="its control socket; default: as FILE says"
     )
-    parser.add_argument("--json", action="store_true", help="print the answer as JSON")
-    what = parser.add_subparsers(dest="do", required=True, metavar="WHAT")
-    what.add_parser("show", help="what holds, and who says so")
-    what.add_parser("reload", help="read the file and the keys again, all of it or nothing")
-    does = "NAME=VALUE until the server stops; a list with commas"
-    what.add_parser("set", help=does).add_argument("pairs", nargs="+", metavar="NAME=VALUE")
-    what.add_parser("unset", help="let the file speak again").add_argument("names", nargs="+", metavar="NAME")
-    return parser
+    parser.add_argument("--json", action="store_const", const=True, help="print the answer as JSON")
 
 
 def _question(asked: argparse.Namespace) -> dict[str, Any]:
