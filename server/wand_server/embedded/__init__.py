@@ -89,7 +89,7 @@ def _serve(asked: argparse.Namespace) -> int:
             sys.stderr.write(f"wand: port {parts.FIRST_PORT} is taken, so it is {port} this time\n")
         _start(family, here, port, _network(asked), Public(asked.public, not asked.no_documents))
         guarantees = talk.ask_guarantees(port, here.key())
-        sys.stdout.write(talk.welcome(here, port, guarantees))
+        sys.stdout.write(talk.welcome(here, port, guarantees, asked.public))
         sys.stdout.flush()
         return family.watch()
 

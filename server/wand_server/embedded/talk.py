@@ -38,7 +38,7 @@ def ask_guarantees(port: int, key: str) -> _Guarantees:
         connection.close()
 
 
-def welcome(place: Place, port: int, guarantees: _Guarantees) -> str:
+def welcome(place: Place, port: int, guarantees: _Guarantees, public: str = "") -> str:
     """Where the workspace is, what bounds commands in it, and how to connect: ready to paste."""
     url, key = f"http://{HOST}:{port}/mcp", place.key()
     bounds = [_bound(each) for each in guarantees]
@@ -56,10 +56,23 @@ def welcome(place: Place, port: int, guarantees: _Guarantees) -> str:
             "Claude Desktop (claude_desktop_config.json):",
             _desktop(place),
             "",
+            *_from_elsewhere(place, port, public),
             "Anything else:",
             f"  {_curl(url, key)}",
             "",
         )
+    )
+
+
+def _from_elsewhere(place: Place, port: int, public: str) -> tuple[str, ...]:
+    if not public:
+        return ()
+    add = shlex.join((_program(), "people", "--settings", str(place.state / "server.toml"), "add"))
+    return (
+        f"From elsewhere, with a sign-in in the browser, once {public} leads to {HOST}:{port}:",
+        f'  here:   {add} "$(id -un)"',
+        f"  there:  claude mcp add --transport http wand {public}/mcp && claude mcp login wand",
+        "",
     )
 
 
@@ -69,10 +82,13 @@ def _bound(each: Mapping[str, Any]) -> str:
     return textwrap.fill(text, _COLUMNS, initial_indent=first, subsequent_indent=" " * len(first))
 
 
-def _desktop(place: Place) -> str:
+def _program() -> str:
     command = Path(sys.executable).with_name("wand-server")
-    found = str(command) if command.exists() else shutil.which("wand-server") or "wand-server"
-    entry = {"command": found, "args": ["stdio", "--socket", str(place.stdio_socket)]}
+    return str(command) if command.exists() else shutil.which("wand-server") or "wand-server"
+
+
+def _desktop(place: Place) -> str:
+    entry = {"command": _program(), "args": ["stdio", "--socket", str(place.stdio_socket)]}
     text = json.dumps({"mcpServers": {"wand": entry}}, indent=2, ensure_ascii=False)
     return "\n".join(f"  {line}" for line in text.splitlines())
 
