@@ -69,7 +69,8 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def _command(command: argparse.ArgumentParser, run: Callable[[argparse.Namespace], None]) -> None:
-    command.add_argument("--file", type=Path, required=True, metavar="FILE", help="the file of keys")
+    does = "the file of keys, http.keys_file in the settings: /etc/wand/keys.toml for a service"
+    command.add_argument("--file", type=Path, required=True, metavar="FILE", help=does)
     command.set_defaults(run=run)
 
 
