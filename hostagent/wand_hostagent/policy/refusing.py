@@ -131,7 +131,7 @@ def _permitted(rules: CallerRules, act: Job | FileAct) -> str:
 def _permitted_files(rules: CallerRules, profile: str) -> str:
     allowing = [rule for rule in rules.of_files if rule.verdict is Verdict.ALLOW]
     if not allowing:
-        return "the policy permits no file tool here"
+        return "the policy permits you no file tool"
     fitting = [rule for rule in allowing if profile in ("", rule.profile)]
     if not fitting:
         return _with_profiles(allowing)
@@ -141,7 +141,7 @@ def _permitted_files(rules: CallerRules, profile: str) -> str:
 def _permitted_commands(rules: CallerRules, job: Job, begins: str) -> str:
     allowing = [rule for rule in rules.of_commands if rule.verdict is Verdict.ALLOW]
     if not allowing:
-        return "the policy permits no command here"
+        return "the policy permits you no command"
     fitting = [rule for rule in allowing if job.profile in ("", rule.profile)]
     if not fitting:
         return _with_profiles(allowing)

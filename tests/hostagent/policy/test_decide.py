@@ -243,8 +243,8 @@ def test_a_permit_holds_what_was_asked_clamped() -> None:
 @pytest.mark.parametrize(
     ("rules", "asked", "message", "hint"),
     [
-        ([], job("ls"), "no rule permits ls", "the policy permits no command here"),
-        ([], act("read", "/x"), "no rule permits read of /x", "the policy permits no file tool here"),
+        ([], job("ls"), "no rule permits ls", "the policy permits you no command"),
+        ([], act("read", "/x"), "no rule permits read of /x", "the policy permits you no file tool"),
         (SOME_PROGRAMS, job("vi", "x"), "vi is denied by the rule 'no editors'", "use the file tools"),
         (
             [allow("a", programs=("git", "ls")), allow("b", programs=("make",), arguments=("test",))],
