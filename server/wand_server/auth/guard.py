@@ -14,6 +14,7 @@ from wand_server.model import Principal
 log = logging.getLogger(__name__)
 
 _HINT = "send the header Authorization: Bearer wand_..., with a key from wand-server keys add"
+_OR_TOKEN = ", or with a token of the issuer to which resource_metadata in WWW-Authenticate leads"
 _SCHEMES = frozenset({"bearer", "dpop"})
 
 
@@ -32,6 +33,7 @@ class Guard:
         self._origins = origins
         self._certificates = certificates
         self.challenge = challenge or Challenge()
+        self._hint = _HINT + (_OR_TOKEN if self.challenge.resource_metadata else "")
 
     async def principal(self, asked: Asked) -> Principal:
         """Who asks.
@@ -48,12 +50,12 @@ class Guard:
         if not authorization and asked.certificate is not None and self._certificates is not None:
             self._origins.check_named(headers.getall("Origin", []))
             return self._certificates.principal(asked.certificate)
-        presented = _presented(authorization)
+        presented = _presented(authorization, self._hint)
         for way in self._ways:
             if (principal := await way.principal(presented, asked)) is not None:
                 return principal
         log.warning("key refused", extra={"peer": asked.peer})
-        raise BadToken("the API key is not known here", hint=_HINT)
+        raise BadToken("the API key is not known here", hint=self._hint)
 
     def permits(self, origin: str) -> bool:
         """Whether a page of that origin may ask."""
@@ -75,11 +77,11 @@ class Guard:
         return False
 
 
-def _presented(untrusted: list[str]) -> Presented:
+def _presented(untrusted: list[str], hint: str) -> Presented:
     if not untrusted:
-        raise Unauthenticated("an API key is needed", hint=_HINT)
+        raise Unauthenticated("nobody has signed in", hint=hint)
     scheme, _, token = untrusted[0].partition(" ")
     scheme, token = scheme.lower(), token.strip()
     if len(untrusted) > 1 or scheme not in _SCHEMES or not token:
-        raise Unauthenticated("must be one Bearer token", hint=_HINT, field="Authorization")
+        raise Unauthenticated("must be one Bearer token", hint=hint, field="Authorization")
     return Presented(scheme=scheme, token=token)

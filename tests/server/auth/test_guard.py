@@ -8,6 +8,7 @@ from multidict import CIMultiDict
 from wand_proto.errors import Denied, Unauthenticated
 from wand_server.auth import keyfile
 from wand_server.auth.asked import Asked
+from wand_server.auth.challenge import Challenge
 from wand_server.auth.guard import Guard
 from wand_server.auth.keys import Keys
 from wand_server.auth.origins import Misdirected, Origins
@@ -37,6 +38,18 @@ async def test_without_a_known_key_nobody_gets_in(tmp_path: Path, value: str) ->
 
     with pytest.raises(Unauthenticated, match="wand_"):
         await door.principal(Asked(headers=CIMultiDict(Host="localhost", Authorization=value)))
+
+
+@pytest.mark.parametrize("metadata", ["", "https://wand.example/.well-known/oauth-protected-resource/mcp"])
+async def test_who_has_not_signed_in_is_told_of_the_issuer_where_there_is_one(
+    tmp_path: Path, metadata: str
+) -> None:
+    door = Guard(Keys(tmp_path / "keys.toml"), Origins(), challenge=Challenge(resource_metadata=metadata))
+
+    with pytest.raises(Unauthenticated, match="nobody has signed in") as told:
+        await door.principal(Asked(headers=CIMultiDict(Host="localhost")))
+
+    assert ("issuer" in (told.value.hint or "")) is bool(metadata)
 
 
 async def test_a_key_counts_where_it_belongs_and_no_other_header_does(tmp_path: Path) -> None:
