@@ -14,7 +14,7 @@ from wand_server.model import Principal
 log = logging.getLogger(__name__)
 
 _HINT = "send the header Authorization: Bearer wand_..., with a key from wand-server keys add"
-_OR_TOKEN = ", or with a token of the issuer to which resource_metadata in WWW-Authenticate leads"
+_OR_TOKEN = ", or with a token of the issuer to which resource_metadata in WWW-Authenticate leads"  # noqa: S105 - words for a hint
 _SCHEMES = frozenset({"bearer", "dpop"})
 
 
