@@ -9,6 +9,7 @@ from typing import Any
 
 from wand_proto import logline
 from wand_server import settings
+from wand_server.kinds import Frozen
 from wand_server.settings import Settings
 
 _TABLES = ("tools", "limits", "execution", "log")
@@ -48,16 +49,14 @@ def values(read: Settings) -> dict[str, Any]:
 
 
 def shown(name: str, value: Any) -> Any:
-    """A value as it may be told: what is called a secret is not."""
-    if isinstance(value, Path | str) and is_secret(name):
-        return HIDDEN
+    """A value as it may be told, in JSON: what is called a secret is not."""
+    if isinstance(value, tuple):
+        return tuple(shown(name, one) for one in value)
+    if isinstance(value, Frozen):
+        return value.model_dump(mode="json")
+    if isinstance(value, str) and logline.is_secret(name.partition(".")[2]):
+        return HIDDEN  # a file's name is none
     return str(value) if isinstance(value, Path) else value
-
-
-def is_secret(name: str) -> bool:
-    """Whether a setting holds a secret itself; one whose value is a file's name does not."""
-    is_file = isinstance(values(Settings()).get(name), Path)
-    return not is_file and logline.is_secret(name.partition(".")[2])
 
 
 def merged(now: Settings, wanted: Settings) -> Settings:

@@ -1,5 +1,6 @@
 """A configuration changes as a whole and on record, or not at all."""
 
+import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -148,6 +149,22 @@ async def test_a_key_that_comes_or_goes_is_told_by_its_name_alone(scene: Scene) 
 def test_every_setting_is_shown(scene: Scene) -> None:
     assert set(scene.runtime.show()["settings"]) == set(settings.names())
     assert set(settings.names()) >= changes.LIVE
+
+
+def test_a_table_among_the_settings_is_shown_as_json(tmp_path: Path) -> None:
+    file = tmp_path / "server.toml"
+    file.write_text(
+        "[tls]\ncertificate = 'a'\nkey = 'b'\nclient_ca = 'c'\n"
+        "[[tls.client]]\ncertificate = 'DNS:agent.example'\nname = 'agent'\nscopes = ['wand:read']\n"
+    )
+    file.chmod(0o600)
+
+    read = settings.load(file, {}).tls
+    told = changes.shown("tls.client", read.client)
+
+    assert changes.shown("tls.key", read.key) == str(tmp_path / "b")  # a file's name is no secret
+    table = {"certificate": "DNS:agent.example", "name": "agent", "scopes": ["wand:read"]}
+    assert json.loads(json.dumps(told)) == [{**table, "groups": [], "on_behalf_of": ""}]
 
 
 def test_of_too_many_changes_the_rest_is_counted() -> None:
