@@ -5,6 +5,7 @@ from typing import Any
 
 from pydantic_core import from_json, to_json
 
+from wand_server.protocol import members
 from wand_server.protocol.failures import INVALID_REQUEST, PARSE_ERROR, MessageId, ProtocolFailure
 
 BYTES_CEILING = 4 * 1024 * 1024
@@ -43,7 +44,7 @@ def read(untrusted: bytes) -> Message:
     """Read a message.
 
     Raises:
-        ProtocolFailure: it is no JSON, too deep, a batch, or not a message of JSON-RPC 2.0.
+        ProtocolFailure: it is no JSON, too deep, a batch, ambiguous, or not a message of JSON-RPC 2.0.
     """
     try:
         body = from_json(untrusted, allow_inf_nan=False)
@@ -56,6 +57,12 @@ def read(untrusted: bytes) -> Message:
     opened = untrusted.count(b"{") + untrusted.count(b"[")
     if opened > DEPTH_CEILING and _is_deeper(body, DEPTH_CEILING):
         raise ProtocolFailure(PARSE_ERROR, f"Parse error: nested deeper than {DEPTH_CEILING} levels")
+    try:
+        members.check(body, untrusted)
+    except members.Twice as why:
+        raise ProtocolFailure(
+            INVALID_REQUEST, f"the member {str(why)!r:.80} stands twice in one object"
+        ) from why
     return _message(body)
 
 
