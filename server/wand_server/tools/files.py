@@ -17,7 +17,7 @@ from wand_server.ports import (
     StreamName,
     Writing,
 )
-from wand_server.tools import render, views
+from wand_server.tools import render, unseen, views
 from wand_server.tools.base import Answer, Tool
 
 READ_CEILING = 48 * 1024  # bytes in one answer
@@ -174,7 +174,8 @@ def _content(data: bytes, *, is_binary: bool) -> tuple[str, tuple[str, ...]]:
     if is_binary:
         return render.escaped(data), ("binary: shown escaped, a little at a time",)
     try:
-        return data.decode(), ()
+        text = data.decode()
+        return text, unseen.notes("content", text, "left as they are")
     except UnicodeDecodeError:
         return data.decode(errors="backslashreplace"), ("bytes that are not UTF-8 are shown as \\xNN",)
 

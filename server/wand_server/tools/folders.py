@@ -9,7 +9,7 @@ from pydantic import Field
 
 from wand_server.model import Call
 from wand_server.ports import Host, List, Match, Search
-from wand_server.tools import render
+from wand_server.tools import render, unseen
 from wand_server.tools.base import Answer, Part, Tool
 
 _LIST_CEILING = 40 * 1024  # bytes of JSON that a list in an answer may take
@@ -27,6 +27,10 @@ def _within_ceiling(parts: Iterable[AnyPart]) -> tuple[list[AnyPart], bool]:
             return kept, True
         kept.append(part)
     return kept, False
+
+
+def _seen(text: str) -> str:
+    return "\n".join((*unseen.notes("names and lines", text, "written out as \\u{N}"), unseen.visible(text)))
 
 
 class EntryPart(Part):
@@ -63,7 +67,7 @@ class ListAnswer(Answer):
             lines.append(
                 "There are more: list a folder below, lower depth, or use search_files with name_glob."
             )
-        return "\n".join(lines)
+        return _seen("\n".join(lines))
 
 
 class ListDirectory(Tool):
@@ -146,7 +150,7 @@ class SearchAnswer(Answer):
         for path, group in groupby(self.matches, key=lambda match: match.path):
             lines.append(path)
             lines += [f"  {line}" for match in group if match.line for line in match.lines()]
-        return "\n".join(lines)
+        return _seen("\n".join(lines))
 
 
 class SearchFiles(Tool):

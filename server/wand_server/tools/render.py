@@ -5,6 +5,7 @@ import re
 from dataclasses import dataclass
 
 from wand_server.ports import StreamName
+from wand_server.tools import unseen
 
 TEXT_CEILING = 64 * 1024  # bytes of UTF-8 in one result
 STREAM_CEILING = 31 * 1024  # bytes of one stream that are shown
@@ -72,7 +73,9 @@ def show_stream(stream: Stream) -> Shown:
     if left_out > 0:
         parts += [_marker(stream, len(head), left_out), _readable(tail)]
     notes = () if _is_utf8(head, tail) else (f"{stream.name}: bytes that are not UTF-8 are shown as \\xNN",)
-    return Shown(text="".join(parts), notes=(*stream.notes(), *notes))
+    text = "".join(parts)
+    hidden = unseen.notes(stream.name, text, "written out as \\u{N}")
+    return Shown(text=unseen.visible(text), notes=(*stream.notes(), *notes, *hidden))
 
 
 def _show_binary(stream: Stream) -> Shown:
