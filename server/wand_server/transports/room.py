@@ -1,8 +1,5 @@
 """How many requests there may be at once, and how many of them large: what they hold of memory is bounded."""
 
-import contextlib
-from collections.abc import Iterator
-
 from aiohttp import web
 
 from wand_server.protocol.failures import BUSY
@@ -17,28 +14,39 @@ class Room:
     """The requests that are being answered."""
 
     def __init__(self) -> None:
-        self._running = 0
-        self._large = 0
+        self.running = 0
+        self.large = 0
 
-    @contextlib.contextmanager
-    def taken_by(self, request: web.BaseRequest) -> Iterator[None]:
+    def taken_by(self, request: web.BaseRequest) -> "Place":
         """Room for a request, until left.
 
         Raises:
             Refused: there is none.
         """
-        large = int(request.content_length is None or request.content_length > LARGE_BYTES)
-        if self._running >= REQUESTS_CEILING:
+        is_large = request.content_length is None or request.content_length > LARGE_BYTES
+        if self.running >= REQUESTS_CEILING:
             raise _busy(f"{REQUESTS_CEILING} requests are running, which is the most at once")
-        if large and self._large >= LARGE_CEILING:
+        if is_large and self.large >= LARGE_CEILING:
             raise _busy(f"{LARGE_CEILING} requests over {LARGE_BYTES} bytes are running, the most at once")
-        self._running += 1
-        self._large += large
-        try:
-            yield
-        finally:
-            self._running -= 1
-            self._large -= large
+        return Place(self, int(is_large))
+
+
+class Place:
+    """The room of one request while entered, which has to be at once."""
+
+    __slots__ = ("_large", "_room")
+
+    def __init__(self, room: Room, large: int) -> None:
+        self._room = room
+        self._large = large
+
+    def __enter__(self) -> None:
+        self._room.running += 1
+        self._room.large += self._large
+
+    def __exit__(self, *_: object) -> None:
+        self._room.running -= 1
+        self._room.large -= self._large
 
 
 def _busy(message: str) -> Refused:

@@ -2,9 +2,7 @@
 
 import logging
 import time
-from collections.abc import Awaitable, Callable, Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass
+from collections.abc import Awaitable, Callable
 
 from wand_server.model import Principal
 
@@ -14,13 +12,27 @@ IsOver = Callable[[Principal], Awaitable[bool]]
 """Whether what a principal signed in by was taken back."""
 
 
-@dataclass(frozen=True, slots=True, eq=False)
 class Tenure:
-    """Something that is open under a sign-in; `end` closes it, and may be called more than once."""
+    """Something that is open under a sign-in while entered; `end` closes it, more than once if need be.
 
-    principal: Principal
-    end: Callable[[], object]
-    is_stream: bool
+    Plain, for every call makes one: a generator's context manager costs ten times as much.
+    """
+
+    __slots__ = ("_all", "end", "is_stream", "principal")
+
+    def __init__(
+        self, every: set["Tenure"], principal: Principal, end: Callable[[], object], *, is_stream: bool
+    ) -> None:
+        self._all = every
+        self.principal = principal
+        self.end = end
+        self.is_stream = is_stream
+
+    def __enter__(self) -> None:
+        self._all.add(self)
+
+    def __exit__(self, *_: object) -> None:
+        self._all.discard(self)
 
 
 class Tenures:
@@ -30,15 +42,13 @@ class Tenures:
         self._is_over = is_over
         self._open: set[Tenure] = set()
 
-    @contextmanager
-    def call(self, principal: Principal, end: Callable[[], object]) -> Iterator[None]:
+    def call(self, principal: Principal, end: Callable[[], object]) -> Tenure:
         """While entered, have it ended when the key is removed; a call may outlive its token."""
-        yield from self._while(Tenure(principal, end, is_stream=False))
+        return Tenure(self._open, principal, end, is_stream=False)
 
-    @contextmanager
-    def stream(self, principal: Principal, end: Callable[[], object]) -> Iterator[None]:
+    def stream(self, principal: Principal, end: Callable[[], object]) -> Tenure:
         """While entered, have it ended when the key or the token counts no more; its client can come back."""
-        yield from self._while(Tenure(principal, end, is_stream=True))
+        return Tenure(self._open, principal, end, is_stream=True)
 
     async def stands(self, principal: Principal) -> bool:
         """Whether a stream of that sign-in may go on."""
@@ -55,10 +65,3 @@ class Tenures:
         if tenure.is_stream:
             return not await self.stands(tenure.principal)
         return await self._is_over(tenure.principal)
-
-    def _while(self, tenure: Tenure) -> Iterator[None]:
-        self._open.add(tenure)
-        try:
-            yield
-        finally:
-            self._open.discard(tenure)
