@@ -1,0 +1,102 @@
+"""The tables of the settings file, each a frozen model; sign-in has a module of its own."""
+
+from pathlib import Path
+from typing import Annotated, Literal
+
+from pydantic import AfterValidator, Field
+
+from wand_server.kinds import Frozen, Words, grpc_address
+from wand_server.settings.signin import Issuer, OAuth, Tls
+
+
+class Http(Frozen):
+    """Where MCP is served by HTTP, for whom."""
+
+    host: str = "127.0.0.1"
+    port: Annotated[int, Field(ge=0, le=65535)] = 8001
+    allowed_hosts: Words = ()  # beside the names of loopback
+    allowed_origins: Words = ()
+    websocket: bool = True  # whether GET /mcp may be upgraded
+    legacy_sse: bool = False  # the endpoints /sse and /messages of protocol version 2024-11-05
+    keys_file: Path = Path("/etc/wand/keys.toml")
+
+
+class Stdio(Frozen):
+    """The socket to which `wand-server stdio` is a pipe."""
+
+    socket: Path = Path("/run/wand-server/stdio.sock")
+    allowed_users: Words = ()  # names or numbers, beside the server's own user
+
+
+class Control(Frozen):
+    """The administrator's socket, at which `wand-server config` asks."""
+
+    socket: Path | None = None  # None: config.sock beside the socket of stdio
+
+
+class Tools(Frozen):
+    """Which tools there are: names of tools and of toolsets."""
+
+    enabled: Words = ()  # none: all
+    disabled: Words = ()  # wins
+    read_only: bool = False  # nothing that changes anything
+
+
+Rate = Annotated[float, Field(ge=0, le=1_000_000)]
+Burst = Annotated[int, Field(ge=1, le=1_000_000)]
+
+
+class Limits(Frozen):
+    """How often somebody may ask; 0 a second is as often as they like."""
+
+    requests_per_second: Rate = 500  # of one principal
+    burst: Burst = 5000
+    address_requests_per_second: Rate = 1000  # of one address, before anybody knows who asks
+    address_burst: Burst = 10_000
+    failed_sign_ins_per_minute: Rate = 10  # of one address; over that, a failure is answered at once with 429
+    failed_sign_ins_burst: Burst = 10
+
+
+class HostAgent(Frozen):
+    """How the host agent is reached, and by which certificate."""
+
+    address: Annotated[str, AfterValidator(grpc_address)] = "unix:/run/wand-hostagent/hostagent.sock"
+    ca: Path = Path("/etc/wand/pki/ca.crt")
+    certificate: Path = Path("/etc/wand/pki/server.crt")
+    key: Path = Path("/etc/wand/pki/server.key")
+
+
+class Execution(Frozen):
+    """What holds for commands that do not say it themselves."""
+
+    default_wall_seconds: Annotated[float, Field(gt=0, le=86400)] = 300
+    head_bytes: Annotated[int, Field(ge=256, le=65536)] = 24 * 1024  # of each stream, in a result
+    tail_bytes: Annotated[int, Field(ge=256, le=65536)] = 8 * 1024
+    stop_seconds: Annotated[float, Field(ge=0, le=3600)] = 10  # for calls that run when the server is to stop
+
+
+class Log(Frozen):
+    """What is logged."""
+
+    level: Literal["debug", "info", "warning", "error"] = "info"
+
+
+class Settings(Frozen):
+    """All of it."""
+
+    http: Http = Http()
+    stdio: Stdio = Stdio()
+    control: Control = Control()
+    tools: Tools = Tools()
+    limits: Limits = Limits()
+    hostagent: HostAgent = HostAgent()
+    execution: Execution = Execution()
+    issuer: Issuer = Issuer()
+    oauth: OAuth = OAuth()
+    tls: Tls = Tls()
+    log: Log = Log()
+
+    @property
+    def control_socket(self) -> Path:
+        """Where an administrator asks."""
+        return self.control.socket or self.stdio.socket.with_name("config.sock")
