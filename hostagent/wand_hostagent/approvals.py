@@ -57,6 +57,9 @@ class Terms:
     expire_seconds: float = 600.0
     wait_seconds: float = 10.0
     most_waiting: int = 8
+    settings: str = (
+        ""  # what the command line of a yes needs at its end: --settings FILE, where it is another
+    )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -131,7 +134,7 @@ class Approvals:
             return replace(question.permit, approval=approval.id)
         if approval.state is State.REFUSED:
             raise Denied(f"a person said no: {question.message}", hint="do not ask again; do it another way")
-        raise waiting(await self._asked(caller, question, shows))
+        raise waiting(await self._asked(caller, question, shows), self._terms.settings)
 
     async def _use(self, approval: Approval) -> bool:
         """Whether the yes is this call's to use; of several calls for one act, one gets it."""
@@ -300,10 +303,10 @@ def digest_of(shows: Mapping[str, Any]) -> str:
     return hashlib.sha256(json.dumps(shows, sort_keys=True, separators=(",", ":")).encode()).hexdigest()
 
 
-def waiting(approval: Approval) -> NeedsApproval:
-    """What a call is told whose act nobody has answered yet."""
+def waiting(approval: Approval, settings: str = "") -> NeedsApproval:
+    """What a call is told whose act nobody has answered yet; `settings` ends the command that answers."""
     until = time.strftime("%H:%M:%SZ", time.gmtime(approval.expires_unix_seconds))
-    answer = f"wand-hostagent approve yes {approval.id}"
+    answer = f"wand-hostagent approve yes {approval.id}{settings}"
     return NeedsApproval(
         f"waits for approval {approval.id}, which expires at {until}: {approval.message}",
         hint=f"call again unchanged, once a person on the host has said: {answer}",

@@ -5,6 +5,7 @@ import asyncio
 import fcntl
 import logging
 import os
+import shlex
 import signal
 from collections.abc import AsyncIterator, Iterator, Sequence
 from contextlib import (
@@ -58,17 +59,21 @@ def main(words: Sequence[str]) -> int:
     with corelog.own_stderr():
         logline.configure("hostagent", settings.log_level)
         logging.getLogger("grpc").setLevel(logging.WARNING)  # it tells of every call
-        asyncio.run(serve(settings, asked.ready_fd))
+        asyncio.run(serve(settings, asked.ready_fd, asked.settings.absolute()))
     return 0
 
 
-async def serve(settings: Settings, ready_fd: int = -1) -> None:
-    """Serve until SIGTERM or SIGINT; SIGHUP reads the policy again."""
+async def serve(settings: Settings, ready_fd: int = -1, path: Path = DEFAULT_PATH) -> None:
+    """Serve until SIGTERM or SIGINT, by the settings in that file; SIGHUP reads the policy again."""
     stop = asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, stop.set)
     with corelog.gathered():
-        async with _parts(settings) as parts, parts.desk(settings), _counter(settings, parts) as addresses:
+        async with (
+            _parts(settings, path) as parts,
+            parts.desk(settings),
+            _counter(settings, parts) as addresses,
+        ):
             reloading = set[asyncio.Task[str]]()
             asyncio.get_running_loop().add_signal_handler(signal.SIGHUP, parts.reload_soon, reloading)
             digest = parts.gate.policy_digest
@@ -130,7 +135,7 @@ class _Parts:
 
 
 @asynccontextmanager
-async def _parts(settings: Settings) -> AsyncIterator[_Parts]:
+async def _parts(settings: Settings, path: Path) -> AsyncIterator[_Parts]:
     """Every part behind the counter, each handed what it needs; closed in the opposite order."""
     policy = PolicyFolder(settings.policy_directory, development=settings.development)
     kept = Retention(
@@ -152,6 +157,7 @@ async def _parts(settings: Settings) -> AsyncIterator[_Parts]:
             expire_seconds=asking.expire_seconds,
             wait_seconds=asking.wait_seconds,
             most_waiting=asking.most_waiting,
+            settings="" if path == DEFAULT_PATH else f" --settings {shlex.quote(str(path))}",
         )
         approvals = Approvals(link.record, terms, OpenActs(settings.spool_directory / "approvals.json"))
         gate = Gate(policy, link, jobs, Means({native.name: native}, files), approvals)

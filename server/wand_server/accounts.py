@@ -5,12 +5,13 @@ import asyncio
 import getpass
 import os
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
 
-from wand_proto.errors import Invalid, NotFound
+from wand_proto.errors import Invalid, NotFound, WandError
 from wand_server import settings
 from wand_server.issuer import service
 from wand_server.issuer.grants import Grants
@@ -30,7 +31,9 @@ def people(words: Sequence[str]) -> int:
     remove.add_argument("name", metavar="NAME")
     passwd = command("passwd", help="another password; what was given by the old one ends")
     passwd.add_argument("name", metavar="NAME")
-    asyncio.run(_people(parser.parse_args(words)))
+    asked = parser.parse_args(words)
+    with _about(asked.settings):
+        asyncio.run(_people(asked))
     return 0
 
 
@@ -39,12 +42,14 @@ def grants(words: Sequence[str]) -> int:
     parser, command = _parser("grants")
     command("list", help="who let which program in, when, and for what")
     command("revoke", help="let that program in no more").add_argument("id", metavar="ID")
-    asyncio.run(_grants(parser.parse_args(words)))
+    asked = parser.parse_args(words)
+    with _about(asked.settings):
+        asyncio.run(_grants(asked))
     return 0
 
 
-async def summary(read: settings.Issuer) -> str:
-    """Who may sign in at an issuer with those settings.
+async def summary(read: settings.Issuer, path: Path = settings.DEFAULT_PATH) -> str:
+    """Who may sign in at an issuer with those settings, which came from `path`.
 
     Raises:
         WandError: its database cannot be used.
@@ -53,7 +58,7 @@ async def summary(read: settings.Issuer) -> str:
         return f"people come by the proxies in {', '.join(read.trusted_proxies)}"
     async with Store(read.folder / service.DATABASE) as store:
         names = [user.name for user, _, _ in await People(store, Passwords()).all()]
-    return ", ".join(names) or "nobody may sign in yet: wand-server people add NAME"
+    return ", ".join(names) or f"nobody may sign in yet: wand-server people add NAME{settings.option(path)}"
 
 
 def _parser(name: str) -> tuple[argparse.ArgumentParser, Callable[..., argparse.ArgumentParser]]:
@@ -67,6 +72,17 @@ def _parser(name: str) -> tuple[argparse.ArgumentParser, Callable[..., argparse.
     return parser, partial(commands.add_parser, parents=[behind])
 
 
+@contextmanager
+def _about(path: Path) -> Iterator[None]:
+    """Have the command that a refusal advises name the settings file where it must."""
+    try:
+        yield
+    except WandError as why:
+        if why.hint.startswith("wand-server "):
+            why.hint += settings.option(path)
+        raise
+
+
 async def _people(asked: argparse.Namespace) -> None:
     password = _password() if asked.command in {"add", "passwd"} else ""
     async with _store(asked.settings) as store:
@@ -74,28 +90,44 @@ async def _people(asked: argparse.Namespace) -> None:
         match asked.command:
             case "add":
                 await known.add(asked.name, password, asked.group)
+                _say(f"{asked.name} may sign in.")
             case "passwd":
                 await known.change_password(asked.name, password)
+                _say(f"{asked.name} has another password; what was given by the old one has ended.")
             case "remove":
                 await known.remove(asked.name)
+                _say(f"{asked.name} may sign in no more, and what they gave has ended.")
             case _:
-                sys.stdout.writelines(
-                    f"{user.name}\t{_day(created)}\t{count}\t{','.join(user.groups)}\n"
+                rows = [
+                    (user.name, _day(created), str(count), ",".join(user.groups))
                     for user, created, count in await known.all()
-                )
+                ]
+                _list(("NAME", "SINCE", "GRANTS", "GROUPS"), rows)
 
 
 async def _grants(asked: argparse.Namespace) -> None:
     async with _store(asked.settings) as store:
         known = Grants(store)
         if asked.command == "list":
-            sys.stdout.writelines(
-                f"{one.id}\t{one.user}\t{_day(one.created)}\t{one.client_name or one.client_id}"
-                f"\t{' '.join(one.scopes)}\n"
+            rows = [
+                (one.id, one.user, _day(one.created), one.client_name or one.client_id, " ".join(one.scopes))
                 for one in await known.all()
-            )
-        elif not await known.revoke(asked.id):
+            ]
+            _list(("ID", "PERSON", "SINCE", "PROGRAM", "SCOPES"), rows)
+            return
+        if not await known.revoke(asked.id):
             raise NotFound(f"there is no grant {asked.id!r}", hint="wand-server grants list")
+        _say(f"The grant {asked.id} has ended.")
+
+
+def _list(heading: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
+    """A heading and a line for each row, with tabs between."""
+    sys.stdout.writelines("\t".join(row) + "\n" for row in (heading, *rows))
+
+
+def _say(done: str) -> None:
+    """Tell what was done: on standard error, so that standard output is for what was asked."""
+    sys.stderr.write(done + "\n")
 
 
 def _store(path: Path) -> Store:

@@ -69,12 +69,13 @@ def check(words: Sequence[str]) -> int:
     """Run `wand-server check`: 0 where the server would start and reach the host agent."""
     asked = _parser("check", ready=False).parse_args(words)
     read = settings.load(asked.settings, os.environ)
-    found = keyfile.read(read.http.keys_file)
-    known = f"the keys in {read.http.keys_file}: {', '.join(key.name for key in found) or 'none'}"
+    names = dict.fromkeys(key.name for key in keyfile.read(read.http.keys_file))
+    known = f"the keys in {read.http.keys_file}: {', '.join(names) or 'none'}"
     sys.stdout.write(f"the settings in {asked.settings}: good\n{known}\n")
     live.uids(read.stdio.allowed_users)
     if read.issuer.url:
-        sys.stdout.write(f"the issuer at {read.issuer.url}: {asyncio.run(accounts.summary(read.issuer))}\n")
+        who = asyncio.run(accounts.summary(read.issuer, asked.settings))
+        sys.stdout.write(f"the issuer at {read.issuer.url}: {who}\n")
     if read.oauth.issuer:
         sys.stdout.write(f"the issuer {asyncio.run(entrance.told(read.oauth))}\n")
     why = explain_failure(read.hostagent.address, _identity(read))

@@ -3,6 +3,7 @@
 import asyncio
 import json
 import os
+import re
 import time
 from collections.abc import Mapping
 from pathlib import Path
@@ -61,6 +62,15 @@ async def test_a_job_runs_once_when_a_person_has_said_yes() -> None:
         ("approval_asked", again),
     ]
     assert launcher.records[1][1]["by"] == "0 (root)"
+
+
+async def test_the_advised_yes_names_the_settings_where_it_must() -> None:
+    async with fake_house(terms=Terms(wait_seconds=0, settings=" --settings /a/b.toml")) as (_, house):
+        house.rules.rules = RULES
+        with pytest.raises(NeedsApproval) as caught:
+            await run(house, job("true"))
+
+    assert re.search(r"approve yes \S+ --settings /a/b\.toml$", caught.value.hint)
 
 
 async def test_a_call_that_waits_goes_on_when_a_person_says_yes() -> None:

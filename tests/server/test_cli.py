@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from wand_server import cli
+from wand_server.auth import keyfile
 
 
 @pytest.mark.parametrize(
@@ -68,10 +69,13 @@ def test_the_supervisor_loads_the_standard_library_alone() -> None:
 def test_a_check_says_what_is_wrong_with_the_way_to_the_host_agent(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    (tmp_path / "keys.toml").touch(0o600)
+    keyfile.add(tmp_path / "keys.toml", "ci")
+    keyfile.rotate(tmp_path / "keys.toml", "ci", keep_seconds=60)
     settings = tmp_path / "server.toml"
     settings.write_text('[http]\nkeys_file = "keys.toml"\n[hostagent]\naddress = "unix:agent.sock"\n')
     settings.chmod(0o600)
 
     assert cli.run(["check", "--settings", str(settings)]) == 1
-    assert "the link: " in capsys.readouterr().out
+    out = capsys.readouterr().out
+    assert "the link: " in out
+    assert "keys.toml: ci\n" in out

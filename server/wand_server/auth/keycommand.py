@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from wand_proto.errors import Invalid, WandError
-from wand_server import scopes
+from wand_server import scopes, settings
 from wand_server.auth import keyfile, lastused
 from wand_server.auth.keyfile import Key, Wanted
 
@@ -26,6 +26,7 @@ def main(argv: Sequence[str]) -> int:
     except SystemExit as ended:
         return int(ended.code or 0)
     try:
+        asked.file = asked.file or settings.load(asked.settings, os.environ).http.keys_file
         asked.run(asked)
     except (WandError, OSError) as why:
         sys.stderr.write(f"wand-server keys: {why}\n")
@@ -69,8 +70,10 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def _command(command: argparse.ArgumentParser, run: Callable[[argparse.Namespace], None]) -> None:
-    does = "the file of keys, http.keys_file in the settings: /etc/wand/keys.toml for a service"
-    command.add_argument("--file", type=Path, required=True, metavar="FILE", help=does)
+    which = command.add_mutually_exclusive_group()
+    does = f"whose http.keys_file is the file of keys; default: {settings.DEFAULT_PATH}"
+    which.add_argument("--settings", type=Path, default=settings.DEFAULT_PATH, metavar="FILE", help=does)
+    which.add_argument("--file", type=Path, metavar="FILE", help="the file of keys itself")
     command.set_defaults(run=run)
 
 
@@ -91,7 +94,9 @@ def _rotate(asked: argparse.Namespace) -> None:
 
 
 def _remove(asked: argparse.Namespace) -> None:
-    keyfile.remove(asked.file, asked.name, asked.id)
+    count = keyfile.remove(asked.file, asked.name, asked.id)
+    what = f"The key of {asked.name} is" if count == 1 else f"The {count} keys of {asked.name} are"
+    sys.stderr.write(f"{what} removed; a running server knows it within a second.\n")
 
 
 def _list(asked: argparse.Namespace) -> None:

@@ -165,8 +165,8 @@ def rotate(path: Path, name: str, *, keep_seconds: float, lives_seconds: float |
     return plaintext
 
 
-def remove(path: Path, name: str, credential: str = "") -> None:
-    """Remove the keys of that name, or the one of that id; a running server lets them in no more in a second.
+def remove(path: Path, name: str, credential: str = "") -> int:
+    """Remove the keys of that name, or the one of that id, and tell how many: a server sees it in a second.
 
     Raises:
         NotFound: there is no such key.
@@ -179,6 +179,7 @@ def remove(path: Path, name: str, credential: str = "") -> None:
             hint = f"wand-server keys list --file {path}"
             raise NotFound(f"there is no key named {name!r}{which}", hint=hint)
         write(path, left)
+    return len(keys) - len(left)
 
 
 def _fresh(name: str, wanted: Wanted) -> tuple[str, Key]:

@@ -262,11 +262,29 @@ def test_the_command_adds_lists_and_removes(tmp_path: Path, capsys: pytest.Captu
     assert keycommand.main(["list", "--file", file]) == 0
     assert capsys.readouterr().out.startswith("alice\t20")
     assert keycommand.main(["remove", "alice", "--file", file]) == 0
+    assert capsys.readouterr().err.startswith("The key of alice is removed")
     assert keycommand.main(["remove", "alice", "--file", file]) == 1
     assert "alice" in capsys.readouterr().err
 
 
-@pytest.mark.parametrize("words", [[], ["add"], ["add", "a"], ["list", "--file"], ["grow", "--file", "x"]])
+def test_without_a_file_the_command_takes_the_one_of_the_settings(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    file = tmp_path / "server.toml"
+    file.write_text("[http]\nkeys_file = 'own.toml'\n")
+    file.chmod(0o600)
+
+    assert keycommand.main(["add", "alice", "--settings", str(file)]) == 0
+    assert keycommand.main(["list", "--settings", str(file)]) == 0
+    assert [key.name for key in keyfile.read(tmp_path / "own.toml")] == ["alice"]
+    assert "alice\t" in capsys.readouterr().out
+    assert keycommand.main(["list", "--settings", str(tmp_path / "none.toml")]) == 1
+    assert "none.toml does not exist (--settings FILE names another)" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    "words", [[], ["add"], ["list", "--file"], ["list", "--file", "x", "--settings", "y"], ["grow"]]
+)
 def test_the_command_tells_how_it_is_used(words: list[str], capsys: pytest.CaptureFixture[str]) -> None:
     assert keycommand.main(words) == 2
     assert "usage" in capsys.readouterr().err

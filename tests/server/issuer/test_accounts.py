@@ -35,12 +35,15 @@ def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureF
 
 def test_people_are_added_listed_and_removed(run: object) -> None:
     assert callable(run)
-    assert run("people", "add", ANN, "--group", "developers", stdin=f"{PASSWORD}\n")[0] == 0
+    added = run("people", "add", ANN, "--group", "developers", stdin=f"{PASSWORD}\n")
+    assert added == (0, "", f"{ANN} may sign in.\n")
     status, out, _ = run("people", "list")
-    assert (status, out.split("\t")[0], out.strip().split("\t")[3]) == (0, ANN, "developers")
-    assert run("people", "passwd", ANN, stdin="another long password\n")[0] == 0
-    assert run("people", "remove", ANN)[0] == 0
-    assert run("people", "list")[1] == ""
+    heading, row = (line.split("\t") for line in out.splitlines())
+    assert (status, heading, row[0], row[3]) == (0, ["NAME", "SINCE", "GRANTS", "GROUPS"], ANN, "developers")
+    assert run("people", "passwd", ANN, stdin="another long password\n")[2].startswith(f"{ANN} has another")
+    assert run("people", "remove", ANN)[2].startswith(f"{ANN} may sign in no more")
+    assert run("people", "list")[1] == "NAME\tSINCE\tGRANTS\tGROUPS\n"
+    assert run("grants", "list")[1] == "ID\tPERSON\tSINCE\tPROGRAM\tSCOPES\n"
 
 
 @pytest.mark.parametrize(
@@ -54,12 +57,15 @@ def test_people_are_added_listed_and_removed(run: object) -> None:
         (("grants", "revoke", "eve"), "", "no grant"),
     ],
 )
-def test_what_cannot_be_done_is_said(run: object, words: tuple[str, ...], stdin: str, said: str) -> None:
+def test_what_cannot_be_done_is_said(
+    run: object, words: tuple[str, ...], stdin: str, said: str, tmp_path: Path
+) -> None:
     assert callable(run)
     run("people", "add", ANN, stdin=f"{PASSWORD}\n")
     status, _, err = run(*words, stdin=stdin)
     assert status == 1
     assert said in err
+    assert "(wand-server" not in err or f"--settings {tmp_path}/server.toml)" in err
 
 
 @pytest.mark.parametrize("how", ["revoke", "remove", "passwd"])
