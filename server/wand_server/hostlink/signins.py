@@ -52,13 +52,23 @@ class SignIns:
             await asyncio.sleep(self._every_seconds)
             refused, self._refused = self._refused, Counter()
             self._some.clear()
-            try:
-                await self._host.tell_refused(_call(), _request(refused))
-            except WandError as error:
-                told = {"count": refused.total(), "error": str(error)}
-                log.warning("refused sign-ins not recorded yet", extra=told)
-                self._keep(refused)
+            if not await self._are_told(refused):
                 await asyncio.sleep(AGAIN * self._every_seconds)
+
+    async def _are_told(self, refused: Counter[tuple[str, str]]) -> bool:
+        """Tell them; where that fails they are kept, and what cannot be told at all is still counted."""
+        try:
+            await self._host.tell_refused(_call(), _request(refused))
+        except WandError as error:
+            told = {"count": refused.total(), "error": str(error)}
+            log.warning("refused sign-ins not recorded yet", extra=told)
+            self._keep(refused)
+        except Exception:
+            log.exception("refused sign-ins not told one by one", extra={"count": refused.total()})
+            self._keep(Counter({_OTHERS: refused.total()}))
+        else:
+            return True
+        return False
 
     def _keep(self, refused: Counter[tuple[str, str]]) -> None:
         """Have them told with those that come."""

@@ -14,7 +14,7 @@ from aiohttp import web
 
 from wand_proto.alarms import Alarms
 from wand_proto.errors import Denied, Unauthenticated, Unavailable
-from wand_server.auth.asked import Asked
+from wand_server.auth.asked import Asked, BadToken
 from wand_server.auth.guard import Guard
 from wand_server.auth.origins import Misdirected
 from wand_server.model import Principal
@@ -24,6 +24,7 @@ from wand_server.protocol.kernel import VERSION_HEADER, Kernel
 from wand_server.protocol.messages import Message, Request
 from wand_server.scopes import InsufficientScope
 from wand_server.transports import bodies, replies, routes, sse, stateful, stateless, tls, websocket
+from wand_server.transports.endings import Ending, hang_up
 from wand_server.transports.limits import Limits
 from wand_server.transports.replies import Refused
 from wand_server.transports.room import Room
@@ -31,7 +32,7 @@ from wand_server.transports.routes import Guarded, Open
 from wand_server.transports.sessions import Sessions
 from wand_server.transports.sse import EventStreams
 from wand_server.transports.status import HostagentIsUp, health, readiness
-from wand_server.transports.tenures import Tenures
+from wand_server.transports.tenures import Tenure, Tenures
 from wand_server.transports.unread import Unread
 from wand_server.transports.websocket import WebSockets
 
@@ -41,6 +42,7 @@ CONNECTIONS_CEILING = 4096
 IDLE_SECONDS = 75.0  # a connection that sends no whole request for so long is closed
 STOP_SECONDS = 2.0
 SignInRefused = Callable[[str, str], None]  # hears from where, and why
+Holds = Callable[[Principal, Ending], Tenure]  # what keeps a request while its sign-in counts
 _TICK_SECONDS = 1.0  # of what is due when a client or a call has been silent
 
 
@@ -179,10 +181,24 @@ class HttpTransport:
             message = messages.read(await bodies.read(request))
             self._check_scopes(request, message, principal)
             if not self.kernel.is_listening(message):
-                with self.tenures.call(principal, functools.partial(_hang_up, request)):
-                    return await self._answer(request, message, principal)
-        with self.tenures.stream(principal, functools.partial(_hang_up, request)):
-            return await self._answer(request, message, principal)
+                return await self._answer_while(self.tenures.call, request, message, principal)
+        return await self._answer_while(self.tenures.stream, request, message, principal)
+
+    async def _answer_while(
+        self, holds: Holds, request: web.BaseRequest, message: Message, principal: Principal
+    ) -> web.StreamResponse:
+        """The answer, or a refusal where the sign-in is taken back before it has begun."""
+        ending = Ending(request)
+        try:
+            with holds(principal, ending):
+                return await self._answer(request, message, principal)
+        except asyncio.CancelledError:
+            if not ending.can_be_told():
+                raise
+        asked = message.id if isinstance(message, Request) else None
+        why = BadToken("the key or token was taken back while the call ran, and the call ended with it")
+        headers = {"WWW-Authenticate": self.guard.challenge.unauthenticated(why)}
+        raise Refused(401, str(why), headers=headers, request_id=asked)
 
     async def _answer(
         self, request: web.BaseRequest, message: Message, principal: Principal
@@ -204,7 +220,7 @@ class HttpTransport:
         self._refuse_modern(request)
         if not replies.accepts(request.headers.get("Accept", ""))[1]:
             raise Refused(406, "Accept: must list text/event-stream")
-        with self.tenures.stream(principal, functools.partial(_hang_up, request)):
+        with self.tenures.stream(principal, functools.partial(hang_up, request)):
             return await stateful.get(self.sessions, request, principal)
 
     async def _delete(self, request: web.BaseRequest, principal: Principal) -> web.StreamResponse:
@@ -214,7 +230,7 @@ class HttpTransport:
     async def _get_sse(self, request: web.BaseRequest, principal: Principal) -> web.StreamResponse:
         if not replies.accepts(request.headers.get("Accept", "*/*"))[1]:
             raise Refused(406, "Accept: must list text/event-stream")
-        with self.tenures.stream(principal, functools.partial(_hang_up, request)):
+        with self.tenures.stream(principal, functools.partial(hang_up, request)):
             return await self.streams.get(request, principal)
 
     async def _post_sse(self, request: web.BaseRequest, principal: Principal) -> web.StreamResponse:
@@ -259,12 +275,6 @@ class HttpTransport:
         if self.kernel.is_modern_version(request.headers.get(VERSION_HEADER)):
             message = f"{request.method} is no part of that protocol version: use POST"
             raise Refused(405, message, headers={"Allow": "POST"})
-
-
-def _hang_up(request: web.BaseRequest) -> None:
-    """Close the connection: what it asked for is cancelled with it."""
-    if request.transport is not None:
-        request.transport.close()
 
 
 def _asked(request: web.BaseRequest) -> Asked:

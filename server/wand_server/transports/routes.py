@@ -125,13 +125,21 @@ async def _encourage(request: web.BaseRequest) -> None:
     request.writer.output_size = 0  # it counts for no part of the answer
 
 
-class _FromPage(web.BaseRequest):
+class _Asked(web.BaseRequest):
+    """A request whose answer names the server without a version, of ours or of what it is made with."""
+
+    async def _prepare_hook(self, response: web.StreamResponse) -> None:
+        """Called by aiohttp before the headers of any answer leave."""
+        response.headers["Server"] = "wand"
+
+
+class _FromPage(_Asked):
     """A request whose answer a web page may be permitted to read."""
 
     permits: cors.Permits = staticmethod(lambda _: False)
 
     async def _prepare_hook(self, response: web.StreamResponse) -> None:
-        """Called by aiohttp before the headers of any answer leave."""
+        await super()._prepare_hook(response)
         cors.name_back(self.headers["Origin"], response.headers, self.permits)
 
 
@@ -143,7 +151,7 @@ def _factory(permits: cors.Permits) -> Callable[..., web.BaseRequest]:
         writer: AbstractStreamWriter,
         task: "asyncio.Task[None]",
     ) -> web.BaseRequest:
-        kind = _FromPage if "Origin" in message.headers else web.BaseRequest
+        kind = _FromPage if "Origin" in message.headers else _Asked
         loop = asyncio.get_running_loop()
         made = kind(message, payload, protocol, writer, task, loop, client_max_size=BYTES_CEILING)
         if isinstance(made, _FromPage):

@@ -2,6 +2,8 @@
 
 from contextlib import AsyncExitStack
 
+import pytest
+
 from support.places import short_folder
 from support.waiting import until
 from support.wirehost import WireHost, address, serving
@@ -36,6 +38,12 @@ async def test_of_too_many_the_rest_is_counted_together() -> None:
     (told,) = await told_by(WireHost(), [(f"::{number}", "no key") for number in range(100)])
     assert len(told) == MOST + 1
     assert told[-1] == f" more sign-ins were refused than are told one by one {100 - MOST}"
+
+
+async def test_what_cannot_be_told_is_logged_and_counted(caplog: pytest.LogCaptureFixture) -> None:
+    (told,) = await told_by(WireHost(), [("::1", "no text \udc80"), ("::2", "no key")])
+    assert told == [" more sign-ins were refused than are told one by one 2"]
+    assert "not told one by one" in caplog.text
 
 
 async def test_what_could_not_be_told_is_told_again() -> None:

@@ -1,6 +1,7 @@
 """The table of paths and methods, over a real socket."""
 
 import asyncio
+import re
 from collections.abc import AsyncIterator
 from pathlib import Path
 
@@ -68,6 +69,36 @@ async def test_what_is_no_http_is_repeated_to_nobody(
     assert b'"jsonrpc":"2.0"' in answer
     assert SECRET not in answer.decode() + caplog.text
     assert "request unreadable" in caplog.text
+
+
+@pytest.mark.parametrize(
+    "lines",
+    [
+        ["GET /health HTTP/1.1"],
+        ["GET /nowhere HTTP/1.1"],
+        ["OPTIONS /mcp HTTP/1.1", "Origin: http://localhost", "Access-Control-Request-Method: POST"],
+        ["POST /mcp HTTP/1.1", "Origin: http://localhost"],
+        ["POST /mcp HTTP/1.1", "no header"],
+        ["no request"],
+    ],
+)
+async def test_no_answer_tells_what_the_server_is_made_with(server: Edge, lines: list[str]) -> None:
+    answer = await said(server, *lines)
+
+    assert re.findall(rb"\r\nServer: (.*)\r\n", answer) == [b"wand"]
+
+
+async def test_an_upgrade_tells_no_more_of_the_server(server: Edge) -> None:
+    answer = await said(
+        server,
+        "GET /mcp HTTP/1.1",
+        f"Authorization: Bearer {server.key}",
+        *("Connection: Upgrade", "Upgrade: websocket", "Sec-WebSocket-Protocol: mcp"),
+        *("Sec-WebSocket-Version: 13", "Sec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA=="),
+    )
+
+    assert b" 101 " in answer
+    assert re.findall(rb"\r\nServer: (.*)\r\n", answer) == [b"wand"]
 
 
 async def test_another_expectation_is_refused(server: Edge) -> None:

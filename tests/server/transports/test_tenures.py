@@ -45,7 +45,7 @@ async def drained(stream: aiohttp.ClientResponse) -> None:
         return
 
 
-async def test_a_call_that_runs_is_cancelled(server: Edge) -> None:
+async def test_a_call_that_runs_is_cancelled_and_says_why(server: Edge) -> None:
     asking = asyncio.create_task(server.ask(**server.call("slow", Authorization="Bearer ann")))
     await server.tools.slow_began.wait()
     WAYS.over.add("ann")
@@ -53,7 +53,21 @@ async def test_a_call_that_runs_is_cancelled(server: Edge) -> None:
     await server.transport.end_over()
 
     await asyncio.wait_for(server.tools.slow_cancelled.wait(), 5)
-    assert isinstance((await asyncio.gather(asking, return_exceptions=True))[0], aiohttp.ClientError)
+    status, body = await asyncio.wait_for(asking, 5)
+    assert (status, body["id"]) == (401, 1)
+    assert "was taken back while the call ran" in body["error"]["message"]
+
+
+async def test_an_answer_that_has_begun_breaks_off(server: Edge) -> None:
+    params = {"name": "flood", "arguments": {}, "_meta": {"progressToken": "t"}}
+    request = server.modern("tools/call", params, Authorization="Bearer ann")
+    async with server.client.post(server.url, **request) as response:
+        await response.content.readline()
+        WAYS.over.add("ann")
+        await server.transport.end_over()
+        await asyncio.wait_for(drained(response), 5)
+
+    assert response.status == 200
 
 
 async def test_a_call_ends_with_its_sign_in_while_its_session_goes_on_with_the_next(server: Edge) -> None:
