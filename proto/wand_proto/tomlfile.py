@@ -48,15 +48,21 @@ def read(path: Path, *, owners: Collection[int]) -> dict[str, Any]:
         raise Invalid(f"{path} is not TOML: {error}") from error
 
 
-def content(path: Path, *, owners: Collection[int]) -> bytes:
-    """What stands in a file, TOML or not.
+def content(path: Path, *, owners: Collection[int], secret: bool = False) -> bytes:
+    """What stands in a file, TOML or not; one that is `secret` must not be open to everybody.
 
     Raises:
         NotFound: there is no such file.
-        Denied: it is a link, no plain file, or somebody else could have written it.
+        Denied: it is a link, no plain file, somebody else could have written it, or read what is secret.
         Invalid: it is too large.
     """
     with _trusted(path, os.O_NONBLOCK, stat.S_ISREG, owners) as file, open(file, "rb", closefd=False) as text:
+        mode = stat.S_IMODE(os.fstat(file).st_mode)
+        if secret and mode & stat.S_IROTH:
+            hint = f"chmod o-rwx {path}"
+            raise Denied(
+                f"{path} is a secret, and can be read by everybody: its mode is {mode:04o}", hint=hint
+            )
         found = text.read(_MOST_BYTES + 1)
     if len(found) > _MOST_BYTES:
         raise Invalid(f"{path} has more than {_MOST_BYTES} bytes")

@@ -14,6 +14,7 @@ from pathlib import Path
 from wand_proto.errors import Invalid, NotFound, WandError
 from wand_server import settings
 from wand_server.issuer import service
+from wand_server.issuer.clients import Clients
 from wand_server.issuer.grants import Grants
 from wand_server.issuer.passwords import MOST_CHARACTERS, Passwords
 from wand_server.issuer.people import People
@@ -45,6 +46,17 @@ def grants(words: Sequence[str]) -> int:
     asked = parser.parse_args(words)
     with _about(asked.settings):
         asyncio.run(_grants(asked))
+    return 0
+
+
+def clients(words: Sequence[str]) -> int:
+    """Run `wand-server clients`."""
+    parser, command = _parser("clients")
+    command("list", help="which programs registered themselves, since when, and their grants")
+    command("remove", help="forget one, and end what people gave it").add_argument("id", metavar="ID")
+    asked = parser.parse_args(words)
+    with _about(asked.settings):
+        asyncio.run(_clients(asked))
     return 0
 
 
@@ -118,6 +130,25 @@ async def _grants(asked: argparse.Namespace) -> None:
         if not await known.revoke(asked.id):
             raise NotFound(f"there is no grant {asked.id!r}", hint="wand-server grants list")
         _say(f"The grant {asked.id} has ended.")
+
+
+async def _clients(asked: argparse.Namespace) -> None:
+    read = settings.load(asked.settings, os.environ).issuer
+    async with Store(read.folder / service.DATABASE) as store:
+        known = Clients(store)
+        if asked.command == "list":
+            rows = [
+                (client.id, _day(created), str(count), client.name, " ".join(client.redirect_uris))
+                for client, created, count in await known.all()
+            ]
+            _list(("ID", "SINCE", "GRANTS", "PROGRAM", "ADDRESSES"), rows)
+            if rows and not read.registration:
+                _say("None of them is let in: issuer.registration is off.")
+            return
+        if not await known.remove(asked.id):
+            hint = "wand-server clients list"
+            raise NotFound(f"no client that registered has the id {asked.id!r}", hint=hint)
+        _say(f"The client {asked.id} is forgotten, and what people gave it has ended.")
 
 
 def _list(heading: Sequence[str], rows: Sequence[Sequence[str]]) -> None:

@@ -23,6 +23,11 @@ COMMANDS = {
     ),
     "keys": ("wand_server.auth.keycommand", "main", "add, list, rotate or remove API keys"),
     "people": ("wand_server.accounts", "people", "let people sign in with a password, or no more"),
+    "clients": (
+        "wand_server.accounts",
+        "clients",
+        "see which programs registered themselves, and forget one",
+    ),
     "grants": ("wand_server.accounts", "grants", "see which programs people let in, and end that"),
 }
 FAILURE, USAGE = 1, 2

@@ -186,4 +186,5 @@ def _names(oauth: OAuth) -> ClaimNames:
 def _client(oauth: OAuth) -> tuple[str, str] | None:
     if oauth.client_secret_file is None:
         return None
-    return oauth.client_id, tomlfile.content(oauth.client_secret_file, owners=_OWNERS).decode().strip()
+    secret = tomlfile.content(oauth.client_secret_file, owners=_OWNERS, secret=True)
+    return oauth.client_id, secret.decode().strip()

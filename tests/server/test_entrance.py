@@ -258,6 +258,15 @@ async def test_where_nobody_can_say_what_was_taken_back_nobody_gets_in_by_it(tmp
         assert await guard.is_over(principal)
 
 
+async def test_a_secret_that_everybody_can_read_stops_the_start(tmp_path: Path) -> None:
+    secret = tmp_path / "secret"
+    secret.write_text("s3cret\n")
+    secret.chmod(0o644)
+    with pytest.raises(WandError, match=r"its mode is 0644 \(chmod o-rwx"):
+        async with world(tmp_path, client_id="wand", client_secret_file=secret):
+            pass
+
+
 @pytest.mark.parametrize(
     ("setting", "why"),
     [("keys_file", "does not exist"), ("client_secret_file", "does not exist")],

@@ -5,7 +5,7 @@ import hashlib
 import html
 import re
 from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -16,6 +16,7 @@ import argon2
 import jwt
 from aiohttp import web
 
+from wand_proto.errors import Conflict
 from wand_server.issuer.documents import Documents
 from wand_server.issuer.exchanging import Prove
 from wand_server.issuer.grants import Lives
@@ -155,7 +156,8 @@ async def issuing(
 ) -> AsyncIterator[Place]:
     """An issuer that lets clients register, with one person in it."""
     async with Store(folder / DATABASE) as store:
-        await People(store, QUICK).add(ANN, PASSWORD, ["developers"])
+        with suppress(Conflict):  # where there was an issuer before
+            await People(store, QUICK).add(ANN, PASSWORD, ["developers"])
     table: dict[str, dict[str, routes.Open]] = {}
 
     async def nobody(_: web.BaseRequest) -> Any:

@@ -28,9 +28,17 @@ class Shown:
 class Clients:
     """All that there are."""
 
-    def __init__(self, store: Store, documents: Documents | None, schemes: tuple[str, ...]) -> None:
-        """Without `documents`, no client has one."""
+    def __init__(
+        self,
+        store: Store,
+        documents: Documents | None = None,
+        schemes: tuple[str, ...] = (),
+        *,
+        registration: bool = False,
+    ) -> None:
+        """Without `documents`, no client has one; without `registration`, none that registered is let in."""
         self._store = store
+        self._registration = registration
         self._documents = documents
         self._schemes = schemes
 
@@ -48,6 +56,9 @@ class Clients:
         """
         if self._documents is not None and metadata.is_document_url(client_id):
             return await self._documents.client(client_id)
+        if not self._registration:
+            why = "clients that registered are not let in here: registration is off"
+            raise Refusal("invalid_client", why, status=401)
         row = await self._store.row("SELECT * FROM client WHERE id = ?", client_id)
         if row is None:
             raise Refusal("invalid_client", "no client has that client_id here", status=401)
@@ -85,6 +96,24 @@ class Clients:
                 *(client.may_refresh, now),
             )
         return {**_told(client, method, now), **_told_secret(secret)}
+
+    async def all(self) -> list[tuple[Client, int, int]]:
+        """Every client that registered, since when, and how many grants hold that people gave it."""
+        rows = await self._store.rows(
+            "SELECT *, (SELECT count(*) FROM grant_ WHERE client_id = client.id AND revoked IS NULL"
+            " AND expires > ?) AS grants FROM client ORDER BY created, id",
+            int(time.time()),
+        )
+        return [(_client(row), row["created"], row["grants"]) for row in rows]
+
+    async def remove(self, client_id: str) -> bool:
+        """Forget a client that registered, and end what people gave it; whether there was one."""
+        async with self._store.changing():
+            if not await self._store.run("DELETE FROM client WHERE id = ?", client_id):
+                return False
+            end = "UPDATE grant_ SET revoked = ? WHERE client_id = ? AND revoked IS NULL"
+            await self._store.run(end, int(time.time()), client_id)
+        return True
 
     async def _make_room(self) -> None:
         """Forget the oldest that nobody ever gave anything to."""

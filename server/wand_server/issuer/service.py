@@ -101,7 +101,7 @@ class Issuer:
         self._grants = Grants(self._store, options.lives, clock)
         people = People(self._store, passwords or Passwords())
         known = self._documents if options.documents else None
-        clients = Clients(self._store, known, options.redirect_schemes)
+        clients = Clients(self._store, known, options.redirect_schemes, registration=options.registration)
         self._visiting = self._for_visits(clients, people)
         self._exchanging = self._for_exchanges(clients, people, clock)
 

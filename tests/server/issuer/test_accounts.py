@@ -1,5 +1,6 @@
 """The commands about people and what they gave, as an administrator types them."""
 
+import asyncio
 import io
 import os
 import sys
@@ -66,6 +67,21 @@ def test_what_cannot_be_done_is_said(
     assert status == 1
     assert said in err
     assert "(wand-server" not in err or f"--settings {tmp_path}/server.toml)" in err
+
+
+async def test_clients_that_registered_are_listed_and_forgotten(run: object, tmp_path: Path) -> None:
+    assert callable(run)
+    async with issuing(tmp_path / "issuer") as place:
+        client_id = (await place.register())["client_id"]
+        tokens = (await place.redeem(client_id, await place.code(client_id)))[1]
+
+        _, out, err = await asyncio.to_thread(run, "clients", "list")
+        assert [line.split("\t")[2:4] for line in out.splitlines()] == [["GRANTS", "PROGRAM"], ["1", "Probe"]]
+        assert "None of them is let in" in err
+        assert (await asyncio.to_thread(run, "clients", "remove", client_id))[0] == 0
+        assert (await place.refresh(client_id, tokens["refresh_token"]))[1]["error"] == "invalid_client"
+        assert (await asyncio.to_thread(run, "grants", "list"))[1].count("\n") == 1
+        assert "clients list --settings" in (await asyncio.to_thread(run, "clients", "remove", client_id))[2]
 
 
 @pytest.mark.parametrize("how", ["revoke", "remove", "passwd"])

@@ -229,6 +229,17 @@ async def test_nobody_registers_where_that_is_off(tmp_path: Path) -> None:
         assert "registration_endpoint" not in place.issuer.metadata()
 
 
+async def test_who_registered_is_refused_when_that_is_switched_off(tmp_path: Path) -> None:
+    async with issuing(tmp_path) as place:
+        client_id = (await place.register())["client_id"]
+        tokens = (await place.redeem(client_id, await place.code(client_id)))[1]
+    async with issuing(tmp_path, lambda one: replace(one, registration=False)) as place:
+        page = await place.get(place.query(client_id))
+        assert (page.status, "registration is off" in page.text) == (400, True)
+        status, said = await place.refresh(client_id, tokens["refresh_token"])
+        assert (status, said["error"]) == (401, "invalid_client")
+
+
 def files_below(folder: Path) -> list[tuple[str, int, bytes]]:
     files = [path for path in folder.rglob("*") if path.is_file()]
     return [(path.name, path.stat().st_mode, path.read_bytes()) for path in files]
