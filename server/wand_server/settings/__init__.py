@@ -19,6 +19,7 @@ from wand_proto import tomlfile
 from wand_proto.errors import Invalid, NotFound
 from wand_server.kinds import Frozen
 from wand_server.lines import line_of
+from wand_server.settings.problems import words
 from wand_server.settings.signin import Client, Issuer, OAuth, Tls
 from wand_server.settings.tables import Http, Settings
 
@@ -28,6 +29,7 @@ __all__ = [
 ]  # fmt: skip
 DEFAULT_PATH = Path("/etc/wand/server.toml")
 _PREFIX = "WAND_"
+_SAID = "what an administrator set"
 _NOT_OURS = frozenset({"WAND_SOCKET"})  # of the pipe, `wand-server stdio`
 
 
@@ -85,7 +87,7 @@ def _source(path: Path, environment: Mapping[str, str], said: Mapping[str, str])
     variables = dict(_variables(environment))
     spoken = {place_of(name): value for name, value in said.items()}
     names = {place: _variable_name(*place) for place in variables}
-    names |= dict.fromkeys(spoken, "what an administrator set")
+    names |= dict.fromkeys(spoken, _SAID)
     return _Source(path, variables | spoken, names)
 
 
@@ -140,7 +142,10 @@ def _variable_name(section: str, key: str) -> str:
 
 def _explained(problems: list[ErrorDetails], source: _Source) -> Invalid:
     lines = [_problem(problem, source) for problem in problems]
-    return Invalid("; ".join(lines), field="", hint=f"see {source.path} and the {_PREFIX}* variables")
+    hint = f"see {source.path} and the {_PREFIX}* variables"
+    if all(source.of([str(part) for part in one["loc"]]) == _SAID for one in problems):
+        hint = "nothing has changed; wand-server config show tells what holds"
+    return Invalid("; ".join(lines), field="", hint=hint)
 
 
 def _problem(problem: ErrorDetails, source: _Source) -> str:
@@ -148,9 +153,7 @@ def _problem(problem: ErrorDetails, source: _Source) -> str:
     dotted = ".".join(place)
     if problem["type"] == "extra_forbidden":
         return f"{dotted}: is not a setting, in {source.of(place)}; {_near(place)}"
-    said = problem["msg"].removeprefix("Value error, ")
-    said = said[:1].lower() + said[1:]
-    return f"{dotted}: {said}, not {problem['input']!r:.80}, in {source.of(place)}"
+    return f"{dotted}: {words(problem)}, not {problem['input']!r:.80}, in {source.of(place)}"
 
 
 def _near(place: list[str]) -> str:

@@ -80,7 +80,7 @@ async def test_nothing_new_is_no_change_and_no_record(scene: Scene) -> None:
 async def test_a_bad_file_changes_nothing_and_says_where_it_is_wrong(scene: Scene) -> None:
     scene.write("[log]\nlevel = 'debug'\n\n[limits]\nburst = 0")
 
-    with pytest.raises(Invalid, match=r"limits\.burst: input should be .* in .*server\.toml, line 5"):
+    with pytest.raises(Invalid, match=r"limits\.burst: must be at least 1, not 0, in .*server\.toml, line 5"):
         await scene.runtime.reload("SIGHUP")
 
     assert (scene.recorded, scene.parts.taken, scene.runtime.now.log.level) == ([], [], "info")
