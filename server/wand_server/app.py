@@ -38,6 +38,8 @@ from wand_server.tools.prompts import BuiltInPrompts
 from wand_server.tools.registry import Registry, tool_registry
 from wand_server.tools.resources import HostResources
 from wand_server.tools.skills import BuiltInSkills
+from wand_server.transports import added
+from wand_server.transports.door import House
 from wand_server.transports.http import HttpTransport
 from wand_server.transports.limits import Limits
 from wand_server.transports.routes import Open, Routes
@@ -73,6 +75,8 @@ def check(words: Sequence[str]) -> int:
     known = f"the keys in {read.http.keys_file}: {', '.join(names) or 'none'}"
     sys.stdout.write(f"the settings in {asked.settings}: good\n{known}\n")
     live.uids(read.stdio.allowed_users)
+    for one in added.load(read.transports.enabled, read.transports.options):
+        sys.stdout.write(f"the transport {one.name}: loads, from {one.origin}\n")
     if read.issuer.url:
         who = asyncio.run(accounts.summary(read.issuer, asked.settings))
         sys.stdout.write(f"the issuer at {read.issuer.url}: {who}\n")
@@ -175,12 +179,25 @@ async def running(
         )
         uids = live.uids(read.stdio.allowed_users)
         unix = UnixTransport(kernel, read.stdio.socket, allowed_uids=uids, refused=sign_ins.refused)
+        await _open_added(parts, read.transports, _house(http))
         await _enter(parts, http, f"{read.http.host}:{read.http.port}")
         await _enter(parts, unix, str(read.stdio.socket))
         taking_up = Live(host=host, offered=offered, kernel=kernel, http=http, unix=unix)
         runtime = Runtime((path, os.environ), read, taking_up, _record(host))
         await _enter(parts, Control(runtime).open(read.control_socket), str(read.control_socket))
         yield http, runtime
+
+
+def _house(http: HttpTransport) -> House:
+    """What transports that others add share with ours."""
+    return House(
+        kernel=http.kernel, guard=http.guard, limits=http.limits, tenures=http.tenures, refused=http.refused
+    )
+
+
+async def _open_added(parts: contextlib.AsyncExitStack, wanted: settings.Transports, house: House) -> None:
+    for one in added.load(wanted.enabled, wanted.options):
+        await _enter(parts, added.serving(one, house), f"what the transport {one.name} is told to")
 
 
 def _record(host: HostClient) -> Record:

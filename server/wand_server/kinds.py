@@ -1,6 +1,7 @@
 """What a setting may be: lists, addresses, networks, and the table that they stand in."""
 
 import ipaddress
+import json
 import re
 from typing import Annotated
 
@@ -18,6 +19,16 @@ def listed(untrusted: object) -> object:
         if isinstance(untrusted, str)
         else untrusted
     )
+
+
+def parsed(untrusted: object) -> object:
+    """A table that came as text from a variable, in JSON."""
+    if not isinstance(untrusted, str):
+        return untrusted
+    try:
+        return json.loads(untrusted)
+    except ValueError as why:
+        raise ValueError('must be JSON, as {"name": {"port": 8003}}') from why
 
 
 def grpc_address(untrusted: str) -> str:

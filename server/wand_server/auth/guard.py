@@ -15,6 +15,7 @@ log = logging.getLogger(__name__)
 
 _HINT = "send the header Authorization: Bearer wand_..., with a key from wand-server keys add"
 _OR_TOKEN = ", or with a token of the issuer to which resource_metadata in WWW-Authenticate leads"  # noqa: S105 - words for a hint
+_KEY_HINT = "bring a key from wand-server keys add"
 _SCHEMES = frozenset({"bearer", "dpop"})
 
 
@@ -50,12 +51,26 @@ class Guard:
         if not authorization and asked.certificate is not None and self._certificates is not None:
             self._origins.check_named(headers.getall("Origin", []))
             return self._certificates.principal(asked.certificate)
-        presented = _presented(authorization, self._hint)
+        return await self._admitted(_presented(authorization, self._hint), asked, self._hint)
+
+    async def principal_of(self, token: str, peer: str) -> Principal:
+        """Who brings that token where nothing is HTTP: there are no headers, so one that needs a proof is no good.
+
+        Raises:
+            Unauthenticated: it is empty, or not ours.
+            Unavailable: nobody can say now.
+        """
+        if not token:
+            raise Unauthenticated("nobody has signed in", hint=_KEY_HINT)
+        asked = Asked(headers=_NoHeaders(), peer=peer, method="", path="")
+        return await self._admitted(Presented(scheme="bearer", token=token), asked, _KEY_HINT)
+
+    async def _admitted(self, presented: Presented, asked: Asked, hint: str) -> Principal:
         for way in self._ways:
             if (principal := await way.principal(presented, asked)) is not None:
                 return principal
         log.warning("key refused", extra={"peer": asked.peer})
-        raise BadToken("the API key is not known here", hint=self._hint)
+        raise BadToken("the API key is not known here", hint=hint)
 
     def permits(self, origin: str) -> bool:
         """Whether a page of that origin may ask."""
@@ -75,6 +90,14 @@ class Guard:
             log.warning("sign-in taken for over", extra={"principal": principal.name, "why": why.message})
             return True
         return False
+
+
+class _NoHeaders:
+    """Of what has none."""
+
+    def getall(self, name: str, default: list[str]) -> list[str]:
+        _ = name
+        return default
 
 
 def _presented(untrusted: list[str], hint: str) -> Presented:

@@ -50,8 +50,10 @@ def values(read: Settings) -> dict[str, Any]:
 
 def shown(name: str, value: Any) -> Any:
     """A value as it may be told, in JSON: what is called a secret is not."""
-    if isinstance(value, tuple):
+    if isinstance(value, tuple | list):
         return tuple(shown(name, one) for one in value)
+    if isinstance(value, Mapping):
+        return {key: shown(f"{name}.{key}", one) for key, one in value.items()}
     if isinstance(value, Frozen):
         return value.model_dump(mode="json")
     if isinstance(value, str) and logline.is_secret(name.partition(".")[2]):

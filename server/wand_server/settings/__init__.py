@@ -21,10 +21,10 @@ from wand_server.kinds import Frozen
 from wand_server.lines import line_of
 from wand_server.settings.problems import words
 from wand_server.settings.signin import Client, Issuer, OAuth, Tls
-from wand_server.settings.tables import Http, Settings
+from wand_server.settings.tables import Http, Settings, Transports
 
 __all__ = [
-    "DEFAULT_PATH", "Client", "Http", "Issuer", "OAuth", "Settings", "Tls",
+    "DEFAULT_PATH", "Client", "Http", "Issuer", "OAuth", "Settings", "Tls", "Transports",
     "load", "names", "option", "place_of", "set_by",
 ]  # fmt: skip
 DEFAULT_PATH = Path("/etc/wand/server.toml")
@@ -153,6 +153,8 @@ def _problem(problem: ErrorDetails, source: _Source) -> str:
     dotted = ".".join(place)
     if problem["type"] == "extra_forbidden":
         return f"{dotted}: is not a setting, in {source.of(place)}; {_near(place)}"
+    if place[:2] == ["transports", "options"]:  # of somebody else's: it may hold a secret
+        return f"{dotted}: {words(problem)}, in {source.of(place)}"
     return f"{dotted}: {words(problem)}, not {problem['input']!r:.80}, in {source.of(place)}"
 
 

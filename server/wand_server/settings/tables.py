@@ -1,11 +1,11 @@
 """The tables of the settings file, each a frozen model; sign-in has a module of its own."""
 
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, Field
+from pydantic import AfterValidator, BeforeValidator, Field
 
-from wand_server.kinds import Frozen, Words, grpc_address
+from wand_server.kinds import Frozen, Words, grpc_address, parsed
 from wand_server.settings.signin import Issuer, OAuth, Tls
 
 
@@ -26,6 +26,13 @@ class Stdio(Frozen):
 
     socket: Path = Path("/run/wand-server/stdio.sock")
     allowed_users: Words = ()  # names or numbers, beside the server's own user
+
+
+class Transports(Frozen):
+    """Transports that packages beside Wand add: those that are named, each with a table for itself."""
+
+    enabled: Words = ()  # their entry points, in the group wand_server.transports
+    options: Annotated[dict[str, dict[str, Any]], BeforeValidator(parsed)] = Field(default_factory=dict)
 
 
 class Control(Frozen):
@@ -86,6 +93,7 @@ class Settings(Frozen):
 
     http: Http = Http()
     stdio: Stdio = Stdio()
+    transports: Transports = Transports()
     control: Control = Control()
     tools: Tools = Tools()
     limits: Limits = Limits()
