@@ -173,3 +173,16 @@ def test_what_an_administrator_sets_stands_over_all(tmp_path: Path) -> None:
         settings.load(path, {}, {"limits.burst": "many"})
     with pytest.raises(Invalid, match=r"limits\.brst: is not a setting \(did you mean limits\.burst\?\)"):
         settings.load(path, {}, {"limits.brst": "0"})
+
+
+def test_a_table_of_a_transport_comes_from_a_variable_as_json(tmp_path: Path) -> None:
+    file = tmp_path / "server.toml"
+    file.touch(mode=0o600)
+    said = {"WAND_TRANSPORTS__ENABLED": "lines", "WAND_TRANSPORTS__OPTIONS": '{"lines": {"port": 8003}}'}
+
+    read = settings.load(file, said).transports
+
+    assert (read.enabled, read.options) == (("lines",), {"lines": {"port": 8003}})
+    with pytest.raises(Invalid, match="must be JSON") as caught:
+        settings.load(file, {"WAND_TRANSPORTS__OPTIONS": "s3cret"})
+    assert "s3cret" not in str(caught.value)

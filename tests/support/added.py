@@ -21,7 +21,7 @@ def blocks() -> dict[str, str]:
 
 
 def install(folder: Path, module: str = "", name: str = "wand-lines") -> Path:
-    """Build a wheel of it, with that module instead of the page's, and unpack it; the folder to import from."""
+    """Build a wheel of it, perhaps with another module, and unpack it; the folder to import from."""
     source, site = folder / f"{name}-source", folder / f"{name}-site"
     source.mkdir()
     (source / "wand_lines.py").write_text(module or blocks()["module"])

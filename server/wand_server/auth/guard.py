@@ -54,7 +54,7 @@ class Guard:
         return await self._admitted(_presented(authorization, self._hint), asked, self._hint)
 
     async def principal_of(self, token: str, peer: str) -> Principal:
-        """Who brings that token where nothing is HTTP: there are no headers, so one that needs a proof is no good.
+        """Who brings that token by something that is not HTTP; one that needs a proof in a header is no good.
 
         Raises:
             Unauthenticated: it is empty, or not ours.

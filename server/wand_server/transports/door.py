@@ -52,7 +52,7 @@ class Door:
 
     def __init__(self, house: House) -> None:
         self._house = house
-        self._visits: set[asyncio.Task[None]] = set()
+        self.visits: set[asyncio.Task[None]] = set()
         self._is_closed = False
 
     async def sign_in(self, token: str, *, peer: str) -> "Visit":
@@ -63,10 +63,9 @@ class Door:
             Exhausted: sign-ins or connections are too many.
             Unavailable: nobody can say now, or the server stops.
         """
-        if self._is_closed:
-            raise Unavailable("the server stops: come back later")
+        self.check_open()
         try:
-            return Visit(await self._principal(token, peer), self._house, self._visits)
+            return Visit(await self._principal(token, peer), self._house, self)
         except Refused as why:
             raise Exhausted(str(why)) from why
 
@@ -82,10 +81,22 @@ class Door:
         house.limits.count(principal)
         return principal
 
+    def check_open(self) -> None:
+        """Let one more visit begin.
+
+        Raises:
+            Exhausted: there are too many already.
+            Unavailable: the server stops.
+        """
+        if self._is_closed:
+            raise Unavailable("the server stops: come back later")
+        if len(self.visits) >= VISITS_CEILING:
+            raise Exhausted(f"{VISITS_CEILING} clients are connected, which is the most at once")
+
     async def close(self) -> None:
         """Let nobody in any more, and end every visit."""
         self._is_closed = True
-        visits = list(self._visits)
+        visits = list(self.visits)
         for visit in visits:
             visit.cancel()
         await asyncio.gather(*visits, return_exceptions=True)
@@ -94,10 +105,10 @@ class Door:
 class Visit:
     """One client that has signed in, on one connection."""
 
-    def __init__(self, principal: Principal, house: House, visits: set[asyncio.Task[None]]) -> None:
+    def __init__(self, principal: Principal, house: House, door: Door) -> None:
         self.principal = principal
         self._house = house
-        self._visits = visits
+        self._door = door
         self._unanswered = Unanswered()
         self._one_at_a_time = asyncio.Lock()
 
@@ -108,11 +119,11 @@ class Visit:
 
         Raises:
             Exhausted: there are too many visits already.
+            Unavailable: the server stops.
         """
-        if len(self._visits) >= VISITS_CEILING:
-            raise Exhausted(f"{VISITS_CEILING} clients are connected, which is the most at once")
+        self._door.check_open()
         self._task = asyncio.create_task(self._serve(texts, send), name="visit")
-        self._visits.add(self._task)
+        self._door.visits.add(self._task)
         log.info("client connected", extra={"principal": self.principal.name})
         try:
             with self._house.tenures.stream(self.principal, self._task.cancel):
@@ -120,7 +131,7 @@ class Visit:
         finally:
             self._task.cancel()
             await asyncio.gather(self._task, return_exceptions=True)
-            self._visits.discard(self._task)
+            self._door.visits.discard(self._task)
             log.info("client gone", extra={"principal": self.principal.name})
         if not self._task.cancelled():
             self._task.result()

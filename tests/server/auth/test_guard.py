@@ -89,3 +89,14 @@ async def test_a_key_does_not_help_on_a_foreign_host_or_page(tmp_path: Path) -> 
         await door.principal(
             Asked(headers=CIMultiDict(Host="localhost", Origin="https://evil.example", **headers))
         )
+
+
+async def test_without_http_a_key_is_all_there_is(tmp_path: Path) -> None:
+    door, key = guard(tmp_path)
+
+    assert (await door.principal_of(key, "10.0.0.1")).name == "alice"
+    for wrong in ("", "wand_x", f"Bearer {key}", f"{key} ", "\udcff"):
+        with pytest.raises(Unauthenticated) as told:
+            await door.principal_of(wrong, "10.0.0.1")
+        assert key not in str(told.value)
+        assert "Authorization" not in str(told.value)

@@ -174,3 +174,13 @@ def test_of_too_many_changes_the_rest_is_counted() -> None:
     told = changes.told(now, then)
 
     assert (len(told), told[-1]) == (changes.MOST_CHANGES, "and 37 more")
+
+
+def test_a_secret_of_an_added_transport_is_hidden() -> None:
+    table = {"lines": {"port": 8003, "password": "s3cret", "peers": [{"token": "s3cret", "name": "a"}]}}
+
+    told = changes.shown("transports.options", table)
+
+    assert told["lines"]["port"] == 8003
+    assert "s3cret" not in str(told)
+    assert told["lines"]["peers"] == ({"token": changes.HIDDEN, "name": "a"},)

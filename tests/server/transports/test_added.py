@@ -19,10 +19,12 @@ from support import certificates
 from support.edge import ENVELOPE, LEGACY, Edge, edge, legacy
 from support.running import COMMAND
 from support.waiting import until
-from wand_proto.errors import Conflict, Invalid, NotFound, Unavailable, WandError
+from wand_proto.errors import Conflict, Exhausted, Invalid, NotFound, Unavailable, WandError
 from wand_server.auth import keyfile
+from wand_server.kinds import Frozen
 from wand_server.transports import added
-from wand_server.transports.door import Door, House
+from wand_server.transports.door import MESSAGE_BYTES, Door, House, Transport
+from wand_server.transports.limits import Rate, Rates
 
 
 @pytest.fixture(scope="session")
@@ -193,6 +195,103 @@ async def test_a_closed_door_lets_nobody_in(served: Edge) -> None:
         await door.sign_in(served.key, peer="127.0.0.1")
 
 
+async def no_texts() -> AsyncIterator[bytes]:
+    for text in list[bytes]():
+        yield text
+
+
+async def to_nobody(text: bytes) -> None:
+    raise ConnectionResetError(text)
+
+
+async def test_who_has_signed_in_as_the_door_closes_is_not_served(served: Edge) -> None:
+    door = Door(house_of(served))
+    visit = await door.sign_in(served.key, peer="127.0.0.1")
+    await door.close()
+
+    with pytest.raises(Unavailable):
+        await visit.serve(no_texts(), to_nobody)
+
+
+async def test_there_is_a_most_of_visits(served: Edge, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("wand_server.transports.door.VISITS_CEILING", 0)
+
+    with pytest.raises(Exhausted, match="0 clients are connected"):
+        await Door(house_of(served)).sign_in(served.key, peer="127.0.0.1")
+
+
+async def test_who_signs_in_or_asks_too_often_is_told_to_wait(served: Edge) -> None:
+    slow = Rate(per_second=0.001, burst=2)
+    served.transport.limits.change(Rates(principal=slow))
+    said: list[dict[str, Any]] = []
+
+    async def texts() -> AsyncIterator[bytes]:
+        for number in (1, 2):
+            yield json.dumps({**modern("tools/list"), "id": number}).encode()
+        await until(lambda: len(said) == 2)
+
+    async def send(text: bytes) -> None:
+        said.append(json.loads(text))
+
+    door = Door(house_of(served))
+    await (await door.sign_in(served.key, peer="127.0.0.1")).serve(texts(), send)
+    with pytest.raises(Exhausted, match="too many requests come from probe"):
+        await door.sign_in(served.key, peer="127.0.0.1")
+
+    by_id = {one["id"]: one for one in said}
+    assert "result" in by_id[1]
+    assert by_id[2]["error"]["message"].startswith("too many requests come from probe")
+
+
+async def test_a_message_that_is_too_large_is_refused(served: Edge) -> None:
+    said: list[bytes] = []
+
+    async def texts() -> AsyncIterator[bytes]:
+        yield b" " * (MESSAGE_BYTES + 1)
+
+    async def send(text: bytes) -> None:
+        said.append(text)
+
+    await (await Door(house_of(served)).sign_in(served.key, peer="")).serve(texts(), send)
+
+    assert b"larger than" in said[0]
+
+
+def broken(*, at: str) -> added.Added:
+    @asynccontextmanager
+    async def serving(_: Door, __: Frozen) -> AsyncIterator[None]:
+        if at == "hang":
+            await asyncio.Event().wait()
+        if at == "start":
+            raise ZeroDivisionError("odd")
+        yield
+        if at == "stop":
+            raise ZeroDivisionError("odd")
+
+    return added.Added(name="b", origin="b 1", transport=Transport(Frozen, serving), settings=Frozen())
+
+
+@pytest.mark.parametrize(
+    ("at", "said"), [("start", "broke as it started: ZeroDivisionError: odd"), ("hang", "not started within")]
+)
+async def test_one_that_does_not_start_is_told(
+    served: Edge, monkeypatch: pytest.MonkeyPatch, at: str, said: str
+) -> None:
+    monkeypatch.setattr(added, "START_SECONDS", 0.01)
+    with pytest.raises(Conflict, match=said):
+        async with added.serving(broken(at=at), house_of(served)):
+            pass
+
+
+async def test_one_that_breaks_as_it_stops_keeps_nobody_from_stopping(
+    served: Edge, caplog: pytest.LogCaptureFixture
+) -> None:
+    async with added.serving(broken(at="stop"), house_of(served)):
+        pass
+
+    assert "transport not stopped" in caplog.text
+
+
 @pytest.mark.usefixtures("installed")
 @pytest.mark.parametrize(
     ("names", "options", "kind", "said"),
@@ -277,33 +376,31 @@ def settings_in(folder: Path, port: int) -> Path:
     return file
 
 
-async def test_the_real_server_serves_it_and_the_client_of_the_page_is_answered(
-    tmp_path: Path, site: Path
-) -> None:
+def test_the_real_server_serves_it_and_the_client_of_the_page_is_answered(tmp_path: Path, site: Path) -> None:
     port, key = free_port(), keyfile.add(tmp_path / "keys.toml", "ask")
-    file = settings_in(tmp_path, port)
+    file, log = settings_in(tmp_path, port), tmp_path / "log"
     (tmp_path / "ask.py").write_text(page.blocks()["client"])
+    ask: list[str | Path] = [sys.executable, tmp_path / "ask.py", str(port), key]
     reading, writing = os.pipe()
-    argv = [COMMAND, "serve", "--settings", file, "--ready-fd", str(writing)]
+    argv: list[str | Path] = [COMMAND, "serve", "--settings", file, "--ready-fd", str(writing)]
     environment = {**os.environ, "PYTHONPATH": str(site)}
-    with (tmp_path / "log").open("wb") as log:
-        server = subprocess.Popen(argv, pass_fds=[writing], stderr=log, env=environment, cwd=tmp_path)
+    with log.open("wb") as written:
+        server = subprocess.Popen(argv, pass_fds=[writing], stderr=written, env=environment)
     os.close(writing)
     try:
         with os.fdopen(reading) as ready:
-            assert await asyncio.to_thread(ready.readline), (tmp_path / "log").read_text()[-4000:]
-        ask = [sys.executable, str(tmp_path / "ask.py"), str(port), key]
-        done = await asyncio.to_thread(subprocess.run, ask, capture_output=True, text=True, check=False)
-        assert "execute_command" in done.stdout.split(), done.stderr + (tmp_path / "log").read_text()[-4000:]
+            assert ready.readline(), log.read_text()
+        done = subprocess.run(ask, capture_output=True, text=True, check=False, timeout=30)
+        assert "execute_command" in done.stdout.split(), done.stderr + log.read_text()
     finally:
         server.send_signal(signal.SIGTERM)
-        assert await asyncio.to_thread(server.wait, 20) == 0
-    assert key not in (tmp_path / "log").read_text()
+        assert server.wait(20) == 0
+    assert key not in log.read_text()
 
 
 def test_the_real_server_says_why_it_does_not_start(tmp_path: Path) -> None:
     keyfile.add(tmp_path / "keys.toml", "ask")
-    argv = [COMMAND, "serve", "--settings", settings_in(tmp_path, free_port())]
+    argv: list[str | Path] = [COMMAND, "serve", "--settings", settings_in(tmp_path, free_port())]
 
     done = subprocess.run(argv, capture_output=True, text=True, check=False, timeout=30, cwd=tmp_path)
 
