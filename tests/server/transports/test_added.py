@@ -1,10 +1,8 @@
 """A transport of another package: the one of the how-to, built, installed and spoken to."""
 
 import asyncio
-import json
 import os
 import signal
-import socket
 import subprocess
 import sys
 from collections.abc import AsyncIterator
@@ -16,15 +14,14 @@ import pytest
 
 from support import added as page
 from support import certificates
-from support.edge import ENVELOPE, LEGACY, Edge, edge, legacy
+from support.added import connected, free_port, house_of, modern
+from support.edge import LEGACY, Edge, edge, legacy
 from support.running import COMMAND
-from support.waiting import until
-from wand_proto.errors import Conflict, Exhausted, Invalid, NotFound, Unavailable, WandError
+from wand_proto.errors import Conflict, Invalid, NotFound, WandError
 from wand_server.auth import keyfile
 from wand_server.kinds import Frozen
 from wand_server.transports import added
-from wand_server.transports.door import MESSAGE_BYTES, Door, House, Transport
-from wand_server.transports.limits import Rate, Rates
+from wand_server.transports.door import Door, Transport
 
 
 @pytest.fixture(scope="session")
@@ -48,64 +45,12 @@ def put_in(site: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delitem(sys.modules, "wand_lines", raising=False)
 
 
-def free_port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as found:
-        return int(found.getsockname()[1])
-
-
-def house_of(served: Edge, refused: list[tuple[str, str]] | None = None) -> House:
-    http = served.transport
-    heard = [] if refused is None else refused
-    return House(
-        kernel=http.kernel,
-        guard=http.guard,
-        limits=http.limits,
-        tenures=http.tenures,
-        refused=lambda where, why: heard.append((where, why)),
-    )
-
-
-class Lines:
-    """A client of the page's transport."""
-
-    def __init__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        self.reader, self.writer = reader, writer
-
-    def say(self, message: Any) -> None:
-        self.writer.write(json.dumps(message).encode() + b"\n")
-
-    async def hear(self) -> Any:
-        line = await self.text()
-        return json.loads(line) if line else None
-
-    async def text(self) -> str:
-        return (await asyncio.wait_for(self.reader.readline(), 10)).decode()
-
-    async def ask(self, message: Any) -> Any:
-        self.say(message)
-        return await self.hear()
-
-
-@asynccontextmanager
-async def connected(port: int, key: str) -> AsyncIterator[Lines]:
-    client = Lines(*await asyncio.open_connection("127.0.0.1", port))
-    client.writer.write(f"{key}\n".encode())
-    try:
-        yield client
-    finally:
-        client.writer.close()
-
-
 @asynccontextmanager
 async def opened(served: Edge, refused: list[tuple[str, str]] | None = None) -> AsyncIterator[int]:
     port = free_port()
     (one,) = added.load(["lines"], {"lines": {"port": port}})
     async with added.serving(one, house_of(served, refused)):
         yield port
-
-
-def modern(method: str, **params: Any) -> dict[str, Any]:
-    return legacy(method, {**params, "_meta": ENVELOPE})
 
 
 @pytest.mark.usefixtures("installed")
@@ -185,76 +130,6 @@ async def test_hanging_up_ends_the_calls(served: Edge) -> None:
             client.say(modern("tools/call", name="slow", arguments={}))
             await asyncio.wait_for(served.tools.slow_began.wait(), 5)
         await asyncio.wait_for(served.tools.slow_cancelled.wait(), 5)
-
-
-async def test_a_closed_door_lets_nobody_in(served: Edge) -> None:
-    door = Door(house_of(served))
-    await door.close()
-
-    with pytest.raises(Unavailable):
-        await door.sign_in(served.key, peer="127.0.0.1")
-
-
-async def no_texts() -> AsyncIterator[bytes]:
-    for text in list[bytes]():
-        yield text
-
-
-async def to_nobody(text: bytes) -> None:
-    raise ConnectionResetError(text)
-
-
-async def test_who_has_signed_in_as_the_door_closes_is_not_served(served: Edge) -> None:
-    door = Door(house_of(served))
-    visit = await door.sign_in(served.key, peer="127.0.0.1")
-    await door.close()
-
-    with pytest.raises(Unavailable):
-        await visit.serve(no_texts(), to_nobody)
-
-
-async def test_there_is_a_most_of_visits(served: Edge, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("wand_server.transports.door.VISITS_CEILING", 0)
-
-    with pytest.raises(Exhausted, match="0 clients are connected"):
-        await Door(house_of(served)).sign_in(served.key, peer="127.0.0.1")
-
-
-async def test_who_signs_in_or_asks_too_often_is_told_to_wait(served: Edge) -> None:
-    slow = Rate(per_second=0.001, burst=2)
-    served.transport.limits.change(Rates(principal=slow))
-    said: list[dict[str, Any]] = []
-
-    async def texts() -> AsyncIterator[bytes]:
-        for number in (1, 2):
-            yield json.dumps({**modern("tools/list"), "id": number}).encode()
-        await until(lambda: len(said) == 2)
-
-    async def send(text: bytes) -> None:
-        said.append(json.loads(text))
-
-    door = Door(house_of(served))
-    await (await door.sign_in(served.key, peer="127.0.0.1")).serve(texts(), send)
-    with pytest.raises(Exhausted, match="too many requests come from probe"):
-        await door.sign_in(served.key, peer="127.0.0.1")
-
-    by_id = {one["id"]: one for one in said}
-    assert "result" in by_id[1]
-    assert by_id[2]["error"]["message"].startswith("too many requests come from probe")
-
-
-async def test_a_message_that_is_too_large_is_refused(served: Edge) -> None:
-    said: list[bytes] = []
-
-    async def texts() -> AsyncIterator[bytes]:
-        yield b" " * (MESSAGE_BYTES + 1)
-
-    async def send(text: bytes) -> None:
-        said.append(text)
-
-    await (await Door(house_of(served)).sign_in(served.key, peer="")).serve(texts(), send)
-
-    assert b"larger than" in said[0]
 
 
 def broken(*, at: str) -> added.Added:
