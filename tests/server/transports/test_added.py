@@ -267,6 +267,8 @@ def test_the_real_server_serves_it_and_the_client_of_the_page_is_answered(tmp_pa
             assert ready.readline(), log.read_text()
         done = subprocess.run(ask, capture_output=True, text=True, check=False, timeout=30)
         assert "execute_command" in done.stdout.split(), done.stderr + log.read_text()
+        wrong = subprocess.run([*ask[:-1], "x"], capture_output=True, text=True, check=False, timeout=30)
+        assert wrong.stderr.startswith("refused: the API key is not known here")
     finally:
         server.send_signal(signal.SIGTERM)
         assert server.wait(20) == 0
