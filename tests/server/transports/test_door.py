@@ -1,5 +1,6 @@
 """The door that a transport of another package is given, without any transport."""
 
+import asyncio
 import json
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -45,6 +46,22 @@ async def test_who_has_signed_in_as_the_door_closes_is_not_served(served: Edge) 
 
     with pytest.raises(Unavailable):
         await visit.serve(no_texts(), to_nobody)
+
+
+async def test_a_door_that_closes_ends_its_visits(served: Edge) -> None:
+    door, began = Door(house_of(served)), asyncio.Event()
+
+    async def texts() -> AsyncIterator[bytes]:
+        began.set()
+        await asyncio.Event().wait()
+        yield b""
+
+    visit = await door.sign_in(served.key, peer="127.0.0.1")
+    serving = asyncio.create_task(visit.serve(texts(), to_nobody))
+    await asyncio.wait_for(began.wait(), 5)
+    async with asyncio.timeout(5):
+        await door.close()
+        await serving
 
 
 async def test_there_is_a_most_of_visits(served: Edge, monkeypatch: pytest.MonkeyPatch) -> None:
