@@ -10,9 +10,11 @@ from importlib.metadata import EntryPoint, entry_points
 from typing import Any
 
 from pydantic import ValidationError
+from pydantic_core import ErrorDetails
 
 from wand_proto.errors import Conflict, Invalid, NotFound, WandError
 from wand_server.kinds import Frozen
+from wand_server.settings.problems import words
 from wand_server.transports.door import Door, House, Transport
 
 log = logging.getLogger(__name__)
@@ -116,7 +118,8 @@ def _added(point: EntryPoint, table: Mapping[str, Any]) -> Added:
     try:
         settings = loaded.settings.model_validate(dict(table))
     except ValidationError as error:
-        raise Invalid(_problems(point.name, error), hint=f"the table is [{_OPTIONS}.{point.name}]") from error
+        said = _problems(point.name, error, loaded.settings.model_fields)
+        raise Invalid(said, hint=f"the table is [{_OPTIONS}.{point.name}]") from error
     return Added(name=point.name, origin=_origin(point), transport=loaded, settings=settings)
 
 
@@ -133,10 +136,15 @@ def _loaded(point: EntryPoint) -> Transport[Any]:
     return loaded
 
 
-def _problems(name: str, error: ValidationError) -> str:
+def _problems(name: str, error: ValidationError, known: Iterable[str]) -> str:
     """Each problem with the setting that has it; no value, for it may be a secret."""
-    place = f"{_OPTIONS}.{name}"
     return "; ".join(
-        f"{'.'.join([place, *map(str, one['loc'])])}: {one['msg'][:1].lower()}{one['msg'][1:]}"
+        f"{'.'.join([_OPTIONS, name, *map(str, one['loc'])])}: {_words(one, known)}"
         for one in error.errors(include_url=False, include_input=False)
     )
+
+
+def _words(problem: ErrorDetails, known: Iterable[str]) -> str:
+    if problem["type"] == "extra_forbidden":
+        return f"is not a setting; known are: {', '.join(known) or 'none'}"
+    return "is missing" if problem["type"] == "missing" else words(problem)

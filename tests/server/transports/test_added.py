@@ -174,8 +174,18 @@ async def test_one_that_breaks_as_it_stops_keeps_nobody_from_stopping(
         (["linse"], {}, NotFound, "no package here has a transport 'linse'"),
         (["lines", "lines"], {}, Invalid, "names a transport twice"),
         ([], {"lines": {}}, Invalid, "is a table of no transport that is enabled"),
-        (["lines"], {"lines": {"prot": 1}}, Invalid, "transports.options.lines.prot: extra inputs"),
-        (["lines"], {"lines": {"port": 70000}}, Invalid, "transports.options.lines.port: input should be"),
+        (
+            ["lines"],
+            {"lines": {"prot": 1}},
+            Invalid,
+            "transports.options.lines.prot: is not a setting; known are: host, port",
+        ),
+        (
+            ["lines"],
+            {"lines": {"port": 70000}},
+            Invalid,
+            "transports.options.lines.port: must be at most 65535",
+        ),
     ],
 )
 def test_what_cannot_be_loaded_is_told(
