@@ -10,6 +10,9 @@ from wand_server.protocol.failures import INVALID_REQUEST, PARSE_ERROR, MessageI
 
 BYTES_CEILING = 4 * 1024 * 1024
 DEPTH_CEILING = 128  # arrays and objects inside one another; the parser itself stops at 200
+_LINE_ENDS = tuple(
+    (chr(code).encode(), b"\\u%04x" % code) for code in (0x85, 0x2028, 0x2029)
+)  # others JSON escapes
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -72,6 +75,14 @@ def write(message: dict[str, Any]) -> bytes:
         return to_json(message, inf_nan_mode="null")
     except ValueError:
         return to_json(_plain(message), inf_nan_mode="null")
+
+
+def one_line(body: bytes) -> bytes:
+    """The same JSON for a reader of lines: one that ends them as Unicode does would see it broken off."""
+    for character, escape in _LINE_ENDS:
+        if character in body:
+            body = body.replace(character, escape)
+    return body
 
 
 def sayable(body: dict[str, Any]) -> dict[str, Any]:

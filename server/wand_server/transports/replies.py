@@ -58,7 +58,7 @@ def refused(why: Refused) -> web.Response:
 def event(body: bytes, event_id: str = "") -> bytes:
     """One message as a frame of an event stream."""
     name = f"id: {event_id}\r\n".encode() if event_id else b""
-    return b"event: message\r\n" + name + b"data: " + body + b"\r\n\r\n"
+    return b"event: message\r\n" + name + b"data: " + messages.one_line(body) + b"\r\n\r\n"
 
 
 async def begin_stream(request: web.BaseRequest, headers: dict[str, str] | None = None) -> web.StreamResponse:

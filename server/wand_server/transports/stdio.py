@@ -137,7 +137,7 @@ class Conversation:
             ConnectionError: the client is gone, or was.
         """
         self._unanswered.settle(answered)
-        self._writer.write(line + b"\n")
+        self._writer.write(messages.one_line(line) + b"\n")
         try:
             async with asyncio.timeout(WRITE_SECONDS):
                 await self._writer.drain()

@@ -74,3 +74,15 @@ def test_whatever_comes_is_read_or_refused(untrusted: bytes) -> None:
         assert why.status == 400  # noqa: PT017 - both ends are right
     else:
         assert isinstance(message, Request | Notification | Response)
+
+
+@pytest.mark.parametrize(
+    "character", [*map(chr, range(0x20)), "\x7f", "\x85", "\u2028", "\u2029", "\\\u2028"]
+)
+def test_no_character_ends_the_line_that_a_message_is_written_on(character: str) -> None:
+    message = {"jsonrpc": "2.0", "id": f"a{character}b{character}", "method": "n"}
+
+    line = messages.one_line(messages.write(message)).decode()
+
+    assert line.splitlines() == [line]
+    assert json.loads(line) == message

@@ -4,7 +4,7 @@ import asyncio
 
 import pytest
 
-from wand_server.transports import events
+from wand_server.transports import events, replies
 from wand_server.transports.events import EventLog
 
 
@@ -78,3 +78,9 @@ async def test_a_second_reader_takes_the_place_of_the_first() -> None:
     await asyncio.wait_for(after, 5)
 
     assert (first.ids, second.ids) == ([], ["a_1"])
+
+
+def test_an_event_is_whole_for_a_client_whose_lines_end_as_those_of_unicode() -> None:
+    frame = replies.event('{"id":"a\u2028b"}'.encode(), "k_1").decode()
+
+    assert frame.splitlines() == ["event: message", "id: k_1", r'data: {"id":"a\u2028b"}', ""]
