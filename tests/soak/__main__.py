@@ -164,7 +164,7 @@ def report(tally: Tally, watch: Watch, seconds: float) -> bool:
     print(f"{tally.killed} clients killed, {tally.busy} told to come later, {len(tally.wrong)} wrong")
     for said in tally.wrong[:5]:
         print(f"    wrong: {said}")
-    print(f"\n  {'over the second half':28}{'first':>10}{'last':>10}{'growth':>10}{'room':>8}")
+    print(f"\n  {'over the last third':28}{'first':>10}{'last':>10}{'growth':>10}{'room':>8}")
     growths = watch.growths()
     for each in growths:
         figures = f"{each.first:10.1f}{each.last:10.1f}{each.grown:10.2f}{each.room:8.0f}"

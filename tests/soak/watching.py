@@ -53,9 +53,9 @@ class Watch:
         self.readings.append(dict(_figures(self.wand)))
 
     def growths(self) -> list[Growth]:
-        """How each figure went over the second half, when what is kept on purpose has filled up."""
-        half = len(self.times) // 2
-        times, readings = self.times[half:], self.readings[half:]
+        """How each figure went over the last third, when what is kept on purpose has filled up."""
+        start = len(self.times) * 2 // 3
+        times, readings = self.times[start:], self.readings[start:]
         return [_growth(name, times, [each[name] for each in readings]) for name in readings[-1]]
 
     def graph(self, name: str) -> str:
