@@ -86,7 +86,7 @@ def tell() -> None:
 
 @schemathesis.deserializer("text/event-stream")
 def as_text(context: Any, response: Any) -> str:
-    return str(response.text)
+    return str(response.content.decode())  # always UTF-8, whatever is guessed where no charset is said
 
 
 @schemathesis.check
@@ -94,7 +94,7 @@ def events_are_messages(context: Any, response: Any, case: Any) -> None:
     """What stands in a stream is JSON-RPC, also for a client whose lines end wherever Unicode ends one."""
     if "text/event-stream" not in response.headers.get("content-type", [""])[0]:
         return
-    for line in response.text.splitlines():
+    for line in as_text(context, response).splitlines():
         said = line.removeprefix("data:").strip()
         if line.startswith("data:") and said:
             assert _is_message(said), line
