@@ -23,8 +23,8 @@ from support.launcher_client import Client, Failed, Launcher, launched
 
 _AT_ONCE = 40
 _SECONDS = 30.0
-_INITS = 40
-"""As many descriptors as may go with the inits of three profiles that wait."""
+_INITS = messages.JOBS + 12
+"""As many as may be kept of what is an init's: networks of all that ran at once, and inits that wait."""
 _DEFECTS = ("request failed", "Traceback", "record lost")
 
 
@@ -137,11 +137,11 @@ def _await_closed(pid: int, before: Counter[str]) -> None:
 
 
 def _left_open(before: Counter[str], after: Counter[str]) -> dict[str, int]:
-    more = after - before
-    of_inits = sum(count for name, count in more.items() if _is_of_an_init(name))
-    if of_inits > _INITS:
-        return dict(more)
-    return {name: count for name, count in more.items() if not _is_of_an_init(name)}
+    return {
+        name: count
+        for name, count in (after - before).items()
+        if count > (_INITS if _is_of_an_init(name) else 0)
+    }
 
 
 def _is_of_an_init(name: str) -> bool:
