@@ -128,7 +128,7 @@ def _others(client: Client) -> list[str]:
 
 
 def _await_closed(pid: int, before: Counter[str]) -> None:
-    """Inits that wait come and go in moments of rest, with what is theirs; of nothing else may more be open."""
+    """Inits that wait come and go in moments of rest, with what is theirs; nothing else may be left."""
     give_up = time.monotonic() + _SECONDS
     while wrong := _left_open(before, descriptors.open_now(pid)):
         if time.monotonic() > give_up:
