@@ -20,7 +20,7 @@ from pathlib import Path
 
 from grpc import aio
 
-from wand_hostagent import VERSION, sdnotify
+from wand_hostagent import VERSION
 from wand_hostagent.approvals import Approvals, Terms
 from wand_hostagent.backends.native import NativeBackend
 from wand_hostagent.desk import Desk
@@ -37,7 +37,7 @@ from wand_hostagent.service.files import Files
 from wand_hostagent.service.host import Facts, Host
 from wand_hostagent.service.intercept import Doorkeeper
 from wand_hostagent.settings import DEFAULT_PATH, Settings, load
-from wand_proto import garbage, logline, tls
+from wand_proto import garbage, logline, sdnotify, tls
 from wand_proto.errors import Conflict, Denied, WandError
 from wand_proto.v1 import execution_pb2_grpc, files_pb2_grpc, host_pb2_grpc
 
@@ -81,19 +81,9 @@ async def serve(settings: Settings, ready_fd: int = -1, path: Path = DEFAULT_PAT
             garbage.search_seldom()
             _say_ready(ready_fd, addresses)
             sdnotify.ready(f"listening at {', '.join(addresses)}")
-            await _stay(stop)
-
-
-async def _stay(stop: asyncio.Event) -> None:
-    """Be alive until told to stop."""
-    alive = asyncio.create_task(sdnotify.stay_alive(), name="watchdog")
-    try:
-        await stop.wait()
-    finally:
-        _log.info("host agent stops")
-        sdnotify.stopping()
-        alive.cancel()
-        await asyncio.gather(alive, return_exceptions=True)
+            async with sdnotify.alive():
+                await stop.wait()
+                _log.info("host agent stops")
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Literal
 
 from wand_proto import tomlfile
+from wand_proto.credentials import pki_file
 from wand_proto.errors import NotFound
 
 DEFAULT_PATH = Path("/etc/wand/hostagent.toml")
@@ -18,9 +19,9 @@ _URI_START = "spiffe://"
 class Tls:
     """PEM files: the authority that is trusted, our certificate and its key."""
 
-    ca: Path = Path("/etc/wand/pki/ca.crt")
-    certificate: Path = Path("/etc/wand/pki/hostagent.crt")
-    key: Path = Path("/etc/wand/pki/hostagent.key")
+    ca: Path = field(default_factory=lambda: pki_file("ca.crt"))
+    certificate: Path = field(default_factory=lambda: pki_file("hostagent.crt"))
+    key: Path = field(default_factory=lambda: pki_file("hostagent.key"))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

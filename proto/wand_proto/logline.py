@@ -1,4 +1,4 @@
-"""One JSON line on stderr for each event, secrets struck out."""
+"""One JSON line on stderr for each event, or an entry of systemd's journal; secrets struck out."""
 
 import json
 import logging
@@ -9,6 +9,7 @@ from datetime import UTC, datetime
 from functools import lru_cache
 from typing import Any
 
+from wand_proto import journal
 from wand_proto.context import REQUEST_ID
 from wand_proto.errors import Invalid
 
@@ -29,6 +30,7 @@ _SECRET_TEXT = re.compile(
     r"|(?<=://)[^/\s:@]*:[^/\s@]+(?=@)|(?<=password=)[^\s&]+|(?<=token=)[^\s&]+|(?<=secret=)[^\s&]+|(?<=api_key=)[^\s&]+",
     re.DOTALL | re.IGNORECASE,
 )
+_BASE = frozenset({"ts", "level", "component", "event", "request_id"})
 _OURS = frozenset(logging.makeLogRecord({}).__dict__) | {"message", "asctime", "taskName"}
 
 
@@ -36,8 +38,10 @@ def configure(component: str, level: str) -> None:
     """Send every log of this process to stderr, from `level` on ("debug", "info", "warning", "error")."""
     if level not in LEVELS:
         raise Invalid(f"must be one of {', '.join(LEVELS)}, not {level!r:.40}", field="log_level")
-    handler = logging.StreamHandler(sys.stderr)
-    handler.setFormatter(Formatter(component))
+    formatter = Formatter(component)
+    is_journal = journal.is_behind(sys.stderr)
+    handler = journal.Handler(sys.stderr, formatter.told) if is_journal else logging.StreamHandler(sys.stderr)
+    handler.setFormatter(formatter)
     logging.basicConfig(handlers=[handler], level=level.upper(), force=True)
     logging.captureWarnings(True)
     _ask_only_for_what_is_shown()
@@ -57,6 +61,14 @@ class Formatter(logging.Formatter):
         self._component = component
 
     def format(self, record: logging.LogRecord) -> str:
+        fields = self.told(record)
+        line = json.dumps(fields)
+        if len(line) <= _MOST_LINE:
+            return line
+        return json.dumps({**{name: fields[name] for name in fields if name in _BASE}, "cut": _cut(fields)})
+
+    def told(self, record: logging.LogRecord) -> dict[str, Any]:
+        """What the line says, by name, secrets struck out."""
         base = {
             "ts": datetime.fromtimestamp(record.created, UTC).isoformat(timespec="milliseconds")[:-6] + "Z",
             "level": record.levelname.lower(),
@@ -71,8 +83,11 @@ class Formatter(logging.Formatter):
         }
         if record.exc_info and record.exc_info[0]:
             extra["exception"] = strike(self.formatException(record.exc_info), keep_end=True)
-        line = json.dumps({name: value for name, value in base.items() if value} | extra)
-        return line if len(line) <= _MOST_LINE else json.dumps({**base, "cut": sorted(extra)[:_MOST_ITEMS]})
+        return {name: value for name, value in base.items() if value} | extra
+
+
+def _cut(fields: Mapping[str, Any]) -> list[str]:
+    return sorted(fields.keys() - _BASE)[:_MOST_ITEMS]
 
 
 def strike(text: str, *, keep_end: bool = False) -> str:

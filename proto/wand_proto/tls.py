@@ -14,6 +14,7 @@ from typing import Any
 
 import grpc
 
+from wand_proto.credentials import is_credential
 from wand_proto.errors import Denied, Invalid, NotFound, Unauthenticated, WandError
 
 HOSTAGENT_NAME = "hostagent.wand.internal"  # the DNS name in every host agent's certificate
@@ -132,6 +133,7 @@ def load(identity: Identity) -> tuple[bytes, bytes, bytes]:
 def _read_private(path: Path) -> bytes:
     with path.open("rb") as file:
         mode = stat.S_IMODE(os.fstat(file.fileno()).st_mode)
-        if mode & (stat.S_IRWXG | stat.S_IRWXO):
+        others = stat.S_IRWXO if is_credential(path) else stat.S_IRWXG | stat.S_IRWXO
+        if mode & others:
             raise Denied(f"{path} is open to others (mode {mode:04o})", hint=f"chmod 600 {path}")
         return file.read()

@@ -13,7 +13,7 @@ from collections.abc import AsyncIterator, Callable, Sequence
 from importlib.metadata import version
 from pathlib import Path
 
-from wand_proto import garbage, logline
+from wand_proto import garbage, logline, sdnotify
 from wand_proto.errors import Conflict, WandError
 from wand_proto.tls import Identity
 from wand_server import accounts, entrance, live, settings
@@ -74,7 +74,7 @@ def check(words: Sequence[str]) -> int:
     names = dict.fromkeys(key.name for key in keyfile.read(read.http.keys_file))
     known = f"the keys in {read.http.keys_file}: {', '.join(names) or 'none'}"
     sys.stdout.write(f"the settings in {asked.settings}: good\n{known}\n")
-    live.uids(read.stdio.allowed_users)
+    live.admitted(read.stdio)
     for one in added.load(read.transports.enabled, read.transports.options):
         sys.stdout.write(f"the transport {one.name}: loads, from {one.origin}\n")
     if read.issuer.url:
@@ -107,10 +107,13 @@ async def _serve(path: Path, read: Settings, ready_fd: int | None) -> None:
         garbage.search_seldom()
         _tell_ready(ready_fd, http.port)
         log.info("server ready", extra={"port": http.port, "socket": str(read.stdio.socket)})
-        await stop.wait()
-        stop.clear()
-        log.info("server stopping", extra={"seconds": read.execution.stop_seconds})
-        await _finish(http.kernel, runtime.now.execution.stop_seconds, stop)
+        sdnotify.ready(f"listening at {read.http.host}:{http.port} and {read.stdio.socket}")
+        async with sdnotify.alive():
+            await stop.wait()
+            stop.clear()
+            log.info("server stopping", extra={"seconds": read.execution.stop_seconds})
+            sdnotify.stopping()
+            await _finish(http.kernel, runtime.now.execution.stop_seconds, stop)
 
 
 async def _finish(kernel: Kernel, seconds: float, stop: asyncio.Event) -> None:
@@ -138,12 +141,15 @@ async def _reload_again(runtime: Runtime, again: asyncio.Event) -> None:
     while True:
         await again.wait()
         again.clear()
+        sdnotify.reloading()
         try:
             outcome = await runtime.reload("SIGHUP")
             if outcome.needs_restart:
                 log.warning("settings need a restart", extra={"names": outcome.needs_restart})
         except WandError as why:
             log.error("configuration not read, nothing changed", extra={"why": str(why)})  # noqa: TRY400 - the message says it all
+        finally:
+            sdnotify.ready("configuration read again")
 
 
 @contextlib.asynccontextmanager
@@ -177,8 +183,8 @@ async def running(
             refused=sign_ins.refused,
             more_routes={**_routes(issuer), **entrance.documents(read, own)},
         )
-        uids = live.uids(read.stdio.allowed_users)
-        unix = UnixTransport(kernel, read.stdio.socket, allowed_uids=uids, refused=sign_ins.refused)
+        may = live.admitted(read.stdio)
+        unix = UnixTransport(kernel, read.stdio.socket, admitted=may, refused=sign_ins.refused)
         await _open_added(parts, read.transports, _house(http))
         await _enter(parts, http, f"{read.http.host}:{read.http.port}")
         await _enter(parts, unix, str(read.stdio.socket))

@@ -1,9 +1,10 @@
 """The parts of the server that take up settings while they run, and what each of them is told."""
 
+import grp
 import logging
 import os
 import pwd
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from hashlib import sha256
 
@@ -13,11 +14,11 @@ from wand_server.auth.origins import Origins
 from wand_server.hostlink.client import HostClient
 from wand_server.hostlink.gathered import Kept
 from wand_server.protocol.kernel import Kernel
-from wand_server.settings import Settings
+from wand_server.settings import Settings, Stdio
 from wand_server.tools.offered import Choice, Offered
 from wand_server.transports.http import HttpTransport
 from wand_server.transports.limits import Rate, Rates
-from wand_server.transports.stdio import UnixTransport
+from wand_server.transports.stdio import Admitted, UnixTransport
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -37,7 +38,7 @@ class Live:
             WandError: a part cannot, or the keys cannot be read.
         """
         self.offered.check(choice(wanted))
-        uids(wanted.stdio.allowed_users)
+        admitted(wanted.stdio)
         try:
             found = keyfile.read(wanted.http.keys_file)
         except NotFound:
@@ -53,7 +54,7 @@ class Live:
         self.http.guard.admit(Origins.of(wanted.http.allowed_hosts, wanted.http.allowed_origins))
         self.http.switch(websocket=wanted.http.websocket, legacy_sse=wanted.http.legacy_sse)
         self.http.limits.change(rates(wanted))
-        self.unix.allow(uids(wanted.stdio.allowed_users))
+        self.unix.allow(admitted(wanted.stdio))
         logging.getLogger().setLevel(wanted.log.level.upper())
         if self.offered.choose(choice(wanted)):
             self.kernel.tools_changed()
@@ -82,13 +83,14 @@ def rates(read: Settings) -> Rates:
     )
 
 
-def uids(users: Iterable[str]) -> frozenset[int]:
-    """The users of the stdio socket, and our own.
+def admitted(stdio: Stdio) -> Admitted:
+    """Who may use the stdio socket, our own user among them.
 
     Raises:
-        Invalid: there is none of that name.
+        Invalid: there is no user or no group of that name.
     """
-    return frozenset({os.geteuid(), *map(_uid, users)})
+    uids, gids = map(_uid, stdio.allowed_users), map(_gid, stdio.allowed_groups)
+    return Admitted(uids=frozenset({os.geteuid(), *uids}), gids=frozenset(gids))
 
 
 def _uid(user: str) -> int:
@@ -98,3 +100,15 @@ def _uid(user: str) -> int:
         return pwd.getpwnam(user).pw_uid
     except KeyError:
         raise Invalid(f"there is no user {user!r} on this host", field="stdio.allowed_users") from None
+
+
+def _gid(group: str) -> int:
+    if group.isdigit():
+        return int(group)
+    try:
+        return grp.getgrnam(group).gr_gid
+    except KeyError:
+        hint = f"make it: groupadd --system {group}"
+        raise Invalid(
+            f"there is no group {group!r} on this host", field="stdio.allowed_groups", hint=hint
+        ) from None

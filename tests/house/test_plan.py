@@ -12,7 +12,7 @@ from support import tree
 MOST_LINES_OF_A_MODULE = 400
 RUNS_ALONE = "hostagent/wand_hostagent/audit/verify.py"  # a copy of this one file checks a ledger
 MOST_LINES_OF_A_FUNCTION = 60
-MOST_LINES_OF_WAND_PROTO = 800
+MOST_LINES_OF_WAND_PROTO = 1000
 KEYS = ("source_modules", "forbidden_modules")
 
 
@@ -59,7 +59,7 @@ def test_a_contract_about_rooms_of_the_host_agent_leaves_none_out(contract: str)
     settings = tomllib.loads((tree.ROOT / "pyproject.toml").read_text())["tool"]["importlinter"]
     found = next(one for one in settings["contracts"] if contract in one["name"])
     named = {module.removeprefix("wand_hostagent.") for key in KEYS for module in found[key]}
-    above_the_counter = {"cli", "daemon", "pki", "doctor", "service", "settings", "sdnotify", "certificates"}
+    above_the_counter = {"cli", "daemon", "pki", "doctor", "service", "settings", "certificates"}
     apart = {"launcher"} | (above_the_counter if "counter" in contract else set())
     assert rooms("hostagent/wand_hostagent") - named <= apart
 

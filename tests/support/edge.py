@@ -21,7 +21,7 @@ from wand_server.offers import Tools
 from wand_server.protocol.reading import Library
 from wand_server.protocol.server import Conduct, build
 from wand_server.transports.http import HttpTransport
-from wand_server.transports.stdio import UnixTransport
+from wand_server.transports.stdio import Admitted, UnixTransport
 
 MODERN = "2026-07-28"
 LEGACY = "2025-11-25"
@@ -140,7 +140,7 @@ async def unix_edge(folder: Path, tools: FakeTools, *, allowed_uid: int = -1) ->
     kernel = build(tools, version="1.2.3", instructions="Use it.")
     uid = os.geteuid() if allowed_uid < 0 else allowed_uid
     path = folder / "s"
-    async with UnixTransport(kernel, path, allowed_uids=frozenset({uid})):
+    async with UnixTransport(kernel, path, admitted=Admitted(uids=frozenset({uid}))):
         yield path
 
 

@@ -15,6 +15,7 @@ import json
 import os
 import re
 import secrets
+import stat
 import tempfile
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -117,10 +118,11 @@ def read(path: Path) -> tuple[Key, ...]:
 
 
 def write(path: Path, keys: Sequence[Key]) -> None:
-    """Replace the file as a whole, readable by its owner alone."""
+    """Replace the file as a whole: readable by its owner, and by a group that could before."""
     handle, name = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
     try:
         with os.fdopen(handle, "w") as file:
+            _open_as_before(path, file.fileno())
             file.write("# API keys of wand-server, as hashes; change them with: wand-server keys\n")
             file.write("\n".join(map(_written, keys)))
             file.flush()
@@ -129,6 +131,17 @@ def write(path: Path, keys: Sequence[Key]) -> None:
     except BaseException:
         Path(name).unlink(missing_ok=True)
         raise
+
+
+def _open_as_before(path: Path, descriptor: int) -> None:
+    """Where root writes the file, the server must still be able to read it."""
+    if not path.exists():
+        return
+    before = path.stat()
+    if os.geteuid() == 0:
+        os.fchown(descriptor, before.st_uid, before.st_gid)
+    if os.fstat(descriptor).st_gid == before.st_gid:
+        os.fchmod(descriptor, 0o600 | before.st_mode & stat.S_IRGRP)
 
 
 def add(path: Path, name: str, wanted: Wanted | None = None) -> str:

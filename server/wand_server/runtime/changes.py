@@ -19,6 +19,7 @@ LIVE = frozenset(name for name in settings.names() if name.partition(".")[0] in 
     "http.websocket",
     "http.legacy_sse",
     "stdio.allowed_users",
+    "stdio.allowed_groups",
 }
 """The settings that a running server takes up; every other one needs a restart."""
 

@@ -21,10 +21,10 @@ from wand_server.kinds import Frozen
 from wand_server.lines import line_of
 from wand_server.settings.problems import words
 from wand_server.settings.signin import Client, Issuer, OAuth, Tls
-from wand_server.settings.tables import Http, Settings, Transports
+from wand_server.settings.tables import Http, Settings, Stdio, Transports
 
 __all__ = [
-    "DEFAULT_PATH", "Client", "Http", "Issuer", "OAuth", "Settings", "Tls", "Transports",
+    "DEFAULT_PATH", "Client", "Http", "Issuer", "OAuth", "Settings", "Stdio", "Tls", "Transports",
     "load", "names", "option", "place_of", "set_by",
 ]  # fmt: skip
 DEFAULT_PATH = Path("/etc/wand/server.toml")

@@ -5,6 +5,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, BeforeValidator, Field
 
+from wand_proto.credentials import pki_file
 from wand_server.kinds import Frozen, Words, grpc_address, parsed
 from wand_server.settings.signin import Issuer, OAuth, Tls
 
@@ -26,6 +27,7 @@ class Stdio(Frozen):
 
     socket: Path = Path("/run/wand-server/stdio.sock")
     allowed_users: Words = ()  # names or numbers, beside the server's own user
+    allowed_groups: Words = ()  # names or numbers, whose members may too
 
 
 class Transports(Frozen):
@@ -68,9 +70,9 @@ class HostAgent(Frozen):
     """How the host agent is reached, and by which certificate."""
 
     address: Annotated[str, AfterValidator(grpc_address)] = "unix:/run/wand-hostagent/hostagent.sock"
-    ca: Path = Path("/etc/wand/pki/ca.crt")
-    certificate: Path = Path("/etc/wand/pki/server.crt")
-    key: Path = Path("/etc/wand/pki/server.key")
+    ca: Path = Field(default_factory=lambda: pki_file("ca.crt"))
+    certificate: Path = Field(default_factory=lambda: pki_file("server.crt"))
+    key: Path = Field(default_factory=lambda: pki_file("server.key"))
 
 
 class Execution(Frozen):

@@ -10,6 +10,7 @@ import socket
 import stat
 import struct
 from collections.abc import AsyncIterator, Callable
+from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -32,6 +33,23 @@ _STOP_SECONDS = 5.0
 _HANG_UP_SECONDS = 2.0
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Admitted:
+    """Which users may use the socket: those named, and the members of groups."""
+
+    uids: frozenset[int]
+    gids: frozenset[int] = frozenset()
+
+    @property
+    def mode(self) -> int:
+        """The socket's: where others may use it too, every user can reach it, and `may` decides."""
+        return 0o600 if self.uids <= {os.geteuid()} and not self.gids else 0o666
+
+    def may(self, uid: int) -> bool:
+        """Whether that user may; their groups are those that the system lists now, without a new login."""
+        return uid in self.uids or not self.gids.isdisjoint(_groups(uid) if self.gids else ())
+
+
 class UnixTransport:
     """Serves MCP on a unix socket while entered, for the users that may."""
 
@@ -40,18 +58,18 @@ class UnixTransport:
         kernel: Kernel,
         path: Path,
         *,
-        allowed_uids: frozenset[int],
+        admitted: Admitted,
         refused: Callable[[str, str], None] = lambda *_: None,
     ) -> None:
         """`refused` hears of who is not let in: by which socket, and why."""
         self._kernel = kernel
         self._path = path
-        self._allowed_uids = allowed_uids
+        self._admitted = admitted
         self._refused = refused
         self._clients: set[asyncio.Task[None]] = set()
 
     async def __aenter__(self) -> Self:
-        listener = await asyncio.to_thread(_listen, self._path, _mode(self._allowed_uids))
+        listener = await asyncio.to_thread(_listen, self._path, self._admitted.mode)
         self._inode = self._path.stat().st_ino
         self._server = await asyncio.start_unix_server(self._welcome, sock=listener, limit=BYTES_CEILING)
         log.info("listening", extra={"path": str(self._path)})
@@ -72,11 +90,11 @@ class UnixTransport:
             if self._path.stat().st_ino == self._inode:
                 self._path.unlink()
 
-    def allow(self, uids: frozenset[int]) -> None:
+    def allow(self, admitted: Admitted) -> None:
         """Let those users in, from now on; whoever is in stays."""
-        if uids != self._allowed_uids:
-            self._allowed_uids = uids
-            self._path.chmod(_mode(uids))
+        if admitted != self._admitted:
+            self._admitted = admitted
+            self._path.chmod(admitted.mode)
 
     def _welcome(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         client = asyncio.create_task(self._serve(reader, writer))
@@ -100,8 +118,8 @@ class UnixTransport:
 
     def _principal(self, writer: asyncio.StreamWriter) -> Principal:
         uid = _peer_uid(writer.get_extra_info("socket"))
-        if uid not in self._allowed_uids:
-            hint = "stdio.allowed_users in the server's settings lists who may"
+        if not self._admitted.may(uid):
+            hint = "stdio.allowed_users and stdio.allowed_groups in the server's settings say who may"
             why = f"user {_user_name(uid)} may not use this socket"
             self._refused(f"unix:{self._path}", why)
             raise Denied(why, hint=hint)
@@ -188,11 +206,6 @@ class Conversation:
                 await self._unanswered.all_answered()
 
 
-def _mode(allowed_uids: frozenset[int]) -> int:
-    """Where others may use the socket too, the peer's credentials decide, for every user can reach it."""
-    return 0o600 if allowed_uids <= {os.geteuid()} else 0o666
-
-
 def _listen(path: Path, mode: int) -> socket.socket:
     """A listening socket at that path, taking the place of one that nobody listens on."""
     listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
@@ -237,6 +250,14 @@ def _peer_uid(connected: socket.socket) -> int:
     credentials = connected.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, struct.calcsize("3i"))
     uid: int = struct.unpack("3i", credentials)[1]  # struct ucred, unix(7)
     return uid
+
+
+def _groups(uid: int) -> list[int]:
+    try:
+        user = pwd.getpwuid(uid)
+    except KeyError:
+        return []
+    return os.getgrouplist(user.pw_name, user.pw_gid)
 
 
 def _user_name(uid: int) -> str:

@@ -60,6 +60,17 @@ def test_a_key_is_its_owners_and_the_file_holds_only_its_hash(tmp_path: Path) ->
     assert file.stat().st_mode & 0o777 == 0o600
 
 
+def test_a_group_that_could_read_the_file_still_can(tmp_path: Path) -> None:
+    path = written(tmp_path / "keys.toml", "", 0o640)
+
+    keyfile.add(path, "claude")
+    assert path.stat().st_mode & 0o777 == 0o640
+
+    path.chmod(0o600)
+    keyfile.add(path, "other")
+    assert path.stat().st_mode & 0o777 == 0o600
+
+
 def test_a_new_key_comes_with_its_hash() -> None:
     plaintext, sha256 = keyfile.new_key()
 

@@ -14,7 +14,7 @@ from support.edge import ENVELOPE, LEGACY, legacy, short_folder, unix_edge
 from support.tools import FakeTools
 from wand_proto.errors import Conflict
 from wand_server.protocol.server import build
-from wand_server.transports.stdio import UnixTransport
+from wand_server.transports.stdio import Admitted, UnixTransport
 
 
 @pytest.fixture
@@ -238,7 +238,7 @@ async def test_who_is_not_let_in_is_told_of(folder: Path, tools: FakeTools) -> N
     heard: list[tuple[str, str]] = []
     kernel, path = build(tools, version="1", instructions=""), folder / "s"
     async with UnixTransport(
-        kernel, path, allowed_uids=frozenset(), refused=lambda *told: heard.append(told)
+        kernel, path, admitted=Admitted(uids=frozenset()), refused=lambda *told: heard.append(told)
     ):
         line = await Line.to(path)
         assert (await line.hear())["error"]
@@ -260,6 +260,26 @@ async def test_a_socket_for_other_users_can_be_reached_by_them(folder: Path, too
         assert path.stat().st_mode & 0o777 == 0o666
 
 
+@pytest.mark.parametrize(
+    ("uids", "gids", "may", "mode"),
+    [
+        ({os.geteuid()}, set(), True, 0o600),
+        (set(), {os.getegid()}, True, 0o666),
+        (set(), {2**31}, False, 0o666),
+        ({2**31}, set(), False, 0o666),
+    ],
+)
+def test_users_are_admitted_by_themselves_or_by_a_group(
+    uids: set[int], gids: set[int], *, may: bool, mode: int
+) -> None:
+    admitted = Admitted(uids=frozenset(uids), gids=frozenset(gids))
+    assert (admitted.may(os.geteuid()), admitted.mode) == (may, mode)
+
+
+def test_a_number_that_is_no_user_is_in_no_group() -> None:
+    assert not Admitted(uids=frozenset(), gids=frozenset({os.getegid()})).may(2**31)
+
+
 async def test_a_socket_on_which_nobody_listens_is_replaced(folder: Path, tools: FakeTools) -> None:
     with socket.socket(socket.AF_UNIX) as stale:
         stale.bind(str(folder / "s"))
@@ -275,7 +295,9 @@ async def test_what_stands_in_the_place_of_the_socket_is_left_alone(
     folder: Path, tools: FakeTools, there: str
 ) -> None:
     other = UnixTransport(
-        build(tools, version="1", instructions=""), folder / "s", allowed_uids=frozenset({os.geteuid()})
+        build(tools, version="1", instructions=""),
+        folder / "s",
+        admitted=Admitted(uids=frozenset({os.geteuid()})),
     )
     if there == "file":
         (folder / "s").write_text("precious")

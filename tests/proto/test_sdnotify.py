@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from wand_hostagent import sdnotify
+from wand_proto import sdnotify
 
 
 @pytest.fixture
@@ -57,10 +57,8 @@ async def test_a_sign_of_life_comes_from_the_loop(
 ) -> None:
     monkeypatch.setenv("WATCHDOG_USEC", "20000000")
     monkeypatch.delenv("WATCHDOG_PID", raising=False)
-    alive = asyncio.create_task(sdnotify.stay_alive())
+    async with sdnotify.alive():
+        got = await asyncio.to_thread(supervisor.recv, 4096)
 
-    got = await asyncio.to_thread(supervisor.recv, 4096)
-
-    alive.cancel()
-    await asyncio.gather(alive, return_exceptions=True)
     assert got == b"WATCHDOG=1"
+    assert supervisor.recv(4096) == b"STOPPING=1\nSTATUS=stopping"

@@ -5,8 +5,10 @@ import logging
 import os
 import socket
 import time
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 
-_log = logging.getLogger("wand.hostagent.sdnotify")
+_log = logging.getLogger("wand.sdnotify")
 
 
 def notify(*lines: str) -> None:
@@ -51,3 +53,15 @@ async def stay_alive() -> None:
     while True:
         notify("WATCHDOG=1")
         await asyncio.sleep(pause)
+
+
+@asynccontextmanager
+async def alive() -> AsyncIterator[None]:
+    """Signs of life while this is entered; that we are stopping is told at its end."""
+    signs = asyncio.create_task(stay_alive(), name="watchdog")
+    try:
+        yield
+    finally:
+        stopping()
+        signs.cancel()
+        await asyncio.gather(signs, return_exceptions=True)
