@@ -9,7 +9,15 @@ from itertools import takewhile
 from pathlib import Path
 
 from wand_hostagent.audit.show import moment
-from wand_hostagent.audit.verify import Chain, Known, check_files, files_of, read_anchors, read_key
+from wand_hostagent.audit.verify import (
+    MOST_BEFORE,
+    Chain,
+    Known,
+    check_files,
+    files_of,
+    read_anchors,
+    read_key,
+)
 from wand_hostagent.replacing import replace
 
 _PRUNED = "pruned.json"
@@ -77,7 +85,9 @@ def _prune_parser() -> argparse.ArgumentParser:
 def _checked(told: argparse.Namespace) -> tuple[Chain, str]:
     key, signer = read_key(told.key) if told.key else (b"", "")
     anchors = read_anchors(told.anchors) if told.anchors else {}
-    known = Known(key=key, signer=signer, anchors=anchors, after=_after(told.folder))
+    last, after = _pruned(told.folder)  # that file is ours, unlike the numbers in a ledger
+    most = max(MOST_BEFORE, last + 1)
+    known = Known(key=key, signer=signer, anchors=anchors, after=after, most_before=most)
     return check_files(files_of([told.folder]), known)
 
 

@@ -28,6 +28,7 @@ _LINE = re.compile(
 _SEAL_BYTES = len(',"hash":"","mac":""}\n') + 128
 _ANCHOR = re.compile(r"wand-ledger seq=(\d+) hash=([0-9a-f]{64})")
 _KEYS = struct.Struct("<8sQ32s")  # the beginning of ledger.key: its name, how many records, the last hash
+MOST_BEFORE = 100_000_000  # records before the first that is here: so many keys take a minute to make
 _LISTS = frozenset({"ledger", "segment", "checkpoint"})
 _BEGINS = {"run": "job", "worker": "job", "file": "act"}
 _ENDS = {"end": ("job",), "file_end": ("act",), "ambiguous": ("job", "act")}
@@ -55,6 +56,7 @@ class Known:
     heads: frozenset[str] = frozenset()  # hashes that must be there
     anchors: Mapping[int, str] = field(default_factory=dict)  # and what the hash of a record must be
     after: str = ""  # the hash of the record before the first that is here; "any" where that may be any
+    most_before: int = MOST_BEFORE  # records before it, to whose keys `key` is carried on
 
 
 @dataclass(slots=True)
@@ -115,6 +117,12 @@ class Chain:
             raise Damage(f"it is record {seq} and not the first: what was before is not here (begin)")
         if self.known.after not in {"any", prev}:
             raise Damage("it does not follow the record whose hash was kept (after)")
+        if self.key and seq > self.known.most_before:
+            raise Damage(
+                f"it says that it is record {seq}, whose seal cannot be checked before {seq} keys are made, "
+                "one from the other: a forged number would draw that out for hours. If it may be right, say "
+                f"--most-before {seq} (begin)"
+            )
         self.seq = self.begins = self.signed = seq
         self.head = prev
         for _ in range(seq if self.key else 0):
@@ -391,6 +399,7 @@ def main(argv: Sequence[str]) -> int:
             heads=frozenset(told.head),
             anchors=anchors,
             after=told.after or _pruned(told.files),
+            most_before=told.most_before,
         )
         chain, where = check_files(files, known)
     except OSError as error:
@@ -427,6 +436,13 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument(
         "--after", default="", metavar="HASH", help="of the last record that is not here any more"
+    )
+    parser.add_argument(
+        "--most-before",
+        type=int,
+        default=MOST_BEFORE,
+        metavar="N",
+        help="with --key, how many records may be missing before the first (%(default)s: a minute)",
     )
     return parser
 

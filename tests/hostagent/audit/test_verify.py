@@ -169,6 +169,28 @@ def test_files_from_the_middle_say_where_they_begin_and_that_can_be_checked(tmp_
     assert verify.check_files([first, rest[1]], verify.Known())[0].damage.endswith("(seq)")
 
 
+def test_a_forged_number_does_not_keep_who_checks_busy_for_hours() -> None:
+    place, forged = record.Place(10**14, record.FIRST, bytes(32)), []
+    for line in GOOD:
+        read = record.read(line[:-1])
+        sealed, digest = record.seal(place, read.event, read.fields)
+        forged.append(sealed)
+        place = place.next(digest)
+    found = verify.check(forged, verify.Known(key=KEY, after="any"))
+    assert found.lines == 1
+    assert "--most-before 100000000000000 (begin)" in found.damage
+    assert not verify.check(forged, verify.Known(after="any")).damage
+
+
+def test_what_is_really_so_far_on_is_checked_where_that_is_said() -> None:
+    late = GOOD[3:]
+    few, enough = (
+        verify.check(late, verify.Known(key=KEY, after="any", most_before=most)) for most in (2, 3)
+    )
+    assert few.damage.endswith("(begin)")
+    assert (enough.damage, enough.begins) == ("", 3)
+
+
 def test_an_end_that_was_cut_off_beside_the_launcher_s_own_key_file_is_found(tmp_path: Path) -> None:
     folder = grown(tmp_path / "ledger")
     path = folder / "ledger.jsonl"
