@@ -57,8 +57,10 @@ def test_every_argument_and_result_of_a_tool_is_told(tool: ToolDescription) -> N
 def test_the_table_of_tools_says_what_their_annotations_say(tool: ToolDescription) -> None:
     rows = (REFERENCE / "tools.md").read_text().splitlines()
     row = next(line for line in rows if line.startswith(f"| `{tool.name}` |"))
-    told = [cell.strip() == "yes" for cell in row.split("|")[2:6]]
-    assert told == [tool.read_only, tool.destructive, tool.idempotent, tool.open_world]
+    cells = [cell.strip(" `") for cell in row.split("|")]
+    marks = [cell == "yes" for cell in cells[2:6]]
+    assert marks == [tool.read_only, tool.destructive, tool.idempotent, tool.open_world]
+    assert cells[6] == tool.toolset
 
 
 def test_every_kind_of_error_is_told_with_its_code() -> None:
