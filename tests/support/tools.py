@@ -10,7 +10,9 @@ from wand_server.model import Call, ToolDescription, ToolResult
 OBJECT: dict[str, Any] = {"type": "object"}
 
 
-def described(name: str, *, read_only: bool = True, may_last: bool = False) -> ToolDescription:
+def described(
+    name: str, *, read_only: bool = True, may_last: bool = False, toolset: str = ""
+) -> ToolDescription:
     return ToolDescription(
         name=name,
         title=name.title(),
@@ -22,6 +24,7 @@ def described(name: str, *, read_only: bool = True, may_last: bool = False) -> T
         idempotent=read_only,
         open_world=False,
         may_last=may_last,
+        toolset=toolset,
     )
 
 
