@@ -97,6 +97,7 @@ def who(caller: Caller) -> dict[str, str]:
     """What the ledger is told of a caller."""
     named = {
         "principal": caller.principal,
+        "credential": caller.credential,
         "client": caller.client,
         "agent": caller.agent,
         "model": caller.model,

@@ -18,6 +18,7 @@ _KEYS = {
     "traceparent": "traceparent",
     "agent": "wand-agent-bin",
     "model": "wand-model-bin",
+    "credential": "wand-credential-bin",
 }
 _NAMES = {key: name for name, key in _KEYS.items()}
 _CEILING = 256
@@ -34,6 +35,7 @@ class Caller:
     client: str = ""  # the MCP client's own name and version; a claim, never a proof
     agent: str = ""  # the agent behind the client, and its model, where it tells; claims as well
     model: str = ""
+    credential: str = ""  # which of the principal's keys, tokens or certificates it was: an id, no secret
     on_behalf_of: str = ""
     groups: tuple[str, ...] = ()  # that the principal signed in with; no name holds a comma
     traceparent: str = ""  # W3C Trace Context

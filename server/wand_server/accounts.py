@@ -10,9 +10,11 @@ from contextlib import contextmanager
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
+from types import TracebackType
+from typing import Self
 
 from wand_proto.errors import Invalid, NotFound, WandError
-from wand_server import settings
+from wand_server import onrecord, settings
 from wand_server.issuer import service
 from wand_server.issuer.clients import Clients
 from wand_server.issuer.grants import Grants
@@ -97,18 +99,22 @@ def _about(path: Path) -> Iterator[None]:
 
 async def _people(asked: argparse.Namespace) -> None:
     password = _password() if asked.command in {"add", "passwd"} else ""
-    async with _store(asked.settings) as store:
-        known = People(store, Passwords())
+    async with _Ledgered(asked.settings) as ledgered:
+        known = People(ledgered.store, Passwords())
         match asked.command:
             case "add":
+                groups = f", in {' '.join(asked.group)}" if asked.group else ""
+                ledgered.will(f"person {asked.name}: may sign in{groups}")
                 await known.add(asked.name, password, asked.group)
-                _say(f"{asked.name} may sign in.")
+                ledgered.say(f"{asked.name} may sign in.")
             case "passwd":
+                ledgered.will(f"person {asked.name}: another password, what was given by the old one ends")
                 await known.change_password(asked.name, password)
-                _say(f"{asked.name} has another password; what was given by the old one has ended.")
+                ledgered.say(f"{asked.name} has another password; what was given by the old one has ended.")
             case "remove":
+                ledgered.will(f"person {asked.name}: may sign in no more, what they gave ends")
                 await known.remove(asked.name)
-                _say(f"{asked.name} may sign in no more, and what they gave has ended.")
+                ledgered.say(f"{asked.name} may sign in no more, and what they gave has ended.")
             case _:
                 rows = [
                     (user.name, _day(created), str(count), ",".join(user.groups))
@@ -118,8 +124,8 @@ async def _people(asked: argparse.Namespace) -> None:
 
 
 async def _grants(asked: argparse.Namespace) -> None:
-    async with _store(asked.settings) as store:
-        known = Grants(store)
+    async with _Ledgered(asked.settings) as ledgered:
+        known = Grants(ledgered.store)
         if asked.command == "list":
             rows = [
                 (one.id, one.user, _day(one.created), one.client_name or one.client_id, " ".join(one.scopes))
@@ -127,28 +133,29 @@ async def _grants(asked: argparse.Namespace) -> None:
             ]
             _list(("ID", "PERSON", "SINCE", "PROGRAM", "SCOPES"), rows)
             return
+        ledgered.will(f"grant {asked.id}: ends")
         if not await known.revoke(asked.id):
             raise NotFound(f"there is no grant {asked.id!r}", hint="wand-server grants list")
-        _say(f"The grant {asked.id} has ended.")
+        ledgered.say(f"The grant {asked.id} has ended.")
 
 
 async def _clients(asked: argparse.Namespace) -> None:
-    read = settings.load(asked.settings, os.environ).issuer
-    async with Store(read.folder / service.DATABASE) as store:
-        known = Clients(store)
+    async with _Ledgered(asked.settings) as ledgered:
+        known = Clients(ledgered.store)
         if asked.command == "list":
             rows = [
                 (client.id, _day(created), str(count), client.name, " ".join(client.redirect_uris))
                 for client, created, count in await known.all()
             ]
             _list(("ID", "SINCE", "GRANTS", "PROGRAM", "ADDRESSES"), rows)
-            if rows and not read.registration:
+            if rows and not ledgered.read.issuer.registration:
                 _say("None of them is let in: issuer.registration is off.")
             return
+        ledgered.will(f"client {asked.id}: forgotten, what people gave it ends")
         if not await known.remove(asked.id):
             hint = "wand-server clients list"
             raise NotFound(f"no client that registered has the id {asked.id!r}", hint=hint)
-        _say(f"The client {asked.id} is forgotten, and what people gave it has ended.")
+        ledgered.say(f"The client {asked.id} is forgotten, and what people gave it has ended.")
 
 
 def _list(heading: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
@@ -161,8 +168,35 @@ def _say(done: str) -> None:
     sys.stderr.write(done + "\n")
 
 
-def _store(path: Path) -> Store:
-    return Store(settings.load(path, os.environ).issuer.folder / service.DATABASE)
+class _Ledgered:
+    """The database of the issuer, opened for a change that is on record before it holds; `async with` it."""
+
+    def __init__(self, path: Path) -> None:
+        self.read = settings.load(path, os.environ)
+        self.store = Store(self.read.issuer.folder / service.DATABASE)
+        self._change = self._why_not = ""
+
+    async def __aenter__(self) -> Self:
+        await self.store.__aenter__()
+        self.store.before_commit = self._record
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        await self.store.__aexit__(kind, error, trace)
+
+    def will(self, change: str) -> None:
+        """Have that on record when the change is made, in the words of the ledger."""
+        self._change = change
+
+    def say(self, done: str) -> None:
+        """Tell what was done, and whether it is on record."""
+        _say(done)
+        sys.stderr.write(onrecord.told(self._why_not))
+
+    async def _record(self) -> None:
+        self._why_not = await onrecord.record(self.read, self._change)
 
 
 def _password() -> str:

@@ -21,7 +21,7 @@ COMMANDS = {
         "main",
         "show the configuration of a running server, set it, have it read again",
     ),
-    "keys": ("wand_server.auth.keycommand", "main", "add, list, rotate or remove API keys"),
+    "keys": ("wand_server.keycommand", "main", "add, list, rotate or remove API keys"),
     "people": ("wand_server.accounts", "people", "let people sign in with a password, or no more"),
     "clients": (
         "wand_server.accounts",

@@ -53,7 +53,8 @@ def change_from_wire(untrusted: wire.ConfigChangedRequest) -> dict[str, str | li
     changed = list(untrusted.changed)
     if not 1 <= len(changed) <= MOST_NAMES:
         raise Invalid(f"has {len(changed)} entries; it must have from 1 to {MOST_NAMES}", field="changed")
-    told = {"by": untrusted.by, "before": untrusted.before, "after": untrusted.after}
+    digests = {"before": untrusted.before, "after": untrusted.after}
+    told = {"by": untrusted.by, **(digests if any(digests.values()) else {})}
     for field, text in (*told.items(), *(("changed", one) for one in changed)):
         if not text or not text.isprintable() or len(text) > MOST_TOLD:
             raise Invalid(f"must be printable text, 1 to {MOST_TOLD} characters", field=field)

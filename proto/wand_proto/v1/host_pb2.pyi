@@ -512,7 +512,7 @@ class ConfigChangedRequest(_message.Message):
     by: _builtins.str
     """a user, or SIGHUP"""
     before: _builtins.str
-    """digests of the server's configuration, SHA-256 in hexadecimal"""
+    """digests of what is changed, SHA-256 in hexadecimal; both empty where it has none"""
     after: _builtins.str
     @_builtins.property
     def changed(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:

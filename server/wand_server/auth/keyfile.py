@@ -17,7 +17,7 @@ import re
 import secrets
 import stat
 import tempfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
@@ -28,6 +28,7 @@ from wand_proto.errors import Conflict, Invalid, NotFound
 from wand_server import scopes
 
 PREFIX = "wand_"
+_HEADING = "# API keys of wand-server, as hashes; change them with: wand-server keys\n"
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._@-]{0,63}")
 _ID = re.compile(r"[A-Za-z0-9_-]{8,64}")
 _SHA256 = re.compile(r"[0-9a-f]{64}")
@@ -101,6 +102,19 @@ class Wanted:
     lives_seconds: float | None = None
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Change:
+    """What is about to become of the file: in words, and its SHA-256 before and after, in hexadecimal."""
+
+    told: str
+    before: str
+    after: str
+
+
+Record = Callable[[Change], None]
+"""Hears of a change before it is made; where it raises, nothing is changed."""
+
+
 def new_key() -> tuple[str, str]:
     """A fresh key as its owner keeps it, and as the file does."""
     plaintext = PREFIX + secrets.token_urlsafe(32)
@@ -117,14 +131,16 @@ def read(path: Path) -> tuple[Key, ...]:
     return tomlfile.load(path, _File, owners={0, os.geteuid()}).key
 
 
-def write(path: Path, keys: Sequence[Key]) -> None:
+def _change(path: Path, keys: Sequence[Key], told: str, record: Record) -> None:
     """Replace the file as a whole: readable by its owner, and by a group that could before."""
+    text = _HEADING + "\n".join(map(_written, keys))
+    before = path.read_bytes() if path.exists() else b""
+    record(Change(told=told, before=_digest(before), after=_digest(text.encode())))
     handle, name = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
     try:
         with os.fdopen(handle, "w") as file:
             _open_as_before(path, file.fileno())
-            file.write("# API keys of wand-server, as hashes; change them with: wand-server keys\n")
-            file.write("\n".join(map(_written, keys)))
+            file.write(text)
             file.flush()
             os.fsync(file.fileno())
         Path(name).replace(path)
@@ -144,7 +160,7 @@ def _open_as_before(path: Path, descriptor: int) -> None:
         os.fchmod(descriptor, 0o600 | before.st_mode & stat.S_IRGRP)
 
 
-def add(path: Path, name: str, wanted: Wanted | None = None) -> str:
+def add(path: Path, name: str, wanted: Wanted | None = None, record: Record = lambda _: None) -> str:
     """Add a key of that name and return it; it is not kept, so nobody can tell it again.
 
     Raises:
@@ -159,11 +175,18 @@ def add(path: Path, name: str, wanted: Wanted | None = None) -> str:
             ways = f"wand-server keys rotate {name} --file {path}, or remove it first"
             raise Conflict(f"{name} has a key already", hint=ways)
         plaintext, key = _fresh(name, wanted or Wanted())
-        write(path, [*keys, key])
+        _change(path, [*keys, key], f"{_described(key)}: added, {_opens(key)}", record)
     return plaintext
 
 
-def rotate(path: Path, name: str, *, keep_seconds: float, lives_seconds: float | None = None) -> str:
+def rotate(
+    path: Path,
+    name: str,
+    *,
+    keep_seconds: float,
+    lives_seconds: float | None = None,
+    record: Record = lambda _: None,
+) -> str:
     """Add another key of that name, like its newest, and return it; the others end after `keep_seconds`.
 
     Raises:
@@ -174,11 +197,13 @@ def rotate(path: Path, name: str, *, keep_seconds: float, lives_seconds: float |
         newest = _newest(keys, name, path)
         plaintext, key = _fresh(name, _like(newest, lives_seconds))
         until = datetime.fromtimestamp(key.created.timestamp() + keep_seconds, UTC)
-        write(path, [*(_ending(one, until) if one.name == name else one for one in keys), key])
+        kept = [_ending(one, until) if one.name == name else one for one in keys]
+        others = f"its others end at {until.isoformat()}"
+        _change(path, [*kept, key], f"{_described(key)}: added, {_opens(key)}; {others}", record)
     return plaintext
 
 
-def remove(path: Path, name: str, credential: str = "") -> int:
+def remove(path: Path, name: str, credential: str = "", record: Record = lambda _: None) -> int:
     """Remove the keys of that name, or the one of that id, and tell how many: a server sees it in a second.
 
     Raises:
@@ -191,8 +216,25 @@ def remove(path: Path, name: str, credential: str = "") -> int:
             which = f" with the id {credential!r}" if credential else ""
             hint = f"wand-server keys list --file {path}"
             raise NotFound(f"there is no key named {name!r}{which}", hint=hint)
-        write(path, left)
+        gone = ", ".join(key.credential for key in keys if key not in left)
+        _change(path, left, f"key {name} {gone}: removed", record)
     return len(keys) - len(left)
+
+
+def _described(key: Key) -> str:
+    return f"key {key.name} {key.credential}"
+
+
+def _opens(key: Key) -> str:
+    """What a key opens, for whom and until when, in words."""
+    until = f", until {key.expires.isoformat()}" if key.expires else ""
+    groups = f", in {' '.join(key.groups)}" if key.groups else ""
+    acts_for = f", for {key.on_behalf_of}" if key.on_behalf_of else ""
+    return f"{' '.join(sorted(key.granted))}{acts_for}{groups}{until}"
+
+
+def _digest(content: bytes) -> str:
+    return hashlib.sha256(content).hexdigest()
 
 
 def _fresh(name: str, wanted: Wanted) -> tuple[str, Key]:

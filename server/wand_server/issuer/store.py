@@ -9,7 +9,7 @@ import hashlib
 import os
 import secrets
 import sqlite3
-from collections.abc import AsyncIterator, Iterable
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
 from contextlib import asynccontextmanager
 from pathlib import Path
 from types import TracebackType
@@ -70,6 +70,7 @@ class Store:
     def __init__(self, path: Path) -> None:
         self._path = path
         self._turn = asyncio.Lock()
+        self.before_commit: Callable[[], Awaitable[None]] | None = None  # where it raises, nothing is changed
 
     async def __aenter__(self) -> Self:
         """Open it, or make it.
@@ -121,7 +122,10 @@ class Store:
         async with self._turn:
             try:
                 await self._database.execute("BEGIN IMMEDIATE")
+                changes = self._database.total_changes
                 yield
+                if self.before_commit and self._database.total_changes > changes:
+                    await self.before_commit()
                 await self._database.execute("COMMIT")
             except BaseException:  # a hang-up too; what was sent to the file's thread before it is done first
                 with contextlib.suppress(sqlite3.OperationalError):  # nothing had begun, or all was done

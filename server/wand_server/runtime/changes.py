@@ -87,7 +87,7 @@ def told(before: Configuration, after: Configuration) -> tuple[str, ...]:
     lines = [*_of_settings(before.settings, after.settings), *_of_keys(before.keys, after.keys)]
     if len(lines) > MOST_CHANGES:
         lines[MOST_CHANGES - 1 :] = [f"and {len(lines) - MOST_CHANGES + 1} more"]
-    return tuple(_printable(line) for line in lines)
+    return tuple(in_a_line(line) for line in lines)
 
 
 def _of_settings(before: Settings, after: Settings) -> Iterator[str]:
@@ -108,6 +108,7 @@ def _word(value: Any) -> str:
     return json.dumps(value, ensure_ascii=False, default=str)
 
 
-def _printable(line: str) -> str:
+def in_a_line(line: str) -> str:
+    """The line as the host agent takes it: printable, and not too long."""
     clean = "".join(char if char.isprintable() else "?" for char in line)
     return clean if len(clean) <= MOST_CHARACTERS else f"{clean[: MOST_CHARACTERS - 1]}…"

@@ -9,7 +9,8 @@ import pytest
 from multidict import CIMultiDict
 
 from wand_proto.errors import Conflict, Invalid, NotFound, Unauthenticated
-from wand_server.auth import keycommand, keyfile, keys, lastused
+from wand_server import keycommand
+from wand_server.auth import keyfile, keys, lastused
 from wand_server.auth.asked import Asked, Presented
 from wand_server.auth.keyfile import Wanted
 from wand_server.auth.keys import Keys

@@ -11,7 +11,7 @@ import pytest
 
 from support.issuing import ANN, PASSWORD, QUICK, issuing
 from wand_proto.errors import Denied, Unavailable
-from wand_server import accounts, cli, settings
+from wand_server import accounts, cli, onrecord, settings
 from wand_server.issuer.grants import Grants
 from wand_server.issuer.people import People
 from wand_server.issuer.service import DATABASE
@@ -37,7 +37,8 @@ def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureF
 def test_people_are_added_listed_and_removed(run: object) -> None:
     assert callable(run)
     added = run("people", "add", ANN, "--group", "developers", stdin=f"{PASSWORD}\n")
-    assert added == (0, "", f"{ANN} may sign in.\n")
+    assert (*added[:2], added[2].splitlines()[0]) == (0, "", f"{ANN} may sign in.")
+    assert "NOT in the ledger" in added[2]
     status, out, _ = run("people", "list")
     heading, row = (line.split("\t") for line in out.splitlines())
     assert (status, heading, row[0], row[3]) == (0, ["NAME", "SINCE", "GRANTS", "GROUPS"], ANN, "developers")
@@ -82,6 +83,39 @@ async def test_clients_that_registered_are_listed_and_forgotten(run: object, tmp
         assert (await place.refresh(client_id, tokens["refresh_token"]))[1]["error"] == "invalid_client"
         assert (await asyncio.to_thread(run, "grants", "list"))[1].count("\n") == 1
         assert "clients list --settings" in (await asyncio.to_thread(run, "clients", "remove", client_id))[2]
+
+
+async def test_a_grant_or_client_ends_only_once_that_is_on_record(
+    run: object, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert callable(run)
+    told, can_record = [], False
+
+    async def record(_: object, change: str) -> str:
+        told.append(change)
+        if not can_record:
+            raise Unavailable("the ledger is full")
+        return ""
+
+    monkeypatch.setattr(onrecord, "record", record)
+    async with issuing(tmp_path / "issuer") as place:
+        client_id = (await place.register())["client_id"]
+        tokens = (await place.redeem(client_id, await place.code(client_id)))[1]
+        grant = place.jti(tokens).partition(".")[0]
+        for words in (("grants", "revoke", grant), ("clients", "remove", client_id)):
+            assert "the ledger is full" in (await asyncio.to_thread(run, *words))[2]
+        again = (await place.refresh(client_id, tokens["refresh_token"]))[1]
+
+        can_record = True
+        said = (await asyncio.to_thread(run, "grants", "revoke", grant))[2]
+        assert (await place.refresh(client_id, again["refresh_token"]))[1]["error"] == "invalid_grant"
+
+    assert said.endswith("It is in the ledger.\n")
+    assert told == [
+        line := f"grant {grant}: ends",
+        f"client {client_id}: forgotten, what people gave it ends",
+        line,
+    ]
 
 
 @pytest.mark.parametrize("how", ["revoke", "remove", "passwd"])

@@ -1,6 +1,7 @@
 """`wand-server keys`: add, list, rotate and remove API keys."""
 
 import argparse
+import asyncio
 import os
 import re
 import sys
@@ -8,9 +9,10 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from wand_proto.errors import Invalid, WandError
-from wand_server import scopes, settings
+from wand_server import onrecord, scopes, settings
 from wand_server.auth import keyfile, lastused
-from wand_server.auth.keyfile import Key, Wanted
+from wand_server.auth.keyfile import Change, Key, Wanted
+from wand_server.settings import Settings
 
 _UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86400, "w": 7 * 86400}
 _DURATION = re.compile(r"([0-9]{1,6})([smhdw])")
@@ -26,7 +28,8 @@ def main(argv: Sequence[str]) -> int:
     except SystemExit as ended:
         return int(ended.code or 0)
     try:
-        asked.file = asked.file or settings.load(asked.settings, os.environ).http.keys_file
+        asked.of = None if asked.file else settings.load(asked.settings, os.environ)
+        asked.file = asked.file or asked.of.http.keys_file
         asked.run(asked)
     except (WandError, OSError) as why:
         sys.stderr.write(f"wand-server keys: {why}\n")
@@ -84,19 +87,49 @@ def _add(asked: argparse.Namespace) -> None:
         on_behalf_of=asked.on_behalf_of,
         lives_seconds=_optional(asked.expires),
     )
-    _show(asked.name, keyfile.add(asked.file, asked.name, wanted))
+    notes = _Notes(asked.of)
+    _show(asked.name, keyfile.add(asked.file, asked.name, wanted, notes.take))
+    notes.tell()
 
 
 def _rotate(asked: argparse.Namespace) -> None:
-    keep, lives = seconds(asked.keep), _optional(asked.expires)
-    _show(asked.name, keyfile.rotate(asked.file, asked.name, keep_seconds=keep, lives_seconds=lives))
+    keep, lives, notes = seconds(asked.keep), _optional(asked.expires), _Notes(asked.of)
+    plaintext = keyfile.rotate(
+        asked.file, asked.name, keep_seconds=keep, lives_seconds=lives, record=notes.take
+    )
+    _show(asked.name, plaintext)
     sys.stderr.write(f"The old keys of {asked.name} count for {asked.keep} more.\n")
+    notes.tell()
 
 
 def _remove(asked: argparse.Namespace) -> None:
-    count = keyfile.remove(asked.file, asked.name, asked.id)
+    notes = _Notes(asked.of)
+    count = keyfile.remove(asked.file, asked.name, asked.id, notes.take)
     what = f"The key of {asked.name} is" if count == 1 else f"The {count} keys of {asked.name} are"
     sys.stderr.write(f"{what} removed; a running server knows it within a second.\n")
+    notes.tell()
+
+
+class _Notes:
+    """Has a change on record at the host agent of those settings, and says afterwards whether it is."""
+
+    def __init__(self, read: Settings | None) -> None:
+        self._read = read
+        self._why = "--file names no server, and so no host agent; --settings does"
+
+    def take(self, change: Change) -> None:
+        """Have it on record, before it is made.
+
+        Raises:
+            WandError: the host agent cannot write it into the ledger.
+        """
+        if self._read is not None:
+            noted = onrecord.record(self._read, change.told, (change.before, change.after))
+            self._why = asyncio.run(noted)
+
+    def tell(self) -> None:
+        """Say whether the change is on record."""
+        sys.stderr.write(onrecord.told(self._why))
 
 
 def _list(asked: argparse.Namespace) -> None:
