@@ -40,6 +40,14 @@ def test_every_link_of_a_page_resolves(page: Path) -> None:
     assert list(broken(page)) == []
 
 
+def test_every_page_is_in_the_list_of_pages() -> None:
+    """A decision is in a list of its own."""
+    folder = tree.ROOT / "docs"
+    lists = [folder / "README.md", folder / "decisions" / "README.md"]
+    listed = {(page.parent / target).resolve() for page in lists for target in LINK.findall(prose(page))}
+    assert not [page for page in PAGES if folder in page.parents and page not in {*listed, *lists}]
+
+
 @pytest.mark.parametrize("page", PAGES, ids=tree.name)
 def test_every_path_that_a_page_quotes_exists(page: Path) -> None:
     """`CHANGELOG.md` may name what is gone; no other page may."""
