@@ -44,3 +44,17 @@ def test_our_code_holds_to_its_aims(package: str) -> None:
     assert found.half <= 7
     assert found.nine_tenths <= 27
     assert found.typed == 1
+
+
+@pytest.mark.parametrize("package", measure.OURS)
+def test_the_figures_of_the_page_are_near(package: str) -> None:
+    page = (tree.ROOT / "docs/explanation/house.md").read_text()
+    row = next(line for line in page.splitlines() if line.startswith(f"| `{Path(package).name}` |"))
+    files, lines = (int(cell.replace(",", "")) for cell in row.split("|")[2:4])
+    found = measure.measure(tree.ROOT / package)
+
+    said = (
+        f"docs/explanation/house.md, 7: ./dev house prints it anew ({found.files} files, {found.lines} lines)"
+    )
+    assert abs(files - found.files) <= max(3, 0.1 * found.files), said
+    assert abs(lines - found.lines) <= max(100, 0.1 * found.lines), said
