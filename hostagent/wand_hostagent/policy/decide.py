@@ -5,7 +5,7 @@ would run is allowed under one profile. What cannot be read, or might be what a 
 allowed: a person is asked, or the answer is no.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields
 from typing import TypeVar
 
@@ -16,7 +16,7 @@ from wand_hostagent.policy.matching import Match, command_match, file_match, tou
 from wand_hostagent.policy.model import NETWORKS, Answer, Permit, Policy, Rule, Verdict
 from wand_hostagent.policy.places import places_of
 from wand_hostagent.policy.refusing import Case
-from wand_hostagent.policy.survey import Seen, Survey, neutral_for, survey
+from wand_hostagent.policy.survey import Seen, Survey, survey
 from wand_proto.context import Caller
 
 Amount = TypeVar("Amount", int, float)
@@ -39,12 +39,14 @@ class _View:
     """A command, and the rules that match it."""
 
     seen: Seen
-    matching: tuple[tuple[Rule, Match], ...]
-    guarding: tuple[tuple[Rule, Match], ...]  # rules about files that it opens; they let nothing run
+    matching: Sequence[tuple[Rule, Match]]
+    guarding: Sequence[tuple[Rule, Match]]  # rules about files that it opens; they let nothing run
 
     def first(self, verdict: Verdict, match: Match) -> Rule | None:
-        both = (*self.matching, *self.guarding)
-        return next((rule for rule, sure in both if sure is match and rule.verdict is verdict), None)
+        for rule, sure in (*self.matching, *self.guarding):
+            if sure is match and rule.verdict is verdict:
+                return rule
+        return None
 
     @property
     def may_run(self) -> bool:
@@ -63,7 +65,7 @@ class _View:
 
 
 def _decide_job(case: Case, job: Job, surveyed: Survey) -> Answer:
-    begins = places_of(job.directory, surveyed)
+    begins = places_of(job.directory, surveyed.moves)
     views = [_view(case.rules, job, seen, begins) for seen in surveyed.seen]
     for view in views:
         if rule := view.first(Verdict.DENY, Match.SURELY):
@@ -73,7 +75,7 @@ def _decide_job(case: Case, job: Job, surveyed: Survey) -> Answer:
     if used is None:
         lacking = next((view.seen for view in needed if not view.may_run), None)
         return _refusal(case, job, None, lacking)
-    permit = _permit(case, job, used, neutral_for(surveyed))
+    permit = _permit(case, job, used, surveyed.neutral)
     for view in views:
         for verdict, match in _DOUBTS:
             if rule := view.first(verdict, match):
@@ -85,14 +87,18 @@ _DOUBTS = ((Verdict.ASK, Match.SURELY), (Verdict.DENY, Match.PERHAPS), (Verdict.
 
 
 def _view(rules: CallerRules, job: Job, seen: Seen, begins: tuple[str, ...]) -> _View:
-    matches = (
-        (rule, command_match(rule, seen))
+    matching = [
+        (rule, match)
         for rule in rules.for_program(seen.command.program)
         if not rule.backends or (job.backend or NATIVE) in rule.backends
-    )
-    files = ((rule, touch_match(rule, seen.touches, begins)) for rule in rules.guarding if seen.touches)
-    found = tuple((rule, match) for rule, match in matches if match)
-    return _View(seen, found, tuple((rule, match) for rule, match in files if match))
+        if (match := command_match(rule, seen))
+    ]
+    guarding = [
+        (rule, match)
+        for rule in (rules.guarding if seen.touches else ())
+        if (match := touch_match(rule, seen.touches, begins))
+    ]
+    return _View(seen, matching, guarding)
 
 
 def _one_profile(views: list[_View], asked: str) -> list[Rule] | None:

@@ -4,30 +4,29 @@ import posixpath
 from itertools import pairwise
 
 from wand_hostagent.policy.reading import HOLE, Command
-from wand_hostagent.policy.survey import Survey
 
 _MOVES = frozenset({"cd", "pushd", "popd", "chdir"})
 _FOLDERS = frozenset({"-C", "--chdir"})  # of env
 _MOST = 32
 
 
-def places_of(directory: str, surveyed: Survey) -> tuple[str, ...]:
+def places_of(directory: str, moves: tuple[str, ...]) -> tuple[str, ...]:
     """The folders in which a command may be, each absolute, or relative to one that nobody names.
 
     Where a text moves, its commands may be wherever the moves lead from the one before, and nobody knows
     which were made; an empty one says that it may be anywhere.
     """
+    if not moves:
+        return (directory,)
     places = [directory]
-    moves = [move for seen in surveyed.seen for move in _moves(seen.command)]
     for move in moves:
         known = move if HOLE not in move else ""
         if known and known != "-":
             places += [posixpath.join(place, known) for place in places[:_MOST]]
-    found = dict.fromkeys(places[:_MOST] if not moves else [*places[:_MOST], ""])
-    return tuple(found)
+    return tuple(dict.fromkeys([*places[:_MOST], ""]))
 
 
-def _moves(command: Command) -> list[str]:
+def moves_of(command: Command) -> list[str]:
     """The folders to which a command goes; a hole where it does not say."""
     words = command.arguments
     if command.program in _MOVES:

@@ -3,7 +3,7 @@
 import posixpath
 import re
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import lru_cache
 
 from wand_hostagent.model import Job
@@ -20,6 +20,7 @@ from wand_hostagent.policy.effects import (
     run_texts,
     use_of,
 )  # fmt: skip
+from wand_hostagent.policy.places import moves_of
 from wand_hostagent.policy.programs.table import PROGRAMS
 from wand_hostagent.policy.reading import Command, Unreadable
 from wand_hostagent.policy.touching import Touch, touches
@@ -52,6 +53,8 @@ class Survey:
 
     seen: tuple[Seen, ...] = ()
     unread: str = ""
+    moves: tuple[str, ...] = ()  # the folders to which its commands go; a hole where one does not say
+    neutral: Mapping[str, str] = field(default_factory=dict)
 
 
 def survey(job: Job) -> Survey:
@@ -81,7 +84,9 @@ def _survey(argv: tuple[str, ...], in_shell: bool, variables: tuple[str, ...]) -
     if not builtins.HOLDS_TEXT.isdisjoint(variables):
         found.append(_Found(Command(program="", why="a variable holds what a shell runs"), None, None))
     found = found or [_Found(Command(program=":", carries=True), None, None)]  # a comment
-    return Survey(seen=tuple(_seen(one, in_shell, variables) for one in found))
+    seen = tuple(_seen(one, in_shell, variables) for one in found)
+    moves = tuple(move for one in found for move in moves_of(one.command))
+    return Survey(seen=seen, moves=moves, neutral=_neutral(found, seen))
 
 
 def forget() -> None:
@@ -157,11 +162,11 @@ def _from_verb(command: Command, use: Use) -> tuple[str, ...]:
     return command.arguments[command.arguments.index(first) :]
 
 
-def neutral_for(surveyed: Survey) -> Mapping[str, str]:
+def _neutral(found: Iterable[_Found], seen: Iterable[Seen]) -> Mapping[str, str]:
     """Variables that keep pagers, prompts and, where a job only reads, hooks away from its programs."""
-    found: dict[str, str] = {}
-    only_reads = all(one.effects == READ for one in surveyed.seen)
-    for one in surveyed.seen:
-        if program := _known(one.command):
-            found |= {**program.neutral, **(program.still if only_reads else {})}
-    return found
+    variables: dict[str, str] = {}
+    only_reads = all(one.effects == READ for one in seen)
+    for one in found:
+        if one.program is not None:
+            variables |= {**one.program.neutral, **(one.program.still if only_reads else {})}
+    return variables
