@@ -2,8 +2,7 @@
 
 import asyncio
 import itertools
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -36,19 +35,18 @@ class Answers:
         """A number for a request whose answer nobody awaits."""
         return next(self._numbers)
 
-    @contextmanager
-    def expected(self) -> Iterator[tuple[int, "asyncio.Future[Answer]"]]:
-        """A number for a request, and its answer to come; whoever fails to take that gives it up."""
-        number = self.next_number()
+    def expect(self) -> tuple[int, "asyncio.Future[Answer]"]:
+        """A number for a request, and its answer to come; whoever does not take that has to `drop` it."""
+        number = next(self._numbers)
         answer: asyncio.Future[Answer] = asyncio.get_running_loop().create_future()
         self._waiting[number] = answer, Unavailable
-        try:
-            yield number, answer
-        except BaseException:
-            _drop(answer)
-            raise
-        finally:
-            self._waiting.pop(number, None)
+        return number, answer
+
+    def drop(self, number: int, answer: "asyncio.Future[Answer]") -> None:
+        """Give up an answer that nobody takes: its descriptors are closed, now or when it comes."""
+        self._waiting.pop(number, None)
+        if not answer.cancel() and not answer.cancelled() and answer.exception() is None:
+            close_all(answer.result().descriptors)
 
     def note_sent(self, number: int) -> None:
         """From here on a link that breaks leaves it open whether the request was done."""
@@ -75,9 +73,3 @@ class Answers:
         for answer, broke in waiting.values():
             if not answer.done():
                 answer.set_exception(broke("the link to the launcher broke", hint=HINT))
-
-
-def _drop(answer: "asyncio.Future[Answer]") -> None:
-    """Give up an answer that nobody takes: its descriptors are closed, now or when it comes."""
-    if not answer.cancel() and not answer.cancelled() and answer.exception() is None:
-        close_all(answer.result().descriptors)

@@ -10,6 +10,7 @@ import random
 import signal
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
+from functools import partial
 from pathlib import Path
 from typing import Any, Self
 
@@ -148,25 +149,43 @@ class LauncherLink:
             TimedOut: the launcher did not answer in time.
             Invalid: the request is larger than the socket carries.
         """
+        number, answer = self._answers.expect()
+        alarm = self._alarms.set(self._answer_seconds, partial(self._be_late, do, answer))
         try:
-            with self._answers.expected() as (number, answer), self._alarms.within(self._answer_seconds):
-                await self._send({"do": do, "re": number, **fields}, descriptors)
-                return await answer
-        except TimeoutError:
-            raise TimedOut(f"the launcher did not answer {do} within {self._answer_seconds:g} s") from None
+            queued = self._send({"do": do, "re": number, **fields}, descriptors)
+            if queued is not None:
+                await self._leave(queued, answer)
+            if do in STARTS:
+                self._answers.note_sent(number)
+            return await answer
+        except BaseException:
+            self._answers.drop(number, answer)
+            raise
+        finally:
+            alarm.cancel()
 
-    async def _send(self, message: Mapping[str, Any], descriptors: Sequence[int]) -> None:
+    def _send(self, message: Mapping[str, Any], descriptors: Sequence[int]) -> "asyncio.Future[bool] | None":
         if self._connection is None:
             raise Unavailable("the launcher cannot be reached", hint=HINT)
         try:
-            queued = self._connection.send(protocol.encode(message), descriptors)
+            return self._connection.send(protocol.encode(message), descriptors)
         except (protocol.Unreadable, OSError) as error:
             hint = "pass large text on stdin or in a file"
             raise Invalid("is too large together with the environment", hint=hint, field="argv") from error
-        if queued is not None and not await queued:
+
+    async def _leave(self, queued: "asyncio.Future[bool]", answer: "asyncio.Future[Answer]") -> None:
+        """Wait until what is queued has left; where its answer is given up before, it never leaves."""
+        try:
+            await asyncio.wait((queued, answer), return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            queued.cancel()  # where it is done, this does nothing
+        if not queued.cancelled() and not queued.result():
             raise Unavailable("the link to the launcher broke", hint=HINT)
-        if message["do"] in STARTS:
-            self._answers.note_sent(message["re"])
+
+    def _be_late(self, do: str, answer: "asyncio.Future[Answer]") -> None:
+        if not answer.done():
+            seconds = self._answer_seconds
+            answer.set_exception(TimedOut(f"the launcher did not answer {do} within {seconds:g} s"))
 
     # -- what there is to ask -----------------------------------------------------------------------------
 

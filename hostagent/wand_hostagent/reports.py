@@ -111,9 +111,15 @@ def who(caller: Caller) -> dict[str, str]:
 
 def run_to_message(request: RunRequest) -> dict[str, Any]:
     """The fields of a `run`."""
-    names = ("job", "profile", "argv", "directory", "environment", "why")
-    fields = {name: getattr(request, name) for name in names}
-    fields["limits"] = request.limits.named()
+    fields = {
+        "job": request.job,
+        "profile": request.profile,
+        "argv": request.argv,
+        "directory": request.directory,
+        "environment": request.environment,
+        "why": request.why,
+        "limits": request.limits.named(),
+    }
     if request.terminal is not None:
         fields["terminal"] = dict(zip(("columns", "rows"), request.terminal, strict=True))
     if request.network:

@@ -71,17 +71,23 @@ class Run:
         self.started: Started | None = None
         self.exited: Exited | None = None
         self.ended_monotonic = 0.0
-        self.feeding = asyncio.Lock()  # held while something is recorded and given, so that order is kept
         self._failure: Exception | None = None
         self._spools: dict[StreamName, Spool] = {"stdout": spools[0], "stderr": spools[1]}
-        self._news = asyncio.Event()
-        self._waiting = 0
+        self._feeding: asyncio.Lock | None = None
+        self._news: asyncio.Event | None = None  # while somebody waits for it
         self._followers = 0
         self._left_alone = time.monotonic()
 
     @property
     def running(self) -> bool:
         return self.exited is None and self._failure is None
+
+    @property
+    def feeding(self) -> asyncio.Lock:
+        """Held while something is recorded and given, so that the order is kept."""
+        if self._feeding is None:
+            self._feeding = asyncio.Lock()
+        return self._feeding
 
     @property
     def kept_bytes(self) -> int:
@@ -155,9 +161,9 @@ class Run:
             spool.remove()
 
     def _ring(self) -> None:
-        if self._waiting:
+        if self._news is not None:
             self._news.set()
-            self._news = asyncio.Event()
+            self._news = None
 
     # -- whoever follows ------------------------------------------------------------------------------------
 
@@ -187,7 +193,7 @@ class Run:
             while self.exited is None:
                 if self._failure is not None:
                     raise self._failure
-                await self._next(self._news)
+                await self._next()
             return self.exited
 
     async def follow(self, stdout_offset: int, stderr_offset: int) -> AsyncGenerator[Event, None]:
@@ -201,11 +207,11 @@ class Run:
             while self.started is None:
                 if self._failure is not None:
                     raise self._failure
-                await self._next(self._news)
+                await self._next()
             self._check(offsets)
             yield self.started
             while True:
-                news, running, anything = self._news, self.running, False
+                running, anything = self.running, False
                 for output in self._kept_from(offsets):
                     anything = True
                     yield output
@@ -213,7 +219,7 @@ class Run:
                     yield await self.wait()
                     return
                 if not anything:
-                    await self._next(news)
+                    await self._next()
 
     def _kept_from(self, offsets: dict[StreamName, int]) -> Iterator[Output]:
         """The next part of each stream, its offset moved on."""
@@ -233,9 +239,8 @@ class Run:
                     field=f"{stream}_offset",
                 )
 
-    async def _next(self, news: asyncio.Event) -> None:
-        self._waiting += 1
-        try:
-            await news.wait()
-        finally:
-            self._waiting -= 1
+    async def _next(self) -> None:
+        """Wait for what comes next; between a look and this nothing may be awaited."""
+        if self._news is None:
+            self._news = asyncio.Event()
+        await self._news.wait()

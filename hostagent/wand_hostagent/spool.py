@@ -119,7 +119,7 @@ class Spool:
         self.total = 0
         self._path = path
         self._room = room
-        self._parts = [Part(path, room)]
+        self._parts: list[Part] = []  # none before there is a file
         self._memory = bytearray()
         self._in_file = False
         self._failure = ""
@@ -144,6 +144,7 @@ class Spool:
         if self._in_file:
             return
         self._in_file = True
+        self._parts.append(Part(self._path, self._room))
         memory, self._memory = bytes(self._memory), bytearray()
         if memory:
             self._write(memory)
@@ -151,7 +152,7 @@ class Spool:
     def take_up(self, taken: int) -> int:
         """Go on behind the first `taken` bytes; how many of them lie in no file, and are lost."""
         self._in_file = True
-        self._parts = _parts_left(Path(self._path), self._room) or self._parts
+        self._parts = _parts_left(Path(self._path), self._room) or [Part(self._path, self._room)]
         self.total = max(taken, self._parts[-1].end)
         if self.total > self._parts[-1].end:
             stem, dot, stream = self._path.rpartition(".")
@@ -216,6 +217,7 @@ class SpoolFolder:
 
     def __init__(self, folder: Path, room: Room) -> None:
         self._folder = folder
+        self._path = str(folder)
         self._room = room
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         folder.chmod(0o700)
@@ -224,8 +226,8 @@ class SpoolFolder:
         """The spools of a job's stdout and stderr; no file is made yet."""
         if not JOB_NAME.fullmatch(job):
             raise Invalid("must be letters, digits, - and _", field="job")
-        stdout, stderr = (Spool(f"{self._folder}/{job}{suffix}", self._room) for suffix in _SUFFIXES)
-        return stdout, stderr
+        stdout, stderr = (f"{self._path}/{job}{suffix}" for suffix in _SUFFIXES)
+        return Spool(stdout, self._room), Spool(stderr, self._room)
 
     def remove_others(self, jobs: Collection[str]) -> None:
         """Remove what was left of jobs that nobody knows any more."""

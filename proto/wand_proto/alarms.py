@@ -19,7 +19,6 @@ class Alarm:
     def __init__(self, ring: Ring, together: "set[Alarm]") -> None:
         self.ring = ring
         self._together = together
-        together.add(self)
 
     def cancel(self) -> None:
         self._together.discard(self)
@@ -43,7 +42,9 @@ class Alarms:
             together = self._due[tick] = set()
             if self._timer is None or tick < self._timer_tick:
                 self._wake_at(tick)
-        return Alarm(ring, together)
+        alarm = Alarm(ring, together)
+        together.add(alarm)
+        return alarm
 
     def within(self, seconds: float) -> "Within":
         """Around what is cancelled when the time is up, with a TimeoutError: as `asyncio.timeout`."""

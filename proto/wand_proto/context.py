@@ -52,9 +52,14 @@ def new_request_id() -> str:
 
 def to_metadata(caller: Caller) -> tuple[tuple[str, str | bytes], ...]:
     """The caller as metadata of a gRPC call; free text travels as UTF-8 bytes."""
-    named = {**{name: getattr(caller, name) for name in _KEYS}, "groups": ",".join(caller.groups)}
-    pairs = ((key, named[name]) for name, key in _KEYS.items())
-    return tuple((key, text.encode() if key.endswith("-bin") else text) for key, text in pairs if text)
+    told: list[tuple[str, str | bytes]] = []
+    for name, key in _KEYS.items():
+        text = getattr(caller, name)
+        if name == "groups":
+            text = ",".join(text)
+        if text:
+            told.append((key, text.encode() if key.endswith("-bin") else text))
+    return tuple(told)
 
 
 def from_metadata(untrusted: Iterable[tuple[str, str | bytes]], *, peer: str) -> Caller:
@@ -69,8 +74,8 @@ def from_metadata(untrusted: Iterable[tuple[str, str | bytes]], *, peer: str) ->
     for name in ("principal", "request_id"):
         if not found.get(name):
             raise Invalid("is missing from the call's metadata", field=_KEYS[name])
-    groups = tuple(filter(None, found.pop("groups", "").split(",")))
-    return Caller(peer=peer, groups=groups, **found)
+    groups = found.pop("groups", "")
+    return Caller(peer=peer, groups=tuple(filter(None, groups.split(","))) if groups else (), **found)
 
 
 def _text(key: str, value: str | bytes) -> str:

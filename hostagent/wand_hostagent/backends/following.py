@@ -7,7 +7,7 @@ import signal
 import time
 from collections.abc import AsyncGenerator, Iterator
 from dataclasses import replace
-from typing import Literal
+from typing import Any, Literal
 
 from wand_hostagent.backends.streams import PIPE_BYTES, Ends, Tap
 from wand_hostagent.launcherlink import LauncherLink
@@ -58,7 +58,7 @@ class Following:
             for output, stream, position in zip(ends.outputs, _STREAMS, positions, strict=False)
         )
         most = started.limits.output_bytes
-        self._digests = {tap.stream: hashlib.sha256() for tap in self._taps if tap.offset == 0}
+        self._digests: dict[str, Any] = {}  # of what has been read from its first byte on
         self._left = None if most is None else most - sum(tap.offset for tap in self._taps)
 
     @property
@@ -68,9 +68,7 @@ class Following:
     async def events(self) -> AsyncGenerator[Event, None]:
         """One Started, any Outputs, one Exited; closed earlier, it kills the job unless that is detached."""
         self._ending.add_done_callback(self._has_ended)
-        self._alarms.append(self._clocks.fine.set(LISTEN_SECONDS, self._listen))
-        if self._started.limits.wall_seconds is not None:
-            self._await_end(self._started.limits.wall_seconds + OVERDUE_SECONDS)
+        self._alarms.append(self._clocks.fine.set(LISTEN_SECONDS, self._last_on))
         try:
             yield self._started
             while not self._is_over():
@@ -107,8 +105,9 @@ class Following:
         told: dict[str, int | str] = {}
         for tap in self._taps:
             told[f"{tap.stream}_bytes"] = tap.offset
-            if tap.stream in self._digests:
-                told[f"{tap.stream}_sha256"] = self._digests[tap.stream].hexdigest()
+            if tap.stream in self._digests or tap.offset == 0:
+                digest = self._digests.get(tap.stream) or hashlib.sha256()
+                told[f"{tap.stream}_sha256"] = digest.hexdigest()
         return told
 
     async def _more(self) -> None:
@@ -141,6 +140,8 @@ class Following:
         if self._left is not None:
             data, self._left = data[: max(self._left, 0)], self._left - len(data)
         output = Output(stream=tap.stream, data=data, offset=tap.offset)
+        if tap.offset == 0:
+            self._digests[tap.stream] = hashlib.sha256()
         tap.offset += len(data)
         if tap.stream in self._digests:
             self._digests[tap.stream].update(data)
@@ -197,6 +198,12 @@ class Following:
             self._listen()
             self._alarms.append(self._clocks.fine.set(SURVIVOR_SECONDS, self._expire))
         self._news.set()
+
+    def _last_on(self) -> None:
+        """It is not over at once: read what it writes as it comes, and do not wait for it for ever."""
+        self._listen()
+        if self._started.limits.wall_seconds is not None:
+            self._await_end(self._started.limits.wall_seconds + OVERDUE_SECONDS)
 
     def _listen(self) -> None:
         for tap in self._taps:

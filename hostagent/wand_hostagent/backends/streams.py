@@ -46,24 +46,25 @@ class Tap:
         self._read_bytes = READ_BYTES
         self._listens = False
         self._reading = False
-        self._gives_little = os.isatty(descriptor)  # 4 KiB at once, however much there is
-        self._loop = asyncio.get_running_loop()
+        self._gives_little = False
         os.set_blocking(descriptor, False)
 
     def listen(self) -> None:
         """From here on, read as soon as there is something; before, only `drain` reads."""
-        self._listens = True
+        if not self._listens:
+            self._listens = True
+            self._gives_little = not self.ended and os.isatty(self._descriptor)  # 4 KiB, however much it has
         self._resume()
 
     def _resume(self) -> None:
         if self._listens and not self._reading and not self.ended:
             self._reading = True
-            self._loop.add_reader(self._descriptor, self._readable)
+            asyncio.get_running_loop().add_reader(self._descriptor, self._readable)
 
     def _pause(self) -> None:
         if self._reading:
             self._reading = False
-            self._loop.remove_reader(self._descriptor)
+            asyncio.get_running_loop().remove_reader(self._descriptor)
 
     def _readable(self) -> None:
         while self._held_bytes < WIDE_BYTES and self._read():
@@ -188,5 +189,6 @@ class Pipes:
 
     def close(self) -> None:
         """Close what nobody took."""
-        while self._open:
-            os.close(self._open.pop())
+        for descriptor in self._open:
+            os.close(descriptor)
+        self._open.clear()

@@ -34,17 +34,18 @@ class Window:
 
     def __init__(self, window_bytes: int) -> None:
         self._most_bytes = self._left_bytes = window_bytes or DEFAULT_WINDOW_BYTES
-        self._opened = asyncio.Event()
+        self._opened: asyncio.Event | None = None  # while somebody waits for it
 
     def open(self, taken_bytes: int) -> None:
         """The other end has taken so much."""
         self._left_bytes = min(self._left_bytes + taken_bytes, self._most_bytes)
-        self._opened.set()
+        if self._opened is not None:
+            self._opened.set()
 
     async def let_through(self, output_bytes: int) -> None:
         """Wait until some of it is open, then take so much of it away."""
         while self._left_bytes <= 0:
-            self._opened.clear()
+            self._opened = asyncio.Event()
             await self._opened.wait()
         self._left_bytes -= output_bytes
 
@@ -178,7 +179,8 @@ class CallStream:
     async def _serve(self, call: Call) -> None:
         error: WandError | None = None
         try:
-            asking = metadata.from_metadata(call.opening.metadata.items(), peer=self._peer.uri)
+            told = call.opening.metadata
+            asking = metadata.from_metadata([(key, told[key]) for key in told], peer=self._peer.uri)
             metadata.REQUEST_ID.set(asking.request_id)
             await self._run(call, asking)
             log.debug("call served", extra={"method": METHOD})  # the ledger tells of it

@@ -1,7 +1,6 @@
 """The counter for jobs: wand.hostagent.v1.Execution."""
 
 import asyncio
-import secrets
 from collections.abc import AsyncIterator
 from contextlib import aclosing
 
@@ -9,6 +8,7 @@ from wand_hostagent.gate import Gate
 from wand_hostagent.service import translate
 from wand_hostagent.service.calls import CallStream
 from wand_hostagent.service.intercept import Context, caller, peer
+from wand_proto.context import new_request_id
 from wand_proto.v1 import execution_pb2 as wire
 from wand_proto.v1 import execution_pb2_grpc
 
@@ -16,8 +16,8 @@ from wand_proto.v1 import execution_pb2_grpc
 
 
 def new_id() -> str:
-    """An id that no other job or act has: 16 hexadecimal digits."""
-    return secrets.token_hex(8)
+    """An id that no other job or act has: 16 hexadecimal digits, drawn as those of requests are."""
+    return new_request_id()
 
 
 STREAM_SECONDS = 720.0  # above the age at which `listen.OPTIONS` lets go of a connection, jitter and all

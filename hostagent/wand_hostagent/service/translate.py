@@ -35,8 +35,7 @@ def job_from_wire(untrusted: wire.RunRequest, job: str) -> Job:
     """Read a request into a Job of that id, or raise Invalid naming the field that is wrong."""
     argv, shell = _form(untrusted)
     environment = _environment(untrusted.environment)
-    size = sum(len(word.encode()) + 1 for pair in environment.items() for word in pair)
-    size += sum(len(word.encode()) + 1 for word in argv)
+    size = _argument_bytes(argv) + _argument_bytes(environment) + _argument_bytes(environment.values())
     if size > MOST_ARGUMENT_BYTES:
         raise Invalid(
             f"and the environment have {size} bytes together; the most is {MOST_ARGUMENT_BYTES}",
@@ -59,6 +58,11 @@ def job_from_wire(untrusted: wire.RunRequest, job: str) -> Job:
     )
 
 
+def _argument_bytes(words: Iterable[str]) -> int:
+    """What words take as a program is given them, a NUL behind each."""
+    return sum([len(word if word.isascii() else word.encode()) + 1 for word in words])
+
+
 def _form(untrusted: wire.RunRequest) -> tuple[tuple[str, ...], bool]:
     form = untrusted.WhichOneof("form")
     if form is None:
@@ -79,13 +83,19 @@ def words_from_wire(untrusted: Sequence[str], field: str) -> tuple[str, ...]:
     """Read the words of one program's call."""
     if not 1 <= len(untrusted) <= MOST_WORDS:
         raise Invalid(f"has {len(untrusted)} words; it must have from 1 to {MOST_WORDS}", field=field)
-    return tuple(
-        fields.text(word, f"{field}[{place}]", most_bytes=MOST_WORD_BYTES, empty=place > 0)
-        for place, word in enumerate(untrusted)
-    )
+    words = tuple(untrusted)
+    for place, word in enumerate(words):
+        try:
+            fields.text(word, field, most_bytes=MOST_WORD_BYTES, empty=place > 0)
+        except Invalid as error:
+            error.field = f"{field}[{place}]"
+            raise
+    return words
 
 
 def _environment(untrusted: Mapping[str, str]) -> dict[str, str]:
+    if not untrusted:
+        return {}
     if len(untrusted) > MOST_VARIABLES:
         raise Invalid(f"has {len(untrusted)} variables; the most is {MOST_VARIABLES}", field="environment")
     return {_variable(name): _value(name, value) for name, value in sorted(untrusted.items())}
@@ -103,7 +113,12 @@ def _value(name: str, untrusted: str) -> str:
 
 def limits_from_wire(untrusted: words.Limits) -> Limits:
     """Read the limits that a caller wishes; an absent one stays None."""
-    return Limits(**{field.name: _limit(field.name, value) for field, value in untrusted.ListFields()})
+    return _limits(tuple([(field.name, value) for field, value in untrusted.ListFields()]))
+
+
+@lru_cache(maxsize=256)  # they are few, and come with every job
+def _limits(untrusted: tuple[tuple[str, float], ...]) -> Limits:
+    return Limits(**{name: _limit(name, value) for name, value in untrusted})
 
 
 def _limit(name: str, untrusted: float) -> Any:
@@ -190,39 +205,35 @@ def fill_end(call: int, error: WandError | None, untouched: bool, into: wire.Cal
 def _fill(into: wire.Event, event: Event) -> None:
     match event:
         case Started():
-            into.started.MergeFrom(started_to_wire(event))
+            _fill_started(into.started, event)
         case Output():
             output = into.output
             output.stream, output.offset = _STREAM_NUMBERS[event.stream], event.offset
             output.data = event.data
         case Exited():
-            into.exited.MergeFrom(exited_to_wire(event))
+            _fill_exited(into.exited, event)
 
 
-def started_to_wire(started: Started) -> wire.Started:
-    return wire.Started(
-        job=started.job,
-        backend=started.backend,
-        profile=started.profile,
-        rule=started.rule,
-        limits=limits_to_wire(started.limits),
-        directory=started.directory,
-    )
+def _fill_started(into: wire.Started, started: Started) -> None:
+    into.job, into.backend, into.profile = started.job, started.backend, started.profile
+    into.rule, into.directory = started.rule, started.directory
+    into.limits.MergeFrom(limits_to_wire(started.limits))
+
+
+def _fill_exited(into: wire.Exited, exited: Exited) -> None:
+    into.job, into.reason = exited.job, _REASONS[exited.reason]
+    into.exit_code, into.signal = exited.exit_code, exited.signal
+    into.wall_seconds, into.cpu_seconds = exited.wall_seconds, exited.cpu_seconds
+    into.peak_memory_bytes = exited.peak_memory_bytes
+    into.stdout_bytes, into.stderr_bytes = exited.stdout_bytes, exited.stderr_bytes
+    if exited.also:
+        into.also.extend([_REASONS[reason] for reason in exited.also])
 
 
 def exited_to_wire(exited: Exited) -> wire.Exited:
-    return wire.Exited(
-        job=exited.job,
-        reason=_REASONS[exited.reason],
-        exit_code=exited.exit_code,
-        signal=exited.signal,
-        wall_seconds=exited.wall_seconds,
-        cpu_seconds=exited.cpu_seconds,
-        peak_memory_bytes=exited.peak_memory_bytes,
-        stdout_bytes=exited.stdout_bytes,
-        stderr_bytes=exited.stderr_bytes,
-        also=(_REASONS[reason] for reason in exited.also),
-    )
+    message = wire.Exited()
+    _fill_exited(message, exited)
+    return message
 
 
 def fed_to_wire(fed: Fed) -> wire.FeedReply:
