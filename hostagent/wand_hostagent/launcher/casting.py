@@ -94,6 +94,10 @@ class Cast:
     waiting: deque[Infant] = field(default_factory=deque)
     due: bool = False  # whether more will be made
 
+    def is_of(self, walls: Walls, trace: tuple[int, ...]) -> bool:
+        """Whether it has these walls, and what they show is still what it was."""
+        return self.walls is walls and self.trace == trace
+
     def close(self) -> None:
         while self.waiting:
             self.waiting.pop().end()

@@ -1,6 +1,7 @@
 """The jobs that run: each is started, watched, ended within its time, and reported once."""
 
 import os
+import select
 import signal
 import socket
 import time
@@ -11,7 +12,7 @@ from typing import NoReturn, Protocol
 
 from wand_hostagent.launcher import init, log, namespaces, rights, tree, vfork
 from wand_hostagent.launcher.box import Box
-from wand_hostagent.launcher.casting import Unmade, end
+from wand_hostagent.launcher.casting import Infant, Unmade, end
 from wand_hostagent.launcher.cgroup import Groups
 from wand_hostagent.launcher.child import Child, Plan
 from wand_hostagent.launcher.ends import Ending, Usage
@@ -26,6 +27,7 @@ from wand_hostagent.launcher.watching import Watch
 # A reason that somebody may give for ending a job; what the command itself did then is beside the point.
 _GIVEN = frozenset({"cancelled", "output_limit"})
 _AGAIN_SECONDS = 0.2  # before a group is told again that it ends
+_ROOM_SECONDS = 0.2  # that an init may take to make room for the word that it waits for
 _ONE_DOOR = rights.room_for(1)
 _told = memoryview(bytearray(init.MESSAGE.size + init.TEXT_BYTES))  # one init is heard at a time
 
@@ -50,15 +52,31 @@ class Children:
     gateway: Gateway | None = None
     running: dict[str, Child] = field(default_factory=dict)
 
-    def start(self, plan: Plan) -> Child:
-        """Start the init of a job; what becomes of it, `outcomes` hears later.
+    def order(self, plan: Plan) -> Infant | None:
+        """Give a plan to an init that waits, which does all of it that nobody can notice; None without one.
+
+        It is to be started or ended.
+        """
+        infant = self.nursery.waiting(plan.walls) if plan.orders and self.nursery is not None else None
+        if infant is None:
+            return None
+        try:
+            _give(infant, plan)
+        except OSError as trouble:
+            log.write("warning", "no init in advance", job=plan.job, why=str(trouble))
+            infant.end()
+            return None
+        return infant
+
+    def start(self, plan: Plan, ordered: Infant | None = None) -> Child:
+        """Start a job, by the init that has its orders if one has; `outcomes` hears what becomes of it.
 
         Raises:
-            Refused: not even the init could be made.
+            Refused: not even an init could be made.
         """
         if plan.orders and self.nursery is not None:
             try:
-                return self._order(plan, self.nursery)
+                return self._let_go(plan, ordered or _ordered(plan, self.nursery))
             except Unmade as trouble:
                 log.write("warning", "no init in advance", job=plan.job, why=str(trouble))
         with ExitStack() as undo:
@@ -95,24 +113,18 @@ class Children:
         finally:
             os._exit(1)
 
-    def _order(self, plan: Plan, nursery: Nursery) -> Child:
-        """Give a job to an init that waits.
+    def _let_go(self, plan: Plan, infant: Infant) -> Child:
+        """Let an init that has its orders start the command.
 
         Raises:
-            Unmade: there is none and none can be made, or it does not take its orders.
+            Unmade: it does not listen; it is ended.
         """
-        infant = nursery.take(plan.walls)
         now = time.time(), time.monotonic()
         child = Child(plan, infant.pid, infant.pidfd, infant.control, *now, infant.leaf, infant)
         with ExitStack() as undo:
             undo.callback(infant.end)
             self._enter(child)
-            try:
-                if infant.leaf is not None:
-                    infant.leaf.limit(plan.limits)
-                rights.send(infant.control, plan.orders, plan.uses[:-1])
-            except OSError as error:
-                raise Unmade(str(error)) from error
+            _say_go(infant.control)
             self._watch(child)
             undo.pop_all()
         return child
@@ -231,8 +243,7 @@ class Children:
     def _listen(self, child: Child) -> bool:
         """Take the next thing that the init has said; False where there is no more, now or ever."""
         try:
-            size, doors, _ = rights.receive(child.control, _told, _ONE_DOOR)
-            message = bytes(_told[:size])
+            message, doors = _heard(child.control)
         except BlockingIOError:
             return False
         except OSError:
@@ -267,7 +278,7 @@ class Children:
         if letter == b"N":
             child.failure = Refused(kind_of(second), f"no process can be made: {reason_of(second)}")
         elif letter == b"F":
-            self._hear(child, b"", letter, child.plan.table.firm + first, second)
+            self._hear(child, b"", letter, child.plan.table.place(first), second)
         elif letter == b"B":
             self._hear(child, child.infant.birth.settling[first].shown.encode(), letter, first, second)
         elif not child.started:
@@ -321,6 +332,56 @@ class Children:
         if not child.started:  # ended on purpose before it ran: whoever asked for it still waits
             self.outcomes.started(child)
         self.outcomes.ended(child, ending)
+
+
+def _give(infant: Infant, plan: Plan) -> None:
+    """Its limits, and its orders; raises OSError."""
+    if infant.leaf is not None:
+        infant.leaf.limit(plan.limits)
+    rights.send(infant.control, plan.orders, plan.uses[:-1])
+
+
+def _ordered(plan: Plan, nursery: Nursery) -> Infant:
+    """An init that has its orders, made if none waits.
+
+    Raises:
+        Unmade: none can be had.
+    """
+    infant = nursery.take(plan.walls)
+    try:
+        _give(infant, plan)
+    except OSError as error:
+        infant.end()
+        raise Unmade(str(error)) from error
+    return infant
+
+
+def _say_go(control: socket.socket) -> None:
+    """Let the command begin; one that has come to grief before has said so itself.
+
+    Raises:
+        Unmade: its orders, which may be long, are still on their way.
+    """
+    try:
+        with suppress(BrokenPipeError, ConnectionResetError):
+            try:
+                control.send(vfork.GO)
+            except BlockingIOError:
+                poll = select.poll()
+                poll.register(control, select.POLLOUT)
+                poll.poll(_ROOM_SECONDS * 1000)
+                control.send(vfork.GO)
+    except OSError as error:
+        raise Unmade(str(error)) from error
+
+
+def _heard(control: socket.socket) -> tuple[bytes, tuple[int, ...]]:
+    """The next message of an init, and what came with it; raises OSError."""
+    try:
+        size, doors, _ = rights.receive(control, _told, _ONE_DOOR)
+    except ConnectionResetError:  # it ended without having heard all; what it said is still there
+        size, doors, _ = rights.receive(control, _told, _ONE_DOOR)
+    return bytes(_told[:size]), doors
 
 
 def _used(cpu_seconds: float, peak_kibibytes: int) -> Usage:

@@ -7,7 +7,8 @@
 # And the launcher maps the same file into itself and calls `start`, at START, to make processes.
 #
 # A table is a row of records of seven 64-bit numbers: a system call and its six arguments. Its last call
-# is execve(2) or execveat(2), so that a table has an end by having been done.
+# is execve(2) or execveat(2), so that a table has an end by having been done. The record of a command whose
+# number is WAIT is no call: what comes after it is done when the launcher has said the byte GO.
 
 .intel_syntax noprefix
 .set START, 0x100               # vfork.py knows it
@@ -17,6 +18,9 @@
 .set CHILDREN, 4                # reads ready when a child has ended
 .set FIRST, 5                   # where descriptors arrive; vfork.py knows these two
 .set PATIENCE_NS, 3000000
+.set WAIT, -2                   # vfork.py knows these two
+.set GO, 0x80                   # no signal has this number
+.set ECANCELED, 125
 
 .set SYS_read, 0
 .set SYS_write, 1
@@ -97,8 +101,11 @@ start:
         ret
 step:
         mov     rax, [rbx]
+        cmp     rax, WAIT
+        je      wait_for_go
         make_call
         jae     failed_step
+next_step:
         add     rbx, 56
         jmp     step
 failed_step:
@@ -108,6 +115,21 @@ failed_step:
         mov     eax, SYS_exit_group
         syscall
         hlt
+
+# In the process of a command: nothing but that byte lets it go on, neither an end nor any other.
+wait_for_go:
+        mov     edi, CONTROL
+        mov     esi, OFFSET told
+        mov     edx, 1
+        mov     eax, SYS_read
+        syscall
+        cmp     rax, 1
+        jne     not_let_go
+        cmp     byte ptr [told], GO
+        je      next_step
+not_let_go:
+        mov     rax, -ECANCELED
+        jmp     failed_step
 
 # Tell the launcher: the letter in ebx, the two numbers in r12d and r13d, what is in `said` + 16 and + 24.
 tell:

@@ -69,12 +69,13 @@ class Nursery:
             cast = self._cast(walls)
         except OSError as trouble:
             raise Unmade(str(trouble)) from trouble
-        while cast.waiting:
-            infant = cast.waiting.popleft()
-            if _lives(infant) and _is_as_others(infant):
-                return infant
-            infant.end()
-        return self._make(cast)
+        return _first(cast) or self._make(cast)
+
+    def waiting(self, walls: Walls) -> Infant | None:
+        """The same, where there is one already: nothing is made, and nobody waits."""
+        cast = self._casts.get(id(walls))
+        trace = walls.tree.watched.stamp() if cast is not None and walls.tree is not None else ()
+        return _first(cast) if cast is not None and cast.is_of(walls, trace) else None
 
     def stock(self, walls: Walls) -> None:
         """See to it that inits for these walls wait, when there is time."""
@@ -104,7 +105,7 @@ class Nursery:
     def _cast(self, walls: Walls) -> Cast:
         trace = walls.tree.watched.stamp() if walls.tree else ()
         cast = self._casts.get(id(walls))
-        if cast is not None and cast.walls is walls and cast.trace == trace:
+        if cast is not None and cast.is_of(walls, trace):
             return cast
         coming = self._coming.get(id(walls))
         if coming is None or coming.walls is not walls or coming.trace != trace:
@@ -216,6 +217,16 @@ class Nursery:
             return start(birth.table, flags, leaf.descriptor if leaf is not None else -1)
         finally:
             os.dup2(numbers.program, numbers.control, inheritable=False)  # or the socket would stay open
+
+
+def _first(cast: Cast) -> Infant | None:
+    """An init that waits and can be had; those that cannot be are let go."""
+    while cast.waiting:
+        infant = cast.waiting.popleft()
+        if _lives(infant) and _is_as_others(infant):
+            return infant
+        infant.end()
+    return None
 
 
 def _lives(infant: Infant) -> bool:

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from wand_hostagent.launcher import log, protocol, reports
+from wand_hostagent.launcher.casting import Infant
 from wand_hostagent.launcher.children import Children
 from wand_hostagent.launcher.guarantees import Guarantee
 from wand_hostagent.launcher.journal import Unrecordable
@@ -184,7 +185,10 @@ class Service:
         profile = self._house.shelf.take(asked.fields["profile"], principal)
         profile = self._house.tenants.settle(profile, principal)
         planned = self._planner.plan(asked, profile, lambda message: self._tell(asked, message))
-        return Act(asked, planned.entry, lambda: self._start(planned), planned.close)
+        ordered = self._children.order(planned.plan)
+        return Act(
+            asked, planned.entry, lambda: self._start(planned, ordered), lambda: _let_be(planned, ordered)
+        )
 
     def _check_free(self, job: str) -> None:
         waiting = self._waiting()
@@ -199,9 +203,9 @@ class Service:
         """The jobs of this turn that will be started."""
         return {act.asked.fields["job"] for act in self._acts if act.asked.do in {"run", "worker"}}
 
-    def _start(self, planned: Planned) -> None:
+    def _start(self, planned: Planned, ordered: Infant | None) -> None:
         try:
-            self._children.start(planned.plan)
+            self._children.start(planned.plan, ordered)
         except Exception as error:  # a defect too: its record has to have an end
             refusal = error if isinstance(error, Refused) else _defect(error)
             self._reports.not_started(planned.plan.job, refusal)
@@ -299,6 +303,13 @@ def _read(letter: Letter) -> Asked:
     if letter.cut:
         raise Refused("Exhausted", "descriptors were lost: too many came, or the launcher can hold no more")
     return Asked(request.do, request.fields, letter.descriptors, letter.peer, request.re)
+
+
+def _let_be(planned: Planned, ordered: Infant | None) -> None:
+    """It is not done: the init that has its orders ends, which has not begun the command."""
+    if ordered is not None:
+        ordered.end()
+    planned.close()
 
 
 def _entry(asked: Asked) -> Entry:

@@ -60,7 +60,9 @@ class Body:
         self.firm = tuple(
             confinement.confine(walls, walls.ruleset_number, self._memory, drop_capabilities=drop)
         )
-        self._own = tuple(self._steps(command))
+        early, late = tuple(self._early(command)), tuple(self._late(command))
+        self.before_go = len(early)
+        self._own = early + late
         self.steps = self.firm + self._own
 
     @cached_property
@@ -72,11 +74,12 @@ class Body:
     @cached_property
     def orders(self) -> vfork.Orders:
         """What is left of it for an init of vfork.py."""
-        return vfork.Orders(self._own, self._memory)
+        return vfork.Orders(self._own, self._memory, before_go=self.before_go)
 
     # -- the order ---------------------------------------------------------------------------------------
 
-    def _steps(self, command: Command) -> Iterator[Step]:
+    def _early(self, command: Command) -> Iterator[Step]:
+        """What nobody outside can notice: it may be done while the record is still on its way to the disk."""
         yield step("setsid")
         if command.terminal is None:
             for place, name in enumerate(_STREAMS):
@@ -88,14 +91,22 @@ class Body:
         if command.drop_capabilities:
             yield confinement.no_capabilities(self._memory)
         yield self._enter(command)  # as the user: it must be let in
+        if command.terminal is None:
+            yield from self._closed(command)
+
+    def _late(self, command: Command) -> Iterator[Step]:
         if command.terminal is not None:  # as the user, whose it shall be
             yield from made(command.terminal, command.streams[0], self._memory)
-            yield from self._limits(command, command.rlimits.keys() & late)
+            yield from self._limits(command, command.rlimits.keys() & _OF_TERMINALS)
+            yield from self._closed(command)
+        none = self._memory.numbers(0)
+        yield step("rt_sigprocmask", signal.SIG_SETMASK, none, 0, 8, shown="SIG_SETMASK, none, 0, 8")
+
+    def _closed(self, command: Command) -> Iterator[Step]:
+        """What its parent and the program leave behind."""
         yield step("prctl", syscalls.PR_SET_PDEATHSIG, signal.SIGKILL, shown="PR_SET_PDEATHSIG, SIGKILL")
         yield step("close_range", 3, _EVERY, syscalls.CLOSE_RANGE_CLOEXEC, shown="3, ~0, CLOSE_RANGE_CLOEXEC")
         yield step("umask", command.umask, shown=f"{command.umask:#05o}")
-        none = self._memory.numbers(0)
-        yield step("rt_sigprocmask", signal.SIG_SETMASK, none, 0, 8, shown="SIG_SETMASK, none, 0, 8")
 
     def _limits(self, command: Command, which: Iterable[int]) -> Iterator[Step]:
         for number in sorted(which):
@@ -125,7 +136,10 @@ class Table:
         self._body = body or Body(command)
         self._memory = Memory()
         self.digest = self._body.digest
-        self.firm = len(self._body.firm)  # so many of them an init of the nursery has done already
+
+    def place(self, told: int) -> int:
+        """Which of the steps an init of the nursery means: it has the first done, and waits between two."""
+        return len(self._body.firm) + told - (told > self._body.before_go)
 
     @cached_property
     def steps(self) -> tuple[Step, ...]:

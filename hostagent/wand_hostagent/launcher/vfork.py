@@ -32,6 +32,7 @@ HIGH = 16  # descriptors that a child's table names are no lower, so that it can
 # command come microseconds of processor time and KiB of memory (of the largest) that the job's processes
 # used; that it runs is left out where it has ended already. `N 0 errno`: no process could be made.
 MESSAGE = struct.Struct("=c3xii4xqq")
+GO = b"\x80"  # what a command waits for when all is done for it that nobody outside can notice
 PROGRAM = Path(__file__).with_name(f"init.{os.uname().machine}.bin")
 
 _START = 0x100
@@ -40,7 +41,7 @@ _CLONE_VM, _CLONE_VFORK = 0x100, 0x4000
 _CLONE_CLEAR_SIGHAND = 1 << 32
 _PROT_READ, _PROT_EXEC, _MAP_PRIVATE = 1, 4, 2
 _FAILED = 2**64 - 1
-_END = struct.pack("=q48x", -1)  # a record that is no call
+_END, _WAIT = (struct.pack("=q48x", number) for number in (-1, -2))  # records that are no calls
 _SEALS = fcntl.F_SEAL_SEAL | fcntl.F_SEAL_SHRINK | fcntl.F_SEAL_GROW | fcntl.F_SEAL_WRITE
 
 _LIBC = ctypes.PyDLL(None, use_errno=True)
@@ -144,17 +145,23 @@ def ready(steps: Sequence[Step], *memory: Memory) -> Ready:
 
 
 class Orders:
-    """A table for the init, written down up to its last step, which each job has of its own."""
+    """A table for the init, written down up to its last step, which each job has of its own.
 
-    def __init__(self, steps: Sequence[Step], *memory: Memory) -> None:
+    A command does the first `before_go` of the steps and then waits until it is told to go on.
+    """
+
+    def __init__(self, steps: Sequence[Step], *memory: Memory, before_go: int | None = None) -> None:
         places: dict[int, int] = {}
-        images, end = [], ORDERS_AT + (len(steps) + 1) * RECORD_BYTES
+        images, end = [], ORDERS_AT + (len(steps) + 1 + (before_go is not None)) * RECORD_BYTES
         for one in memory:
             image, found = one.moved(end)
             places |= found
             images.append(image)
             end += len(image)
-        self._records, self._image, self._end = packed(steps, places), b"".join(images), end
+        self._image, self._end = b"".join(images), end
+        self._records = packed(steps[:before_go], places)
+        if before_go is not None:
+            self._records += _WAIT + packed(steps[before_go:], places)
 
     def with_program(self, program: bytes, argv: Sequence[bytes], environment: Sequence[bytes]) -> bytes:
         """The table and all that it points to, as the init gets them; execve(2) of that is its last step."""

@@ -110,8 +110,11 @@ class BrokenChildren:
         self.running: dict[str, Any] = {}
         self.signals: list[tuple[str, int, str]] = []
 
-    def start(self, plan: Plan) -> None:
-        raise ZeroDivisionError(plan.job)
+    def order(self, plan: Plan) -> None:
+        """None waits for an order here."""
+
+    def start(self, plan: Plan, ordered: None = None) -> None:
+        raise ZeroDivisionError(plan.job, ordered)
 
     def signal(self, job: str, number: int, reason: str) -> None:
         self.signals.append((job, number, reason))

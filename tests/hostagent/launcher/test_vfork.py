@@ -1,12 +1,14 @@
 """The machine code of a start: its bytes, the tables that it does, and the first process of a job."""
 
 import contextlib
+import errno
 import os
 import select
 import shutil
 import signal
 import socket
 import subprocess
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -159,17 +161,22 @@ class Held:
 
     def run(self, *argv: bytes) -> bytes:
         """Start a command whose output we get; what the init says first."""
+        self.order(*argv)
+        return self.says()[0]
+
+    def order(self, *argv: bytes, before_go: int | None = None) -> None:
+        """Give it its orders."""
         reader, writer = os.pipe2(os.O_CLOEXEC)
         stdin, self.input = os.pipe2(os.O_CLOEXEC)
         common = Memory()
         given = [step("dup3", vfork.FIRST + place, place, 0) for place in (0, 1)]
         steps = [*given, step("setsid"), unblocked(common)]
-        packed = vfork.Orders(steps, common).with_program(argv[0], argv, (b"A=1",))
+        orders = vfork.Orders(steps, common, before_go=before_go)
+        packed = orders.with_program(argv[0], argv, (b"A=1",))
         socket.send_fds(self.socket, [packed], [stdin, writer])
         os.close(stdin)
         os.close(writer)
         self.output = os.fdopen(reader, "rb", buffering=0)
-        return self.says()[0]
 
     def says(self) -> tuple[bytes, int, int, int, int]:
         return vfork.MESSAGE.unpack(self.socket.recv(vfork.MESSAGE.size))
@@ -229,6 +236,57 @@ def test_an_init_that_cannot_confine_itself_says_why_and_leaves(held: Held) -> N
 def test_an_init_names_the_step_that_failed(held: Held) -> None:
     held.settle()
     assert held.run(b"/nonesuch") == b"F"
+    assert held.end() == 0
+
+
+WAITS = 2  # steps that a command does before it waits
+READS = ["0", "0x3"]  # its system call then, and the descriptor
+
+
+def wait_for_its_wait(held: Held) -> None:
+    """Until the process of the command waits for the word."""
+    give_up = time.monotonic() + SECONDS
+    while time.monotonic() < give_up:
+        with contextlib.suppress(OSError):
+            children = Path(f"/proc/{held.pid}/task/{held.pid}/children").read_text().split()
+            if children and Path(f"/proc/{children[0]}/syscall").read_text().split()[:2] == READS:
+                return
+        os.sched_yield()
+    raise TimeoutError("it does not wait")
+
+
+@needs_code
+@needs_root
+def test_a_command_does_not_begin_before_it_is_let_go(held: Held) -> None:
+    held.settle()
+    held.order(b"/bin/echo", b"begun", before_go=WAITS)
+    wait_for_its_wait(held)
+    assert not select.select([held.output.fileno(), held.socket.fileno()], [], [], 0)[0]
+    held.socket.send(vfork.GO)
+    assert held.output.read() == b"begun\n"
+    assert held.end() == 0
+
+
+@needs_code
+@needs_root
+@pytest.mark.parametrize("word", [b"", b"\0", b"\x0f", b"\x7f", b"\xff"], ids=repr)
+def test_no_other_word_lets_a_command_begin(held: Held, word: bytes) -> None:
+    held.settle()
+    held.order(b"/bin/echo", b"begun", before_go=WAITS)
+    held.socket.send(word)
+    assert held.says()[:3] == (b"F", WAITS, errno.ECANCELED)
+    assert held.output.read() == b""
+    assert held.end() == 0
+
+
+@needs_code
+@needs_root
+def test_a_command_does_not_begin_when_nobody_can_let_it_go_any_more(held: Held) -> None:
+    held.settle()
+    held.order(b"/bin/echo", b"begun", before_go=WAITS)
+    wait_for_its_wait(held)
+    held.socket.close()
+    assert held.output.read() == b""
     assert held.end() == 0
 
 

@@ -61,6 +61,12 @@ def _anyway(self, entries):
         pass
 Journal.commit = _anyway
 """
+LETS_GO_AT_ONCE = """
+_written = Orders.__init__
+def _at_once(self, steps, *memory, before_go=None):
+    _written(self, steps, *memory)
+Orders.__init__ = _at_once
+"""
 WAITS_FOR_NO_DISK = """
 os.fdatasync = lambda descriptor: None
 """
@@ -91,9 +97,10 @@ def test_no_effect_is_without_its_record_when_the_launcher_is_killed_at_a(call: 
     [
         ("service.py", ACTS_FIRST),
         ("journal.py", RECORDS_LATER),
+        ("vfork.py", LETS_GO_AT_ONCE),
         ("ledger.py", WAITS_FOR_NO_DISK),
     ],
-    ids=["acts first", "records later", "waits for no disk"],
+    ids=["acts first", "records later", "lets go at once", "waits for no disk"],
 )
 def test_a_launcher_that_is_wrong_is_caught_by_a_kill(tmp_path: Path, module: str, wrong: str) -> None:
     program = crashing.mutant(tmp_path, module, wrong)
