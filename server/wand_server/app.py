@@ -18,6 +18,7 @@ from wand_proto.errors import Conflict, WandError
 from wand_proto.tls import Identity
 from wand_server import accounts, entrance, live, settings
 from wand_server.auth import dpop, keyfile
+from wand_server.forwarded import Network
 from wand_server.hostlink.channel import Link
 from wand_server.hostlink.client import HostClient
 from wand_server.hostlink.explain import explain_failure
@@ -174,6 +175,8 @@ async def running(
             kernel,
             await entrance.guard(read, parts, own),
             tls_context=await entrance.tls_context(read, parts),
+            hsts_seconds=read.tls.hsts_seconds,
+            proxies=_networks(read.http.trusted_proxies),
             host=read.http.host,
             port=read.http.port,
             legacy_sse=read.http.legacy_sse,
@@ -225,10 +228,11 @@ async def _issuer(
     """The built-in authorization server, started, where it has an address."""
     if not read.issuer.url:
         return None
-    return await parts.enter_async_context(Issuer(_issuer_options(read.issuer), refused))
+    return await parts.enter_async_context(Issuer(_issuer_options(read), refused))
 
 
-def _issuer_options(read: settings.Issuer) -> Options:
+def _issuer_options(whole: Settings) -> Options:
+    read = whole.issuer
     return Options(
         url=read.url,
         resource=resource_of(read.url),
@@ -240,14 +244,18 @@ def _issuer_options(read: settings.Issuer) -> Options:
         prove=entrance.prover(read.url),
         proof_algorithms=dpop.ALGORITHMS,
         redirect_schemes=read.redirect_schemes,
-        document_networks=tuple(map(ipaddress.ip_network, read.document_networks)),
+        document_networks=_networks(read.document_networks),
         admin_groups=frozenset(read.admin_groups),
         peers=Peers(
-            trusted=tuple(map(ipaddress.ip_network, read.trusted_proxies)),
+            trusted=_networks(read.trusted_proxies or whole.http.trusted_proxies),
             user_header=read.user_header,
             groups_header=read.groups_header,
         ),
     )
+
+
+def _networks(read: Sequence[str]) -> tuple[Network, ...]:
+    return tuple(map(ipaddress.ip_network, read))
 
 
 def _routes(issuer: Issuer | None) -> Routes:

@@ -267,14 +267,19 @@ key = "pki/hostagent.key"
 """
 
 
+_NAMES = """\
+allowed_hosts = [{host}]
+trusted_proxies = ["127.0.0.1", "::1"]  # it says who asks; else one stranger could slow everybody
+"""
+
+
 def _server(place: Place, port: int, public: Public = _NOT_PUBLIC) -> str:
-    names = f"allowed_hosts = [{_quoted(public.url.partition('//')[2])}]" if public.url else ""
+    names = _NAMES.format(host=_quoted(public.url.partition("//")[2])) if public.url else ""
     return f"""\
 [http]
 host = {_quoted(HOST)}
 port = {port}
-{names}
-keys_file = "keys.toml"
+{names}keys_file = "keys.toml"
 
 [stdio]
 socket = {_quoted(place.stdio_socket)}
@@ -299,5 +304,4 @@ url = {_quoted(public.url)}
 documents = {"true" if public.documents else "false"}
 folder = "issuer"
 registration = true
-trusted_proxies = ["127.0.0.1", "::1"]  # it says who tries passwords; else one stranger could slow everybody
 """

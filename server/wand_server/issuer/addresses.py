@@ -5,9 +5,6 @@ lead back into private networks (NAT64, 6to4, Teredo) for public ones.
 """
 
 import ipaddress
-from collections.abc import Iterable
-
-Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 
 _NOT_PUBLIC_4 = tuple(
     map(
@@ -38,22 +35,3 @@ def is_public(address: str) -> bool:
     if isinstance(read, ipaddress.IPv4Address):
         return not any(read in network for network in _NOT_PUBLIC_4)
     return read in _PUBLIC_6 and not any(read in network for network in _NOT_PUBLIC_6)
-
-
-def is_address(untrusted: str) -> bool:
-    """Whether that is an address at all."""
-    try:
-        ipaddress.ip_address(untrusted)
-    except ValueError:
-        return False
-    return True
-
-
-def is_in(address: str, networks: Iterable[Network]) -> bool:
-    """Whether that is an address of one of those networks."""
-    try:
-        read = ipaddress.ip_address(address)
-    except ValueError:
-        return False
-    inside = read.ipv4_mapped if isinstance(read, ipaddress.IPv6Address) else None
-    return any((inside or read) in network for network in networks)

@@ -20,8 +20,9 @@ import aiohttp
 from aiohttp.abc import AbstractResolver, ResolveResult
 from aiohttp.resolver import ThreadedResolver
 
+from wand_server import forwarded
+from wand_server.forwarded import Network
 from wand_server.issuer import addresses, metadata
-from wand_server.issuer.addresses import Network
 from wand_server.issuer.model import Client, Refusal
 
 log = logging.getLogger(__name__)
@@ -56,7 +57,7 @@ class PublicResolver(AbstractResolver):
         return found
 
     def _may(self, address: str) -> bool:
-        return addresses.is_public(address) or addresses.is_in(address, self._also)
+        return addresses.is_public(address) or forwarded.is_in(address, self._also)
 
     async def close(self) -> None:
         await self._inner.close()

@@ -5,11 +5,10 @@ from dataclasses import dataclass
 
 from aiohttp import web
 
-from wand_server.issuer import addresses, people
-from wand_server.issuer.addresses import Network
+from wand_server import forwarded
+from wand_server.forwarded import Network
+from wand_server.issuer import people
 from wand_server.issuer.model import Untrusted, User
-
-_FORWARDED = "X-Forwarded-For"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -22,14 +21,8 @@ class Peers:
 
     def address(self, request: web.BaseRequest) -> str:
         """Where a request comes from: through trusted proxies, as far as they go."""
-        address = request.remote or ""
-        hops = ",".join(request.headers.getall(_FORWARDED, [])).split(",")
-        while hops and addresses.is_in(address, self.trusted):
-            before = hops.pop().strip()
-            if not addresses.is_address(before):
-                break
-            address = before
-        return address
+        lines = request.headers.getall(forwarded.HEADER, [])
+        return forwarded.origin(request.remote or "", lines, self.trusted)
 
     def user(self, request: web.BaseRequest) -> User:
         """The person whom a proxy has signed in.
@@ -37,7 +30,7 @@ class Peers:
         Raises:
             Untrusted: the request comes from elsewhere, or nobody is named, or more than one.
         """
-        if not addresses.is_in(request.remote or "", self.trusted):
+        if not forwarded.is_in(request.remote or "", self.trusted):
             raise Untrusted(
                 "People sign in at the proxy in front of this server, and there alone.", status=403
             )

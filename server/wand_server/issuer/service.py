@@ -17,9 +17,9 @@ from aiohttp import web
 from cryptography.hazmat.primitives.asymmetric.ec import EllipticCurvePublicKey
 
 from wand_server import scopes
+from wand_server.forwarded import Network
 from wand_server.issuer import accesstokens, forms, pages, visiting
 from wand_server.issuer.accesstokens import AccessTokens
-from wand_server.issuer.addresses import Network
 from wand_server.issuer.asking import Reader
 from wand_server.issuer.browser import Cookie
 from wand_server.issuer.clients import Clients

@@ -90,6 +90,7 @@ class Tls(Frozen):
     client_ca: Path | None = None  # who has signed the clients' certificates
     client_required: bool = False  # whether a connection without one is refused
     client: tuple[Client, ...] = ()
+    hsts_seconds: Annotated[int, Field(ge=0, le=63_072_000)] = 31_536_000  # a year; 0: nothing is said
 
     @model_validator(mode="after")
     def _is_whole(self) -> Self:
@@ -112,7 +113,7 @@ class Issuer(Frozen):
     redirect_schemes: Words = ("cursor", "vscode", "vscode-insiders")  # beside those with a dot
     document_networks: Networks = ()  # where clients' documents may be, beside the public internet
     admin_groups: Words = ()  # whose people may give away wand:admin
-    trusted_proxies: Networks = ()
+    trusted_proxies: Networks = ()  # none: those of http, for addresses alone
     user_header: str = ""  # in which a trusted proxy names the person; then there are no passwords
     groups_header: str = ""
     access_seconds: Annotated[int, Field(ge=60, le=900)] = 600

@@ -6,7 +6,7 @@ from typing import Annotated, Any, Literal
 from pydantic import AfterValidator, BeforeValidator, Field
 
 from wand_proto.credentials import pki_file
-from wand_server.kinds import Frozen, Words, grpc_address, parsed
+from wand_server.kinds import Frozen, Networks, Words, grpc_address, parsed
 from wand_server.settings.signin import Issuer, OAuth, Tls
 
 
@@ -17,6 +17,7 @@ class Http(Frozen):
     port: Annotated[int, Field(ge=0, le=65535)] = 8001
     allowed_hosts: Words = ()  # beside the names of loopback
     allowed_origins: Words = ()
+    trusted_proxies: Networks = ()  # whose X-Forwarded-For is believed
     websocket: bool = True  # whether GET /mcp may be upgraded
     legacy_sse: bool = False  # the endpoints /sse and /messages of protocol version 2024-11-05
     keys_file: Path = Path("/etc/wand/keys.toml")

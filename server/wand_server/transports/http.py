@@ -5,7 +5,7 @@ import functools
 import logging
 import ssl
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import dataclass, field
 from types import TracebackType
 from typing import Self
@@ -14,9 +14,11 @@ from aiohttp import web
 
 from wand_proto.alarms import Alarms
 from wand_proto.errors import Denied, Unauthenticated, Unavailable
+from wand_server import forwarded
 from wand_server.auth.asked import Asked, BadToken
 from wand_server.auth.guard import Guard
 from wand_server.auth.origins import Misdirected
+from wand_server.forwarded import Network
 from wand_server.model import Principal
 from wand_server.protocol import messages
 from wand_server.protocol.failures import BUSY, FORBIDDEN, ProtocolFailure
@@ -61,6 +63,8 @@ class HttpTransport:
     limits: Limits = field(default_factory=Limits)
     more_routes: routes.Routes = field(default_factory=dict)  # of other parts, an issuer's for example
     tls_context: ssl.SSLContext | None = None  # without it, a proxy speaks it or nobody does
+    hsts_seconds: int = 0  # with it: for how long browsers shall ask by TLS alone (RFC 6797)
+    proxies: Collection[Network] = ()  # which are believed when they say where a request comes from
     tenures: Tenures = field(init=False)
     sessions: Sessions = field(init=False)
     websockets: WebSockets = field(init=False)
@@ -81,6 +85,7 @@ class HttpTransport:
             self._table,
             self._sign_in,
             self.guard.permits,
+            self._headers(),
             access_log=None,
             handler_cancellation=True,  # hanging up cancels a stateless call: the protocol wants it
             keepalive_timeout=IDLE_SECONDS,
@@ -112,6 +117,11 @@ class HttpTransport:
         self._server.pre_shutdown()
         await self._end_sessions()
         await self._server.shutdown(STOP_SECONDS / 2)  # twice: for calls to end, then before it cancels
+
+    def _headers(self) -> dict[str, str]:
+        """What every answer says."""
+        is_strict = self.tls_context is not None and self.hsts_seconds > 0
+        return {"Strict-Transport-Security": f"max-age={self.hsts_seconds}"} if is_strict else {}
 
     def switch(self, *, websocket: bool, legacy_sse: bool) -> None:
         """Serve those ways or not, from now on; connections that are open stay."""
@@ -241,14 +251,22 @@ class HttpTransport:
 
     async def _sign_in(self, request: web.BaseRequest) -> Principal:
         """Who asks, unless they ask too often."""
-        self.limits.count_address(request.remote or "")
-        principal = await self._principal(request)
+        address = self._address(request)
+        self.limits.count_address(address)
+        principal = await self._principal(request, address)
         self.limits.count(principal)
         return principal
 
-    async def _principal(self, request: web.BaseRequest) -> Principal:
+    def _address(self, request: web.BaseRequest) -> str:
+        """Where a request comes from, through the proxies that we believe."""
+        peer = request.remote or ""
+        if not self.proxies:
+            return peer
+        return forwarded.origin(peer, request.headers.getall(forwarded.HEADER, []), self.proxies)
+
+    async def _principal(self, request: web.BaseRequest, address: str) -> Principal:
         try:
-            return await self.guard.principal(_asked(request))
+            return await self.guard.principal(_asked(request, address))
         except Misdirected as why:
             raise Refused(421, str(why)) from why
         except Denied as why:
@@ -256,9 +274,9 @@ class HttpTransport:
         except Unavailable as why:
             raise Refused(503, str(why), code=BUSY, headers={"Retry-After": "5"}) from why
         except Unauthenticated as why:
-            self.refused(request.remote or "", str(why.message))
+            self.refused(address, str(why.message))
             if "Authorization" in request.headers:
-                await self.limits.count_failure(request.remote or "")
+                await self.limits.count_failure(address)
             headers = {"WWW-Authenticate": self.guard.challenge.unauthenticated(why)}
             raise Refused(401, str(why), headers=headers) from why
 
@@ -266,7 +284,7 @@ class HttpTransport:
         try:
             self.kernel.check(message, principal)
         except InsufficientScope as why:
-            self.refused(request.remote or "", f"{principal.name}: {why.message}")
+            self.refused(self._address(request), f"{principal.name}: {why.message}")
             headers = {"WWW-Authenticate": self.guard.challenge.insufficient(why, principal.scopes)}
             asked = message.id if isinstance(message, Request) else None
             raise Refused(403, str(why), code=FORBIDDEN, headers=headers, request_id=asked) from why
@@ -277,11 +295,11 @@ class HttpTransport:
             raise Refused(405, message, headers={"Allow": "POST"})
 
 
-def _asked(request: web.BaseRequest) -> Asked:
+def _asked(request: web.BaseRequest, address: str) -> Asked:
     is_secure, certificate = tls.certificate_of(request)
     return Asked(
         headers=request.headers,
-        peer=request.remote or "",
+        peer=address,
         method=request.method,
         path=request.raw_path,
         is_secure=is_secure,

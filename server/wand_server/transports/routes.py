@@ -8,6 +8,7 @@ import logging
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from http import HTTPStatus
+from types import MappingProxyType
 from typing import Any
 
 from aiohttp import web
@@ -51,14 +52,19 @@ Routes = Mapping[str, Mapping[str, Open | Guarded]]
 """For each path, for each method: who answers whom."""
 
 _HTTP_1_1 = (1, 1)
+_NO_HEADERS: Mapping[str, str] = MappingProxyType({})
 
 
 def server(
-    routes: Routes, sign_in: SignIn, permits: cors.Permits = lambda _: False, **more: Any
+    routes: Routes,
+    sign_in: SignIn,
+    permits: cors.Permits = lambda _: False,
+    headers: Mapping[str, str] = _NO_HEADERS,
+    **more: Any,
 ) -> web.Server:
     """What speaks HTTP on a connection, and asks those routes; what is guarded asks `sign_in` first.
 
-    Pages of the origins that `permits` lets in may read the answers.
+    Pages of the origins that `permits` lets in may read the answers, and all of them have `headers`.
     """
 
     async def handle(request: web.BaseRequest) -> web.StreamResponse:
@@ -68,7 +74,7 @@ def server(
             await _encourage(request)
         return await _answer(_route(routes, request), request, sign_in)
 
-    return Server(_refusing(handle), request_factory=_factory(permits), **more)
+    return Server(_refusing(handle), request_factory=_factory(permits, headers), **more)
 
 
 def _refusing(handle: Handler) -> Handler:
@@ -128,9 +134,13 @@ async def _encourage(request: web.BaseRequest) -> None:
 class _Asked(web.BaseRequest):
     """A request whose answer names the server without a version, of ours or of what it is made with."""
 
+    always: Mapping[str, str] = _NO_HEADERS
+
     async def _prepare_hook(self, response: web.StreamResponse) -> None:
         """Called by aiohttp before the headers of any answer leave."""
         response.headers["Server"] = "wand"
+        if self.always:
+            response.headers.update(self.always)
 
 
 class _FromPage(_Asked):
@@ -143,7 +153,7 @@ class _FromPage(_Asked):
         cors.name_back(self.headers["Origin"], response.headers, self.permits)
 
 
-def _factory(permits: cors.Permits) -> Callable[..., web.BaseRequest]:
+def _factory(permits: cors.Permits, headers: Mapping[str, str]) -> Callable[..., web.BaseRequest]:
     def request(
         message: RawRequestMessage,
         payload: StreamReader,
@@ -154,6 +164,7 @@ def _factory(permits: cors.Permits) -> Callable[..., web.BaseRequest]:
         kind = _FromPage if "Origin" in message.headers else _Asked
         loop = asyncio.get_running_loop()
         made = kind(message, payload, protocol, writer, task, loop, client_max_size=BYTES_CEILING)
+        made.always = headers
         if isinstance(made, _FromPage):
             made.permits = permits
         return made

@@ -71,7 +71,7 @@ def test_a_public_address_lets_people_sign_in_there() -> None:
     read = tomllib.loads(parts._server(place, 1, public) + parts._issuer(public))
     assert read["http"]["allowed_hosts"] == ["wand.example"]
     assert read["issuer"]["url"] == public.url
-    assert read["issuer"]["trusted_proxies"] == ["127.0.0.1", "::1"]
+    assert read["http"]["trusted_proxies"] == ["127.0.0.1", "::1"]
 
 
 @pytest.mark.parametrize(

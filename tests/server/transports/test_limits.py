@@ -1,6 +1,7 @@
 """How often somebody may ask: buckets as a table of times, then over a socket."""
 
 import asyncio
+import ipaddress
 from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
@@ -154,3 +155,24 @@ async def test_messages_on_a_websocket_are_counted(server: Edge) -> None:
             answers.append(frame.json())
 
     assert (answers[1]["id"], answers[1]["error"]["code"]) == (2, -31429)
+
+
+async def test_clients_behind_a_proxy_that_is_believed_are_counted_apart(server: Edge) -> None:
+    server.transport.limits.change(Rates(address=TIGHT, principal=NEVER))
+    refused: list[str] = []
+    server.transport.refused = lambda address, _: refused.append(address)
+
+    async def statuses(client: str, key: str = "") -> list[int]:
+        call = server.call("echo", {"text": "x"}, X_Forwarded_For=client, **_bearer(key))
+        return [(await server.ask(**call))[0] for _ in range(3)]
+
+    assert await statuses("198.51.100.7") == [200, 200, 429]  # it is believed by nobody: all are one
+    server.transport.proxies = (ipaddress.ip_network("127.0.0.1"),)
+    assert await statuses("198.51.100.8") == [200, 200, 429]
+    assert await statuses("203.0.113.9, 198.51.100.8") == [429, 429, 429]
+    assert await statuses("198.51.100.9", "wand_wrong") == [401, 401, 429]
+    assert refused == ["198.51.100.9"] * 2
+
+
+def _bearer(key: str) -> dict[str, str]:
+    return {"Authorization": f"Bearer {key}"} if key else {}
