@@ -3,8 +3,10 @@
 import asyncio
 import logging
 from collections import deque
-from collections.abc import AsyncIterator, Iterable
+from collections.abc import AsyncIterator, Callable, Iterable
 from contextlib import suppress
+from dataclasses import dataclass
+from functools import partial
 from itertools import count
 from typing import Any
 
@@ -12,7 +14,7 @@ import grpc
 from grpc import aio
 
 from wand_proto import errors
-from wand_proto.errors import Ambiguous
+from wand_proto.errors import Ambiguous, WandError
 from wand_proto.v1 import execution_pb2 as wire
 from wand_proto.v1 import execution_pb2_grpc
 from wand_server.hostlink.failures import NeverSent
@@ -25,15 +27,43 @@ _EVENT_BYTES = 64  # that an Output counts beside its data; the host agent count
 _MOST_BATCH_BYTES = 1024 * 1024
 
 Metadata = Iterable[tuple[str, str | bytes]]
+Fill = Callable[[wire.CallMessage], int]
+"""Write a message into its place, so that it is copied once; how large its data is."""
+TakeAtOnce = Callable[[wire.Event], bool]
+"""Take an event where nothing is to be awaited for it; whether it was taken. It may raise a WandError."""
+
+
+@dataclass(slots=True)
+class Opening:
+    """What a call begins with."""
+
+    run: wire.RunRequest
+    metadata: Metadata
+    deadline_seconds: float
+
+    def fill(self, into: wire.CallOpening) -> None:
+        """Write it into its place in a message."""
+        into.run.CopyFrom(self.run)
+        into.deadline_seconds = self.deadline_seconds
+        into.window_bytes = WINDOW_BYTES
+        for key, value in self.metadata:
+            into.metadata[key] = value if isinstance(value, bytes) else value.encode()
 
 
 class FollowedCall:
-    """One call on a stream: its events as they come, then its error if it has one; `cancel` ends its job."""
+    """One call on a stream: its events as they come, then its error if it has one; `cancel` ends its job.
 
-    def __init__(self, stream: "Stream", number: int) -> None:
+    What `take_at_once` takes goes there as it comes, and wakes nobody.
+    """
+
+    def __init__(
+        self, stream: "Stream", number: int, opening: Opening, take_at_once: TakeAtOnce | None
+    ) -> None:
         self.number = number
         self.is_sent = False
         self._stream = stream
+        self._opening: Opening | None = opening
+        self._take_at_once = take_at_once
         self._came: deque[wire.Event] = deque()
         self._taken_bytes = 0
         self._is_over = False
@@ -44,10 +74,7 @@ class FollowedCall:
         while True:
             while self._came:
                 event = self._came.popleft()
-                if event.HasField("output"):
-                    self._take(
-                        _EVENT_BYTES + event.ByteSize()
-                    )  # a little more than the host agent has counted
+                self._count(event)
                 yield event
             if self._is_over:
                 break
@@ -56,16 +83,34 @@ class FollowedCall:
         if self._failure is not None:
             raise self._failure
 
-    def _take(self, output_bytes: int) -> None:
-        self._taken_bytes += output_bytes
+    def open(self, into: wire.CallMessage) -> int:
+        """Here it leaves; how large its data is."""
+        assert self._opening is not None
+        self.is_sent, opening, self._opening = True, self._opening, None
+        opening.fill(into.opening)
+        return len(opening.run.stdin)
+
+    def _count(self, event: wire.Event) -> None:
+        """Have the host agent told, now and then, how much of the output has been taken."""
+        if not event.HasField("output"):
+            return
+        self._taken_bytes += _EVENT_BYTES + event.ByteSize()  # a little more than the host agent has counted
         if self._taken_bytes >= _TELL_AT_BYTES and not self._is_over:
-            self._stream.say(wire.CallMessage(call=self.number, taken_bytes=self._taken_bytes))
+            self._stream.say(self.number, partial(_say_taken, self._taken_bytes))
             self._taken_bytes = 0
 
-    def give(self, event: wire.Event) -> None:
-        """Here is the next event."""
-        self._came.append(event)
+    def give(self, event: wire.Event, *, alone: bool) -> None:
+        """Here is the next event, `alone` in its message or not."""
+        if self._take_at_once is not None and not self._came:
+            try:
+                if self._take_at_once(event):
+                    return self._count(event)
+            except WandError as error:
+                self.cancel()
+                return self.end(error)
+        self._came.append(event if alone else _copy(event))
         self._news.set()
+        return None
 
     def end(self, failure: Exception | None) -> None:
         """Nothing more will come."""
@@ -89,29 +134,29 @@ class Stream:
         self._call = stub.Calls()
         self._numbers = count(1)
         self._calls: dict[int, FollowedCall] = {}
-        self._outgoing: deque[wire.CallMessage] = deque()
+        self._outgoing: deque[tuple[int, Fill]] = deque()
         self._news = asyncio.Event()
         self._tasks = [asyncio.create_task(self._read_in()), asyncio.create_task(self._write_out())]
 
-    def begin(self, opening: wire.CallOpening) -> FollowedCall:
+    def begin(self, opening: Opening, take_at_once: TakeAtOnce | None) -> FollowedCall:
         """Send a call on its way."""
-        call = FollowedCall(self, next(self._numbers))
+        call = FollowedCall(self, next(self._numbers), opening, take_at_once)
         self._calls[call.number] = call
-        self.say(wire.CallMessage(call=call.number, opening=opening))
+        self.say(call.number, call.open)
         return call
 
-    def say(self, message: wire.CallMessage) -> None:
-        """Send this next."""
-        self._outgoing.append(message)
+    def say(self, call: int, fill: Fill) -> None:
+        """Say this of a call next."""
+        self._outgoing.append((call, fill))
         self._news.set()
 
     def give_up(self, call: FollowedCall) -> None:
         """Cancel the call; one that has not left yet never leaves."""
         self._calls.pop(call.number, None)
         if call.is_sent:
-            self.say(wire.CallMessage(call=call.number, cancel=wire.CallCancel()))
+            self.say(call.number, _say_cancel)
         else:
-            self._outgoing = deque(each for each in self._outgoing if each.call != call.number)
+            self._outgoing = deque(each for each in self._outgoing if each[0] != call.number)
 
     async def close(self) -> None:
         """Take the stream down, and with it whatever still runs on it."""
@@ -129,17 +174,16 @@ class Stream:
                 await self._news.wait()
                 self._news.clear()
                 while self._outgoing:
-                    await self._call.write(wire.CallMessages(messages=self._next_batch()))
+                    await self._call.write(self._next_batch())
 
-    def _next_batch(self) -> list[wire.CallMessage]:
-        batch: list[wire.CallMessage] = []
+    def _next_batch(self) -> wire.CallMessages:
+        batch = wire.CallMessages()
         size = 0
         while self._outgoing and size < _MOST_BATCH_BYTES:
-            message = self._outgoing.popleft()
-            if message.WhichOneof("kind") == "opening" and message.call in self._calls:
-                self._calls[message.call].is_sent = True
-                size += len(message.opening.run.stdin)
-            batch.append(message)
+            call, fill = self._outgoing.popleft()
+            message = batch.messages.add()
+            message.call = call
+            size += fill(message)
         return batch
 
     async def _read_in(self) -> None:
@@ -167,7 +211,7 @@ class Stream:
         elif call is None:
             pass  # it was given up
         elif kind == "event":
-            call.give(event.event if alone else _copy(event.event))
+            call.give(event.event, alone=alone)
         elif kind == "end":
             del self._calls[event.call]
             call.end(_failure_of(event.end))
@@ -178,6 +222,16 @@ class Stream:
         for call in calls.values():
             untouched = broke is None or not self.is_served or not call.is_sent
             call.end(NeverSent("the host agent takes no calls on this stream") if untouched else broke)
+
+
+def _say_cancel(into: wire.CallMessage) -> int:
+    into.cancel.SetInParent()
+    return 0
+
+
+def _say_taken(taken_bytes: int, into: wire.CallMessage) -> int:
+    into.taken_bytes = taken_bytes
+    return 0
 
 
 def _copy(event: wire.Event) -> wire.Event:
@@ -209,12 +263,9 @@ class Calls:
         """Whether the host agent knows such a stream, as far as is known."""
         return self._stream is None or self._stream.is_served
 
-    def begin(self, request: wire.RunRequest, metadata: Metadata, deadline_seconds: float) -> FollowedCall:
+    def begin(self, opening: Opening, take_at_once: TakeAtOnce | None = None) -> FollowedCall:
         """A run on its way; follow it, or cancel it."""
-        opening = wire.CallOpening(run=request, deadline_seconds=deadline_seconds, window_bytes=WINDOW_BYTES)
-        for key, value in metadata:
-            opening.metadata[key] = value if isinstance(value, bytes) else value.encode()
-        return self._open_stream().begin(opening)
+        return self._open_stream().begin(opening, take_at_once)
 
     def _open_stream(self) -> Stream:
         if self._stream is None or not self._stream.is_open:

@@ -1,10 +1,9 @@
 """The channel to the host agent: one always open, renewed with its certificates; it tells why it is down."""
 
 import asyncio
-import contextlib
 import logging
 import time
-from collections.abc import AsyncIterator, Coroutine
+from collections.abc import Coroutine
 from types import TracebackType
 from typing import Self
 
@@ -118,24 +117,19 @@ class Link:
         """Why the host agent does not answer; empty while it does."""
         return "" if self.is_up else self._why or f"no connection to {self._address}"
 
-    @contextlib.asynccontextmanager
-    async def connection(self) -> AsyncIterator[Connection]:
+    def connection(self) -> "Use":
         """A connection that stays open until the end of the block, whatever is renewed meanwhile.
 
         Raises:
             Unavailable: the host agent cannot be reached; the hint says why.
         """
+        return Use(self)
+
+    async def current(self) -> Connection:
+        """The connection that new calls use, once it is up."""
         if not self._up.is_set():
             await self._wait_until_up()
-        connection = self._connection
-        connection.users += 1
-        connection.idle.clear()
-        try:
-            yield connection
-        finally:
-            connection.users -= 1
-            if connection.users == 0:
-                connection.idle.set()
+        return self._connection
 
     def note_broken(self) -> None:
         """Look again whether the host agent answers: a call has broken before the channel has noticed."""
@@ -212,3 +206,25 @@ class Link:
         await old.idle.wait()
         self._open.discard(old)
         await old.close()
+
+
+class Use:
+    """The block in which a connection is used; see `Link.connection`."""
+
+    __slots__ = ("_connection", "_link")
+
+    def __init__(self, link: Link) -> None:
+        self._link = link
+
+    async def __aenter__(self) -> Connection:
+        self._connection = await self._link.current()
+        self._connection.users += 1
+        self._connection.idle.clear()
+        return self._connection
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._connection.users -= 1
+        if self._connection.users == 0:
+            self._connection.idle.set()

@@ -84,12 +84,18 @@ class Gathered:
                 self.job, self._directory = event.started.job, event.started.directory
                 self._limits = {field.name: amount for field, amount in event.started.limits.ListFields()}
             case "exited":
-                self._exited = event.exited
+                self._exited = execution_pb2.Exited()
+                self._exited.CopyFrom(event.exited)  # of its own: a part of a message keeps all of that
                 self._lose_until("stdout", event.exited.stdout_bytes)
                 self._lose_until("stderr", event.exited.stderr_bytes)
             case "output":
                 return self._take_output(event.output)
         return None
+
+    def take_at_once(self, event: execution_pb2.Event) -> bool:
+        """The same for whom nobody tells of output; always True."""
+        self.take(event)
+        return True
 
     def _take_output(self, output: execution_pb2.Output) -> tuple[ports.StreamName, bytes] | None:
         name = translate.STREAM_NAMES.get(output.stream)

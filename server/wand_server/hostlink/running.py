@@ -11,7 +11,7 @@ from wand_proto.errors import Ambiguous, Conflict, NotFound, Unavailable, WandEr
 from wand_proto.v1 import execution_pb2
 from wand_server import ports
 from wand_server.hostlink import translate
-from wand_server.hostlink.calls import FollowedCall
+from wand_server.hostlink.calls import FollowedCall, Opening, TakeAtOnce
 from wand_server.hostlink.channel import Link
 from wand_server.hostlink.failures import NeverSent, error_from, is_from_host_agent
 from wand_server.hostlink.gathered import Gathered, Kept
@@ -89,14 +89,21 @@ class Running:
                 run = connection.execution.Run
                 return await self._follow(run(request, metadata=self._metadata, timeout=deadline_seconds))
             try:
+                opening = Opening(request, self._metadata, deadline_seconds)
                 with self._link.alarms.within(deadline_seconds):
-                    await self._follow(connection.calls.begin(request, self._metadata, deadline_seconds))
+                    await self._follow(connection.calls.begin(opening, self._take_at_once()))
             except TimeoutError:
                 raise Ambiguous(
                     "the host agent did not answer in time; what was done is not known",
                     hint="look at what it changed before you try again",
                 ) from None
             return None
+
+    def _take_at_once(self) -> TakeAtOnce | None:
+        """What takes each event as it comes, where nobody is told of the output and the end is waited for."""
+        if self._only_to_start or self._on_output is not None:
+            return None
+        return self._gathered.take_at_once
 
     async def _follow(self, stream: Stream) -> None:
         """Take in events until there are no more; whoever cancels this cancels the call as well."""

@@ -159,26 +159,29 @@ def running(started: StartedJob) -> CommandAnswer:
 
 def answer_from(outcome: CommandOutcome) -> CommandAnswer:
     """The outcome as a client sees it."""
-    stdout = render.show_stream(
-        render.Stream(
-            name="stdout",
-            job=outcome.job,
-            data=outcome.stdout,
-            total_bytes=outcome.stdout_bytes,
-            omitted=outcome.stdout_omitted,
-            lost_bytes=outcome.stdout_lost_bytes,
+    stdout, stderr = render.NOTHING, render.NOTHING
+    if outcome.stdout_bytes:
+        stdout = render.show_stream(
+            render.Stream(
+                name="stdout",
+                job=outcome.job,
+                data=outcome.stdout,
+                total_bytes=outcome.stdout_bytes,
+                omitted=outcome.stdout_omitted,
+                lost_bytes=outcome.stdout_lost_bytes,
+            )
         )
-    )
-    stderr = render.show_stream(
-        render.Stream(
-            name="stderr",
-            job=outcome.job,
-            data=outcome.stderr,
-            total_bytes=outcome.stderr_bytes,
-            omitted=outcome.stderr_omitted,
-            lost_bytes=outcome.stderr_lost_bytes,
+    if outcome.stderr_bytes:
+        stderr = render.show_stream(
+            render.Stream(
+                name="stderr",
+                job=outcome.job,
+                data=outcome.stderr,
+                total_bytes=outcome.stderr_bytes,
+                omitted=outcome.stderr_omitted,
+                lost_bytes=outcome.stderr_lost_bytes,
+            )
         )
-    )
     return CommandAnswer(
         exit_code=outcome.exit_code,
         signal=ends.signal_name(outcome.signal),

@@ -45,7 +45,7 @@ class Stream:
         return (f"{self.name}: {lost(self.lost_bytes)}",) if self.lost_bytes else ()
 
 
-_NOTHING = Shown(text="", notes=())
+NOTHING = Shown(text="", notes=())
 
 
 def lost(count: int) -> str:
@@ -60,7 +60,7 @@ def job_path(job: str, stream: StreamName) -> str:
 def show_stream(stream: Stream) -> Shown:
     """A stream for a model: control sequences gone, binary escaped, what is left out marked."""
     if not stream.total_bytes:
-        return _NOTHING
+        return NOTHING
     if is_binary(stream.data):
         return _show_binary(stream)
     cut = stream.omitted[0] if stream.omitted else len(stream.data)

@@ -14,10 +14,10 @@ from support.host import call
 from support.places import short_folder
 from support.waiting import until
 from support.wirehost import Events, WireHost, address, exited, output, serving, started
-from wand_proto.errors import Ambiguous
+from wand_proto.errors import Ambiguous, Broken
 from wand_proto.v1 import execution_pb2 as wire
 from wand_server import ports
-from wand_server.hostlink.calls import WINDOW_BYTES
+from wand_server.hostlink.calls import WINDOW_BYTES, Opening
 from wand_server.hostlink.channel import Link
 from wand_server.hostlink.client import HostClient
 
@@ -97,10 +97,28 @@ async def test_a_call_that_may_have_been_taken_is_ambiguous_and_not_made_again()
 async def test_a_call_that_is_cancelled_before_it_left_never_leaves() -> None:
     async with linked(host := WireHost()) as client:
         async with client.link.connection() as connection:
-            connection.calls.begin(wire.RunRequest(shell="ls"), (), 5).cancel()
+            connection.calls.begin(Opening(wire.RunRequest(shell="ls"), (), 5)).cancel()
         await client.run(call(), LS)
 
     assert len(host.asked) == 1
+
+
+async def test_what_cannot_be_read_ends_its_own_call_and_no_other() -> None:
+    async def run(request: Any) -> Events:
+        yield started()
+        if request.shell == "odd":
+            yield wire.Event(output=wire.Output(stream=99, data=b"?"))  # type: ignore[arg-type]  # a later one
+            await asyncio.Event().wait()
+        yield output(b"well")
+        yield exited(stdout_bytes=4)
+
+    async with linked(host := WireHost(run=run)) as client:
+        odd = asyncio.create_task(client.run(call(), ports.Command(shell="odd")))
+        assert (await client.run(call(), LS)).stdout == b"well"
+        with pytest.raises(Broken, match="99"):
+            await odd
+        await until(lambda: len(host.ended) == 2)  # it was told that nobody waits for the odd one
+        assert (await client.run(call(), LS)).stdout == b"well"
 
 
 async def test_the_window_opens_as_output_is_taken_and_stays_shut_before_a_slow_reader() -> None:
