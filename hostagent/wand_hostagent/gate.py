@@ -285,6 +285,18 @@ class Gate:
         """
         await self._link.record("config", {"of": "server", "uri": caller.peer, **told})
 
+    async def operation_begins(self, caller: Caller, told: Mapping[str, Any]) -> None:
+        """Have it on record that the server, the call's peer, is about to ask a service for something.
+
+        Raises:
+            WandError: it could not be recorded, so it must not be asked.
+        """
+        await self._link.record("operation", {**who(caller), **told})
+
+    async def operation_ends(self, caller: Caller, told: Mapping[str, Any]) -> None:
+        """Have it on record what came of that."""
+        await self._link.record("operation_end", {**who(caller), **told})
+
     async def profiles(self) -> ProfilesReport:
         """The profiles as the launcher has read them, and what this machine guarantees."""
         return await self._link.profiles()

@@ -14,6 +14,7 @@ from importlib.metadata import version
 from pathlib import Path
 
 from wand_proto import garbage, logline, sdnotify
+from wand_proto.context import new_request_id
 from wand_proto.errors import Conflict, WandError
 from wand_proto.tls import Identity
 from wand_server import accounts, entrance, live, settings
@@ -22,8 +23,10 @@ from wand_server.forwarded import Network
 from wand_server.hostlink.channel import Link
 from wand_server.hostlink.client import HostClient
 from wand_server.hostlink.explain import explain_failure
-from wand_server.hostlink.recording import record_change
+from wand_server.hostlink.recording import OperationLedger, record_change
 from wand_server.hostlink.signins import SignIns
+from wand_server.integrations.catalog import Catalog
+from wand_server.integrations.instances import Instances
 from wand_server.issuer.grants import DAY, Lives
 from wand_server.issuer.peers import Peers
 from wand_server.issuer.service import Issuer, Options, resource_of
@@ -34,6 +37,7 @@ from wand_server.protocol.reading import Library
 from wand_server.runtime.control import Control
 from wand_server.runtime.runtime import Change, Record, Runtime
 from wand_server.settings import Settings
+from wand_server.tools import operations
 from wand_server.tools.offered import Offered
 from wand_server.tools.prompts import BuiltInPrompts
 from wand_server.tools.registry import Registry, tool_registry
@@ -166,7 +170,10 @@ async def running(
         link = await parts.enter_async_context(Link(read.hostagent.address, _identity(read)))
         host = _host(read, link)
         sign_ins = await parts.enter_async_context(SignIns(host))
-        offered = Offered(Registry(host, tool_registry.entries()), live.choice(read))
+        integrations = _integrations(read, host)
+        parts.push_async_callback(integrations.close)
+        more = (*tool_registry.entries(), *operations.entries(integrations))
+        offered = Offered(Registry(host, more), live.choice(read))
         kernel = _kernel(host, offered)
         parts.push_async_callback(kernel.close)
         issuer = await _issuer(read, parts, sign_ins.refused)
@@ -191,10 +198,20 @@ async def running(
         await _open_added(parts, read.transports, _house(http))
         await _enter(parts, http, f"{read.http.host}:{read.http.port}")
         await _enter(parts, unix, str(read.stdio.socket))
-        taking_up = Live(host=host, offered=offered, kernel=kernel, http=http, unix=unix)
+        taking_up = Live(
+            host=host, integrations=integrations, offered=offered, kernel=kernel, http=http, unix=unix
+        )
         runtime = Runtime((path, os.environ), read, taking_up, _record(host))
         await _enter(parts, Control(runtime).open(read.control_socket), str(read.control_socket))
         yield http, runtime
+
+
+def _integrations(read: Settings, host: HostClient) -> Instances:
+    """The services outside, as they are configured."""
+    instances = Instances(Catalog(), OperationLedger(host), new_request_id)
+    instances.check(read.integrations.instances)
+    instances.configure(read.integrations.instances)
+    return instances
 
 
 def _house(http: HttpTransport) -> House:

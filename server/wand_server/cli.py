@@ -22,6 +22,11 @@ COMMANDS = {
         "show the configuration of a running server, set it, have it read again",
     ),
     "keys": ("wand_server.keycommand", "main", "add, list, rotate or remove API keys"),
+    "integrations": (
+        "wand_server.services",
+        "main",
+        "list the services outside, and check those that are set up",
+    ),
     "people": ("wand_server.accounts", "people", "let people sign in with a password, or no more"),
     "clients": (
         "wand_server.accounts",
@@ -74,7 +79,7 @@ def _run(chosen: str, words: list[str]) -> int:
 
 
 def _help(out: TextIO) -> None:
-    lines = "".join(f"  {name:9} {does}\n" for name, (_, _, does) in COMMANDS.items())
+    lines = "".join(f"  {name:12} {does}\n" for name, (_, _, does) in COMMANDS.items())
     out.write(f"usage: wand-server COMMAND …\n\n{lines}\nwand-server COMMAND --help tells more.\n")
 
 

@@ -13,6 +13,7 @@ from wand_server.auth import keyfile
 from wand_server.auth.origins import Origins
 from wand_server.hostlink.client import HostClient
 from wand_server.hostlink.gathered import Kept
+from wand_server.integrations.instances import Instances
 from wand_server.protocol.kernel import Kernel
 from wand_server.settings import Settings, Stdio
 from wand_server.tools.offered import Choice, Offered
@@ -26,6 +27,7 @@ class Live:
     """Everything that can be changed without a restart; offers `runtime.Parts`."""
 
     host: HostClient
+    integrations: Instances
     offered: Offered
     kernel: Kernel
     http: HttpTransport
@@ -37,6 +39,7 @@ class Live:
         Raises:
             WandError: a part cannot, or the keys cannot be read.
         """
+        self.integrations.check(wanted.integrations.instances)
         self.offered.check(choice(wanted))
         admitted(wanted.stdio)
         try:
@@ -56,6 +59,7 @@ class Live:
         self.http.limits.change(rates(wanted))
         self.unix.allow(admitted(wanted.stdio))
         logging.getLogger().setLevel(wanted.log.level.upper())
+        self.integrations.configure(wanted.integrations.instances)
         if self.offered.choose(choice(wanted)):
             self.kernel.tools_changed()
 

@@ -175,6 +175,12 @@ class WireHost(
     async def ConfigChanged(self, request: Any, context: Any) -> Any:
         return await self._reply(request, context, host_pb2.ConfigChangedReply())
 
+    async def OperationBegins(self, request: Any, context: Any) -> Any:
+        return await self._reply(request, context, host_pb2.OperationBeginsReply())
+
+    async def OperationEnds(self, request: Any, context: Any) -> Any:
+        return await self._reply(request, context, host_pb2.OperationEndsReply())
+
     async def Audit(self, request: Any, context: Any) -> Any:
         return await self._reply(request, context, host_pb2.AuditReply(records=['{"seq":1}']))
 

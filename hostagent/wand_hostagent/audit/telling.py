@@ -123,6 +123,19 @@ def _answered(record: Record) -> str:
     return f"{fields.get('approval')}  {by}{_who(fields)}  (rule {fields.get('rule')!r})"
 
 
+def _operation(record: Record) -> str:
+    fields = record.fields
+    mark = "" if fields.get("read_only") else "  (changes something)"
+    return f"{subject(fields)}  {_who(fields)}: {fields['operation']}{mark}"
+
+
+def _operation_end(record: Record) -> str:
+    fields = record.fields
+    failed = fields.get("failure")
+    outcome = f"not done: {failed}: {fields.get('message')}" if failed else "done"
+    return f"{subject(fields)}  {fields['operation']}  {outcome}  after {fields['seconds']:.3f} s"
+
+
 def _where(fields: Mapping[str, Any]) -> str:
     return f"{fields['host']}:{fields.get('port')}" if fields.get("host") else "where nobody can read"
 
@@ -172,6 +185,8 @@ _TELLERS: Mapping[str, Callable[[Record], str]] = {
     "approval_refused": _answered,
     "approval_used": _answered,
     "approval_expired": _answered,
+    "operation": _operation,
+    "operation_end": _operation_end,
     "connect": _connect,
     "connect_end": _connect_end,
     "connect_refused": _connect_refused,

@@ -104,6 +104,18 @@ class Host(host_pb2_grpc.HostServicer):
         await self._gate.config_changed(caller(), translate.change_from_wire(request))
         return wire.ConfigChangedReply()
 
+    async def OperationBegins(
+        self, request: wire.OperationBeginsRequest, context: Context
+    ) -> wire.OperationBeginsReply:
+        await self._gate.operation_begins(caller(), translate.operation_from_wire(request))
+        return wire.OperationBeginsReply()
+
+    async def OperationEnds(
+        self, request: wire.OperationEndsRequest, context: Context
+    ) -> wire.OperationEndsReply:
+        await self._gate.operation_ends(caller(), translate.operation_end_from_wire(request))
+        return wire.OperationEndsReply()
+
     async def _profiles(self) -> ProfilesReport:
         try:
             return await self._gate.profiles()

@@ -1,5 +1,7 @@
 """Messages of the wire read into values, and values made into messages: the host and its policy."""
 
+import math
+import re
 from collections.abc import Iterable
 
 from wand_hostagent.hostinfo import Info, Status
@@ -14,6 +16,9 @@ from wand_proto.v1 import types_pb2 as words
 
 MOST_NAMES = 64
 MOST_TOLD = 256
+_ACT = re.compile(r"[A-Za-z0-9_-]{1,64}")
+_OPERATION = re.compile(r"[a-z][a-z0-9_]{1,31}(:[a-z0-9_-]{1,32})?\.[a-z][a-z0-9_]{0,63}")
+_SHA256 = re.compile(r"[0-9a-f]{64}")
 
 
 # -- from the wire ---------------------------------------------------------------------------------------
@@ -59,6 +64,39 @@ def change_from_wire(untrusted: wire.ConfigChangedRequest) -> dict[str, str | li
         if not text or not text.isprintable() or len(text) > MOST_TOLD:
             raise Invalid(f"must be printable text, 1 to {MOST_TOLD} characters", field=field)
     return {**told, "changed": changed}
+
+
+def operation_from_wire(untrusted: wire.OperationBeginsRequest) -> dict[str, str | bool]:
+    """Read which operation of which service is about to be asked for."""
+    if not _SHA256.fullmatch(untrusted.arguments_sha256):
+        raise Invalid("must be a SHA-256 in hexadecimal", field="arguments_sha256")
+    return {
+        **_operation(untrusted.id, untrusted.operation),
+        "arguments_sha256": untrusted.arguments_sha256,
+        "read_only": untrusted.read_only,
+    }
+
+
+def operation_end_from_wire(untrusted: wire.OperationEndsRequest) -> dict[str, str | float]:
+    """Read what came of an operation."""
+    if not math.isfinite(untrusted.seconds) or untrusted.seconds < 0:
+        raise Invalid("must be a number of seconds", field="seconds")
+    told: dict[str, str | float] = {
+        **_operation(untrusted.id, untrusted.operation),
+        "seconds": round(untrusted.seconds, 3),
+    }
+    if untrusted.failure:
+        told["failure"] = untrusted.failure[:MOST_TOLD]
+        told["message"] = untrusted.message[:MOST_TOLD]
+    return told
+
+
+def _operation(untrusted_id: str, untrusted_name: str) -> dict[str, str]:
+    if not _ACT.fullmatch(untrusted_id):
+        raise Invalid("must be 1 to 64 of A-Z a-z 0-9 _ -", field="id")
+    if not _OPERATION.fullmatch(untrusted_name):
+        raise Invalid("must be SERVICE.OPERATION or SERVICE:INSTANCE.OPERATION", field="operation")
+    return {"act": untrusted_id, "operation": untrusted_name}
 
 
 # -- to the wire -----------------------------------------------------------------------------------------

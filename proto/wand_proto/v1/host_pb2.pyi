@@ -548,3 +548,97 @@ class ConfigChangedReply(_message.Message):
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___ConfigChangedReply: _TypeAlias = ConfigChangedReply  # noqa: Y015
+
+@_typing.final
+class OperationBeginsRequest(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    ID_FIELD_NUMBER: _builtins.int
+    OPERATION_FIELD_NUMBER: _builtins.int
+    ARGUMENTS_SHA256_FIELD_NUMBER: _builtins.int
+    READ_ONLY_FIELD_NUMBER: _builtins.int
+    id: _builtins.str
+    """of this one act"""
+    operation: _builtins.str
+    """"slack.send_message", "github:work.create_issue" """
+    arguments_sha256: _builtins.str
+    """in hexadecimal, of the arguments as canonical JSON"""
+    read_only: _builtins.bool
+    def __init__(
+        self,
+        *,
+        id: _builtins.str = ...,
+        operation: _builtins.str = ...,
+        arguments_sha256: _builtins.str = ...,
+        read_only: _builtins.bool = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["arguments_sha256", b"arguments_sha256", "id", b"id", "operation", b"operation", "read_only", b"read_only"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___OperationBeginsRequest: _TypeAlias = OperationBeginsRequest  # noqa: Y015
+
+@_typing.final
+class OperationBeginsReply(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    def __init__(
+        self,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___OperationBeginsReply: _TypeAlias = OperationBeginsReply  # noqa: Y015
+
+@_typing.final
+class OperationEndsRequest(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    ID_FIELD_NUMBER: _builtins.int
+    OPERATION_FIELD_NUMBER: _builtins.int
+    FAILURE_FIELD_NUMBER: _builtins.int
+    MESSAGE_FIELD_NUMBER: _builtins.int
+    SECONDS_FIELD_NUMBER: _builtins.int
+    id: _builtins.str
+    operation: _builtins.str
+    failure: _builtins.str
+    """the kind of the error; empty where it was done"""
+    message: _builtins.str
+    """what the error said, secrets struck out"""
+    seconds: _builtins.float
+    def __init__(
+        self,
+        *,
+        id: _builtins.str = ...,
+        operation: _builtins.str = ...,
+        failure: _builtins.str = ...,
+        message: _builtins.str = ...,
+        seconds: _builtins.float = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["failure", b"failure", "id", b"id", "message", b"message", "operation", b"operation", "seconds", b"seconds"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___OperationEndsRequest: _TypeAlias = OperationEndsRequest  # noqa: Y015
+
+@_typing.final
+class OperationEndsReply(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    def __init__(
+        self,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___OperationEndsReply: _TypeAlias = OperationEndsReply  # noqa: Y015

@@ -74,6 +74,16 @@ class HostStub:
                 request_serializer=wand__proto_dot_v1_dot_host__pb2.ConfigChangedRequest.SerializeToString,
                 response_deserializer=wand__proto_dot_v1_dot_host__pb2.ConfigChangedReply.FromString,
                 _registered_method=True)
+        self.OperationBegins = channel.unary_unary(
+                '/wand.hostagent.v1.Host/OperationBegins',
+                request_serializer=wand__proto_dot_v1_dot_host__pb2.OperationBeginsRequest.SerializeToString,
+                response_deserializer=wand__proto_dot_v1_dot_host__pb2.OperationBeginsReply.FromString,
+                _registered_method=True)
+        self.OperationEnds = channel.unary_unary(
+                '/wand.hostagent.v1.Host/OperationEnds',
+                request_serializer=wand__proto_dot_v1_dot_host__pb2.OperationEndsRequest.SerializeToString,
+                response_deserializer=wand__proto_dot_v1_dot_host__pb2.OperationEndsReply.FromString,
+                _registered_method=True)
 
 
 class HostServicer:
@@ -127,6 +137,18 @@ class HostServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def OperationBegins(self, request, context):
+        """Missing associated documentation comment in .proto file."""
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def OperationEnds(self, request, context):
+        """Missing associated documentation comment in .proto file."""
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
 
 def add_HostServicer_to_server(servicer, server):
     rpc_method_handlers = {
@@ -169,6 +191,16 @@ def add_HostServicer_to_server(servicer, server):
                     servicer.ConfigChanged,
                     request_deserializer=wand__proto_dot_v1_dot_host__pb2.ConfigChangedRequest.FromString,
                     response_serializer=wand__proto_dot_v1_dot_host__pb2.ConfigChangedReply.SerializeToString,
+            ),
+            'OperationBegins': grpc.unary_unary_rpc_method_handler(
+                    servicer.OperationBegins,
+                    request_deserializer=wand__proto_dot_v1_dot_host__pb2.OperationBeginsRequest.FromString,
+                    response_serializer=wand__proto_dot_v1_dot_host__pb2.OperationBeginsReply.SerializeToString,
+            ),
+            'OperationEnds': grpc.unary_unary_rpc_method_handler(
+                    servicer.OperationEnds,
+                    request_deserializer=wand__proto_dot_v1_dot_host__pb2.OperationEndsRequest.FromString,
+                    response_serializer=wand__proto_dot_v1_dot_host__pb2.OperationEndsReply.SerializeToString,
             ),
     }
     generic_handler = grpc.method_handlers_generic_handler(
@@ -387,6 +419,60 @@ class Host:
             '/wand.hostagent.v1.Host/ConfigChanged',
             wand__proto_dot_v1_dot_host__pb2.ConfigChangedRequest.SerializeToString,
             wand__proto_dot_v1_dot_host__pb2.ConfigChangedReply.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def OperationBegins(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/wand.hostagent.v1.Host/OperationBegins',
+            wand__proto_dot_v1_dot_host__pb2.OperationBeginsRequest.SerializeToString,
+            wand__proto_dot_v1_dot_host__pb2.OperationBeginsReply.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def OperationEnds(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/wand.hostagent.v1.Host/OperationEnds',
+            wand__proto_dot_v1_dot_host__pb2.OperationEndsRequest.SerializeToString,
+            wand__proto_dot_v1_dot_host__pb2.OperationEndsReply.FromString,
             options,
             channel_credentials,
             insecure,

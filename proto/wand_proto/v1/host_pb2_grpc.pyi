@@ -39,6 +39,8 @@ class HostStub:
     Audit: _grpc.UnaryUnaryMultiCallable[_host_pb2.AuditRequest, _host_pb2.AuditReply]
     SignInsRefused: _grpc.UnaryUnaryMultiCallable[_host_pb2.SignInsRefusedRequest, _host_pb2.SignInsRefusedReply]
     ConfigChanged: _grpc.UnaryUnaryMultiCallable[_host_pb2.ConfigChangedRequest, _host_pb2.ConfigChangedReply]
+    OperationBegins: _grpc.UnaryUnaryMultiCallable[_host_pb2.OperationBeginsRequest, _host_pb2.OperationBeginsReply]
+    OperationEnds: _grpc.UnaryUnaryMultiCallable[_host_pb2.OperationEndsRequest, _host_pb2.OperationEndsReply]
 
 @_typing.type_check_only
 class HostAsyncStub(HostStub):
@@ -51,6 +53,8 @@ class HostAsyncStub(HostStub):
     Audit: _aio.UnaryUnaryMultiCallable[_host_pb2.AuditRequest, _host_pb2.AuditReply]  # type: ignore[assignment]
     SignInsRefused: _aio.UnaryUnaryMultiCallable[_host_pb2.SignInsRefusedRequest, _host_pb2.SignInsRefusedReply]  # type: ignore[assignment]
     ConfigChanged: _aio.UnaryUnaryMultiCallable[_host_pb2.ConfigChangedRequest, _host_pb2.ConfigChangedReply]  # type: ignore[assignment]
+    OperationBegins: _aio.UnaryUnaryMultiCallable[_host_pb2.OperationBeginsRequest, _host_pb2.OperationBeginsReply]  # type: ignore[assignment]
+    OperationEnds: _aio.UnaryUnaryMultiCallable[_host_pb2.OperationEndsRequest, _host_pb2.OperationEndsReply]  # type: ignore[assignment]
 
 class HostServicer(metaclass=_abc_1.ABCMeta):
     @_abc_1.abstractmethod
@@ -108,5 +112,19 @@ class HostServicer(metaclass=_abc_1.ABCMeta):
         request: _host_pb2.ConfigChangedRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_host_pb2.ConfigChangedReply, _abc.Awaitable[_host_pb2.ConfigChangedReply]]: ...
+
+    @_abc_1.abstractmethod
+    def OperationBegins(
+        self,
+        request: _host_pb2.OperationBeginsRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_host_pb2.OperationBeginsReply, _abc.Awaitable[_host_pb2.OperationBeginsReply]]: ...
+
+    @_abc_1.abstractmethod
+    def OperationEnds(
+        self,
+        request: _host_pb2.OperationEndsRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_host_pb2.OperationEndsReply, _abc.Awaitable[_host_pb2.OperationEndsReply]]: ...
 
 def add_HostServicer_to_server(servicer: HostServicer, server: _typing.Union[_grpc.Server, _aio.Server]) -> None: ...

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from wand_server.embedded import children, parts, place, talk
 from wand_server.embedded.children import Family, Stopped
-from wand_server.embedded.parts import Network, Public
+from wand_server.embedded.parts import Also, Network, Public
 from wand_server.embedded.place import Held, Place, Unfit
 
 _FAILURE = 1
@@ -69,6 +69,12 @@ def _add_common(parser: argparse.ArgumentParser) -> None:
         metavar="HOST:PORT",
         help="what commands reach through the proxy, such as name.example:443; can be said again",
     )
+    parser.add_argument(
+        "--settings",
+        type=Path,
+        metavar="FILE",
+        help="more settings of the server, such as [integrations.slack] or [transports]",
+    )
     parser.add_argument("--verbose", action="store_true", help="logs to stderr, not to files")
 
 
@@ -87,7 +93,9 @@ def _serve(asked: argparse.Namespace) -> int:
         port = parts.choose_port(asked.port)
         if asked.port is None and port != parts.FIRST_PORT:
             sys.stderr.write(f"wand: port {parts.FIRST_PORT} is taken, so it is {port} this time\n")
-        _start(family, here, port, _network(asked), Public(asked.public, not asked.no_documents))
+        more = parts.more_settings(asked.settings)
+        public = Public(asked.public, not asked.no_documents)
+        _start(family, here, port, _network(asked), Also(public, more))
         guarantees = talk.ask_guarantees(port, here.key())
         sys.stdout.write(talk.welcome(here, port, guarantees, asked.public))
         sys.stdout.flush()
@@ -98,7 +106,7 @@ def _pipe(asked: argparse.Namespace) -> int:
     """Serve stdin and stdout alone; where the same folder is served already, be a pipe to that."""
     try:
         with place.prepared(asked.folder, asked.state) as here, _family(asked, here) as family:
-            _start(family, here, 0, _network(asked), Public())
+            _start(family, here, 0, _network(asked), Also(more=parts.more_settings(asked.settings)))
             family.start_front(parts.pipe(str(here.stdio_socket)))
             return family.watch()
     except Held as held:
@@ -119,7 +127,7 @@ def _family(asked: argparse.Namespace, here: Place) -> Family:
     return Family(here.logs, verbose=asked.verbose)
 
 
-def _start(family: Family, here: Place, port: int, network: Network, public: Public) -> None:
-    parts.write_files(here, port, network, public)
+def _start(family: Family, here: Place, port: int, network: Network, also: Also) -> None:
+    parts.write_files(here, port, network, also)
     for child in (parts.launcher(here), parts.hostagent(here), parts.server(here)):
         family.start(child)

@@ -9,6 +9,7 @@ import signal
 import socket
 import subprocess
 import sys
+import tomllib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -22,6 +23,7 @@ _PORTS = range(FIRST_PORT, FIRST_PORT + 20)
 _TOOL_SECONDS = 60
 _KEY_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._@-]{0,63}")
 _PUBLIC = re.compile(r"https://[a-z0-9.-]+(:[0-9]+)?|http://(127\.0\.0\.1|localhost)(:[0-9]+)?")
+_OURS = frozenset({"http", "stdio", "hostagent", "execution", "issuer"})  # tables that we write
 _SAFE = ("-P",)  # Python's: nothing is imported from the folder that we were started in
 
 
@@ -57,10 +59,38 @@ class Public:
             raise Unfit(f"{self.url!r} is no address of a server: {like}")
 
 
-_NOT_PUBLIC = Public()
+@dataclass(frozen=True, slots=True)
+class Also:
+    """What is in the server's settings beside what they always say."""
+
+    public: Public = Public()
+    more: str = ""  # TOML
 
 
-def write_files(place: Place, port: int, network: Network, public: Public = _NOT_PUBLIC) -> None:
+_NOTHING = Also()
+
+
+def more_settings(file: Path | None) -> str:
+    """The tables in a file, as text that can stand behind the settings that we write.
+
+    Raises:
+        Unfit: it cannot be read, or has a table that is ours.
+    """
+    if file is None:
+        return ""
+    try:
+        text = file.read_text(encoding="utf-8")
+        tables = tomllib.loads(text)
+    except (OSError, ValueError) as why:
+        raise Unfit(f"{file} cannot be read: {why}") from why
+    if wrong := sorted(
+        name for name, value in tables.items() if name in _OURS or not isinstance(value, dict)
+    ):
+        raise Unfit(f"{file}: {wrong[0]} is set by what starts this Wand, or is no table")
+    return text
+
+
+def write_files(place: Place, port: int, network: Network, also: Also = _NOTHING) -> None:
     """Make certificates and the API key where they are missing, and write every settings file anew.
 
     Where it has a public address, people can sign in there.
@@ -77,7 +107,7 @@ def write_files(place: Place, port: int, network: Network, public: Public = _NOT
         "profiles.d/developer.toml": _profile(place, person, network),
         "policy.d/embedded.toml": _policy(place),
         "hostagent.toml": _hostagent(place),
-        "server.toml": _server(place, port, public) + _issuer(public),
+        "server.toml": _server(place, port, also.public) + _issuer(also.public) + also.more,
     }
     for name, text in files.items():
         _write_private(place.state / name, text)
@@ -273,7 +303,7 @@ trusted_proxies = ["127.0.0.1", "::1"]  # it says who asks; else one stranger co
 """
 
 
-def _server(place: Place, port: int, public: Public = _NOT_PUBLIC) -> str:
+def _server(place: Place, port: int, public: Public) -> str:
     names = _NAMES.format(host=_quoted(public.url.partition("//")[2])) if public.url else ""
     return f"""\
 [http]

@@ -102,6 +102,15 @@ class HostClient:
         """Have it on record what the server is about to change of its configuration."""
         await self._ask(call, lambda to: to.host.ConfigChanged, changed)
 
+    async def tell_operation(
+        self, call: Call, told: host_pb2.OperationBeginsRequest | host_pb2.OperationEndsRequest
+    ) -> None:
+        """Have it on record that a service outside is about to be asked for something, or what came of it."""
+        if isinstance(told, host_pb2.OperationBeginsRequest):
+            await self._ask(call, lambda to: to.host.OperationBegins, told)
+        else:
+            await self._ask(call, lambda to: to.host.OperationEnds, told)
+
     async def read_file(self, call: Call, reading: ports.Reading) -> ports.FileRead:
         request = translate.read_request(reading)
         return translate.file_read(await self._ask(call, lambda to: to.files.Read, request, _LOOK))

@@ -7,7 +7,6 @@ is judged, and the connection goes just there; no redirect is followed, and noth
 import asyncio
 import logging
 import re
-import socket
 import ssl
 import time
 from collections import OrderedDict
@@ -17,13 +16,11 @@ from types import TracebackType
 from typing import Self
 
 import aiohttp
-from aiohttp.abc import AbstractResolver, ResolveResult
-from aiohttp.resolver import ThreadedResolver
+from aiohttp.abc import AbstractResolver
 
-from wand_server import forwarded
-from wand_server.forwarded import Network
-from wand_server.issuer import addresses, metadata
+from wand_server.issuer import metadata
 from wand_server.issuer.model import Client, Refusal
+from wand_server.outward import PublicResolver
 
 log = logging.getLogger(__name__)
 
@@ -33,34 +30,6 @@ _KEPT_SECONDS, _LEAST_SECONDS, _MOST_SECONDS = 3600, 60, 86400
 _WRONG_SECONDS = 30
 _MAX_AGE = re.compile(r"(?:^|[\s,])max-age=\"?(\d{1,9})")
 _HTTP_OK = 200
-
-
-class PublicResolver(AbstractResolver):
-    """Looks names up, and knows none that stands for an address which is not public."""
-
-    def __init__(self, also: Collection[Network] = (), inner: AbstractResolver | None = None) -> None:
-        """Networks in `also` are taken for public."""
-        self._also = also
-        self._inner = inner or ThreadedResolver()
-
-    async def resolve(
-        self, host: str, port: int = 0, family: socket.AddressFamily = socket.AF_INET
-    ) -> list[ResolveResult]:
-        """The addresses of a name.
-
-        Raises:
-            OSError: it has none, or one of them is not public.
-        """
-        found = await self._inner.resolve(host, port, family)
-        if not found or not all(self._may(one["host"]) for one in found):
-            raise OSError("a name that does not stand for public addresses alone")
-        return found
-
-    def _may(self, address: str) -> bool:
-        return addresses.is_public(address) or forwarded.is_in(address, self._also)
-
-    async def close(self) -> None:
-        await self._inner.close()
 
 
 @dataclass(frozen=True, slots=True)

@@ -23,7 +23,7 @@ from wand_server.issuer.accesstokens import AccessTokens
 from wand_server.issuer.asking import Reader
 from wand_server.issuer.browser import Cookie
 from wand_server.issuer.clients import Clients
-from wand_server.issuer.documents import Documents, PublicResolver
+from wand_server.issuer.documents import Documents
 from wand_server.issuer.exchanging import Exchanging, Prove
 from wand_server.issuer.grants import Grants, Lives
 from wand_server.issuer.model import Refusal, SentBack, Untrusted
@@ -34,6 +34,7 @@ from wand_server.issuer.signing import Signing
 from wand_server.issuer.slowing import Slowing
 from wand_server.issuer.store import Store
 from wand_server.issuer.visiting import Visiting
+from wand_server.outward import PublicResolver
 
 log = logging.getLogger(__name__)
 

@@ -10,11 +10,11 @@ from typing import Any
 from wand_proto.context import REQUEST_ID, new_request_id
 from wand_proto.errors import Exhausted, Unavailable, WandError
 from wand_server import scopes
+from wand_server.arguments import unknown_tool
 from wand_server.model import Call, Principal, Progress, ToolDescription, ToolResult, refusal
 from wand_server.offers import Tools
 from wand_server.protocol import failures, messages
 from wand_server.protocol.failures import INVALID_PARAMS, ProtocolFailure
-from wand_server.tools.arguments import unknown_tool
 
 log = logging.getLogger(__name__)
 

@@ -12,7 +12,7 @@ from wand_server import settings
 from wand_server.kinds import Frozen
 from wand_server.settings import Settings
 
-_TABLES = ("tools", "limits", "execution", "log")
+_TABLES = ("tools", "limits", "execution", "integrations", "log")
 LIVE = frozenset(name for name in settings.names() if name.partition(".")[0] in _TABLES) | {
     "http.allowed_hosts",
     "http.allowed_origins",

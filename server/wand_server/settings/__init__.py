@@ -153,7 +153,10 @@ def _problem(problem: ErrorDetails, source: _Source) -> str:
     dotted = ".".join(place)
     if problem["type"] == "extra_forbidden":
         return f"{dotted}: is not a setting, in {source.of(place)}; {_near(place)}"
-    if place[:2] == ["transports", "options"]:  # of somebody else's: it may hold a secret
+    if place[:2] in (
+        ["transports", "options"],
+        ["integrations", "instances"],
+    ):  # of somebody else's: it may hold a secret
         return f"{dotted}: {words(problem)}, in {source.of(place)}"
     return f"{dotted}: {words(problem)}, not {problem['input']!r:.80}, in {source.of(place)}"
 

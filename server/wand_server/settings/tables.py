@@ -3,7 +3,7 @@
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, BeforeValidator, Field
+from pydantic import AfterValidator, BeforeValidator, Field, model_validator
 
 from wand_proto.credentials import pki_file
 from wand_server.kinds import Frozen, Networks, Words, grpc_address, parsed
@@ -50,6 +50,25 @@ class Tools(Frozen):
     enabled: Words = ()  # none: all
     disabled: Words = ()  # wins
     read_only: bool = False  # nothing that changes anything
+
+
+class Integrations(Frozen):
+    """The services outside: a table for each that is used, by its name, as `[integrations.slack]`."""
+
+    instances: Annotated[dict[str, dict[str, Any]], BeforeValidator(parsed)] = Field(default_factory=dict)
+
+    @model_validator(mode="before")
+    @classmethod
+    def _tables_are_instances(cls, untrusted: Any) -> Any:
+        if not isinstance(untrusted, dict):
+            return untrusted
+        others = {name: value for name, value in untrusted.items() if name not in cls.model_fields}
+        tables = {name: value for name, value in others.items() if isinstance(value, dict)}
+        given = parsed(untrusted.get("instances", {}))
+        if not tables or not isinstance(given, dict):
+            return untrusted
+        left = {name: value for name, value in untrusted.items() if name not in tables}
+        return {**left, "instances": {**tables, **given}}
 
 
 Rate = Annotated[float, Field(ge=0, le=1_000_000)]
@@ -102,6 +121,7 @@ class Settings(Frozen):
     limits: Limits = Limits()
     hostagent: HostAgent = HostAgent()
     execution: Execution = Execution()
+    integrations: Integrations = Integrations()
     issuer: Issuer = Issuer()
     oauth: OAuth = OAuth()
     tls: Tls = Tls()

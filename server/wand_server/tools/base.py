@@ -41,8 +41,8 @@ class Answer(BaseModel, ABC):
         return False
 
 
-class Tool(BaseModel, ABC):
-    """A tool: fields are its arguments, its docstring is what a model reads before it chooses it."""
+class ToolModel(BaseModel, ABC):
+    """Fields are its arguments, its docstring is what a model reads before it chooses it."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -56,6 +56,10 @@ class Tool(BaseModel, ABC):
     may_last: ClassVar[bool] = False
     view: ClassVar[str] = ""
     toolset: ClassVar[str] = ""
+
+
+class Tool(ToolModel):
+    """A tool that asks the host."""
 
     @abstractmethod
     async def call(self, host: Host, call: Call) -> Answer:

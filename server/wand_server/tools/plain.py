@@ -4,9 +4,10 @@ import json
 from typing import Any
 
 from wand_proto.errors import Invalid
+from wand_server import arguments
 from wand_server.model import Call, ToolDescription, ToolResult
 from wand_server.ports import Host
-from wand_server.tools import arguments, render
+from wand_server.tools import render
 from wand_server.tools.base import ToolInterface
 
 _TYPES: dict[str, type | tuple[type, ...]] = {
@@ -37,6 +38,10 @@ class PlainEntry:
             idempotent=False,
             open_world=True,
         )
+
+    def has_subject(self) -> bool:
+        """Nothing is known of it."""
+        return True
 
     async def call(self, untrusted: dict[str, Any], host: Host, call: Call) -> ToolResult:  # noqa: ARG002 - the shape of every entry; the plain form knows no host
         """Check the parameters' names and types, and run the tool."""

@@ -7,16 +7,17 @@ from collections.abc import Callable, Iterable
 from typing import Any, Protocol, TypeVar
 
 from wand_proto.errors import NotFound, WandError
+from wand_server import arguments
 from wand_server.model import Call, ToolDescription, ToolResult, refusal
 from wand_server.ports import Host
-from wand_server.tools import arguments, render
-from wand_server.tools.base import Answer, Tool
+from wand_server.schema import schema_of
+from wand_server.tools import render
+from wand_server.tools.base import Answer, Tool, ToolModel
 from wand_server.tools.command import ExecuteCommand
 from wand_server.tools.files import ReadFile, WriteFile
 from wand_server.tools.folders import ListDirectory, SearchFiles
 from wand_server.tools.input import SendInput
 from wand_server.tools.plain import PlainEntry
-from wand_server.tools.schema import schema_of
 from wand_server.tools.system import CheckCommandExists, GetSystemInfo, GetSystemStatus
 
 log = logging.getLogger(__name__)
@@ -44,14 +45,17 @@ class Entry(Protocol):
     @property
     def description(self) -> ToolDescription: ...
 
+    def has_subject(self) -> bool:
+        """Whether there is anything that it could act on; else it is not listed."""
+        ...
+
     async def call(self, untrusted: dict[str, Any], host: Host, call: Call) -> ToolResult: ...
 
 
 class ModelEntry:
     """A tool whose arguments are a model."""
 
-    def __init__(self, kind: type[Tool]) -> None:
-        self._kind = kind
+    def __init__(self, kind: type[ToolModel]) -> None:
         self.description = ToolDescription(
             name=kind.name,
             title=kind.title,
@@ -67,10 +71,22 @@ class ModelEntry:
             view=kind.view,
         )
 
+    def has_subject(self) -> bool:
+        """There is always a host."""
+        return True
+
+
+class HostEntry(ModelEntry):
+    """A tool that asks the host."""
+
+    def __init__(self, kind: type[Tool]) -> None:
+        super().__init__(kind)
+        self._kind = kind
+
     async def call(self, untrusted: dict[str, Any], host: Host, call: Call) -> ToolResult:
         """Read the arguments, run the tool, and give its answer in both forms."""
         tool = arguments.read(self._kind, untrusted)
-        return _result(await tool.call(host, call))
+        return result_of(await tool.call(host, call))
 
 
 def _unwrapped(text: str) -> str:
@@ -78,7 +94,8 @@ def _unwrapped(text: str) -> str:
     return "\n\n".join(" ".join(paragraph.split()) for paragraph in text.split("\n\n"))
 
 
-def _result(answer: Answer) -> ToolResult:
+def result_of(answer: Answer) -> ToolResult:
+    """The answer in both forms."""
     return ToolResult(
         text=render.clipped(answer.text()),
         structured=answer.model_dump(mode="json"),
@@ -91,7 +108,7 @@ def _entry(name: str, kind: type[Any]) -> Entry:
     if issubclass(kind, Tool):
         if kind.name != name:
             raise ValueError(f"{kind.__name__} calls itself {kind.name!r} and is registered as {name!r}")
-        return ModelEntry(kind)
+        return HostEntry(kind)
     if not all(callable(getattr(kind, method, None)) for method in ("execute", "get_schema")):
         raise ValueError(f"the tool {name!r} needs the methods execute and get_schema")
     return PlainEntry(name, kind())
@@ -133,13 +150,12 @@ class Registry:
 
     def __init__(self, host: Host, extensions: Iterable[Entry] = ()) -> None:
         self._host = host
-        entries = (*(ModelEntry(kind) for kind in BUILT_IN), *extensions)
+        entries = (*(HostEntry(kind) for kind in BUILT_IN), *extensions)
         self._entries: dict[str, Entry] = {entry.description.name: entry for entry in entries}
-        self._descriptions = tuple(entry.description for entry in self._entries.values())
 
     def describe(self) -> tuple[ToolDescription, ...]:
-        """Every tool, always in the same order."""
-        return self._descriptions
+        """Every tool that has something to act on, always in the same order."""
+        return tuple(entry.description for entry in self._entries.values() if entry.has_subject())
 
     async def call(self, name: str, arguments: dict[str, Any], call: Call) -> ToolResult:
         """Run a tool; whatever goes wrong comes back as a result that a model can read.

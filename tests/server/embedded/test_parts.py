@@ -52,7 +52,7 @@ def test_every_name_of_a_folder_makes_good_settings(name: str) -> None:
         profile_of(place),
         parts._policy(place),
         parts._hostagent(place),
-        parts._server(place, 1),
+        parts._server(place, 1, parts.Public()),
     ):
         assert tomllib.loads(text)
     assert tomllib.loads(profile_of(place))["workspace"] == f"/w/{name}"

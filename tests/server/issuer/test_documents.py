@@ -15,9 +15,11 @@ from aiohttp.abc import AbstractResolver, ResolveResult
 
 from support import serverside
 from support.issuing import CALLBACK, issuing
-from wand_server.issuer import addresses, metadata
-from wand_server.issuer.documents import Documents, PublicResolver
+from wand_server import addresses
+from wand_server.issuer import metadata
+from wand_server.issuer.documents import Documents
 from wand_server.issuer.model import Refusal
+from wand_server.outward import PublicResolver
 
 HOME = "https://client.example/wand.json"
 LOOPBACK = (ipaddress.ip_network("127.0.0.0/8"),)

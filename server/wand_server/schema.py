@@ -9,7 +9,11 @@ Mode = Literal["validation", "serialization"]
 
 def schema_of(model: type[BaseModel], mode: Mode) -> dict[str, Any]:
     """The model's schema without titles, references, and its docstring, which the tool's description is."""
-    whole = model.model_json_schema(mode=mode)
+    return lean(model.model_json_schema(mode=mode))
+
+
+def lean(whole: dict[str, Any]) -> dict[str, Any]:
+    """The same of a schema that pydantic has made."""
     definitions = whole.pop("$defs", {})
     whole.pop("description", None)
     return cast("dict[str, Any]", _smaller(whole, definitions))

@@ -1,0 +1,270 @@
+"""The services that are configured, each once or several times, opened when they are first needed."""
+
+import asyncio
+import hashlib
+import json
+import logging
+import time
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any
+
+from pydantic import ValidationError
+
+from wand_proto.errors import Denied, Invalid, NotFound, WandError
+from wand_server import arguments, ports
+from wand_server.integrations.catalog import Catalog
+from wand_server.integrations.finding import Search, Text
+from wand_server.integrations.index import Entry
+from wand_server.integrations.instance import ID, Instance, Table, check_table
+from wand_server.integrations.kit.base import BaseIntegration
+from wand_server.integrations.kit.secrets import Sources, resolved
+from wand_server.model import Call
+
+log = logging.getLogger(__name__)
+
+_CLOSE_SECONDS = 5.0
+_LAST_SECONDS = 45.0  # for the calls that run on an instance that is configured no more
+
+
+class Instances:
+    """Offers `ports.Integrations`; close it."""
+
+    def __init__(
+        self,
+        catalog: Catalog,
+        ledger: ports.Ledger,
+        new_id: Callable[[], str],
+        sources: Sources | None = None,
+    ) -> None:
+        self._catalog = catalog
+        self._ledger = ledger
+        self._new_id = new_id
+        self._sources = sources or Sources()
+        self._instances: dict[str, Instance] = {}
+        self._entries: dict[str, Entry] = {}
+        self._search: Search | None = None
+        self._left: list[Instance] = []  # configured no more, and still open
+        self._closing: set[asyncio.Task[None]] = set()
+
+    def check(self, configured: Mapping[str, Table]) -> None:
+        """Let a configuration pass that can be used. No secret is read for that, and no service asked.
+
+        Raises:
+            WandError: names the setting that is wrong, and what would be right.
+        """
+        for name, table in configured.items():
+            check_table(self._instance(name, table))
+
+    def configure(self, configured: Mapping[str, Table]) -> bool:
+        """Take up a configuration that `check` has let pass; whether other operations are offered now.
+
+        What is configured as before stays open; calls that run go on.
+        """
+        before, old = set(self._entries), self._instances
+        kept = {name: one for name, one in old.items() if configured.get(name) == one.table}
+        self._instances = {
+            name: kept.get(name) or self._instance(name, table) for name, table in configured.items()
+        }
+        self._entries = dict(
+            entry for name in sorted(self._instances) for entry in self._instances[name].offered()
+        )
+        self._search = None
+        self._leave([one for name, one in old.items() if name not in kept])
+        return set(self._entries) != before
+
+    def _leave(self, instances: list[Instance]) -> None:
+        """Close what is configured no more, once its calls have had their time."""
+        opened = [one for one in instances if one.opened]
+        if opened:
+            self._left += opened
+            asyncio.get_running_loop().call_later(_LAST_SECONDS, self._close_left, opened)
+
+    def _close_left(self, instances: list[Instance]) -> None:
+        task = asyncio.get_running_loop().create_task(_close(instances), name="integrations")
+        self._closing.add(task)
+        task.add_done_callback(self._closing.discard)
+        self._left = [one for one in self._left if one not in instances]
+
+    async def close(self) -> None:
+        """Close what is open."""
+        await asyncio.gather(*self._closing, return_exceptions=True)
+        await _close([*self._left, *self._instances.values()])
+
+    def services(self) -> tuple[str, ...]:
+        return tuple(sorted(self._instances))
+
+    def find(self, query: str, service: str, most: int) -> tuple[ports.OperationFound, ...]:
+        if service:
+            self._named(service)
+        if self._search is None:
+            self._search = Search(tuple(map(self._text, self._entries)))
+        names = self._search.find(query) if query.strip() else list(self._entries)
+        return tuple(map(self._found, (name for name in names if _is_of(name, service))))[:most]
+
+    def describe(self, name: str) -> ports.OperationDetail:
+        """What an operation takes and gives back.
+
+        Raises:
+            NotFound: there is none of that name.
+        """
+        instance, operation = self._resolve(name)
+        declared = self._catalog.load(instance.service).operations[operation]
+        about = self._catalog.manifests.get(instance.service)
+        return ports.OperationDetail(
+            found=self._found(f"{instance.id}.{operation}"),
+            description=declared.description,
+            input_schema=declared.input_schema,
+            output_schema=declared.output_schema,
+            docs=about.docs if about else "",
+        )
+
+    async def run(self, call: Call, name: str, untrusted: Mapping[str, Any], *, may_change: bool) -> Any:
+        """Do an operation, once that is on record.
+
+        Raises:
+            NotFound: there is none of that name.
+            Denied: it changes something, and may not.
+            Invalid: its arguments do not fit.
+            WandError: the service refuses or cannot be reached, or it cannot be recorded.
+        """
+        instance, operation = self._resolve(name)
+        full = f"{instance.id}.{operation}"
+        if not may_change and not self._entries[full].read_only:
+            raise Denied(
+                f"{full} changes something", hint="call it with call_operation_write", field="operation"
+            )
+        declared = self._catalog.load(instance.service).operations.get(operation)
+        if declared is not None:
+            arguments.read(declared.arguments, dict(untrusted))  # what does not fit is no act
+        act = ports.Act(
+            id=self._new_id(),
+            operation=full,
+            arguments_sha256=_digest(untrusted),
+            read_only=self._entries[full].read_only,
+        )
+        await self._ledger.begins(call, act)
+        return await self._recorded(call, act, instance, (operation, untrusted))
+
+    async def health(self, name: str) -> None:
+        """Make sure that a service answers and accepts our sign-in.
+
+        Raises:
+            WandError: it does not; the message says why.
+        """
+        instance = self._named(name)
+        try:
+            await (await self._open(instance)).health_check()
+        except WandError as error:
+            raise _at(instance, error) from error
+
+    async def _recorded(
+        self, call: Call, act: ports.Act, instance: Instance, what: tuple[str, Mapping[str, Any]]
+    ) -> Any:
+        began = time.monotonic()
+        failure: WandError | None = None
+        try:
+            return await (await self._open(instance)).execute(*what)
+        except WandError as error:
+            failure = _at(instance, error)
+            raise failure from error
+        except asyncio.CancelledError:
+            failure = WandError("given up by its caller")
+            raise
+        finally:
+            await asyncio.shield(self._ledger.ended(call, act, time.monotonic() - began, failure))
+
+    async def _open(self, instance: Instance) -> BaseIntegration:
+        async with instance.one_at_a_time:
+            if instance.opened is None:
+                kind = self._catalog.load(instance.service)
+                place = f"integrations.{instance.id}"
+                table = resolved(kind.Config, instance.table, self._sources, place)
+                try:
+                    opened = kind(kind.Config.model_validate(table))
+                except ValidationError as why:
+                    first = why.errors(include_url=False, include_input=False)[0]
+                    where = ".".join(map(str, (place, *first["loc"])))
+                    raise Invalid(first["msg"], field=where) from why
+                await opened.initialize()
+                instance.opened = opened
+            return instance.opened
+
+    def _instance(self, name: str, table: Table) -> Instance:
+        match = ID.fullmatch(name)
+        if not match:
+            raise Invalid(
+                "must be a service, or a service with a name for this one, as github:work",
+                field=f"integrations.{name}",
+            )
+        self._catalog.check(match[1], f"integrations.{name}")
+        return Instance(id=name, service=match[1], table=table, known=self._catalog.entry(match[1]))
+
+    def _resolve(self, name: str) -> tuple[Instance, str]:
+        """What a name stands for; the service alone will do where it is configured once."""
+        service, _, operation = name.rpartition(".")
+        if name not in self._entries and service and ":" not in service:
+            several = [one for one in self._instances if one.split(":")[0] == service]
+            if len(several) > 1 and service not in several:
+                there = ", ".join(f"{one}.{operation}" for one in several)
+                raise Invalid(
+                    f"{service} is configured several times", hint=f"say which: {there}", field="operation"
+                )
+            name = f"{several[0]}.{operation}" if several else name
+        if name not in self._entries:
+            near = arguments.nearest(name, self._entries) or "find_operations tells which there are"
+            raise NotFound(f"there is no operation {name!r:.80} here", hint=near, field="operation")
+        instance, _, operation = name.rpartition(".")
+        return self._instances[instance], operation
+
+    def _named(self, name: str) -> Instance:
+        several = [one for one in self._instances if name in (one, one.split(":")[0])]
+        if not several:
+            there = ", ".join(self.services()) or "none"
+            raise NotFound(f"{name!r:.80} is not configured", hint=f"there are: {there}", field="service")
+        return self._instances[several[0]]
+
+    def _found(self, name: str) -> ports.OperationFound:
+        entry = self._entries[name]
+        return ports.OperationFound(
+            name=name, summary=entry.summary, read_only=entry.read_only, destructive=entry.destructive
+        )
+
+    def _text(self, name: str) -> Text:
+        instance, _, operation = name.rpartition(".")
+        about = self._catalog.manifests.get(self._instances[instance].service)
+        words = operation.replace("_", " ")
+        told = [(words, 2.0), (self._entries[name].summary, 1.5), (instance.replace(":", " "), 1.5)]
+        if about:
+            told += [(about.name, 1.5), (" ".join(about.keywords), 0.5), (about.summary, 0.3)]
+        return Text(name=name, parts=tuple(told))
+
+
+def _is_of(name: str, service: str) -> bool:
+    instance = name.rpartition(".")[0]
+    return service in ("", instance, instance.split(":")[0])
+
+
+def _digest(untrusted: Mapping[str, Any]) -> str:
+    text = json.dumps(untrusted, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
+    return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()
+
+
+def _at(instance: Instance, error: WandError) -> WandError:
+    """The same error, which says at whom it happened; its field is one of the caller's where it names one."""
+    error.message = f"{instance.id}: {error.message}" if not error.field else error.message
+    return error
+
+
+async def _close(instances: Iterable[Instance]) -> None:
+    for instance in instances:
+        opened, instance.opened = instance.opened, None
+        if opened is not None:
+            await _close_one(instance.id, opened)
+
+
+async def _close_one(name: str, opened: BaseIntegration) -> None:
+    try:
+        async with asyncio.timeout(_CLOSE_SECONDS):
+            await opened.cleanup()
+    except (WandError, OSError, TimeoutError) as why:
+        log.warning("integration not closed in order", extra={"instance": name, "why": str(why)})

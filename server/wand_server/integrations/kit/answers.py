@@ -1,0 +1,20 @@
+"""What operations give back: of an answer the parts that are declared, so that results stay small."""
+
+from typing import Generic, TypeVar
+
+from pydantic import BaseModel, ConfigDict
+
+AnyItem = TypeVar("AnyItem")
+
+
+class Resource(BaseModel):
+    """A thing of the service; what it says beyond the declared fields is left out."""
+
+    model_config = ConfigDict(frozen=True, extra="ignore", populate_by_name=True)
+
+
+class Page(Resource, Generic[AnyItem]):
+    """Some of many things; `next_cursor` asks for those that follow, and is absent after the last."""
+
+    items: tuple[AnyItem, ...]
+    next_cursor: str | None = None

@@ -1,0 +1,251 @@
+"""The one HTTP client of all integrations: it paces, signs, sends, repeats what may be repeated, explains.
+
+A request that may not be repeated and whose answer got lost is Ambiguous: nobody can say whether it was done.
+"""
+
+import asyncio
+import json
+import random
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from email.utils import parsedate_to_datetime
+from typing import Any, Protocol
+
+import aiohttp
+
+from wand_proto.errors import Ambiguous, Exhausted, Unavailable, WandError
+from wand_server.integrations.kit import failures
+from wand_server.integrations.kit.pace import Breaker, Bucket, Rate
+from wand_server.integrations.kit.request import Request
+from wand_server.integrations.kit.secrets import Strike
+from wand_server.outward import NotPublic, PublicConnector, PublicResolver
+
+MOST_SECONDS = 40.0  # for all tries of a call, so that its client still waits for the answer
+_TRY_SECONDS = 30.0
+_CONNECT_SECONDS = 10.0
+_TRIES = 4
+_MOST_BYTES = 8 * 1024 * 1024
+_REPEATABLE = frozenset({"GET", "HEAD", "PUT", "DELETE"})
+_GONE = frozenset({404, 410})
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Answered:
+    """What a service answered; header names are in lower case, a body that is JSON is read."""
+
+    status: int
+    headers: Mapping[str, str]
+    body: Any
+    raw: bytes = b""
+
+
+class Signer(Protocol):
+    """Signs the requests of one instance."""
+
+    async def sign(self, request: Request) -> None:
+        """Add what says who we are."""
+        ...
+
+    async def renew(self) -> bool:
+        """The service did not accept it: whether there is something newer to try."""
+        ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Address:
+    """Where a service is, and how one gets there."""
+
+    base_url: str
+    hosts: tuple[str, ...] = ()  # beside the public internet, by name
+    headers: Mapping[str, str] = field(default_factory=dict)
+    rate: Rate | None = None
+
+
+class _Unsent(Exception):
+    """The request has not left: whatever it was, it can be tried again."""
+
+
+class Client:
+    """The requests of one instance of an integration; close it."""
+
+    def __init__(self, address: Address, strike: Strike) -> None:
+        self._address = address
+        self._strike = strike
+        self._bucket = Bucket(address.rate)
+        self._breaker = Breaker()
+        self._signer: Signer | None = None
+        self._session: aiohttp.ClientSession | None = None
+
+    def signed_by(self, signer: Signer) -> None:
+        """Sign requests from now on."""
+        self._signer = signer
+
+    async def close(self) -> None:
+        if self._session is not None:
+            await self._session.close()
+
+    async def send(self, request: Request, *, repeatable: bool = False) -> Answered:
+        """The answer to a request; `repeatable` says that to do it twice is to do it once.
+
+        Raises:
+            WandError: the service refuses, cannot be reached, or its answer got lost.
+        """
+        repeatable = repeatable or request.method in _REPEATABLE
+        try:
+            return await self._tries(request, repeatable, time.monotonic() + MOST_SECONDS)
+        except WandError as error:
+            error.message, error.hint = self._strike.out_of(error.message), self._strike.out_of(error.hint)
+            raise
+
+    async def _tries(self, request: Request, repeatable: bool, deadline: float) -> Answered:  # noqa: FBT001
+        renewed = unsure = False
+        for number in range(1, _TRIES + 1):
+            answered, trouble = await self._try(request, deadline)
+            if answered is not None:
+                if answered.status == 401 and not renewed and self._signer and await self._signer.renew():
+                    renewed = True
+                    continue
+                if unsure and request.method == "DELETE" and answered.status in _GONE:
+                    return Answered(status=204, headers={}, body=None)  # the try before did it
+                if answered.status < 300:
+                    return answered
+            seconds = _pause_seconds(number, answered)
+            if not _may_go_on(answered, trouble, repeatable) or not _fits(number, seconds, deadline):
+                raise self._failure(request, answered, trouble, repeatable)
+            unsure = unsure or not isinstance(trouble, _Unsent)
+            await asyncio.sleep(seconds)
+        raise Unavailable("does not accept our sign-in twice in a row")
+
+    async def _try(self, request: Request, deadline: float) -> tuple[Answered | None, Exception | None]:
+        self._breaker.check()
+        await self._bucket.take(deadline - time.monotonic())
+        signed = request.copy()
+        signed.headers = {**self._address.headers, **signed.headers}
+        if self._signer is not None:
+            await self._signer.sign(signed)
+        try:
+            answered = await self.once(signed, min(_TRY_SECONDS, deadline - time.monotonic()))
+        except (_Unsent, aiohttp.ClientError, TimeoutError, OSError) as why:
+            self._breaker.failed()
+            return None, why
+        if answered.status >= 500:
+            self._breaker.failed()
+        else:
+            self._breaker.answered()
+        return answered, None
+
+    async def once(self, request: Request, seconds: float = _TRY_SECONDS) -> Answered:
+        """Send it as it is, once: for sign-in itself. Raises what aiohttp raises."""
+        whole = "://" in request.path
+        url = request.path if whole else self._address.base_url.rstrip("/") + request.path
+        timeout = aiohttp.ClientTimeout(total=max(0.1, seconds), connect=_CONNECT_SECONDS)
+        try:
+            async with self._opened().request(
+                request.method,
+                url,
+                params=request.query,
+                headers=request.headers,
+                json=request.json,
+                data=request.form if request.form is not None else request.body,
+                allow_redirects=False,
+                timeout=timeout,
+            ) as response:
+                return await _read(response)
+        except (aiohttp.ClientConnectorError, aiohttp.ConnectionTimeoutError) as why:
+            raise _Unsent(_cause(why)) from why
+
+    def _opened(self) -> aiohttp.ClientSession:
+        if self._session is None:
+            resolver = PublicResolver(hosts=self._address.hosts)
+            self._session = aiohttp.ClientSession(
+                connector=PublicConnector(resolver),
+                cookie_jar=aiohttp.DummyCookieJar(),
+                headers={"User-Agent": "wand"},
+            )
+        return self._session
+
+    def _failure(
+        self,
+        request: Request,
+        answered: Answered | None,
+        trouble: Exception | None,
+        repeatable: bool,  # noqa: FBT001
+    ) -> WandError:
+        if answered is not None and (answered.status < 500 or repeatable or answered.status == 503):
+            return failures.of(answered.status, answered.body, _retry_after(answered.headers))
+        if isinstance(trouble, _Unsent):
+            return Unavailable(f"cannot be reached: {trouble}")
+        why = f"answers with {answered.status}" if answered else _cause(trouble)
+        if repeatable:
+            return Unavailable(f"cannot be reached: {why}")
+        return Ambiguous(
+            f"{request.method} {request.path} may have been done, or not: {why}",
+            hint="look whether it was, before you ask again",
+        )
+
+
+def _may_go_on(answered: Answered | None, trouble: Exception | None, repeatable: bool) -> bool:  # noqa: FBT001
+    if answered is None:
+        return repeatable or isinstance(trouble, _Unsent)
+    return answered.status == 429 or (answered.status >= 500 and answered.status != 501 and repeatable)
+
+
+def _fits(number: int, seconds: float, deadline: float) -> bool:
+    return number < _TRIES and time.monotonic() + seconds < deadline
+
+
+def _pause_seconds(number: int, answered: Answered | None) -> float:
+    asked = _retry_after(answered.headers) if answered is not None else None
+    return asked if asked is not None else 0.25 * 2**number * random.uniform(0.5, 1.0)  # noqa: S311 - no secret
+
+
+def _retry_after(headers: Mapping[str, str]) -> float | None:
+    """RFC 9110, 10.2.3: seconds, or a date."""
+    said = headers.get("retry-after", "")
+    if said.replace(".", "", 1).isdigit():
+        return float(said)
+    try:
+        return max(0.0, parsedate_to_datetime(said).timestamp() - time.time())
+    except (ValueError, TypeError):
+        return None
+
+
+async def _read(response: aiohttp.ClientResponse) -> Answered:
+    raw = bytearray()
+    async for piece in response.content.iter_chunked(65536):
+        raw += piece
+        if len(raw) > _MOST_BYTES:
+            raise Exhausted(
+                f"answers with more than {_MOST_BYTES // 1024 // 1024} MiB", hint="ask for less at once"
+            )
+    headers = {name.lower(): value for name, value in response.headers.items()}
+    return Answered(
+        status=response.status,
+        headers=headers,
+        body=_body(bytes(raw), headers.get("content-type", "")),
+        raw=bytes(raw),
+    )
+
+
+def _body(raw: bytes, content_type: str) -> Any:
+    if not raw:
+        return None
+    text = raw.decode("utf-8", "replace")
+    if "json" not in content_type:
+        return text
+    try:
+        return json.loads(text)
+    except (ValueError, RecursionError):
+        return text
+
+
+def _cause(why: Exception | None) -> str:
+    if isinstance(why, TimeoutError):
+        return "no answer in time"
+    inner = why.os_error if isinstance(why, aiohttp.ClientConnectorError) else why
+    if isinstance(inner, NotPublic):
+        return f"{inner}: name its host in private_hosts if that is meant"
+    if isinstance(inner, OSError) and inner.strerror:
+        return inner.strerror.lower()
+    return type(why).__name__

@@ -1,0 +1,133 @@
+"""Access tokens (RFC 6749), fetched once for all who wait, renewed early, and once more when refused."""
+
+import asyncio
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any, Literal
+from urllib.parse import urlsplit
+
+import aiohttp
+from pydantic import BaseModel
+
+from wand_proto.errors import Denied, Unavailable
+from wand_server.integrations.kit import failures
+from wand_server.integrations.kit.http import Answered, Signer
+from wand_server.integrations.kit.request import Request
+from wand_server.integrations.kit.secrets import Strike
+from wand_server.integrations.kit.signin import Send, SignIn, secret
+
+_EARLY_SECONDS = 60.0
+_USUAL_SECONDS = 3600.0
+_OLD_SECONDS = 5.0  # a token that is refused sooner than that is not the one that was just fetched
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Token:
+    """An access token, and for how long it can be used."""
+
+    value: str
+    seconds: float
+
+
+class Tokens:
+    """A signer that keeps a token for as long as it lasts."""
+
+    def __init__(self, fetch: Callable[[], Any], clock: Callable[[], float] = time.monotonic) -> None:
+        """`fetch` is asked for a Token whenever there is none."""
+        self._fetch = fetch
+        self._clock = clock
+        self._one_at_a_time = asyncio.Lock()
+        self._value = ""
+        self._until = self._since = 0.0
+
+    async def sign(self, request: Request) -> None:
+        async with self._one_at_a_time:
+            if not self._value or self._clock() >= self._until:
+                token: Token = await self._fetch()
+                self._since = self._clock()
+                early = min(_EARLY_SECONDS, token.seconds / 2)
+                self._value, self._until = token.value, self._since + token.seconds - early
+        request.headers["Authorization"] = f"Bearer {self._value}"
+
+    async def renew(self) -> bool:
+        """Forget the token; one that is younger than the refused request is kept."""
+        async with self._one_at_a_time:
+            if self._clock() - self._since > _OLD_SECONDS:
+                self._value = ""
+        return True
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OAuth2(SignIn):
+    """Client credentials (RFC 6749, 4.4), or a refresh token (6), which may be replaced at each use.
+
+    `token_url` may have blanks that settings fill: `https://login.example/{tenant}/token`.
+    """
+
+    token_url: str
+    grant: Literal["client_credentials", "refresh_token"] = "client_credentials"
+    scope: str = ""
+    by: Literal["form", "basic"] = "form"  # how the client says who it is
+    more: Mapping[str, str] = field(default_factory=dict)  # fields of the form beside those of the RFC
+
+    def signer(self, settings: BaseModel, send: Send, strike: Strike) -> Signer:
+        client = _TokenClient(self, settings, send, strike)
+        return Tokens(client.fetch)
+
+
+class _TokenClient:
+    """Asks one token endpoint."""
+
+    def __init__(self, way: OAuth2, settings: BaseModel, send: Send, strike: Strike) -> None:
+        self._way = way
+        self._settings = settings
+        self._send = send
+        self._strike = strike
+        self._refresh = secret(settings, "refresh_token") if way.grant == "refresh_token" else ""
+        self._url = way.token_url.format(**settings.model_dump(mode="json"))
+
+    async def fetch(self) -> Token:
+        """A new token.
+
+        Raises:
+            Denied: the endpoint gives none.
+            Unavailable: it cannot be asked.
+        """
+        try:
+            answered = await self._send(self._request())
+        except (aiohttp.ClientError, TimeoutError, OSError) as why:
+            host = urlsplit(self._url).hostname
+            raise Unavailable(f"no sign-in: {host} cannot be reached ({type(why).__name__})") from why
+        return self._read(answered)
+
+    def _request(self) -> Request:
+        way = self._way
+        form = {"grant_type": way.grant, **way.more}
+        if way.scope:
+            form["scope"] = way.scope
+        if self._refresh:
+            form["refresh_token"] = self._refresh
+        headers = {"Accept": "application/json"}
+        name, password = secret(self._settings, "client_id"), secret(self._settings, "client_secret")
+        if way.by == "basic":
+            headers["Authorization"] = aiohttp.encode_basic_auth(name, password)
+        else:
+            form |= {"client_id": name, "client_secret": password}
+        return Request(method="POST", path=self._url, form=form, headers=headers)
+
+    def _read(self, answered: Answered) -> Token:
+        body = answered.body if isinstance(answered.body, dict) else {}
+        value = body.get("access_token")
+        if answered.status >= 500:
+            raise Unavailable(f"no sign-in: the token endpoint answers with {answered.status}")
+        if answered.status != 200 or not isinstance(value, str) or not value:
+            why = self._strike.out_of(failures.said(answered.body))
+            raise Denied(f"no sign-in: the token endpoint says {answered.status} {why}".rstrip())
+        self._strike.add(value)
+        if isinstance(newer := body.get("refresh_token"), str) and newer and self._refresh:
+            self._refresh = newer
+            self._strike.add(newer)
+        seconds = body.get("expires_in")
+        is_number = isinstance(seconds, int | float) or (isinstance(seconds, str) and seconds.isdigit())
+        return Token(value=value, seconds=float(seconds) if is_number and seconds else _USUAL_SECONDS)

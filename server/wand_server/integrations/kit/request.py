@@ -1,0 +1,119 @@
+"""A call's arguments laid out as an HTTP request: into the path, the query, the headers or the body."""
+
+import json
+import re
+from collections.abc import Collection, Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any, Literal
+from urllib.parse import quote
+
+from pydantic import BaseModel
+from pydantic.fields import FieldInfo
+
+Where = Literal["query", "header", "body", "whole_body"]
+Method = Literal["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE"]
+
+_BLANK = re.compile(r"\{(\w+)\}")
+_WITHOUT_BODY = frozenset({"GET", "HEAD", "DELETE"})
+
+
+@dataclass(frozen=True, slots=True)
+class Sent:
+    """Beside a parameter's type: under which name it is sent, and where, if not as usual."""
+
+    name: str = ""
+    where: Where | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Route:
+    """A method, and a path with blanks such as `/repos/{owner}`."""
+
+    method: Method
+    path: str
+    form: bool = False  # the body is a form, not JSON
+    fixed: Mapping[str, Any] = field(default_factory=dict)  # sent with every call, where arguments are
+
+    @property
+    def blanks(self) -> tuple[str, ...]:
+        """The names of the arguments that the path takes."""
+        return tuple(_BLANK.findall(self.path))
+
+
+@dataclass(slots=True, kw_only=True)
+class Request:
+    """One request on its way; sign-in adds to it, and each try begins with a copy."""
+
+    method: Method
+    path: str  # below the base URL, or a whole URL
+    query: dict[str, str] = field(default_factory=dict)
+    headers: dict[str, str] = field(default_factory=dict)
+    json: Any = None
+    form: dict[str, str] | None = None
+    body: bytes | None = None
+
+    def copy(self) -> "Request":
+        """The same, to be changed."""
+        return Request(
+            method=self.method,
+            path=self.path,
+            query=dict(self.query),
+            headers=dict(self.headers),
+            json=self.json,
+            form=dict(self.form) if self.form is not None else None,
+            body=self.body,
+        )
+
+
+def lay_out(route: Route, arguments: BaseModel, without: Collection[str] = ()) -> Request:
+    """The request that carries those arguments; what was left out, or is null, is not sent."""
+    given = arguments.model_dump(mode="json", exclude_none=True, exclude=set(without))
+    path = _BLANK.sub(lambda blank: quote(str(given.pop(blank[1])), safe=""), route.path)
+    request = Request(method=route.method, path=path)
+    body: dict[str, Any] = {}
+    for name, where, value in (*_placed(route, arguments, given), *_fixed(route)):
+        match where:
+            case "query":
+                request.query[name] = as_text(value)
+            case "header":
+                request.headers[name] = as_text(value)
+            case "whole_body":
+                request.json = value
+            case "body":
+                body[name] = value
+    if body or (request.json is None and route.method not in _WITHOUT_BODY):
+        request.json, request.form = (None, _as_form(body)) if route.form else (body, None)
+    return request
+
+
+def _placed(route: Route, arguments: BaseModel, given: Mapping[str, Any]) -> Iterator[tuple[str, Where, Any]]:
+    for name, value in given.items():
+        sent = sent_as(type(arguments).model_fields[name])
+        yield sent.name or name, sent.where or _usual(route), value
+
+
+def _fixed(route: Route) -> Iterator[tuple[str, Where, Any]]:
+    for name, value in route.fixed.items():
+        yield name, _usual(route), value
+
+
+def _usual(route: Route) -> Where:
+    return "query" if route.method in _WITHOUT_BODY else "body"
+
+
+def sent_as(parameter: FieldInfo) -> Sent:
+    """How a parameter wants to be sent."""
+    return next((each for each in parameter.metadata if isinstance(each, Sent)), Sent())
+
+
+def _as_form(body: Mapping[str, Any]) -> dict[str, str]:
+    return {name: as_text(value) for name, value in body.items()}
+
+
+def as_text(value: Any) -> str:
+    """A value in a query, a form or a header: booleans in lower case, lists with commas, objects as JSON."""
+    if isinstance(value, str):
+        return value
+    if isinstance(value, list) and not any(isinstance(each, dict | list) for each in value):
+        return ",".join(map(as_text, value))
+    return json.dumps(value, separators=(",", ":"), ensure_ascii=False)

@@ -1,0 +1,135 @@
+"""Secrets: named in the settings by where they are, and struck out of whatever leaves an integration."""
+
+import base64
+import json
+import os
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any, get_args
+from urllib.parse import quote, quote_plus
+
+from pydantic import BaseModel, SecretStr
+
+from wand_proto.errors import Invalid, NotFound
+
+_STRUCK = "[secret]"
+_FORMS = "env:NAME, file:/PATH or cred:NAME (a credential of systemd)"
+_SHORTEST = 6  # characters; less is no secret, and striking it out would garble what is said
+_MOST_BYTES = 64 * 1024
+
+
+class Sources:
+    """Where secrets are read from."""
+
+    def __init__(self, environment: Mapping[str, str] = os.environ) -> None:
+        self._environment = environment
+
+    def read(self, reference: str, field: str) -> str:
+        """The secret that a reference names.
+
+        Raises:
+            Invalid: it is no reference. What stands there is not repeated: it may be the secret itself.
+            NotFound: there is nothing where it points.
+        """
+        kind, colon, name = reference.partition(":")
+        if not colon or not name or kind not in {"env", "file", "cred"}:
+            raise Invalid(f"must say where the secret is: {_FORMS}; not the secret itself", field=field)
+        match kind:
+            case "env":
+                found = self._environment.get(name, "")
+            case "file":
+                found = _content(Path(name), field)
+            case _:
+                found = _content(self._credential(name, field), field)
+        if not found:
+            raise NotFound(f"there is nothing in {reference}", field=field)
+        return found
+
+    def _credential(self, name: str, field: str) -> Path:
+        folder = self._environment.get("CREDENTIALS_DIRECTORY", "")
+        if not folder or "/" in name:
+            hint = "add LoadCredential=NAME:/PATH to the unit of wand-server"
+            raise NotFound(f"systemd has given no credential {name}", hint=hint, field=field)
+        return Path(folder, name)
+
+
+def _content(path: Path, field: str) -> str:
+    try:
+        with path.open(encoding="utf-8") as file:
+            return file.read(_MOST_BYTES).strip("\r\n")
+    except (OSError, ValueError) as why:
+        raise NotFound(f"{path} cannot be read ({type(why).__name__})", field=field) from why
+
+
+def resolved(
+    model: type[BaseModel], table: Mapping[str, Any], sources: Sources, place: str
+) -> dict[str, Any]:
+    """The settings of an instance, each reference to a secret replaced by the secret.
+
+    Raises:
+        Invalid, NotFound: as `Sources.read` does; the field is named below `place`.
+    """
+    return {
+        name: sources.read(str(value), f"{place}.{name}") if name in secret_names(model) else value
+        for name, value in table.items()
+    }
+
+
+def secret_names(model: type[BaseModel]) -> frozenset[str]:
+    """Which settings are secrets."""
+    return frozenset(
+        name
+        for name, field in model.model_fields.items()
+        if field.annotation is SecretStr or SecretStr in get_args(field.annotation)
+    )
+
+
+class Strike:
+    """Strikes secrets out of text, in every form in which they travel."""
+
+    def __init__(self, secrets: Iterable[str] = ()) -> None:
+        self._words: tuple[str, ...] = ()
+        for secret in secrets:
+            self.add(secret)
+
+    def add(self, secret: str) -> None:
+        """One more, such as a token that was fetched."""
+        if len(secret) >= _SHORTEST:
+            words = {*self._words, *_forms(secret)}
+            self._words = tuple(sorted(words, key=len, reverse=True))
+
+    def out_of(self, text: str) -> str:
+        """The text without them."""
+        for word in self._words:
+            text = text.replace(word, _STRUCK)
+        return text
+
+    def out_of_value(self, value: Any) -> Any:
+        """The same of JSON, names of members too."""
+        if isinstance(value, str):
+            return self.out_of(value)
+        if isinstance(value, list):
+            return [self.out_of_value(each) for each in value]
+        if isinstance(value, dict):
+            return {self.out_of(name): self.out_of_value(each) for name, each in value.items()}
+        return value
+
+
+def _forms(secret: str) -> Iterable[str]:
+    raw = secret.encode()
+    yield secret
+    yield raw.hex()
+    yield raw.hex().upper()
+    yield quote(secret, safe="")
+    yield quote_plus(secret)
+    yield json.dumps(secret)[1:-1]
+    for shift in range(3):  # wherever it stands in a longer text that is encoded as a whole
+        for encode in (base64.b64encode, base64.urlsafe_b64encode):
+            yield _certain(encode(b"\0" * shift + raw).decode(), shift)
+
+
+def _certain(encoded: str, shift: int) -> str:
+    """Of base64 what depends on the secret alone, not on what stands before and after it."""
+    begin = (0, 2, 3)[shift]
+    whole = encoded.rstrip("=")
+    return whole[begin : len(whole) - 1] if len(whole) - begin > _SHORTEST else whole

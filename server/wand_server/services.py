@@ -1,0 +1,137 @@
+"""The command `wand-server integrations`: which services there are, and whether those that are set up work."""
+
+import argparse
+import asyncio
+import json
+import os
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from wand_proto.context import new_request_id
+from wand_proto.errors import WandError
+from wand_server import ports, settings
+from wand_server.integrations.catalog import Catalog
+from wand_server.integrations.instances import Instances
+from wand_server.model import Call
+
+_TESTED = {
+    "server": "a real server",
+    "document": "the vendor's description of its API",
+    "contract": "a contract of our own",
+}
+
+
+def main(words: Sequence[str]) -> int:
+    """Run `wand-server integrations`."""
+    parser = argparse.ArgumentParser(prog="wand-server integrations")
+    parser.add_argument(
+        "--settings", type=Path, default=settings.DEFAULT_PATH, metavar="FILE", help="default: %(default)s"
+    )
+    commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
+    listing = commands.add_parser("list", help="tell which services there are, or all about one")
+    listing.add_argument("name", nargs="?", default="", metavar="SERVICE")
+    listing.add_argument("--json", action="store_true", help="as JSON")
+    checking = commands.add_parser("check", help="see whether services that are set up answer and let us in")
+    checking.add_argument("name", nargs="*", metavar="SERVICE", help="default: all that are set up")
+    asked = parser.parse_args(words)
+    if asked.command == "list":
+        return _list(asked)
+    return asyncio.run(_check(asked.settings, asked.name))
+
+
+def _list(asked: argparse.Namespace) -> int:
+    told = [about(Catalog(), name) for name in Catalog().manifests if asked.name in ("", name)]
+    if asked.name and not told:
+        Catalog().check(asked.name, "service")
+    if asked.json:
+        text = json.dumps(told, indent=2, ensure_ascii=False)
+    else:
+        text = "\n".join(map(_whole if asked.name else _line, told))
+    sys.stdout.write(f"{text}\n")
+    return 0
+
+
+def about(catalog: Catalog, name: str) -> dict[str, Any]:
+    """All that can be told of a service, as JSON."""
+    manifest, known = catalog.manifests[name], catalog.known[name]
+    return {
+        **manifest.model_dump(mode="json"),
+        "settings": {
+            key: {"required": one.required, "secret": one.secret, "description": one.description}
+            for key, one in known.settings.items()
+        },
+        "operations": {
+            key: {"summary": one.summary, "read_only": one.read_only, "destructive": one.destructive}
+            for key, one in known.operations.items()
+        },
+    }
+
+
+def _line(told: dict[str, Any]) -> str:
+    return f"{told['id']:14} {len(told['operations']):3} operations  {told['name']}: {told['summary']}"
+
+
+def _whole(told: dict[str, Any]) -> str:
+    required = (key for key, one in told["settings"].items() if one["required"])
+    lines = [
+        f"{told['name']} ({told['category']}): {told['summary']}",
+        f"  docs      {told['docs']} ({told['api_version']})",
+        f"  sign-in   {told['sign_in']}",
+        f"  scopes    {' '.join(told['scopes']) or 'none'}",
+        f"  limits    {told['limits'] or 'none known'}",
+        f"  tested    against {_TESTED[told['tests']['against']]}: {told['tests']['what']}",
+        f"  needs     {', '.join(required) or 'no settings'}",
+        "",
+        f"[integrations.{told['id']}]",
+        *(_setting(key, one) for key, one in told["settings"].items()),
+        "",
+        *(_operation(key, one) for key, one in told["operations"].items()),
+    ]
+    return "\n".join(lines)
+
+
+def _setting(key: str, one: dict[str, Any]) -> str:
+    value = f'"env:{key.upper()}"' if one["secret"] else "…"
+    note = f"  # {one['description']}" if one["description"] else ""
+    return f"{'' if one['required'] else '# '}{key} = {value}{note}"
+
+
+def _operation(key: str, one: dict[str, Any]) -> str:
+    mark = " [destructive]" if one["destructive"] else "" if one["read_only"] else " [changes]"
+    return f"{key}{mark}: {one['summary']}"
+
+
+class _NoLedger:
+    """Nothing but the health of a service is asked here, and that is no act."""
+
+    async def begins(self, call: Call, act: ports.Act) -> None:
+        raise NotImplementedError
+
+    async def ended(self, call: Call, act: ports.Act, seconds: float, failure: WandError | None) -> None:
+        raise NotImplementedError
+
+
+async def _check(path: Path, names: Sequence[str]) -> int:
+    read = settings.load(path, os.environ)
+    instances = Instances(Catalog(), _NoLedger(), new_request_id)
+    instances.check(read.integrations.instances)
+    instances.configure(read.integrations.instances)
+    try:
+        wanted = names or instances.services()
+        if not wanted:
+            sys.stdout.write(f"no service is set up in {path}\n")
+        return max([await _told(instances, name) for name in wanted], default=0)
+    finally:
+        await instances.close()
+
+
+async def _told(instances: Instances, name: str) -> int:
+    try:
+        await instances.health(name)
+    except WandError as why:
+        sys.stdout.write(f"NO   {name}: {why}\n")
+        return 1
+    sys.stdout.write(f"yes  {name}: answers, and lets us in\n")
+    return 0

@@ -1,0 +1,66 @@
+"""Every operation of a service whose vendor describes it: tried as that description says."""
+
+import asyncio
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from pydantic import SecretStr
+
+from support import prism, samples
+from wand_proto.errors import WandError
+from wand_server.integrations.catalog import Catalog
+from wand_server.integrations.index import Known
+from wand_server.integrations.kit.manifest import Manifest
+
+CATALOG = Catalog()
+DESCRIBED = [one for one in CATALOG.manifests.values() if one.tests.against == "document"]
+
+pytestmark = [
+    pytest.mark.skipif(not prism.COMMAND.exists(), reason="Prism is not installed: ./dev documents"),
+    pytest.mark.skipif(not prism.FOLDER.is_dir(), reason=f"no API descriptions in {prism.FOLDER}"),
+]
+
+
+def settings(known: Known, url: str) -> dict[str, Any]:
+    """Something for each setting that must be."""
+    needed = {name: f"value-of-{name}" for name, one in known.settings.items() if one.required}
+    return needed | {"base_url": url}
+
+
+def attempts(service: str) -> Iterator[tuple[str, dict[str, Any]]]:
+    for name, operation in CATALOG.load(service).operations.items():
+        schema = operation.input_schema
+        few, many = (samples.arguments(schema, whole=whole) for whole in (False, True))
+        yield name, few
+        if many != few:
+            yield name, many
+
+
+async def tried(manifest: Manifest, server: prism.Prism) -> list[str]:
+    kind = CATALOG.load(manifest.id)
+    given = settings(CATALOG.known[manifest.id], server.url)
+    secrets = {name for name, one in CATALOG.known[manifest.id].settings.items() if one.secret}
+    opened = {name: SecretStr(value) if name in secrets else value for name, value in given.items()}
+    service, wrong = kind(kind.Config(**opened)), []
+    await service.initialize()
+    try:
+        for name, arguments in attempts(manifest.id):
+            why = ""
+            try:
+                await service.execute(name, arguments)
+            except WandError as error:
+                why = f"{type(error).__name__}: {error}"
+            violations = server.violations()
+            if (why or violations) and name not in manifest.tests.excused:
+                wrong.append(f"{name}({arguments}): {why} {violations}")
+    finally:
+        await service.cleanup()
+    return wrong
+
+
+@pytest.mark.parametrize("manifest", DESCRIBED, ids=lambda one: one.id)
+def test_every_operation_is_as_the_vendor_describes_it(manifest: Manifest, tmp_path: Path) -> None:
+    with prism.answering(prism.FOLDER / manifest.tests.what, tmp_path) as server:
+        assert asyncio.run(tried(manifest, server)) == []

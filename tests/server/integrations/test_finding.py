@@ -1,0 +1,61 @@
+"""Plain words find the operation that was meant."""
+
+import pytest
+
+from wand_server.integrations.finding import Search, Text, stems
+
+SEARCH = Search(
+    [
+        Text(
+            name="slack.send_message",
+            parts=(("send message", 2), ("Send a message to a channel.", 1.5), ("slack", 1.5)),
+        ),
+        Text(
+            name="slack.list_users",
+            parts=(("list users", 2), ("List the people of the workspace.", 1.5), ("slack", 1.5)),
+        ),
+        Text(
+            name="github.create_issue", parts=(("create issue", 2), ("Open an issue.", 1.5), ("github", 1.5))
+        ),
+        Text(
+            name="github.list_issues", parts=(("list issues", 2), ("List the issues.", 1.5), ("github", 1.5))
+        ),
+        Text(
+            name="jira.create_issue",
+            parts=(("create issue", 2), ("Create an issue.", 1.5), ("jira tickets", 1.5)),
+        ),
+    ]
+)
+
+
+@pytest.mark.parametrize(
+    ("query", "first"),
+    [
+        ("post something in the channel", "slack.send_message"),
+        ("who are the people on slack?", "slack.list_users"),
+        ("make a new jira ticket", "jira.create_issue"),
+        ("show me all bugs on GitHub", "github.list_issues"),
+        ("open an issue at github please", "github.create_issue"),
+    ],
+)
+def test_plain_words_find_it(query: str, first: str) -> None:
+    assert SEARCH.find(query)[0] == first
+
+
+def test_what_shares_no_word_is_left_out() -> None:
+    assert SEARCH.find("weather tomorrow") == []
+    assert SEARCH.find("") == []
+    assert Search([]).find("anything") == []
+
+
+def test_the_same_words_give_the_same_order() -> None:
+    assert SEARCH.find("issue") == SEARCH.find("ISSUES!")
+
+
+def test_endings_do_not_count() -> None:
+    assert list(stems("Deployments deployed, deploying the repositories")) == [
+        "deploy",
+        "deploy",
+        "deploy",
+        "repositor",
+    ]

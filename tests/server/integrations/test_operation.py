@@ -1,0 +1,189 @@
+"""An operation is its signature: what it takes, what it gives back, and what it does to the world."""
+
+from typing import Annotated, Any
+
+import pytest
+from pydantic import Field
+
+from support.foreign import Says, serving
+from wand_proto.errors import Broken, Invalid, NotFound
+from wand_server.integrations.kit import (
+    Bearer,
+    Counted,
+    Cursor,
+    Integration,
+    Linked,
+    Page,
+    Resource,
+    delete,
+    get,
+    operation,
+    patch,
+    post,
+)
+
+
+class Thing(Resource):
+    id: int
+    name: str = ""
+
+
+class Things(Integration):
+    """A service of things."""
+
+    sign_in = Bearer("base_url")
+
+    async def health_check(self) -> None:
+        await self.get_thing(id=1)
+
+    @get("/things/{id}", place="data.thing")
+    async def get_thing(self, id: Annotated[int, Field(ge=1)]) -> Thing:  # noqa: A002
+        """Get a thing."""
+
+    @get("/things", paging=Cursor(items="data", mark="meta.next"))
+    async def list_things(self, limit: int = 2) -> Page[Thing]:
+        """List things."""
+
+    @get("/counted", paging=Counted(size="size"))
+    async def list_counted(self, size: int = 2) -> Page[Thing]:
+        """List things by pages."""
+
+    @get("/linked", paging=Linked())
+    async def list_linked(self) -> Page[Thing]:
+        """List things by links."""
+
+    @post("/things")
+    async def create_thing(self, name: str, tags: list[str] | None = None) -> Thing:
+        """Create a thing."""
+
+    @patch("/things/{id}", idempotent=True)
+    async def rename_thing(self, id: int, name: str) -> None:  # noqa: A002
+        """Rename a thing."""
+
+    @delete("/things/{id}")
+    async def delete_thing(self, id: int) -> None:  # noqa: A002
+        """Delete a thing."""
+
+    @operation(read_only=True)
+    async def count_things(self, limit: int = 100) -> int:
+        """Count things."""
+        return len((await self.list_things(limit=limit)).items)
+
+
+async def ask(name: str, given: dict[str, Any], *answers: Says) -> tuple[Any, Any]:
+    async with serving(*answers) as service:
+        things = Things(Things.Config(base_url=service.url))
+        try:
+            return await things.execute(name, given), service.asked
+        finally:
+            await things.cleanup()
+
+
+async def test_an_answer_is_read_where_it_stands_and_the_rest_is_left_out() -> None:
+    said = Says(body={"data": {"thing": {"id": 1, "name": "a", "secret": "x"}}})
+    answer, asked = await ask("get_thing", {"id": 1}, said)
+    assert answer == {"id": 1, "name": "a"}
+    assert (asked[0].method, asked[0].path, asked[0].query) == ("GET", "/things/1", {})
+    assert asked[0].headers["authorization"].startswith("Bearer http")
+
+
+@pytest.mark.parametrize(
+    ("name", "answer", "cursor", "then"),
+    [
+        (
+            "list_things",
+            Says(body={"data": [{"id": 1}], "meta": {"next": "m2"}}),
+            "m2",
+            {"limit": "2", "cursor": "m2"},
+        ),
+        ("list_things", Says(body={"data": [{"id": 1}], "meta": {"next": ""}}), None, None),
+        ("list_things", Says(body={"data": []}), None, None),
+        ("list_counted", Says(body=[{"id": 1}, {"id": 2}]), "2", {"size": "2", "page": "2"}),
+        ("list_counted", Says(body=[{"id": 1}]), None, None),
+        (
+            "list_linked",
+            Says(body=[{"id": 1}], headers={"Link": '<http://evil.example/x?page=2&a=b>; rel="next"'}),
+            "page=2&a=b",
+            {"page": "2", "a": "b"},
+        ),
+        (
+            "list_linked",
+            Says(body=[{"id": 1}], headers={"Link": '<http://a/x?page=1>; rel="prev"'}),
+            None,
+            None,
+        ),
+    ],
+)
+async def test_a_long_list_goes_on_by_its_cursor(
+    name: str, answer: Says, cursor: str | None, then: dict[str, str] | None
+) -> None:
+    page, _ = await ask(name, {}, answer)
+    assert page.get("next_cursor") == cursor
+    if cursor is not None:
+        _, asked = await ask(name, {"cursor": cursor}, answer)
+        assert asked[0].query == then
+
+
+async def test_a_cursor_that_is_none_is_refused() -> None:
+    with pytest.raises(Invalid, match="cursor: must be the next_cursor"):
+        await ask("list_counted", {"cursor": "1&x=y"})
+
+
+async def test_what_gives_nothing_back_does_not_care_what_is_said() -> None:
+    assert (await ask("rename_thing", {"id": 1, "name": "b"}, Says(body={"any": "thing"})))[0] is None
+
+
+async def test_an_operation_with_a_body_can_use_the_others() -> None:
+    assert (await ask("count_things", {}, Says(body={"data": [{"id": 1}, {"id": 2}]})))[0] == 2
+
+
+@pytest.mark.parametrize(
+    ("name", "given", "said"),
+    [
+        ("get_thing", {}, "id: is missing"),
+        ("get_thing", {"id": 0}, "id: must be at least 1"),
+        ("get_thing", {"id": 1, "naem": "x"}, "naem: there is no such argument"),
+        ("create_thing", {"name": "x", "tags": "y"}, "tags: must be a list"),
+    ],
+)
+async def test_arguments_that_do_not_fit_are_named(name: str, given: dict[str, Any], said: str) -> None:
+    with pytest.raises(Invalid, match=said):
+        await ask(name, given)
+
+
+async def test_an_unknown_operation_is_answered_with_the_nearest() -> None:
+    with pytest.raises(NotFound, match="did you mean get_thing"):
+        await ask("get_things", {})
+
+
+async def test_an_answer_that_is_not_as_expected_is_our_fault() -> None:
+    with pytest.raises(Broken, match="not as expected: id: "):
+        await ask("create_thing", {"name": "x"}, Says(body={"id": "many"}))
+
+
+def test_what_an_operation_does_follows_from_its_method() -> None:
+    marks = {name: (one.plan.marks) for name, one in Things.operations.items()}
+    told = {name: (one.read_only, one.destructive, one.idempotent) for name, one in marks.items()}
+    assert told == {
+        "get_thing": (True, False, True),
+        "list_things": (True, False, True),
+        "list_counted": (True, False, True),
+        "list_linked": (True, False, True),
+        "create_thing": (False, False, False),
+        "rename_thing": (False, False, True),
+        "delete_thing": (False, True, True),
+        "count_things": (True, False, True),
+    }
+
+
+def test_schemas_are_lean() -> None:
+    assert Things.operations["create_thing"].input_schema == {
+        "type": "object",
+        "additionalProperties": False,
+        "properties": {
+            "name": {"type": "string"},
+            "tags": {"type": ["array", "null"], "items": {"type": "string"}},
+        },
+        "required": ["name"],
+    }
+    assert Things.REQUIRED_CONFIG_KEYS == ()

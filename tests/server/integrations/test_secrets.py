@@ -1,0 +1,52 @@
+"""Secrets come from where the settings say, and leave in no form at all."""
+
+import base64
+from pathlib import Path
+from urllib.parse import quote
+
+import pytest
+
+from wand_proto.errors import Invalid, NotFound
+from wand_server.integrations.kit.secrets import Sources, Strike
+
+SECRET = 'kV3$x/ü"s3cr3t+pl'
+
+
+def test_a_reference_is_read(tmp_path: Path) -> None:
+    (tmp_path / "key").write_text(f"{SECRET}\n")
+    sources = Sources({"KEY": SECRET, "CREDENTIALS_DIRECTORY": str(tmp_path)})
+    for reference in ("env:KEY", f"file:{tmp_path}/key", "cred:key"):
+        assert sources.read(reference, "slack.token") == SECRET
+
+
+@pytest.mark.parametrize(
+    ("reference", "kind"),
+    [
+        (SECRET, Invalid), ("", Invalid), ("env:", Invalid), ("vualt:x", Invalid),
+        ("env:NONE", NotFound), ("file:/nowhere", NotFound), ("cred:none", NotFound),
+        ("cred:../key", NotFound),
+    ],
+)  # fmt: skip
+def test_what_is_no_reference_is_refused_and_not_repeated(reference: str, kind: type[Exception]) -> None:
+    with pytest.raises(kind) as caught:
+        Sources({}).read(reference, "slack.token")
+    assert "slack.token" in str(caught.value)
+    assert SECRET not in str(caught.value)
+
+
+@pytest.mark.parametrize("before", ["", "a", "ab", "abc"])
+@pytest.mark.parametrize("after", ["", "z", "yz"])
+def test_a_secret_is_struck_out_in_every_form(before: str, after: str) -> None:
+    strike = Strike([SECRET])
+    whole = f"{before}{SECRET}{after}".encode()
+    core = SECRET.encode()
+    for text in (
+        whole.decode(), core.hex(), core.hex().upper(), quote(SECRET, safe=""), repr({"a": SECRET}),
+        base64.b64encode(whole).decode(), base64.urlsafe_b64encode(whole).decode(),
+    ):  # fmt: skip
+        assert "[secret]" in strike.out_of(f"<{text}>")
+
+
+def test_values_and_names_of_members_are_struck_out_too() -> None:
+    struck = Strike(["abcdefgh"]).out_of_value({"abcdefgh": ["x abcdefgh", 1, None, {"k": "abcdefgh"}]})
+    assert struck == {"[secret]": ["x [secret]", 1, None, {"k": "[secret]"}]}
