@@ -25,7 +25,7 @@ COMMANDS = {
     "integrations": (
         "wand_server.services",
         "main",
-        "list the services outside, and check those that are set up",
+        "list the services outside, check those that are set up",
     ),
     "people": ("wand_server.accounts", "people", "let people sign in with a password, or no more"),
     "clients": (

@@ -1,4 +1,4 @@
-"""The command `wand-server integrations`: which services there are, and whether those that are set up work."""
+"""The command `wand-server integrations`: which services there are, and whether what is set up works."""
 
 import argparse
 import asyncio

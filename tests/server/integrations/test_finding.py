@@ -53,9 +53,9 @@ def test_the_same_words_give_the_same_order() -> None:
 
 
 def test_endings_do_not_count() -> None:
-    assert list(stems("Deployments deployed, deploying the repositories")) == [
+    assert list(stems("Deployments deployed, deploying the channels")) == [
         "deploy",
         "deploy",
         "deploy",
-        "repositor",
+        "channel",
     ]

@@ -129,7 +129,7 @@ async def test_of_several_one_has_to_be_named() -> None:
 @pytest.mark.parametrize(
     ("name", "table", "said"),
     [
-        ("notse", {}, r"integrations.notse: there is no service 'notse' \(did you mean notes\?\)"),
+        ("noets", {}, r"integrations.noets: there is no service 'noets' \(did you mean notes\?\)"),
         ("notes", {"token": "x", "tokn": "y"}, r"integrations.notes.tokn: is not a setting of notes"),
         ("notes", {}, r"integrations.notes.token: is missing \(say where the secret is: env:NAME"),
         ("Notes", {}, "must be a service, or a service with a name"),
