@@ -86,8 +86,8 @@ def failures(policy: Policy, cases: Iterable[Case]) -> Iterator[str]:
     for case in cases:
         answer = decide(policy, case.caller, case.act)
         if (said := verdict_of(answer)) is not case.expected:
-            by = f" by the rule {answer.rule!r}" if answer.rule else ""
-            yield f"{case.source}: {case.text}\n    but it is {said.value}{by}"
+            why = f"by the rule {answer.rule!r}" if isinstance(answer, Permit) else answer.message
+            yield f"{case.source}: {case.text}\n    but it is {said.value}: {why}"
 
 
 def verdict_of(answer: Answer) -> Verdict:

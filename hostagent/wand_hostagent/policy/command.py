@@ -12,7 +12,7 @@ from wand_hostagent.policy.decide import decide
 from wand_hostagent.policy.load import PolicyFolder
 from wand_hostagent.policy.model import Answer, Permit, Policy, Question
 from wand_hostagent.policy.survey import Survey, survey
-from wand_hostagent.settings import DEFAULT_PATH, load
+from wand_hostagent.settings import let_name, load
 from wand_proto.context import Caller
 from wand_proto.errors import Invalid
 
@@ -29,7 +29,7 @@ def main(words: Sequence[str]) -> int:
     if asked.act == "test":
         found = cases.read_folder(settings.policy_directory)
         wrong = list(cases.failures(policy, found))
-        return _say(wrong or [f"{len(found)} cases, all as they were meant"]) or bool(wrong)
+        return _say([*wrong, _counted(len(found), len(wrong))]) or bool(wrong)
     return _say(explained(policy, asked) if asked.act == "explain" else checked(policy))
 
 
@@ -37,6 +37,12 @@ def _say(lines: Iterable[str]) -> int:
     for line in lines:
         sys.stdout.write(line + "\n")
     return 0
+
+
+def _counted(cases: int, wrong: int) -> str:
+    if wrong:
+        return f"{wrong} of {cases} not as meant"
+    return f"{cases} cases, all as they were meant" if cases > 1 else "1 case, as it was meant"
 
 
 def checked(policy: Policy) -> list[str]:
@@ -82,6 +88,7 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="wand-hostagent policy", description="Check, explain, test and reload the policy."
     )
+    let_name(parser)
     acts = parser.add_subparsers(dest="act", required=True)
     check = acts.add_parser("check", help="read it, and say what is wrong with it")
     explain = acts.add_parser("explain", help="say whether a command is permitted, and why")
@@ -97,9 +104,7 @@ def _parser() -> argparse.ArgumentParser:
     )
     suggesting.add_argument("--principal", default="", metavar="NAME", help="only what this principal ran")
     for act in (check, explain, test, reload):
-        act.add_argument(
-            "--settings", type=Path, default=DEFAULT_PATH, metavar="FILE", help="default: %(default)s"
-        )
+        let_name(act, again=True)
     explain.add_argument(
         "--principal", default="anybody", metavar="NAME", help="who asks; default: %(default)s"
     )
