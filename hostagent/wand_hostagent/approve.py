@@ -5,11 +5,10 @@ import re
 import sys
 import time
 from collections.abc import Mapping, Sequence
-from pathlib import Path
 from typing import Any
 
 from wand_hostagent.control import ask
-from wand_hostagent.settings import DEFAULT_PATH, load
+from wand_hostagent.settings import let_name, load
 
 
 def main(words: Sequence[str]) -> int:
@@ -59,15 +58,14 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="wand-hostagent approve", description="See what waits for a person, and say yes or no to it."
     )
+    let_name(parser)
     acts = parser.add_subparsers(dest="act", required=True)
     listing = acts.add_parser("list", help="a line for each act that waits")
     show = acts.add_parser("show", help="all of what would be done")
     yes = acts.add_parser("yes", help="let it happen, once")
     no = acts.add_parser("no", help="do not let it happen")
     for act in (listing, show, yes, no):
-        act.add_argument(
-            "--settings", type=Path, default=DEFAULT_PATH, metavar="FILE", help="default: %(default)s"
-        )
+        let_name(act, again=True)
     for act in (show, yes, no):
         act.add_argument("id", metavar="ID", help="as `list` says it")
     return parser

@@ -1,5 +1,6 @@
 """The settings of the host agent: one frozen value, read from a TOML file; an empty file is a good file."""
 
+import argparse
 import os
 import socket
 from collections.abc import Sequence
@@ -93,6 +94,14 @@ class Settings:
             raise ValueError("max_jobs must be from 1 to 4096")
         if not 0 <= self.stop_seconds <= 600:
             raise ValueError("stop_seconds must be from 0 to 600")
+
+
+def let_name(parser: argparse.ArgumentParser, *, again: bool = False) -> None:
+    """Let `--settings FILE` stand in a command line; `again` where the same may stand further in front."""
+    default = argparse.SUPPRESS if again else DEFAULT_PATH
+    parser.add_argument(
+        "--settings", type=Path, default=default, metavar="FILE", help=f"default: {DEFAULT_PATH}"
+    )
 
 
 def load(path: Path) -> Settings:

@@ -25,10 +25,12 @@ def main(argv: Sequence[str]) -> int:
     parser = _parser()
     try:
         asked = parser.parse_args(argv)
+        if asked.file and asked.settings:
+            parser.error("give either --settings or --file")
     except SystemExit as ended:
         return int(ended.code or 0)
     try:
-        asked.of = None if asked.file else settings.load(asked.settings, os.environ)
+        asked.of = None if asked.file else settings.load(asked.settings or settings.DEFAULT_PATH, os.environ)
         asked.file = asked.file or asked.of.http.keys_file
         asked.run(asked)
     except (WandError, OSError) as why:
@@ -51,6 +53,7 @@ def seconds(text: str) -> float:
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="wand-server keys")
+    _where(parser, None)
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
     add = commands.add_parser("add", help="make a key and print it, once")
     add.add_argument("name", metavar="NAME")
@@ -73,11 +76,17 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def _command(command: argparse.ArgumentParser, run: Callable[[argparse.Namespace], None]) -> None:
-    which = command.add_mutually_exclusive_group()
-    does = f"whose http.keys_file is the file of keys; default: {settings.DEFAULT_PATH}"
-    which.add_argument("--settings", type=Path, default=settings.DEFAULT_PATH, metavar="FILE", help=does)
-    which.add_argument("--file", type=Path, metavar="FILE", help="the file of keys itself")
+    _where(command, argparse.SUPPRESS)
     command.set_defaults(run=run)
+
+
+def _where(parser: argparse.ArgumentParser, default: str | None) -> None:
+    """What may stand before the command and behind it."""
+    does = f"whose http.keys_file is the file of keys; default: {settings.DEFAULT_PATH}"
+    parser.add_argument("--settings", type=Path, default=default, metavar="FILE", help=does)
+    parser.add_argument(
+        "--file", type=Path, default=default, metavar="FILE", help="the file of keys itself, instead"
+    )
 
 
 def _add(asked: argparse.Namespace) -> None:

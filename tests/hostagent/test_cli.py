@@ -10,6 +10,8 @@ import pytest
 from wand_hostagent import cli
 from wand_proto.errors import Denied
 
+SETTINGS = ("--settings", "/nowhere/a.toml")
+
 
 @pytest.fixture
 def act(monkeypatch: pytest.MonkeyPatch) -> ModuleType:
@@ -69,3 +71,20 @@ def test_help_and_version_go_to_stdout(capsys: pytest.CaptureFixture[str]) -> No
     assert cli.run(["--help"]) == 0
     assert cli.run(["--version"]) == 0
     assert capsys.readouterr().out.endswith("wand-hostagent 0.1.0\n")
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ["policy", *SETTINGS, "check"],
+        ["policy", "check", *SETTINGS],
+        ["policy", *SETTINGS, "explain", "--", "ls"],
+        ["approve", *SETTINGS, "list"],
+        ["approve", "list", *SETTINGS],
+    ],
+)
+def test_the_settings_are_named_before_a_command_or_behind_it(
+    words: list[str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert cli.run(words) == cli.FAILURE
+    assert "/nowhere/a.toml does not exist" in capsys.readouterr().err

@@ -26,7 +26,8 @@ _PRUNED = "pruned.json"
 def give_key(argv: Sequence[str]) -> int:
     """Print what verifies the ledger on another machine, and remove it from this one."""
     parser = argparse.ArgumentParser(
-        prog="audit key", description="Print the first key of a ledger and remove it: keep it elsewhere."
+        prog="wand-hostagent audit key",
+        description="Print the first key of a ledger and remove it: keep it elsewhere.",
     )
     parser.add_argument("folder", type=Path, metavar="FOLDER", help="the folder of the ledger")
     told = parser.parse_args(argv)
@@ -37,10 +38,10 @@ def give_key(argv: Sequence[str]) -> int:
         sys.stdout.flush()
         path.unlink()
     except FileNotFoundError:
-        sys.stderr.write(f"audit key: {path} is not there: it has been given out before\n")
+        sys.stderr.write(f"wand-hostagent audit key: {path} is not there: it has been given out before\n")
         return 1
     except (OSError, ValueError) as error:
-        sys.stderr.write(f"audit key: {path}: {error}\n")
+        sys.stderr.write(f"wand-hostagent audit key: {path}: {error}\n")
         return 1
     return 0
 
@@ -59,12 +60,14 @@ def prune(argv: Sequence[str]) -> int:
             return 0
         chain, where = _checked(told)
         if chain.damage:
-            sys.stderr.write(f"audit prune: nothing is removed, {where} is damaged: {chain.damage}\n")
+            sys.stderr.write(
+                f"wand-hostagent audit prune: nothing is removed, {where} is damaged: {chain.damage}\n"
+            )
             return 1
         last, _ = check_files(old, Known(after=_after(told.folder)))
         _remove(told.folder, old, last)
     except (OSError, ValueError) as error:
-        sys.stderr.write(f"audit prune: {error}\n")
+        sys.stderr.write(f"wand-hostagent audit prune: {error}\n")
         return 1
     sys.stdout.write(f"removed {len(old)} files, {last.seq - last.begins} records\n")
     return 0
@@ -72,7 +75,8 @@ def prune(argv: Sequence[str]) -> int:
 
 def _prune_parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
-        prog="audit prune", description="Remove old files of a ledger, if it is whole from end to end."
+        prog="wand-hostagent audit prune",
+        description="Remove old files of a ledger, if it is whole from end to end.",
     )
     parser.add_argument("folder", type=Path, metavar="FOLDER", help="the folder of the ledger")
     when = "files that were last written to before: 90d, 2031-01-31"

@@ -23,12 +23,12 @@ def main(argv: Sequence[str]) -> int:
         key, _ = read_key(told.key)
         found = list(matching(_records(told.files), key, _words(sys.stdin.read())))
     except (OSError, ValueError) as error:
-        sys.stderr.write(f"audit match: {error}\n")
+        sys.stderr.write(f"wand-hostagent audit match: {error}\n")
         return 2
     for one in found:
         sys.stdout.write(line(one) + "\n")
     if not found:
-        sys.stderr.write("audit match: no record has a proof of these words\n")
+        sys.stderr.write("wand-hostagent audit match: no record has a proof of these words\n")
     return 0 if found else 1
 
 
@@ -68,7 +68,7 @@ def _records(files: Sequence[Path]) -> Iterator[Record]:
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
-        prog="audit match",
+        prog="wand-hostagent audit match",
         description="Find the records of a command by its true words, where secrets in them were struck out."
         " The words come on standard input: one a line, the program first, or as a list in JSON.",
     )

@@ -149,7 +149,7 @@ def _is_replaced(path: Path, lines: BinaryIO) -> bool:
 
 
 def _parser(name: str, description: str) -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog=f"audit {name}", description=description)
+    parser = argparse.ArgumentParser(prog=f"wand-hostagent audit {name}", description=description)
     parser.add_argument(
         "files", type=Path, nargs="+", metavar="FILE", help="the ledger's folder, or its files"
     )
@@ -174,5 +174,5 @@ def _print(shown: Iterable[str]) -> None:
 
 
 def _unreadable(name: str, files: Sequence[Path], error: OSError) -> int:
-    sys.stderr.write(f"audit {name}: {error.filename or files[0]}: {error.strerror}\n")
+    sys.stderr.write(f"wand-hostagent audit {name}: {error.filename or files[0]}: {error.strerror}\n")
     return 2

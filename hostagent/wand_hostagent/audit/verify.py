@@ -20,6 +20,7 @@ from typing import Any
 FIRST = "0" * 64
 NEXT = b"wand ledger: the key of the next record"
 WHOLE, DAMAGED, UNREADABLE = 0, 1, 2
+_NAME = "verify.py" if __name__ == "__main__" else "wand-hostagent audit verify"
 _LINE = re.compile(
     r'\{"seq":(0|[1-9]\d{0,14}),"time":"(\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}Z)","event":"([a-z][a-z0-9_]*)",'
     r'"fields":(\{.*\}),"prev":"([0-9a-f]{64})","hash":"([0-9a-f]{64})","mac":"([0-9a-f]{64})"\}',
@@ -403,17 +404,17 @@ def main(argv: Sequence[str]) -> int:
         )
         chain, where = check_files(files, known)
     except OSError as error:
-        sys.stderr.write(f"audit verify: {error.filename or told.files[0]}: {error.strerror}\n")
+        sys.stderr.write(f"{_NAME}: {error.filename or told.files[0]}: {error.strerror}\n")
         return UNREADABLE
     except ValueError as error:
-        sys.stderr.write(f"audit verify: {told.key}: not a key of a ledger: {error}\n")
+        sys.stderr.write(f"{_NAME}: {told.key}: not a key of a ledger: {error}\n")
         return UNREADABLE
     sys.stdout.write("\n".join(report(chain, where, len(files))) + "\n")
     return DAMAGED if chain.damage else WHOLE
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog="audit verify", description="Check a ledger of Wand.")
+    parser = argparse.ArgumentParser(prog=_NAME, description="Check a ledger of Wand.")
     parser.add_argument(
         "files", type=Path, nargs="+", metavar="FILE", help="its folder, or files, oldest first"
     )

@@ -290,12 +290,20 @@ def test_without_a_file_the_command_takes_the_one_of_the_settings(
     assert keycommand.main(["list", "--settings", str(file)]) == 0
     assert [key.name for key in keyfile.read(tmp_path / "own.toml")] == ["alice"]
     assert "alice\t" in capsys.readouterr().out
-    assert keycommand.main(["list", "--settings", str(tmp_path / "none.toml")]) == 1
+    assert keycommand.main(["--settings", str(tmp_path / "none.toml"), "list"]) == 1
     assert "none.toml does not exist (--settings FILE names another)" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(
-    "words", [[], ["add"], ["list", "--file"], ["list", "--file", "x", "--settings", "y"], ["grow"]]
+    "words",
+    [
+        [],
+        ["add"],
+        ["list", "--file"],
+        ["list", "--file", "x", "--settings", "y"],
+        ["--file", "x", "list", "--settings", "y"],
+        ["grow"],
+    ],
 )
 def test_the_command_tells_how_it_is_used(words: list[str], capsys: pytest.CaptureFixture[str]) -> None:
     assert keycommand.main(words) == 2
