@@ -52,7 +52,7 @@ class ToolDescription:
     title: str
     description: str
     input_schema: dict[str, Any]
-    output_schema: dict[str, Any]
+    output_schema: dict[str, Any]  # empty: the list does not say
     read_only: bool
     destructive: bool
     idempotent: bool

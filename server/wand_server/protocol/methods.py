@@ -159,7 +159,7 @@ class Methods:
                 self._wire.clear()
             tools = (tool for tool in self._by_name.values() if scopes.may_call(granted, tool))
             known = self._wire[granted, with_views] = [
-                _wire_tool(tool, with_view=with_views) for tool in tools
+                wire_tool(tool, with_view=with_views) for tool in tools
             ]
         return known
 
@@ -219,7 +219,8 @@ def _rising(tell: Progress) -> Progress:
     return tell_if_risen
 
 
-def _wire_tool(tool: ToolDescription, *, with_view: bool) -> dict[str, Any]:
+def wire_tool(tool: ToolDescription, *, with_view: bool) -> dict[str, Any]:
+    """A tool as it stands in the list."""
     view = {"_meta": {"ui": {"resourceUri": tool.view}}} if with_view and tool.view else {}
     return {
         **view,
@@ -227,7 +228,7 @@ def _wire_tool(tool: ToolDescription, *, with_view: bool) -> dict[str, Any]:
         "title": tool.title,
         "description": tool.description,
         "inputSchema": tool.input_schema,
-        "outputSchema": tool.output_schema,
+        **({"outputSchema": tool.output_schema} if tool.output_schema else {}),
         "annotations": {
             "title": tool.title,
             "readOnlyHint": tool.read_only,

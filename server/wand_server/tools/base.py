@@ -32,6 +32,8 @@ class Answer(BaseModel, ABC):
 
     model_config = ConfigDict(frozen=True)
 
+    is_listed: ClassVar[bool] = True  # its schema stands in the list of tools, which every client pays for
+
     @abstractmethod
     def text(self) -> str:
         """What a model reads."""

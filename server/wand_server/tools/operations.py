@@ -61,6 +61,8 @@ class Shown(Part):
 class FoundAnswer(Answer):
     """What was found."""
 
+    is_listed = False
+
     operations: list[Shown]
     services: list[str]
 
@@ -105,6 +107,8 @@ def _shown(found: OperationFound) -> Shown:
 class DescriptionAnswer(Answer):
     """All that is known of an operation."""
 
+    is_listed = False
+
     operation: str
     description: str
     call_with: str
@@ -142,6 +146,8 @@ class DescribeOperation(OperationTool):
 
 class CalledAnswer(Answer):
     """What an operation gave back."""
+
+    is_listed = False
 
     operation: str
     result: Any
