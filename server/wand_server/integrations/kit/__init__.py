@@ -1,16 +1,19 @@
 """The kit: everything that an integration imports."""
 
 from wand_server.integrations.kit.answers import Page, Resource
+from wand_server.integrations.kit.assertion import EntraApp, GitHubApp, ServiceAccount
 from wand_server.integrations.kit.base import BaseIntegration, Integration, Settings
 from wand_server.integrations.kit.oauth import OAuth2
 from wand_server.integrations.kit.operation import delete, get, operation, patch, post, put
 from wand_server.integrations.kit.pace import Rate
 from wand_server.integrations.kit.paging import Counted, Cursor, Linked
-from wand_server.integrations.kit.request import Sent
-from wand_server.integrations.kit.signin import ApiKey, Basic, Bearer, InPath, Nobody
+from wand_server.integrations.kit.request import Request, Sent
+from wand_server.integrations.kit.signin import ApiKey, Basic, Bearer, FirstOf, InPath, Nobody
+from wand_server.integrations.kit.sigv4 import SigV4
 
 __all__ = [
-    "ApiKey", "BaseIntegration", "Basic", "Bearer", "Counted", "Cursor", "InPath", "Integration", "Linked",
-    "Nobody", "OAuth2", "Page", "Rate", "Resource", "Sent", "Settings",
+    "ApiKey", "BaseIntegration", "Basic", "Bearer", "Counted", "Cursor", "EntraApp", "FirstOf", "GitHubApp",
+    "InPath", "Integration", "Linked", "Nobody", "OAuth2", "Page", "Rate", "Request", "Resource", "Sent",
+    "ServiceAccount", "Settings", "SigV4",
     "delete", "get", "operation", "patch", "post", "put",
 ]  # fmt: skip

@@ -121,6 +121,7 @@ class Client:
         self._breaker.check()
         await self._bucket.take(deadline - time.monotonic())
         signed = request.copy()
+        signed.base_url = self._address.base_url
         signed.headers = {**self._address.headers, **signed.headers}
         if self._signer is not None:
             await self._signer.sign(signed)
@@ -137,17 +138,15 @@ class Client:
 
     async def once(self, request: Request, seconds: float = _TRY_SECONDS) -> Answered:
         """Send it as it is, once: for sign-in itself. Raises what aiohttp raises."""
-        whole = "://" in request.path
-        url = request.path if whole else self._address.base_url.rstrip("/") + request.path
+        body = request.encode()
         timeout = aiohttp.ClientTimeout(total=max(0.1, seconds), connect=_CONNECT_SECONDS)
         try:
             async with self._opened().request(
                 request.method,
-                url,
+                request.url,
                 params=request.query,
                 headers=request.headers,
-                json=request.json,
-                data=request.form if request.form is not None else request.body,
+                data=body,
                 allow_redirects=False,
                 timeout=timeout,
             ) as response:

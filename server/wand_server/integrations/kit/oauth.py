@@ -12,7 +12,7 @@ from pydantic import BaseModel
 
 from wand_proto.errors import Denied, Unavailable
 from wand_server.integrations.kit import failures
-from wand_server.integrations.kit.http import Answered, Signer
+from wand_server.integrations.kit.http import Signer
 from wand_server.integrations.kit.request import Request
 from wand_server.integrations.kit.secrets import Strike
 from wand_server.integrations.kit.signin import Send, SignIn, secret
@@ -94,12 +94,11 @@ class _TokenClient:
             Denied: the endpoint gives none.
             Unavailable: it cannot be asked.
         """
-        try:
-            answered = await self._send(self._request())
-        except (aiohttp.ClientError, TimeoutError, OSError) as why:
-            host = urlsplit(self._url).hostname
-            raise Unavailable(f"no sign-in: {host} cannot be reached ({type(why).__name__})") from why
-        return self._read(answered)
+        body = await ask(self._send, self._request(), self._strike)
+        if isinstance(newer := body.get("refresh_token"), str) and newer and self._refresh:
+            self._refresh = newer
+            self._strike.add(newer)
+        return token_in(body)
 
     def _request(self) -> Request:
         way = self._way
@@ -116,18 +115,34 @@ class _TokenClient:
             form |= {"client_id": name, "client_secret": password}
         return Request(method="POST", path=self._url, form=form, headers=headers)
 
-    def _read(self, answered: Answered) -> Token:
-        body = answered.body if isinstance(answered.body, dict) else {}
-        value = body.get("access_token")
-        if answered.status >= 500:
-            raise Unavailable(f"no sign-in: the token endpoint answers with {answered.status}")
-        if answered.status != 200 or not isinstance(value, str) or not value:
-            why = self._strike.out_of(failures.said(answered.body))
-            raise Denied(f"no sign-in: the token endpoint says {answered.status} {why}".rstrip())
-        self._strike.add(value)
-        if isinstance(newer := body.get("refresh_token"), str) and newer and self._refresh:
-            self._refresh = newer
-            self._strike.add(newer)
-        seconds = body.get("expires_in")
-        is_number = isinstance(seconds, int | float) or (isinstance(seconds, str) and seconds.isdigit())
-        return Token(value=value, seconds=float(seconds) if is_number and seconds else _USUAL_SECONDS)
+
+async def ask(
+    send: Send, request: Request, strike: Strike, *, name: str = "access_token"
+) -> Mapping[str, Any]:
+    """What a token endpoint answers; the token in it is a secret from now on.
+
+    Raises:
+        Denied: it gives none.
+        Unavailable: it cannot be asked.
+    """
+    host = urlsplit(request.url).hostname
+    try:
+        answered = await send(request)
+    except (aiohttp.ClientError, TimeoutError, OSError) as why:
+        raise Unavailable(f"no sign-in: {host} cannot be reached ({type(why).__name__})") from why
+    body = answered.body if isinstance(answered.body, dict) else {}
+    if answered.status >= 500:
+        raise Unavailable(f"no sign-in: {host} answers with {answered.status}")
+    value = body.get(name)
+    if answered.status >= 300 or not isinstance(value, str) or not value:
+        said = strike.out_of(failures.said(answered.body))
+        raise Denied(f"no sign-in: {host} says {answered.status} {said}".rstrip())
+    strike.add(value)
+    return body
+
+
+def token_in(body: Mapping[str, Any], *, name: str = "access_token") -> Token:
+    """The token in such an answer."""
+    seconds = body.get("expires_in")
+    is_number = isinstance(seconds, int | float) or (isinstance(seconds, str) and seconds.isdigit())
+    return Token(value=body[name], seconds=float(seconds) if is_number and seconds else _USUAL_SECONDS)

@@ -3,9 +3,9 @@
 import json
 import re
 from collections.abc import Collection, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Literal
-from urllib.parse import quote
+from urllib.parse import quote, urlencode
 
 from pydantic import BaseModel
 from pydantic.fields import FieldInfo
@@ -46,6 +46,7 @@ class Request:
 
     method: Method
     path: str  # below the base URL, or a whole URL
+    base_url: str = ""
     query: dict[str, str] = field(default_factory=dict)
     headers: dict[str, str] = field(default_factory=dict)
     json: Any = None
@@ -54,15 +55,23 @@ class Request:
 
     def copy(self) -> "Request":
         """The same, to be changed."""
-        return Request(
-            method=self.method,
-            path=self.path,
-            query=dict(self.query),
-            headers=dict(self.headers),
-            json=self.json,
-            form=dict(self.form) if self.form is not None else None,
-            body=self.body,
-        )
+        form = dict(self.form) if self.form is not None else None
+        return replace(self, query=dict(self.query), headers=dict(self.headers), form=form)
+
+    @property
+    def url(self) -> str:
+        """Where it goes, without the query."""
+        return self.path if "://" in self.path else self.base_url.rstrip("/") + self.path
+
+    def encode(self) -> bytes | None:
+        """The body as it is sent; its type is among the headers then."""
+        if self.form is not None:
+            self.headers.setdefault("Content-Type", "application/x-www-form-urlencoded")
+            return urlencode(self.form).encode()
+        if self.json is not None:
+            self.headers.setdefault("Content-Type", "application/json")
+            return json.dumps(self.json, separators=(",", ":"), ensure_ascii=False).encode()
+        return self.body
 
 
 def lay_out(route: Route, arguments: BaseModel, without: Collection[str] = ()) -> Request:

@@ -8,6 +8,7 @@ from typing import Literal
 
 from pydantic import BaseModel, SecretStr
 
+from wand_proto.errors import Invalid
 from wand_server.integrations.kit.http import Answered, Signer
 from wand_server.integrations.kit.request import Request
 from wand_server.integrations.kit.secrets import Strike
@@ -25,9 +26,23 @@ class SignIn(ABC):
 
 
 def secret(settings: BaseModel, name: str) -> str:
-    """A setting as text, a secret one opened; empty where it is not given."""
-    value = getattr(settings, name)
+    """A setting as text, a secret one opened; empty where it is not given, or there is none."""
+    value = getattr(settings, name, None)
     return value.get_secret_value() if isinstance(value, SecretStr) else str(value or "")
+
+
+@dataclass(frozen=True, slots=True)
+class FirstOf(SignIn):
+    """Of several ways the first whose settings are given."""
+
+    ways: tuple[tuple[tuple[str, ...], SignIn], ...]  # the settings that each needs
+
+    def signer(self, settings: BaseModel, send: Send, strike: Strike) -> Signer:
+        for needed, way in self.ways:
+            if all(secret(settings, name) for name in needed):
+                return way.signer(settings, send, strike)
+        choices = " or ".join(" and ".join(needed) for needed, _ in self.ways)
+        raise Invalid(f"no sign-in is set: give {choices}")
 
 
 class Stamp:
