@@ -1,4 +1,4 @@
-"""Every way to sign in, as the service sees it; tokens are fetched once, and renewed early or when refused."""
+"""Every way to sign in, as the service sees it; a token is fetched once, renewed early or when refused."""
 
 import asyncio
 import base64
