@@ -24,8 +24,9 @@ _PREFLIGHT_SECONDS = 600
 
 def is_preflight(request: web.BaseRequest) -> bool:
     """Whether a browser asks what a page may ask."""
-    headers = request.headers
-    return request.method == "OPTIONS" and "Origin" in headers and "Access-Control-Request-Method" in headers
+    if request.method != "OPTIONS":
+        return False
+    return "Origin" in request.headers and "Access-Control-Request-Method" in request.headers
 
 
 def preflight(request: web.BaseRequest, methods: Collection[str], permits: Permits) -> web.Response:

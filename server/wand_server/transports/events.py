@@ -4,10 +4,11 @@ Delivery as it happens and replay after a break are the same loop, so nothing fa
 """
 
 import asyncio
-from collections import deque
+import functools
 from collections.abc import Awaitable, Callable
 from typing import Any
 
+from wand_proto.alarms import Alarms
 from wand_server.protocol import messages
 from wand_server.transports import replies
 
@@ -20,14 +21,17 @@ Write = Callable[[bytes], Awaitable[None]]
 class EventLog:
     """The events of one stream, of which the oldest are forgotten, and at most one reader."""
 
+    __slots__ = ("_bytes", "_events", "_has_more", "_last", "_waiting", "is_ended", "key", "readers")
+
     def __init__(self, key: str) -> None:
         self.key = key
         self.is_ended = False
         self.readers = 0  # in all; the last to come is the one that is served
-        self._events: deque[tuple[int, bytes]] = deque()
+        self._events: list[tuple[int, bytes]] = []
         self._bytes = 0
         self._last = 0
-        self._more = asyncio.Event()
+        self._has_more = False  # than its reader has seen
+        self._waiting: list[asyncio.Future[bool]] = []
 
     @property
     def last(self) -> int:
@@ -43,25 +47,20 @@ class EventLog:
         self.is_ended = True
         if message is not None:
             self._put(message)
-        self._more.set()
+        self._tell()
 
-    async def wait(self, seconds: float) -> bool:
+    async def wait(self, alarms: Alarms, seconds: float) -> bool:
         """Until there is an event; False where the time is over before."""
-        if self._more.is_set():
+        if self._has_more:
             return True
-        late = False
-
-        def be_late() -> None:
-            nonlocal late
-            late = True
-            self._more.set()
-
-        clock = asyncio.get_running_loop().call_later(seconds, be_late)
+        waiter: asyncio.Future[bool] = asyncio.get_running_loop().create_future()
+        self._waiting.append(waiter)
+        alarm = alarms.set(seconds, functools.partial(_wake, waiter, in_time=False))
         try:
-            await self._more.wait()
+            return await waiter
         finally:
-            clock.cancel()
-        return not late
+            alarm.cancel()
+            self._waiting.remove(waiter)
 
     def only(self) -> bytes | None:
         """The one event of a stream that has ended with it; otherwise nothing."""
@@ -71,19 +70,19 @@ class EventLog:
         """The event that carries nothing but a place to come back to."""
         return f"id: {self.key}_{event_id}\r\ndata: \r\n\r\n".encode()
 
-    async def deliver(self, write: Write, after: int) -> None:
+    async def deliver(self, alarms: Alarms, write: Write, after: int) -> None:
         """Write every event after that number until the stream ends, or another reader comes."""
         self.readers += 1
-        self._more.set()  # whoever read before sees that it is superseded
+        self._tell()  # whoever read before sees that it is superseded
         me, sent = self.readers, after
         while me == self.readers:
-            self._more.clear()
+            self._has_more = False
             for number, body in [one for one in self._events if one[0] > sent]:
                 await write(replies.event(body, f"{self.key}_{number}"))
                 sent = number
             if self.is_ended and sent >= self._last:
                 return
-            if not await self.wait(replies.PING_SECONDS):
+            if not await self.wait(alarms, replies.PING_SECONDS):
                 await write(replies.PING)
 
     def _put(self, message: dict[str, Any]) -> None:
@@ -92,5 +91,15 @@ class EventLog:
         self._events.append((self._last, body))
         self._bytes += len(body)
         while len(self._events) > 1 and (len(self._events) > EVENTS_CEILING or self._bytes > BYTES_CEILING):
-            self._bytes -= len(self._events.popleft()[1])
-        self._more.set()
+            self._bytes -= len(self._events.pop(0)[1])
+        self._tell()
+
+    def _tell(self) -> None:
+        self._has_more = True
+        for waiter in self._waiting:
+            _wake(waiter, in_time=True)
+
+
+def _wake(waiter: asyncio.Future[bool], *, in_time: bool) -> None:
+    if not waiter.done():
+        waiter.set_result(in_time)

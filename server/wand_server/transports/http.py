@@ -31,7 +31,7 @@ from wand_server.transports.limits import Limits
 from wand_server.transports.replies import Refused
 from wand_server.transports.room import Room
 from wand_server.transports.routes import Guarded, Open
-from wand_server.transports.sessions import Sessions
+from wand_server.transports.sessions import Clocks, Sessions
 from wand_server.transports.sse import EventStreams
 from wand_server.transports.status import HostagentIsUp, health, readiness
 from wand_server.transports.tenures import Tenure, Tenures
@@ -74,12 +74,12 @@ class HttpTransport:
     def __post_init__(self) -> None:
         self.tenures = Tenures(self.guard.is_over)
         self._unread = Unread()
-        self.sessions = Sessions(self.kernel)
         self.websockets = WebSockets(self.kernel)
         self.streams = EventStreams(self.kernel)
 
     async def __aenter__(self) -> Self:
         self._alarms = Alarms(_TICK_SECONDS)
+        self.sessions = Sessions(self.kernel, Clocks())
         self._table = dict(self.routes())
         self._server = routes.server(
             self._table,
@@ -201,25 +201,19 @@ class HttpTransport:
         ending = Ending(request)
         try:
             with holds(principal, ending):
-                return await self._answer(request, message, principal)
+                if self.kernel.is_modern(message, request.headers.get(VERSION_HEADER)):
+                    reply = stateless.Reply(request, self._alarms)
+                    return await stateless.post(self.kernel, reply, message, principal)
+                return await stateful.post(self.sessions, request, message, principal)
+        except ProtocolFailure as why:
+            return replies.failed(why, getattr(message, "id", None))
         except asyncio.CancelledError:
             if not ending.can_be_told():
                 raise
         asked = message.id if isinstance(message, Request) else None
-        why = BadToken("the key or token was taken back while the call ran, and the call ended with it")
-        headers = {"WWW-Authenticate": self.guard.challenge.unauthenticated(why)}
-        raise Refused(401, str(why), headers=headers, request_id=asked)
-
-    async def _answer(
-        self, request: web.BaseRequest, message: Message, principal: Principal
-    ) -> web.StreamResponse:
-        try:
-            if self.kernel.is_modern(message, request.headers.get(VERSION_HEADER)):
-                reply = stateless.Reply(request, self._alarms)
-                return await stateless.post(self.kernel, reply, message, principal)
-            return await stateful.post(self.sessions, request, message, principal)
-        except ProtocolFailure as why:
-            return replies.failed(why, getattr(message, "id", None))
+        ended = BadToken("the key or token was taken back while the call ran, and the call ended with it")
+        headers = {"WWW-Authenticate": self.guard.challenge.unauthenticated(ended)}
+        raise Refused(401, str(ended), headers=headers, request_id=asked)
 
     async def _get(self, request: web.BaseRequest, principal: Principal) -> web.StreamResponse:
         if websocket.is_asked_for(request):
@@ -253,20 +247,8 @@ class HttpTransport:
         """Who asks, unless they ask too often."""
         address = self._address(request)
         self.limits.count_address(address)
-        principal = await self._principal(request, address)
-        self.limits.count(principal)
-        return principal
-
-    def _address(self, request: web.BaseRequest) -> str:
-        """Where a request comes from, through the proxies that we believe."""
-        peer = request.remote or ""
-        if not self.proxies:
-            return peer
-        return forwarded.origin(peer, request.headers.getall(forwarded.HEADER, []), self.proxies)
-
-    async def _principal(self, request: web.BaseRequest, address: str) -> Principal:
         try:
-            return await self.guard.principal(_asked(request, address))
+            principal = await self.guard.principal(_asked(request, address))
         except Misdirected as why:
             raise Refused(421, str(why)) from why
         except Denied as why:
@@ -279,6 +261,15 @@ class HttpTransport:
                 await self.limits.count_failure(address)
             headers = {"WWW-Authenticate": self.guard.challenge.unauthenticated(why)}
             raise Refused(401, str(why), headers=headers) from why
+        self.limits.count(principal)
+        return principal
+
+    def _address(self, request: web.BaseRequest) -> str:
+        """Where a request comes from, through the proxies that we believe."""
+        peer = request.remote or ""
+        if not self.proxies:
+            return peer
+        return forwarded.origin(peer, request.headers.getall(forwarded.HEADER, []), self.proxies)
 
     def _check_scopes(self, request: web.BaseRequest, message: Message, principal: Principal) -> None:
         try:

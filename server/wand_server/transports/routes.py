@@ -67,42 +67,37 @@ def server(
     Pages of the origins that `permits` lets in may read the answers, and all of them have `headers`.
     """
 
-    async def handle(request: web.BaseRequest) -> web.StreamResponse:
-        if cors.is_preflight(request):
-            return cors.preflight(request, _methods(routes, request), permits)
-        if "Expect" in request.headers:
-            await _encourage(request)
-        return await _answer(_route(routes, request), request, sign_in)
-
-    return Server(_refusing(handle), request_factory=_factory(permits, headers), **more)
-
-
-def _refusing(handle: Handler) -> Handler:
-    """The same, where a refusal and what breaks is an answer too."""
-
     async def answer(request: web.BaseRequest) -> web.StreamResponse:
         try:
-            return await handle(request)
-        except Refused as why:
-            return replies.refused(why)
-        except ProtocolFailure as why:
-            return replies.failed(why)
-        except web.HTTPException as why:
-            return replies.refused(Refused(why.status, why.reason))
-        except ConnectionError:
-            return web.Response(status=400)  # to nobody: the client is gone
+            if cors.is_preflight(request):
+                return cors.preflight(request, _methods(routes, request), permits)
+            if "Expect" in request.headers:
+                await _encourage(request)
+            route = _route(routes, request)
+            if isinstance(route, Open):
+                return await route.handler(request)
+            return await route.handler(request, await sign_in(request))
+        except (Refused, ProtocolFailure, web.HTTPException, ConnectionError) as why:
+            return _told(why)
         except Exception:
             REQUEST_ID.set(new_request_id())
             log.exception("request broke", extra={"path": request.path})
             return replies.as_json(failures.error(failures.internal(REQUEST_ID.get())), 500)
 
-    return answer
+    return Server(answer, request_factory=_factory(permits, headers), **more)
 
 
-async def _answer(route: Open | Guarded, request: web.BaseRequest, sign_in: SignIn) -> web.StreamResponse:
-    if isinstance(route, Open):
-        return await route.handler(request)
-    return await route.handler(request, await sign_in(request))
+def _told(why: Refused | ProtocolFailure | web.HTTPException | ConnectionError) -> web.Response:
+    """A refusal as an answer."""
+    match why:
+        case Refused():
+            return replies.refused(why)
+        case ProtocolFailure():
+            return replies.failed(why)
+        case web.HTTPException():
+            return replies.refused(Refused(why.status, why.reason))
+        case ConnectionError():
+            return web.Response(status=400)  # to nobody: the client is gone
 
 
 def _route(routes: Routes, request: web.BaseRequest) -> Open | Guarded:
@@ -131,14 +126,14 @@ async def _encourage(request: web.BaseRequest) -> None:
     request.writer.output_size = 0  # it counts for no part of the answer
 
 
-class _Asked(web.BaseRequest):
+class _Asked(replies.Asking):
     """A request whose answer names the server without a version, of ours or of what it is made with."""
 
     always: Mapping[str, str] = _NO_HEADERS
 
     async def _prepare_hook(self, response: web.StreamResponse) -> None:
         """Called by aiohttp before the headers of any answer leave."""
-        response.headers["Server"] = "wand"
+        response.headers["Server"] = replies.SERVER
         if self.always:
             response.headers.update(self.always)
 
@@ -154,6 +149,8 @@ class _FromPage(_Asked):
 
 
 def _factory(permits: cors.Permits, headers: Mapping[str, str]) -> Callable[..., web.BaseRequest]:
+    loop = asyncio.get_running_loop()
+
     def request(
         message: RawRequestMessage,
         payload: StreamReader,
@@ -162,11 +159,12 @@ def _factory(permits: cors.Permits, headers: Mapping[str, str]) -> Callable[...,
         task: "asyncio.Task[None]",
     ) -> web.BaseRequest:
         kind = _FromPage if "Origin" in message.headers else _Asked
-        loop = asyncio.get_running_loop()
         made = kind(message, payload, protocol, writer, task, loop, client_max_size=BYTES_CEILING)
         made.always = headers
+        made.wants_more = bool(headers)
         if isinstance(made, _FromPage):
             made.permits = permits
+            made.wants_more = True
         return made
 
     return request

@@ -7,6 +7,7 @@ import uuid
 from collections.abc import Callable, Iterable
 from typing import Any
 
+from wand_proto.alarms import Alarms
 from wand_proto.context import REQUEST_ID, new_request_id
 from wand_server.model import Principal
 from wand_server.protocol import failures
@@ -27,6 +28,7 @@ CALLS_CEILING = 64  # of one session: they go on when their client hangs up
 IDLE_SECONDS = 1800.0
 ALONE_SECONDS = 120.0  # how long calls go on for a client that reads nothing and says nothing
 _REAP_SECONDS = 30.0
+_QUICK_TICK_SECONDS, _SLOW_TICK_SECONDS = 0.025, 1.0
 _ENDED_STREAMS_KEPT = 16
 _STANDALONE = "g"
 
@@ -78,7 +80,7 @@ class Session:
     def stream(self, key: str) -> EventLog | None:
         return self._streams.get(key)
 
-    def begin(self, request: Request, principal: Principal) -> EventLog:
+    def begin(self, request: Request) -> EventLog:
         """Run a request in a task of its own, because its client may hang up and come back.
 
         Raises:
@@ -93,10 +95,11 @@ class Session:
             )
         self._counter += 1
         stream = EventLog(f"{self._counter:x}")
-        self._forget_old_streams()
+        if len(self._streams) > _ENDED_STREAMS_KEPT:
+            self._forget_old_streams()
         self._streams[stream.key] = stream
-        call = self._calls[request.id] = asyncio.create_task(self._run(request, stream, principal))
-        self._callers[request.id] = principal
+        call = self._calls[request.id] = asyncio.create_task(self._run(request, stream, self.principal))
+        self._callers[request.id] = self.principal
         call.add_done_callback(lambda _: self._ended(request.id, stream))
         return stream
 
@@ -155,10 +158,19 @@ class Session:
             del self._streams[key]
 
 
+class Clocks:
+    """The alarms that all sessions share: those for what is answered at once, and those for long silences."""
+
+    def __init__(self) -> None:
+        self.quick = Alarms(_QUICK_TICK_SECONDS)
+        self.slow = Alarms(_SLOW_TICK_SECONDS)
+
+
 class Sessions:
     """All sessions, by ids that cannot be guessed."""
 
-    def __init__(self, kernel: Kernel) -> None:
+    def __init__(self, kernel: Kernel, clocks: Clocks) -> None:
+        self.clocks = clocks
         self._kernel = kernel
         self._sessions: dict[str, Session] = {}
 

@@ -9,7 +9,7 @@ from wand_server.protocol.messages import Message, Notification, Request
 from wand_server.transports import replies
 from wand_server.transports.events import EventLog
 from wand_server.transports.replies import Refused
-from wand_server.transports.sessions import Session, Sessions
+from wand_server.transports.sessions import Clocks, Session, Sessions
 
 SESSION_HEADER = "Mcp-Session-Id"
 _QUICK_SECONDS = 0.05  # a call that ends so soon, without a word before, is answered as JSON
@@ -28,7 +28,7 @@ async def post(
         return await _initialize(sessions, message, principal)
     session = sessions.find(request.headers.get(SESSION_HEADER), principal)
     if isinstance(message, Request):
-        return await _answer(session, request, message, principal)
+        return await _answer(sessions.clocks, session, request, message)
     if isinstance(message, Notification):
         await session.hear(message)
     else:
@@ -43,8 +43,8 @@ async def get(sessions: Sessions, request: web.BaseRequest, principal: Principal
         Refused: there is no such session, or no such stream in it.
     """
     session = sessions.find(request.headers.get(SESSION_HEADER), principal)
-    stream, after = _wanted(session, request.headers.get("Last-Event-ID"))
-    return await _stream(session, request, stream, after)
+    wanted = _wanted(session, request.headers.get("Last-Event-ID"))
+    return await _stream(sessions.clocks, session, request, wanted)
 
 
 async def delete(sessions: Sessions, request: web.BaseRequest, principal: Principal) -> web.Response:
@@ -66,15 +66,15 @@ async def _initialize(sessions: Sessions, message: Request, principal: Principal
 
 
 async def _answer(
-    session: Session, request: web.BaseRequest, message: Request, principal: Principal
+    clocks: Clocks, session: Session, request: web.BaseRequest, message: Request
 ) -> web.StreamResponse:
-    stream = session.begin(message, principal)
-    await stream.wait(_QUICK_SECONDS)
+    stream = session.begin(message)
+    await stream.wait(clocks.quick, _QUICK_SECONDS)
     body = stream.only()
     if body is None:
-        return await _stream(session, request, stream, 0)
+        return await _stream(clocks, session, request, (stream, 0))
     session.forget(stream)
-    return web.Response(body=body, content_type=replies.JSON_TYPE, headers={SESSION_HEADER: session.id})
+    return replies.Whole(body, {SESSION_HEADER: session.id})
 
 
 def _wanted(session: Session, last_event_id: str | None) -> tuple[EventLog, int]:
@@ -89,8 +89,9 @@ def _wanted(session: Session, last_event_id: str | None) -> tuple[EventLog, int]
 
 
 async def _stream(
-    session: Session, request: web.BaseRequest, stream: EventLog, after: int
+    clocks: Clocks, session: Session, request: web.BaseRequest, wanted: tuple[EventLog, int]
 ) -> web.StreamResponse:
+    stream, after = wanted
     response = await replies.begin_stream(request, {SESSION_HEADER: session.id})
 
     async def write(frame: bytes) -> None:
@@ -100,7 +101,7 @@ async def _stream(
     try:
         if session.peer.is_resumable:
             await write(stream.follow_up(after))
-        await stream.deliver(write, after)
+        await stream.deliver(clocks.slow, write, after)
         await replies.end_stream(request, response)
     except ConnectionError:
         pass  # the client hung up; it may come back for the rest

@@ -21,12 +21,19 @@ log = logging.getLogger(__name__)
 class Reply:
     """The answer to one POST: a JSON body, or a stream from the first notification or a long silence on."""
 
+    __slots__ = ("_lock", "_pinging", "_silence", "_stream", "request")
+
     def __init__(self, request: web.BaseRequest, alarms: Alarms) -> None:
         self.request = request
         self._stream: web.StreamResponse | None = None
         self._lock: asyncio.Lock | None = None
         self._pinging: asyncio.Task[None] | None = None
         self._silence = alarms.set(replies.PING_SECONDS, self._begin_pinging)
+
+    @property
+    def is_quiet(self) -> bool:
+        """Whether nothing was sent yet, nor is about to be."""
+        return self._stream is None and self._lock is None and self._pinging is None
 
     async def notify(self, message: dict[str, Any]) -> None:
         """Send a notification before the answer; to a client that is gone, nothing."""
@@ -47,10 +54,13 @@ class Reply:
 
     async def hush(self) -> None:
         """End the pings."""
-        self._silence.cancel()
         if self._pinging is not None:
             self._pinging.cancel()
             await asyncio.wait([self._pinging])
+
+    def close(self) -> None:
+        """Begin no pings any more."""
+        self._silence.cancel()
 
     def _begin_pinging(self) -> None:
         self._pinging = asyncio.create_task(self._ping())
@@ -86,11 +96,15 @@ async def post(kernel: Kernel, reply: Reply, message: Message, principal: Princi
         raise ProtocolFailure(INVALID_REQUEST, "a client sends requests and notifications, no responses")
     route = kernel.route(message, headers)
     try:
-        body, status = failures.result(message.id, {}), 200
-        try:
-            body["result"] = await kernel.answer(route, Exchange(principal, message, reply.notify))
-        except ProtocolFailure as why:
-            body, status = failures.error(why, message.id), why.status
-        return await reply.finish(body, status)
+        body = failures.result(
+            message.id, await kernel.answer(route, Exchange(principal, message, reply.notify))
+        )
+        if reply.is_quiet:
+            return replies.Whole(messages.write(body))
+        return await reply.finish(body, 200)
+    except ProtocolFailure as why:
+        return await reply.finish(failures.error(why, message.id), why.status)
     finally:
-        await reply.hush()
+        reply.close()
+        if not reply.is_quiet:
+            await reply.hush()

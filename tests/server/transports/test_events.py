@@ -4,8 +4,13 @@ import asyncio
 
 import pytest
 
+from wand_proto.alarms import Alarms
 from wand_server.transports import events, replies
 from wand_server.transports.events import EventLog
+
+
+def alarms() -> Alarms:
+    return Alarms(0.01)
 
 
 class Reader:
@@ -30,7 +35,7 @@ class Reader:
 async def test_a_reader_gets_what_came_before_it_and_what_comes_after() -> None:
     log, reader = EventLog("a"), Reader()
     await log.notify({"n": 1})
-    delivery = asyncio.create_task(log.deliver(reader.write, 0))
+    delivery = asyncio.create_task(log.deliver(alarms(), reader.write, 0))
     await asyncio.sleep(0)
     await log.notify({"n": 2})
     log.end({"n": 3})
@@ -46,7 +51,7 @@ async def test_a_reader_that_comes_back_gets_the_rest() -> None:
         await log.notify({"n": number})
     log.end()
 
-    await log.deliver(reader.write, 3)
+    await log.deliver(alarms(), reader.write, 3)
 
     assert reader.ids == ["a_4", "a_5"]
 
@@ -61,7 +66,7 @@ async def test_the_oldest_are_forgotten_and_the_last_never(
         await log.notify({})
     log.end({"answer": "long"})
 
-    await log.deliver(reader.write, 0)
+    await log.deliver(alarms(), reader.write, 0)
 
     assert reader.ids[-1] == "a_6"
     assert len(reader.ids) <= 2
@@ -69,9 +74,9 @@ async def test_the_oldest_are_forgotten_and_the_last_never(
 
 async def test_a_second_reader_takes_the_place_of_the_first() -> None:
     log, first, second = EventLog("a"), Reader(), Reader()
-    before = asyncio.create_task(log.deliver(first.write, 0))
+    before = asyncio.create_task(log.deliver(alarms(), first.write, 0))
     await asyncio.sleep(0)
-    after = asyncio.create_task(log.deliver(second.write, 0))
+    after = asyncio.create_task(log.deliver(alarms(), second.write, 0))
 
     await asyncio.wait_for(before, 5)
     log.end({"n": 1})
