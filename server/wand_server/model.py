@@ -2,7 +2,7 @@
 
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
-from typing import Any, Literal
+from typing import Any, Literal, NamedTuple
 
 from wand_proto.errors import WandError
 
@@ -31,9 +31,8 @@ Progress = Callable[[float, float | None, str], Awaitable[None]]
 """Tell the client how far a call is: progress (only ever rising), the total where known, a message."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Call:
-    """What one tools/call knows beside its arguments."""
+class Call(NamedTuple):
+    """What one tools/call knows beside its arguments; a tuple with names, for it is made each time."""
 
     principal: Principal
     request_id: str

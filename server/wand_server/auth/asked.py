@@ -1,7 +1,6 @@
 """What signing in may see of a request, and what a way of signing in is."""
 
-from dataclasses import dataclass
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 from wand_proto.errors import Unauthenticated
 from wand_server.model import Principal
@@ -13,9 +12,8 @@ class Headers(Protocol):
     def getall(self, name: str, default: list[str]) -> list[str]: ...
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Asked:
-    """A request that wants in."""
+class Asked(NamedTuple):
+    """A request that wants in; a tuple with names, for every call makes one."""
 
     headers: Headers
     peer: str = ""  # the address at the other end of the connection
@@ -31,8 +29,7 @@ class Asked:
         return f"{'https' if self.is_secure else 'http'}://{host}{self.path.partition('?')[0]}"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Presented:
+class Presented(NamedTuple):
     """What stood in Authorization: its scheme in lower case, and the token after it."""
 
     scheme: str

@@ -6,9 +6,9 @@ A transport knows only this. What answers faster than the SDK (`lane.py`) stands
 import asyncio
 import functools
 import logging
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 from mcp.server.connection import Connection
 from mcp.server.lowlevel import NotificationOptions, Server
@@ -26,6 +26,7 @@ from mcp.shared.inbound import (
 )
 from mcp_types import PROTOCOL_VERSION_META_KEY
 from mcp_types.version import HANDSHAKE_PROTOCOL_VERSIONS
+from multidict import MultiMapping
 
 from wand_server.model import Principal
 from wand_server.protocol import tasking
@@ -33,7 +34,7 @@ from wand_server.protocol.asking import Asking
 from wand_server.protocol.exchange import Exchange, Notify
 from wand_server.protocol.failures import HEADER_MISMATCH, ProtocolFailure
 from wand_server.protocol.handshake import Aside, Handshake, result_of
-from wand_server.protocol.lane import METHOD, Lane
+from wand_server.protocol.lane import METHOD, Client, Lane
 from wand_server.protocol.listening import METHOD as LISTEN
 from wand_server.protocol.listening import Listening
 from wand_server.protocol.messages import Message, Notification, Request, meta
@@ -48,12 +49,11 @@ log = logging.getLogger(__name__)
 VERSION_HEADER = "MCP-Protocol-Version"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Route:
-    """A request of the stateless era whose envelope and headers agree."""
+class Route(NamedTuple):
+    """A request of the stateless era whose envelope and headers agree: on the SDK's way or the short one."""
 
     request: Request
-    envelope: InboundModernRoute
+    way: InboundModernRoute | Client
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,12 +133,23 @@ class Kernel:
         """Whether the version is none that begins with a handshake."""
         return version_header is not None and version_header not in HANDSHAKE_PROTOCOL_VERSIONS
 
-    def route(self, request: Request, headers: Mapping[str, str]) -> Route:
+    def route(self, request: Request, headers: MultiMapping[str]) -> Route:
         """Check a stateless request's envelope, and its headers against it.
 
         Raises:
             ProtocolFailure: the envelope is incomplete, a header disagrees, or the version is unknown.
         """
+        lane, params = self._lane, request.params
+        if lane and params and request.method == METHOD and (client := lane.client_of(params)) is not None:
+            ask_sdk = functools.partial(self._classified, request, headers)
+            if lane.is_agreed(client, params["name"], headers, ask_sdk):
+                self._check_arguments(request, headers)
+                return Route(request, client)
+        found = self._classified(request, headers)
+        self._check_arguments(request, headers)
+        return Route(request, found)
+
+    def _classified(self, request: Request, headers: MultiMapping[str]) -> InboundModernRoute:
         if twice := find_duplicated_routing_header(headers.items()):
             raise ProtocolFailure(HEADER_MISMATCH, f"{twice} header appears more than once")
         if PROTOCOL_VERSION_META_KEY not in meta(request.params):
@@ -148,9 +159,7 @@ class Kernel:
         if isinstance(found, InboundLadderRejection):
             raise _rejected(found)
         tasking.check_name(request, headers)
-        if request.method == METHOD and (wrong := self._wrong_argument_header(request, headers)):
-            raise _rejected(wrong)
-        return Route(request=request, envelope=found)
+        return found
 
     def check(self, message: Message, principal: Principal) -> None:
         """Let a message pass that the principal's scopes open; what is no request opens nothing.
@@ -180,12 +189,11 @@ class Kernel:
         Raises:
             ProtocolFailure: the answer is an error.
         """
-        request, envelope, lane = route.request, route.envelope, self._lane
-        if request.method == METHOD and lane and (client := lane.client_of(request.params)) is not None:
-            return await lane.call(envelope.protocol_version, client, request, exchange)
-        connection = Connection.from_envelope(
-            envelope.protocol_version, envelope.client_info, envelope.client_capabilities
-        )
+        request, way = route
+        if isinstance(way, Client):
+            assert self._lane is not None
+            return await self._lane.call(way.version, way.claim, request, exchange)
+        connection = Connection.from_envelope(way.protocol_version, way.client_info, way.client_capabilities)
         return await result_of(ServerRunner(self._server, connection, None), exchange, request)
 
     def handshake(self, session_id: str, notify: Notify) -> Handshake:
@@ -218,17 +226,18 @@ class Kernel:
             end()
             await watches.close()
 
-    def _wrong_argument_header(
-        self, request: Request, headers: Mapping[str, str]
-    ) -> InboundLadderRejection | None:
-        params = request.params or {}
-        name, arguments = params.get("name"), params.get("arguments") or {}
+    def _check_arguments(self, request: Request, headers: MultiMapping[str]) -> None:
+        """Compare the arguments of a call with the headers in which some of them stand as well."""
+        if request.method != METHOD or request.params is None:
+            return
+        name, arguments = request.params.get("name"), request.params.get("arguments") or {}
         if not isinstance(name, str) or not isinstance(arguments, dict):
-            return None
+            return
         schema = self._methods.input_schema(name)
         if schema is None or not self._wants_headers(name, schema):
-            return None
-        return validate_mcp_param_headers(schema, arguments, headers)
+            return
+        if wrong := validate_mcp_param_headers(schema, arguments, headers):
+            raise _rejected(wrong)
 
     def _wants_headers(self, name: str, schema: dict[str, Any]) -> bool:
         known = self._with_headers.get(name)

@@ -6,12 +6,13 @@ it shapes a result (by the protocol's version). Everything else, and everything 
 """
 
 import logging
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Protocol
 
 from mcp.server.connection import Connection
 from mcp.server.lowlevel import Server
+from mcp.shared.inbound import MCP_METHOD_HEADER, MCP_NAME_HEADER, MCP_PROTOCOL_VERSION_HEADER
 from mcp_types import (
     CLIENT_CAPABILITIES_META_KEY,
     CLIENT_INFO_META_KEY,
@@ -23,6 +24,7 @@ from mcp_types import (
 from mcp_types.methods import serialize_server_result, validate_client_request
 from mcp_types.version import MODERN_PROTOCOL_VERSIONS
 from pydantic import ValidationError
+from pydantic_core import to_json
 
 from wand_server.model import Progress, ToolResult
 from wand_server.protocol.boundary import defect
@@ -39,25 +41,34 @@ _PARAMS = frozenset({"name", "arguments", "_meta"})
 _ENVELOPE = frozenset({PROTOCOL_VERSION_META_KEY, CLIENT_INFO_META_KEY, CLIENT_CAPABILITIES_META_KEY})
 _BESIDE = frozenset({"progressToken", "traceparent", "tracestate", "baggage"})  # of no type, but the first
 _MODERN_META = _ENVELOPE | _BESIDE
+_ROUTING = (MCP_PROTOCOL_VERSION_HEADER, MCP_METHOD_HEADER, MCP_NAME_HEADER)
+_TEXT = frozenset({str})
+_NONE: list[str] = []
 _MOST_TOKEN = 2**53
 _MOST_KNOWN = 512
 _MOST_CHARACTERS = 4096  # of an envelope that is remembered
 
 
+class Headers(Protocol):
+    """The headers of a request, every line of each."""
+
+    def getall(self, name: str, default: list[str]) -> list[str]: ...
+
+
 @dataclass(frozen=True, slots=True)
 class Shape:
-    """How results look under one version of the protocol: which fields, in which order."""
+    """How results look under one version of the protocol: all fields in their order, those of text empty."""
 
-    fields: tuple[str, ...]
-    block: tuple[str, ...]  # the fields of the text in it
-    more: Mapping[str, Any]  # what stands in every result
+    result: Mapping[str, Any]
+    block: Mapping[str, Any]  # the text in it
 
 
-@dataclass(frozen=True, slots=True)
-class _Client:
-    """Who says to call, and whether a task is an answer to them."""
+@dataclass(frozen=True, slots=True, eq=False)
+class Client:
+    """Who says to call statelessly, under which version, and whether a task is an answer to them."""
 
     claim: str
+    version: str
     takes_tasks: bool
 
 
@@ -68,9 +79,10 @@ class Lane:
         self._server = server
         self._methods = methods
         self._shapes: dict[str, Shape | None] = {}
-        self._clients: dict[str, _Client | None] = {}
+        self._clients: dict[bytes, Client | None] = {}
+        self._agreed: set[tuple[Client, str, str, str, str]] = set()  # each is what a call says twice
 
-    def client_of(self, params: dict[str, Any] | None) -> str | None:
+    def client_of(self, params: dict[str, Any] | None) -> Client | None:
         """Who says to call statelessly, where the SDK would let this in as it is; None where it might not."""
         if not params or not _are_plain(params):
             return None
@@ -82,10 +94,27 @@ class Lane:
         client = self._remembered(about)
         if client is None or (client.takes_tasks and self._methods.may_last(params["name"])):
             return None
-        return client.claim
+        return client
 
-    def _remembered(self, envelope: dict[str, Any]) -> _Client | None:
-        known = repr(envelope)  # tells apart all that JSON can say
+    def is_agreed(self, client: Client, name: str, headers: Headers, ask_sdk: Callable[[], object]) -> bool:
+        """Whether the headers of a call agree with its body, as `ask_sdk` has said once of the same.
+
+        It says so by raising nothing; where a header stands twice, this says no.
+        """
+        version, method, named = [headers.getall(header, _NONE) for header in _ROUTING]
+        if not len(version) == len(method) == len(named) == 1:
+            return False
+        known = (client, name, version[0], method[0], named[0])
+        if known not in self._agreed:
+            ask_sdk()
+            if len(name) + len(named[0]) <= _MOST_CHARACTERS:
+                if len(self._agreed) >= _MOST_KNOWN:
+                    self._agreed.clear()
+                self._agreed.add(known)
+        return True
+
+    def _remembered(self, envelope: dict[str, Any]) -> Client | None:
+        known = to_json(envelope)  # tells apart all that JSON can say
         if known in self._clients:
             return self._clients[known]
         client = _client_in(envelope)
@@ -134,17 +163,16 @@ class Lane:
     def _shaped(self, version: str, result: ToolResult) -> dict[str, Any]:
         shape = self._shapes[version] if version in self._shapes else self._learn(version)
         structured = result.structured
-        if shape is None or type(structured) is not dict or not all(type(key) is str for key in structured):
+        if shape is None or type(structured) is not dict or not set(map(type, structured)) <= _TEXT:
             return self._shaped_by_sdk(version, wire_result(result))
-        text = {"type": "text", "text": result.text}
-        whole = {
-            "content": [{name: text[name] for name in shape.block}],
-            "isError": result.is_error,
-            **shape.more,
-        }
-        if structured or not result.is_error:
-            whole["structuredContent"] = structured
-        return {name: whole[name] for name in shape.fields if name in whole}
+        shaped = {**shape.result, "content": [{**shape.block, "text": result.text}]}
+        shaped["isError"] = result.is_error
+        if "structuredContent" in shaped:
+            if structured or not result.is_error:
+                shaped["structuredContent"] = structured
+            else:
+                del shaped["structuredContent"]
+        return shaped
 
     def _shaped_by_sdk(self, version: str, wire: dict[str, Any]) -> dict[str, Any]:
         try:
@@ -160,11 +188,9 @@ class Lane:
         """See how the SDK shapes a result; None where it changes more than which fields there are."""
         sample = wire_result(ToolResult(text="t", structured={"a": None, "b": [None]}))
         shaped = self._shaped_by_sdk(version, sample)
-        block = shaped["content"][0]
         kept = {name: value for name, value in shaped.items() if name != "_meta"}
-        more: dict[str, Any] = {name: shaped[name] for name in ("resultType", "_meta") if name in shaped}
         same = all(sample.get(name) == value for name, value in kept.items())
-        shape = Shape(tuple(shaped), tuple(block), more) if same else None
+        shape = Shape(shaped, shaped["content"][0]) if same else None
         self._shapes[version] = shape
         return shape
 
@@ -185,7 +211,7 @@ def _is_plain_token(about: dict[str, Any]) -> bool:
     return type(token) is str or (type(token) is int and abs(token) < _MOST_TOKEN)
 
 
-def _client_in(envelope: dict[str, Any]) -> _Client | None:
+def _client_in(envelope: dict[str, Any]) -> Client | None:
     """The client that an envelope names, as the SDK reads it; None where it does not let that in."""
     version = envelope.get(PROTOCOL_VERSION_META_KEY)
     if version not in MODERN_PROTOCOL_VERSIONS:
@@ -201,7 +227,7 @@ def _client_in(envelope: dict[str, Any]) -> _Client | None:
     )
     can = read.client_capabilities
     takes_tasks = can is not None and TASKS in (can.extensions or {})
-    return _Client(claim_of(read.client_params), takes_tasks)
+    return Client(claim_of(read.client_params), version, takes_tasks)
 
 
 def claim_of(client: InitializeRequestParams | None) -> str:

@@ -1,7 +1,6 @@
 """One JSON-RPC message from bytes, or what is wrong with it; and back to bytes."""
 
-from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 from pydantic_core import from_json, to_json
 
@@ -15,25 +14,22 @@ _LINE_ENDS = tuple(
 )  # others JSON escapes
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Request:
-    """Wants an answer under its id."""
+class Request(NamedTuple):
+    """Wants an answer under its id; a tuple with names, for every call makes one."""
 
     id: str | int
     method: str
     params: dict[str, Any] | None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Notification:
+class Notification(NamedTuple):
     """Wants no answer."""
 
     method: str
     params: dict[str, Any] | None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Response:
+class Response(NamedTuple):
     """Answers a request of ours."""
 
     id: MessageId

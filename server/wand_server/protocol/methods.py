@@ -4,8 +4,7 @@ import asyncio
 import logging
 import re
 import time
-from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 from wand_proto.context import REQUEST_ID, new_request_id
 from wand_proto.errors import Exhausted, Unavailable, WandError
@@ -24,8 +23,7 @@ _MOST_KNOWN = 64  # sets of scopes whose list of tools is kept
 _TRACEPARENT = re.compile(r"[0-9a-f]{2}-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2}")
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Visit:
+class Visit(NamedTuple):
     """Who calls, with which program, under which trace, and how to tell them of progress."""
 
     principal: Principal

@@ -1,6 +1,6 @@
 """The SDK's low-level server with our methods on it."""
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 from mcp.server.caching import CacheHint
@@ -82,7 +82,7 @@ def build(
             return wire_result(await methods.call_tool(params.name, arguments, visit))
 
         async def work(task: Task) -> dict[str, Any]:
-            told = replace(visit, progress=_telling(task, visit.progress))
+            told = visit._replace(progress=_telling(task, visit.progress))
             return wire_result(await methods.call_tool(params.name, arguments, told))
 
         return await tasking.call(kept, context, params.name, work)

@@ -6,7 +6,6 @@ import logging
 from collections import Counter
 from collections.abc import Awaitable, Callable, Coroutine, Iterator
 from contextvars import ContextVar
-from dataclasses import replace
 from typing import Any
 
 from wand_proto.errors import Exhausted, NotFound, WandError
@@ -66,7 +65,7 @@ class Watcher:
             return seen  # the host agent may be back soon
 
     async def _state(self, uri: str, visit: Visit) -> ResourceState:
-        return await self._resources.state(uri, call_of(replace(visit, progress=None)))
+        return await self._resources.state(uri, call_of(visit._replace(progress=None)))
 
     def _has_room(self, principal: Principal) -> bool:
         return self._watched[principal.identity] < OF_ONE_CEILING and self._watched.total() < CEILING

@@ -30,16 +30,23 @@ async def read(request: web.BaseRequest) -> bytes:
     Raises:
         Refused: it is too large, too slow or broken.
     """
+    content = request.content
     try:
-        if request.content.is_eof():  # it is here
-            return await request.read()
+        if content.is_eof():  # it is here
+            body = content.read_nowait()
+            if len(body) > BYTES_CEILING:
+                raise _too_large()
+            return body
         async with asyncio.timeout(BODY_SECONDS):
             return await request.read()
     except TimeoutError as late:
         message = f"the body did not arrive within {BODY_SECONDS:g} seconds"
         raise Refused(408, message) from late
     except web.HTTPRequestEntityTooLarge as large:
-        message = f"the body is larger than {BYTES_CEILING} bytes"
-        raise Refused(413, message) from large
+        raise _too_large() from large
     except web.RequestPayloadError as broken:
         raise Refused(400, f"the body cannot be read: {broken}") from broken
+
+
+def _too_large() -> Refused:
+    return Refused(413, f"the body is larger than {BYTES_CEILING} bytes")

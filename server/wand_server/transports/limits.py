@@ -13,7 +13,7 @@ import ipaddress
 import math
 import time
 from collections import OrderedDict
-from collections.abc import Callable
+from collections.abc import Callable, Hashable
 from dataclasses import dataclass
 
 from wand_server.model import Principal
@@ -53,23 +53,32 @@ class Buckets:
         self.rate = rate
         self._clock = clock
         self._most = most
-        self._buckets: OrderedDict[str, tuple[float, float]] = OrderedDict()  # tokens, and when
+        self._buckets: OrderedDict[Hashable, list[float]] = OrderedDict()  # tokens, and when
 
     def __len__(self) -> int:
         return len(self._buckets)
 
-    def take(self, name: str) -> float:
+    def take(self, name: Hashable) -> float:
         """Take a token: 0 where there was one, else the seconds until there is."""
         rate = self.rate
         if not rate.per_second:
             return 0.0
         now = self._clock()
-        tokens, at = self._buckets.pop(name, (float(rate.burst), now))
-        tokens = min(float(rate.burst), tokens + (now - at) * rate.per_second)
-        self._buckets[name] = (tokens - 1 if tokens >= 1 else tokens, now)
+        bucket = self._buckets.get(name) or self._full(name, now)
+        self._buckets.move_to_end(name)
+        tokens = min(rate.burst, bucket[0] + (now - bucket[1]) * rate.per_second)
+        bucket[1] = now
+        if tokens >= 1:
+            bucket[0] = tokens - 1
+            return 0.0
+        bucket[0] = tokens
+        return (1 - tokens) / rate.per_second
+
+    def _full(self, name: Hashable, now: float) -> list[float]:
+        bucket = self._buckets[name] = [self.rate.burst, now]
         if len(self._buckets) > self._most:
             self._buckets.popitem(last=False)
-        return 0.0 if tokens >= 1 else (1 - tokens) / rate.per_second
+        return bucket
 
 
 class Limits:
@@ -94,7 +103,8 @@ class Limits:
         Raises:
             Refused: 429, with Retry-After.
         """
-        _need("requests come from this address", self._addresses.take(block_of(address)))
+        if seconds := self._addresses.take(block_of(address)):
+            raise _too_many("requests come from this address", seconds)
 
     def count(self, principal: Principal) -> None:
         """Count a request by who asks.
@@ -102,7 +112,8 @@ class Limits:
         Raises:
             Refused: 429, with Retry-After.
         """
-        _need(f"requests come from {principal.name}", self._principals.take("\0".join(principal.identity)))
+        if seconds := self._principals.take(principal.identity):
+            raise _too_many(f"requests come from {principal.name}", seconds)
 
     async def count_failure(self, address: str) -> None:
         """Count a failed sign-in; of one too many, the answer waits.
@@ -117,7 +128,8 @@ class Limits:
                 await _hold(FAILURE_SECONDS)
             finally:
                 self._held -= 1
-        _need("sign-ins fail from this address", seconds)
+        if seconds:
+            raise _too_many("sign-ins fail from this address", seconds)
 
 
 def block_of(address: str) -> str:
@@ -133,8 +145,7 @@ def block_of(address: str) -> str:
     return str(ipaddress.IPv6Network((found, _IPV6_PREFIX), strict=False).network_address)
 
 
-def _need(what: str, seconds: float) -> None:
-    if seconds:
-        after = str(math.ceil(seconds))
-        message = f"too many {what}: try again in {after} s"
-        raise Refused(429, message, code=BUSY, headers={"Retry-After": after})
+def _too_many(what: str, seconds: float) -> Refused:
+    after = str(math.ceil(seconds))
+    message = f"too many {what}: try again in {after} s"
+    return Refused(429, message, code=BUSY, headers={"Retry-After": after})

@@ -23,7 +23,8 @@ class Room:
         Raises:
             Refused: there is none.
         """
-        is_large = request.content_length is None or request.content_length > LARGE_BYTES
+        length = request.content_length
+        is_large = length is None or length > LARGE_BYTES
         if self.running >= REQUESTS_CEILING:
             raise _busy(f"{REQUESTS_CEILING} requests are running, which is the most at once")
         if is_large and self.large >= LARGE_CEILING:

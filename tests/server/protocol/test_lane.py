@@ -5,7 +5,7 @@ tests/conformance/messages.jsonl holds every message that the official suites ha
 
 import asyncio
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -69,7 +69,7 @@ class Way:
             await peer.answer(hello, Exchange(WHO, hello, _nowhere))
         return self.peers[version]
 
-    async def say(self, raw: bytes, headers: Mapping[str, str]) -> list[bytes]:
+    async def say(self, raw: bytes, headers: CIMultiDict[str]) -> list[bytes]:
         back: list[bytes] = []
 
         async def notify(message: dict[str, Any]) -> None:
@@ -85,7 +85,7 @@ class Way:
             back.append(messages.write(failures.error(why)) + str(why.status).encode())
         return back
 
-    async def _answer(self, message: Request, headers: Mapping[str, str], exchange: Exchange) -> Any:
+    async def _answer(self, message: Request, headers: CIMultiDict[str], exchange: Exchange) -> Any:
         version = headers.get(VERSION_HEADER)
         if self.kernel.is_modern(message, version):
             return await self.kernel.answer(self.kernel.route(message, headers), exchange)
@@ -102,7 +102,7 @@ def _ids(monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setattr(module, "new_request_id", lambda: "0" * 16)
 
 
-async def compare(raw: bytes, headers: Mapping[str, str]) -> list[bytes]:
+async def compare(raw: bytes, headers: CIMultiDict[str]) -> list[bytes]:
     """What comes back, and the same on both ways."""
     fast, slow = Way(fast=True), Way(fast=False)
     back = await fast.say(raw, headers)
@@ -219,6 +219,18 @@ async def test_headers_that_disagree_are_refused_in_the_same_words(headers: dict
     await compare(raw, sent)
 
 
+async def test_what_agreed_once_lets_nothing_else_in() -> None:
+    fast, slow = Way(fast=True), Way(fast=False)
+    raw, good = written(MODERN, {"name": "echo"})
+    wrong = [CIMultiDict({**good, name: value}) for name in good for value in ("", "echo ", "x", MODERN[:-1])]
+    wrong += [CIMultiDict([*good.items(), pair]) for pair in good.items()]
+    wrong += [CIMultiDict([pair for pair in good.items() if pair[0] != name]) for name in good]
+    for headers in (good, *wrong, good):
+        back = await fast.say(raw, headers)
+        assert back == await slow.say(raw, headers)
+        assert (b'"result"' in back[-1]) == (headers is good)
+
+
 JSON = some.recursive(
     some.none() | some.booleans() | some.integers() | some.floats(allow_nan=False,
     allow_infinity=False) | some.text(),
@@ -243,7 +255,7 @@ def test_whatever_else_is_asked_gets_the_same_answer(
     asyncio.run(_compare_later(*written(version, params, message_id)))
 
 
-async def _compare_later(raw: bytes, headers: Mapping[str, str]) -> None:
+async def _compare_later(raw: bytes, headers: CIMultiDict[str]) -> None:
     await compare(raw, headers)
 
 
@@ -281,7 +293,10 @@ async def test_a_stream_of_unheard_of_clients_fills_no_memory() -> None:
     assert lane is not None
     for number in range(2000):
         lane.client_of({"name": "n", "_meta": {**ENVELOPE, INFO: {"name": f"{number}", "version": "1"}}})
+        raw, headers = written(MODERN, {"name": f"{number}"})
+        await way.say(raw, headers)
     assert len(lane._clients) <= 512
+    assert len(lane._agreed) <= 512
 
 
 TASKING: dict[str, Any] = {CAPABILITIES: {"extensions": {"io.modelcontextprotocol/tasks": {}}}}
@@ -295,9 +310,8 @@ async def test_a_client_that_takes_tasks_gets_the_same_answer(tool: str) -> None
 async def test_what_may_become_a_task_goes_to_the_sdk_and_nothing_else_does() -> None:
     lane = Way(fast=True).kernel._lane
     assert lane is not None
-    took = {
-        name: lane.client_of({"name": name, "_meta": {**ENVELOPE, **TASKING}}) for name in ("echo", "slow")
-    }
+    takes_tasks, takes_none = {**ENVELOPE, **TASKING}, ENVELOPE
 
-    assert took == {"echo": "probe/7", "slow": None}
-    assert lane.client_of({"name": "slow", "_meta": ENVELOPE}) == "probe/7"
+    assert lane.client_of({"name": "echo", "_meta": takes_tasks}) is not None
+    assert lane.client_of({"name": "slow", "_meta": takes_tasks}) is None
+    assert lane.client_of({"name": "slow", "_meta": takes_none}) is not None
