@@ -99,6 +99,11 @@ def strike(text: str, *, keep_end: bool = False) -> str:
     return f"…{clean[-_MOST_TEXT:]}" if keep_end else f"{clean[:_MOST_TEXT]}…"
 
 
+def struck(text: str) -> str:
+    """The text without what looks like a secret, as long as it is."""
+    return _SECRET_TEXT.sub(_STRUCK, text)
+
+
 def _event(record: logging.LogRecord) -> str:
     try:
         return strike(record.getMessage())

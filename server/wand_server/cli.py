@@ -34,6 +34,7 @@ COMMANDS = {
         "see which programs registered themselves, and forget one",
     ),
     "grants": ("wand_server.accounts", "grants", "see which programs people let in, and end that"),
+    "doctor": ("wand_server.doctor", "main", "tell what is missing for the server here, and how to get it"),
 }
 FAILURE, USAGE = 1, 2
 

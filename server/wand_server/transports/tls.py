@@ -62,7 +62,7 @@ class _Newest:
     def __init__(self, files: Files) -> None:
         self._files = files
         self._seen = _stamp(files)
-        self.first = self._now = _context(files)
+        self.first = self._now = read(files)
         self.first.sni_callback = self._choose
 
     async def renew(self) -> None:
@@ -75,7 +75,7 @@ class _Newest:
 
     def _read(self) -> None:
         try:
-            self._now = _context(self._files)
+            self._now = read(self._files)
         except Invalid as why:
             log.warning("renewed certificate not usable", extra={"why": str(why)})
         else:
@@ -87,7 +87,12 @@ class _Newest:
             spoken.context = self._now
 
 
-def _context(files: Files) -> ssl.SSLContext:
+def read(files: Files) -> ssl.SSLContext:
+    """How TLS is spoken with those files as they are now.
+
+    Raises:
+        Invalid: a file cannot be used.
+    """
     made = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     made.minimum_version = ssl.TLSVersion.TLSv1_2
     made.set_ciphers(_CIPHERS)

@@ -1,0 +1,120 @@
+"""What both doctors look at: figures and files as tables, sockets and ports for real."""
+
+import socket
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+
+from support import certificates
+from wand_proto import findings, looking
+from wand_proto.findings import good, missing, note
+
+MIB, GIB = 1024**2, 1024**3
+
+
+def test_a_finding_is_told_with_what_to_do_unless_it_is_good() -> None:
+    found = [good("a", "there"), note("b", "old", "renew it"), missing("c", "gone", "make it")]
+
+    assert [finding.line() for finding in found] == [
+        "ok      a: there",
+        "note    b: old — renew it",
+        "MISSING c: gone — make it",
+    ]
+    assert [finding.table()["state"] for finding in found] == ["ok", "note", "missing"]
+    assert (findings.is_good(found[:2]), findings.is_good(found)) == (True, False)
+
+
+@pytest.mark.parametrize(
+    ("free_bytes", "free_files", "state"),
+    [
+        (3 * GIB, 100_000, "ok"),
+        (3 * GIB, None, "ok"),  # btrfs has no bound of files
+        (GIB, 100_000, "note"),
+        (63 * MIB, 100_000, "missing"),
+        (3 * GIB, 999, "missing"),
+    ],
+)
+def test_room_is_told_before_it_ends(free_bytes: int, free_files: int | None, state: str) -> None:
+    assert looking.roominess(Path("/x"), free_bytes, free_files, 2 * GIB).state == state
+
+
+def test_the_disk_of_a_folder_that_is_still_to_be_made_is_that_above_it(tmp_path: Path) -> None:
+    assert looking.room(tmp_path / "not" / "yet", 1).state == "ok"
+
+
+@pytest.mark.parametrize(("days", "state"), [(-11, "missing"), (1, "note"), (8, "note"), (30, "ok")])
+def test_a_certificate_is_told_of_before_it_ends(tmp_path: Path, days: int, state: str) -> None:
+    (tmp_path / "x.crt").write_bytes(certificates.pem(days=30))
+
+    now = datetime.now(UTC) + timedelta(days=30 - days)
+
+    assert looking.validity(tmp_path / "x.crt", now, "renew").state == state
+
+
+def test_a_certificate_of_tomorrow_tells_of_the_clock(tmp_path: Path) -> None:
+    (tmp_path / "x.crt").write_bytes(certificates.pem(days=30))
+
+    found = looking.validity(tmp_path / "x.crt", datetime.now(UTC) - timedelta(days=3), "renew")
+
+    assert (found.state, "set the clock" in found.hint) == ("missing", True)
+
+
+@pytest.mark.parametrize(
+    "text", ["", "no certificate", "-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----"]
+)
+def test_what_is_no_certificate_is_said_to_be_none(tmp_path: Path, text: str) -> None:
+    (tmp_path / "x.crt").write_text(text)
+
+    assert "is no certificate in PEM form" in looking.validity(tmp_path / "x.crt", datetime.now(UTC), "").says
+
+
+def test_of_a_chain_the_first_is_looked_at_whatever_stands_around_it(tmp_path: Path) -> None:
+    first, second = certificates.pem(days=30).decode(), certificates.pem(days=1).decode()
+    (tmp_path / "x.crt").write_text(f"Bag Attributes\n{first}\n{second}")
+
+    assert looking.validity(tmp_path / "x.crt", datetime.now(UTC), "").state == "ok"
+
+
+@pytest.mark.parametrize(
+    ("mode", "state"), [(0o600, "ok"), (0o400, "ok"), (0o640, "ok"), (0o644, "missing"), (0o660, "missing")]
+)
+def test_a_key_that_others_can_read_or_write_is_told_of(tmp_path: Path, mode: int, state: str) -> None:
+    (tmp_path / "x.key").touch()
+    (tmp_path / "x.key").chmod(mode)
+
+    assert looking.secrecy(tmp_path / "x.key").state == state
+
+
+def test_a_credential_of_a_unit_is_nobody_elses_whatever_its_mode_says(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("CREDENTIALS_DIRECTORY", str(tmp_path))
+    (tmp_path / "x.key").touch()
+    (tmp_path / "x.key").chmod(0o444)
+
+    assert looking.secrecy(tmp_path / "x.key").state == "ok"
+
+
+@pytest.mark.parametrize("kind", [socket.SOCK_STREAM, socket.SOCK_SEQPACKET])
+def test_a_socket_answers_as_long_as_somebody_is_there(tmp_path: Path, kind: socket.SocketKind) -> None:
+    path = tmp_path / "s"
+    with socket.socket(socket.AF_UNIX, kind) as listening:
+        listening.bind(str(path))
+        listening.listen()
+        assert looking.answers(path) is True
+    assert looking.answers(path) is False
+    assert looking.answers(tmp_path / "none") is False
+
+
+def test_a_port_that_somebody_has_is_not_free() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+        port = listening.getsockname()[1]
+        assert "in use" in looking.is_free("127.0.0.1", port)
+    assert looking.is_free("127.0.0.1", port) == ""
+    assert looking.is_free("192.0.2.1", port) != ""
+
+
+def test_the_clock_and_the_system_are_told_on_any_machine() -> None:
+    assert looking.clock().state in {"ok", "note"}
+    assert looking.linux().says.startswith("Linux ")
