@@ -21,14 +21,18 @@ log = logging.getLogger(__name__)
 class Reply:
     """The answer to one POST: a JSON body, or a stream from the first notification or a long silence on."""
 
-    __slots__ = ("_lock", "_pinging", "_silence", "_stream", "request")
+    __slots__ = ("_alarms", "_lock", "_pinging", "_silence", "_stream", "request")
 
     def __init__(self, request: web.BaseRequest, alarms: Alarms) -> None:
         self.request = request
         self._stream: web.StreamResponse | None = None
         self._lock: asyncio.Lock | None = None
         self._pinging: asyncio.Task[None] | None = None
-        self._silence = alarms.set(replies.PING_SECONDS, self._begin_pinging)
+        self._alarms = alarms
+
+    def begin(self) -> None:
+        """From now on a long silence begins a stream, behind the answer too unless `close` follows."""
+        self._silence = self._alarms.set(replies.PING_SECONDS, self._begin_pinging)
 
     @property
     def is_quiet(self) -> bool:
@@ -44,6 +48,7 @@ class Reply:
 
     async def finish(self, body: dict[str, Any], status: int) -> web.StreamResponse:
         """Send the answer; its status counts only where no stream has begun."""
+        self.close()
         if self._pinging is not None:
             await self.hush()
         if self._stream is None:
@@ -95,6 +100,7 @@ async def post(kernel: Kernel, reply: Reply, message: Message, principal: Princi
     if not isinstance(message, Request):
         raise ProtocolFailure(INVALID_REQUEST, "a client sends requests and notifications, no responses")
     route = kernel.route(message, headers)
+    reply.begin()
     try:
         body = failures.result(
             message.id, await kernel.answer(route, Exchange(principal, message, reply.notify))

@@ -4,6 +4,7 @@ import asyncio
 import json
 from collections.abc import AsyncIterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -247,6 +248,38 @@ async def test_a_long_silence_becomes_a_stream_that_says_it_lives(
         assert await response.content.readline() == b": ping\r\n"
         server.tools.slow_may_end.set()
         assert '"text":"done"' in await response.text()
+
+
+@pytest.mark.parametrize(
+    ("message", "status"),
+    [
+        ({"jsonrpc": "2.0", "method": "notifications/any"}, b"202"),
+        ({"jsonrpc": "2.0", "id": 1, "method": "tools/call", "params": {"name": "echo"}}, b"400"),
+    ],
+)
+async def test_nothing_follows_an_answer_however_long_the_connection_stays(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, message: dict[str, Any], status: bytes
+) -> None:
+    monkeypatch.setattr("wand_server.transports.replies.PING_SECONDS", 0.01)
+    monkeypatch.setattr("wand_server.transports.http._TICK_SECONDS", 0.01)
+    async with edge(tmp_path) as server:
+        reader, writer = await asyncio.open_connection("127.0.0.1", server.transport.port)
+        body = json.dumps(message).encode()
+        headers = server.headers(MCP_Protocol_Version="2026-07-28", Content_Length=str(len(body)))
+        head = [
+            "POST /mcp HTTP/1.1",
+            "Host: localhost",
+            *(f"{name}: {value}" for name, value in headers.items()),
+        ]
+        writer.write("\r\n".join(head).encode() + b"\r\n\r\n" + body)
+
+        assert (await reader.readline()).split()[1] == status
+        length = [line for line in (await reader.readuntil(b"\r\n\r\n")).split(b"\r\n") if b"Length" in line]
+        await reader.readexactly(int(length[0].split()[1]) if length else 0)
+        with pytest.raises(TimeoutError):
+            async with asyncio.timeout(0.1):
+                await reader.read(1)
+        writer.close()
 
 
 async def test_a_client_that_reads_nothing_is_cut_off_in_silence(
