@@ -33,6 +33,7 @@ class Box:
     filters: bool = False  # seccomp
     sums: frozenset[str] = frozenset()  # what control groups count for a job as a whole; see delegation.py
     no_sums: str = ""  # why some are missing, and what to do
+    connected: bool = True  # whether the network that we are in has more than `lo`
     proxy: bool = False  # jobs can have a network that a proxy is the only way out of: egress/
     proxy_is_up: bool = False
     refusal: str = ""  # why it is not a better one

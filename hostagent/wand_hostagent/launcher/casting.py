@@ -89,8 +89,8 @@ class Cast:
     trace: tuple[int, ...]  # of what its tree holds on to
     tree: int  # the descriptor of a mount namespace to be copied; -1 where each job makes its own
     flags: int  # of clone(2)
-    used: Birth  # for a network namespace that is there
-    first: Birth  # for a new one
+    used: Birth  # in a network namespace that a job has left
+    first: Birth  # in a new one
     waiting: deque[Infant] = field(default_factory=deque)
     due: bool = False  # whether more will be made
 
@@ -165,7 +165,8 @@ def make_cast(coming: Coming, numbers: Numbers) -> Cast:
     rules = _read(bytes(coming.told))
     if walls.tree.own is not None:
         tree = _kept(coming.pid, "mnt")
-    used, first = (_birth(walls, rules, (tree, network), numbers) for network in (numbers.network, -1))
+    network = -1 if walls.network == "host" else numbers.network
+    used, first = (_birth(walls, rules, (tree, network, is_new), numbers) for is_new in (False, True))
     flags = syscalls.CLONE_NEWPID | (0 if tree >= 0 else syscalls.CLONE_NEWNS)
     return Cast(walls, coming.trace, tree, flags, used, first)
 
@@ -177,6 +178,7 @@ def _prepare(box: Box, walls: Walls, writer: int) -> None:
         syscalls.close_all_but(writer)  # a job's streams would not end before it does
         syscalls.prctl(syscalls.PR_SET_PDEATHSIG, signal.SIGKILL)
         box.enter(walls, for_copies=True)
+        syscalls.prctl(syscalls.PR_SET_DUMPABLE, 1)  # else, without CAP_SYS_PTRACE, we may not open its tree
         found = landlock.fitting(walls.ruleset, walls.version) if walls.ruleset else ()
         os.write(writer, json.dumps([[rule.path, rule.rights] for rule in found]).encode())
         os.close(writer)
@@ -206,11 +208,11 @@ def _kept(pid: int, kind: str) -> int:
     return number
 
 
-def _birth(walls: Walls, rules: Sequence[Rule], spaces: tuple[int, int], numbers: Numbers) -> Birth:
-    """How an init comes to be in the spaces that are there: a tree and a network, -1 where there is none."""
+def _birth(walls: Walls, rules: Sequence[Rule], spaces: tuple[int, int, bool], numbers: Numbers) -> Birth:
+    """How an init comes to be in its spaces: a tree, a network (-1: none), whether that is new."""
     assert walls.tree is not None
     memory = Memory()
-    table = vfork.ready(list(_born(spaces, numbers, memory)), memory)
+    table = vfork.ready(list(_born(spaces[:2], numbers, memory)), memory)
     settling = tuple(_settling(walls, rules, spaces, memory))
     return Birth(table, settling, vfork.Orders(settling, memory, walls.tree.memory, walls.memory).alone())
 
@@ -231,12 +233,14 @@ def _born(spaces: tuple[int, int], numbers: Numbers, memory: Memory) -> Iterator
     yield vfork.become_init(program, memory)
 
 
-def _settling(walls: Walls, rules: Sequence[Rule], spaces: tuple[int, int], memory: Memory) -> Iterator[Step]:
+def _settling(
+    walls: Walls, rules: Sequence[Rule], spaces: tuple[int, int, bool], memory: Memory
+) -> Iterator[Step]:
     """What it does as the init, before it waits for a job."""
     assert walls.tree is not None
-    tree, network = spaces
+    tree, _, is_new = spaces
     free = vfork.FIRST
-    if network < 0:
+    if is_new:
         yield from namespaces.table(walls.network, memory, free)
     apart = namespaces.ALWAYS | namespaces.GROUPS | (syscalls.CLONE_NEWNS if tree >= 0 else 0)
     yield step("unshare", apart, shown="CLONE_NEWNS|CLONE_NEWIPC|CLONE_NEWUTS|CLONE_NEWCGROUP")

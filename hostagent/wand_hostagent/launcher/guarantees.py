@@ -54,6 +54,10 @@ def _missing(profile: Profile, box: Box, *, lenient: bool) -> str:
     if box.landlock < profile.landlock_abi_minimum:
         found = f"Landlock {box.landlock}" if box.landlock else "no Landlock"
         return f"landlock_abi_minimum is {profile.landlock_abi_minimum}, and this kernel has {found}"
+    if profile.network == "host" and not lenient and not box.connected:
+        return (
+            "network is host, and the launcher itself is in none (PrivateNetwork=no in its unit changes that)"
+        )
     demanded = set(_demanded(profile, lenient=lenient))
     return "; ".join(
         f"{one.name} ({one.detail})"

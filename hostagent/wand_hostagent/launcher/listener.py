@@ -53,6 +53,13 @@ def make_way(options: Told) -> None:
     _remove_dead(options.socket)
 
 
+def take_away(options: Told) -> None:
+    """Remove our socket; one that systemd handed over stays, for who is started next."""
+    if options.socket and not _is_handed_over():
+        with suppress(OSError):
+            Path(options.socket).unlink()
+
+
 def _is_handed_over() -> bool:
     return os.environ.get("LISTEN_FDS") == "1" and os.environ.get("LISTEN_PID") == str(os.getpid())
 

@@ -8,7 +8,6 @@ import time
 from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import replace
-from pathlib import Path
 
 from wand_hostagent.launcher import (
     box,
@@ -17,6 +16,7 @@ from wand_hostagent.launcher import (
     guarantees,
     listener,
     log,
+    namespaces,
     options,
     profile,
     syscalls,
@@ -55,7 +55,12 @@ class Launcher:
         found = delegation.find(told.cgroup)
         self._groups = found.groups
         counted = found.groups.counted if found.groups is not None else frozenset[str]()
-        self._box = replace(_with_proxy(box.probe(), told), sums=counted, no_sums=found.why)
+        self._box = replace(
+            _with_proxy(box.probe(), told),
+            sums=counted,
+            no_sums=found.why,
+            connected=namespaces.is_connected(),
+        )
         self._folder = Folder(self._loop, told.profiles, self._reload)
         shelf = self._read()
         self._house = House(shelf, guarantees.of(self._box, shelf.profiles.values()), Tenants(told.state))
@@ -236,9 +241,7 @@ class Launcher:
         self._journal.close(Entry("stop", {"left_running": sorted(self._children.running)}))
         self._peers.close()
         self._house.tenants.close()
-        if self._told.socket:
-            with suppress(OSError):
-                Path(self._told.socket).unlink()
+        listener.take_away(self._told)
 
 
 def _digests(shelf: profile.Shelf) -> dict[str, list[str]]:

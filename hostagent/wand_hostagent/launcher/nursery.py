@@ -170,17 +170,20 @@ class Nursery:
 
     def _make(self, cast: Cast, *, at_once: bool = True) -> Infant:
         """An init that takes orders; if not `at_once` it may not be that far, and may come to grief."""
-        network = self._networks.take(cast.walls.network)
-        if network < 0 and cast.walls.network != "host":
-            at_once = True  # what is not yet another program than we are does not show us its network
+        kind = cast.walls.network
+        network, birth = self._networks.take(kind), cast.used
         try:
-            return self._made(cast, network, at_once=at_once)
+            if network < 0 and kind != "host":
+                network, birth = namespaces.new_network(), cast.first
+            return self._made(cast, network, birth, at_once=at_once)
         except (OSError, vfork.Stopped) as trouble:
-            self._networks.give_back(cast.walls.network, network)
+            if birth is cast.used:
+                self._networks.give_back(kind, network)
+            else:
+                self._networks.close(network)
             raise Unmade(str(trouble)) from trouble
 
-    def _made(self, cast: Cast, network: int, *, at_once: bool) -> Infant:
-        birth = cast.first if network < 0 else cast.used
+    def _made(self, cast: Cast, network: int, birth: Birth, *, at_once: bool) -> Infant:
         ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         with ExitStack() as undo:
             undo.callback(ours.close)
@@ -191,8 +194,6 @@ class Nursery:
                 pid, pidfd = self._start(cast, birth, (theirs, network, leaf), at_once=at_once)
             undo.callback(end, pid, pidfd)
             ours.send(birth.orders)
-            if network < 0 and cast.walls.network != "host":
-                network = os.open(f"/proc/{pid}/ns/net", os.O_RDONLY | os.O_CLOEXEC)
             ours.setblocking(False)
             infant = Infant(
                 pid, pidfd, ours, cast.walls, network, self._networks, birth, leaf, spared=self._spared
@@ -211,8 +212,6 @@ class Nursery:
         os.dup2(theirs.fileno(), numbers.control, inheritable=False)
         if network >= 0:
             os.dup2(network, numbers.network, inheritable=False)
-        else:
-            flags |= namespaces.flags(cast.walls.network) & ~namespaces.ALWAYS
         try:
             return start(birth.table, flags, leaf.descriptor if leaf is not None else -1)
         finally:

@@ -33,6 +33,8 @@ NOTHING: dict[str, Any] = {
         ({"own_tree": False}, {"minimum": ("file system",)}, "file system"),
         ({"spaces": False}, {}, "network"),
         ({"spaces": False}, {"network": "host"}, ""),
+        ({"connected": False}, {"network": "host"}, "PrivateNetwork=no in its unit"),
+        ({"connected": False}, {"network": "none"}, ""),
         ({"proxy": True}, {"network": "proxy"}, ""),
         ({}, {"network": "proxy"}, "told of one by --egress"),
         ({"spaces": False, "proxy": True}, {"network": "proxy", "minimum": ()}, "network"),

@@ -153,7 +153,7 @@ def test_it_adopts_a_socket_and_tells_when_it_is_ready_and_that_it_lives() -> No
         notified.settimeout(SECONDS)
         notified.bind(str(folder / "notify"))
         listening = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET)
-        listening.bind(str(folder / "handed.sock"))
+        listening.bind(str(folder / "launcher.sock"))
         listening.listen()
         told = {"LISTEN_FDS": "1", "NOTIFY_SOCKET": str(folder / "notify"), "WATCHDOG_USEC": "100000"}
         argv = [sys.executable, "-c", HAND_OVER, str(listening.fileno()), *command(folder), "--development"]
@@ -161,11 +161,12 @@ def test_it_adopts_a_socket_and_tells_when_it_is_ready_and_that_it_lives() -> No
             argv, pass_fds=[listening.fileno()], env={**os.environ, **told}, stderr=subprocess.DEVNULL
         )
         assert [notified.recv(100) for _ in range(3)] == [b"READY=1", b"WATCHDOG=1", b"WATCHDOG=1"]
-        with Client(folder / "handed.sock") as client:
+        with Client(folder / "launcher.sock") as client:
             assert client.ask("profiles")["profiles"] == []
         process.terminate()
         until(lambda: notified.recv(100) == b"STOPPING=1")
         assert process.wait(SECONDS) == 0
+        assert (folder / "launcher.sock").exists()  # whose it is gives it to the next launcher
         notified.close()
         listening.close()
 

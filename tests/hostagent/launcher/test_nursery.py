@@ -1,6 +1,7 @@
 """First processes that wait for a job: in the tree that is there now, alone, and gone with the launcher."""
 
 import os
+import re
 import resource
 import signal
 import subprocess
@@ -15,6 +16,7 @@ import pytest
 from support import crashing
 from support.launcher_client import SECONDS, Client, Failed, Launcher, launched, needs_root
 from support.places import short_folder
+from support.tree import ROOT
 from support.waiting import is_alive
 
 # Below /tmp each box mounts its own tree, elsewhere it gets a copy of the profile's.
@@ -219,3 +221,21 @@ def test_a_job_is_not_spared_with_its_launcher_and_the_launcher_stays_so(place: 
         for _ in range(12):
             assert client.result("cat", "/proc/self/oom_score_adj")[0] == b"700\n"
         assert Path(f"/proc/{launcher.process.pid}/oom_score_adj").read_text() == "500\n"
+
+
+@needs_root
+@pytest.mark.parametrize("network", ["none", "loopback", "proxy", "host"])
+@pytest.mark.parametrize("place", PLACES)
+def test_inits_are_made_in_advance_with_no_more_capabilities_than_the_unit_leaves(
+    place: str, network: str
+) -> None:
+    unit = (ROOT / "systemd" / "wand-launcher.service").read_text()
+    found = re.search(r"^CapabilityBoundingSet=(.+)$", unit, re.MULTILINE)
+    assert found
+    names = ",".join(f"+{name.removeprefix('CAP_').lower()}" for name in found[1].split())
+    before = ["setpriv", "--inh-caps", "-all", "--bounding-set", f"-all,{names}"]
+    profile = f'network = "{network}"' + ("\ndestinations = []" if network == "proxy" else "")
+    with launched(profile, place=place, before=before) as launcher, launcher.client() as client:
+        for _ in range(3):
+            assert client.result("echo", "yes")[0] == b"yes\n"
+        assert "no init in advance" not in launcher.log
