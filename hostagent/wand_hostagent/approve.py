@@ -1,13 +1,13 @@
 """The `approve` subcommand: what waits for a person, and what the person says to it."""
 
 import argparse
-import re
 import sys
 import time
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 from wand_hostagent.control import ask
+from wand_hostagent.model import visible
 from wand_hostagent.settings import let_name, load
 
 
@@ -46,12 +46,6 @@ def _said(one: Mapping[str, Any]) -> list[str]:
 
 
 _LINES = {"list": _short, "show": _long, "yes": _said, "no": _said}
-
-
-def visible(text: str) -> str:
-    """A text in which nothing can hide: what does not print is escaped, and many blanks are counted."""
-    plain = "".join(letter if letter.isprintable() else repr(letter)[1:-1] for letter in text)
-    return re.sub(r" {8,}", lambda found: f" [{len(found[0])} blanks] ", plain)
 
 
 def _parser() -> argparse.ArgumentParser:

@@ -3,6 +3,7 @@
 A Permit or a Refusal stands between them; those belong to `policy.model`, which alone makes them.
 """
 
+import re
 from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Literal
@@ -134,3 +135,9 @@ class Exited:
 
 
 Event = Started | Output | Exited
+
+
+def visible(text: str) -> str:
+    """A text in which nothing can hide: what does not print is escaped, and many blanks are counted."""
+    plain = "".join(letter if letter.isprintable() else repr(letter)[1:-1] for letter in text)
+    return re.sub(r" {8,}", lambda found: f" [{len(found[0])} blanks] ", plain)

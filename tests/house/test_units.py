@@ -1,6 +1,8 @@
 """The units of systemd agree with the programs that they start."""
 
 import shlex
+import shutil
+import subprocess
 from collections import defaultdict
 from pathlib import Path
 
@@ -10,6 +12,9 @@ from support import tree
 from wand_hostagent.launcher import options
 from wand_hostagent.settings import DEFAULT_PATH, Settings
 
+MOST_EXPOSED = {  # in tenths
+    "wand-server": 13, "wand-hostagent": 10, "wand-launcher": 43, "wand-egress": 12, "wand-certificates": 9,
+}  # fmt: skip
 UNITS = sorted((tree.ROOT / "systemd").glob("*.service"))
 
 
@@ -55,4 +60,37 @@ def test_every_unit_gives_up_new_privileges_and_is_stopped_whole(path: Path) -> 
 
     assert found["NoNewPrivileges"] == ["yes"]
     assert found["KillMode"] == ["mixed"]
-    assert found["Type"] in (["notify"], ["exec"])
+    assert found["Type"] in (["notify"], ["oneshot"])
+
+
+@pytest.mark.parametrize("path", UNITS, ids=lambda path: path.stem)
+def test_every_unit_is_as_closed_as_we_say(path: Path) -> None:
+    """What each point that is left buys stands in the unit; the scale is that of systemd-analyze(1)."""
+    if shutil.which("systemd-analyze") is None:
+        pytest.skip("no systemd-analyze")
+    argv = [
+        "systemd-analyze",
+        "security",
+        "--offline=true",
+        f"--threshold={MOST_EXPOSED[path.stem]}",
+        str(path),
+    ]
+    done = subprocess.run(argv, check=False, capture_output=True, text=True)
+    assert done.returncode == 0, done.stdout[-200:] + done.stderr
+    assert "ignoring" not in done.stderr
+
+
+def test_the_launcher_s_socket_outlives_it_and_so_has_a_unit_of_its_own() -> None:
+    assert unit("wand-launcher.service")["Requires"] == ["wand-launcher.socket"]
+    assert unit("wand-hostagent.service")["Also"] == ["wand-launcher.socket wand-certificates.timer"]
+
+
+@pytest.mark.parametrize("name", ["hostagent", "server"])
+def test_keys_come_as_the_credentials_that_the_settings_look_for(name: str) -> None:
+    wanted = [f"{file}:/etc/wand/pki/{file}" for file in ("ca.crt", f"{name}.crt", f"{name}.key")]
+    assert unit(f"wand-{name}.service")["LoadCredential"] == wanted
+
+
+def test_people_s_socket_sees_who_they_are() -> None:
+    """With users of its own (PrivateUsers) the server would see every person as nobody."""
+    assert "PrivateUsers" not in unit("wand-server.service")
