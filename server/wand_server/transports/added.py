@@ -6,23 +6,29 @@ import logging
 from collections.abc import AsyncIterator, Iterable, Mapping
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
-from importlib.metadata import EntryPoint, entry_points
+from importlib.metadata import EntryPoint
 from typing import Any
 
 from pydantic import ValidationError
 from pydantic_core import ErrorDetails
 
-from wand_proto.errors import Conflict, Invalid, NotFound, WandError
+from wand_proto.errors import Conflict, Invalid, WandError
 from wand_server.kinds import Frozen
+from wand_server.packages import Kind, origin
 from wand_server.settings.problems import words
 from wand_server.transports.door import Door, House, Transport
 
 log = logging.getLogger(__name__)
 
-GROUP = "wand_server.transports"
 START_SECONDS = 10.0
 STOP_SECONDS = 5.0
 _ENABLED, _OPTIONS = "transports.enabled", "transports.options"
+_KIND = Kind(
+    group="wand_server.transports",
+    word="transport",
+    setting=_ENABLED,
+    hint="what is built in has tables of its own, [http] and [stdio]",
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -48,9 +54,7 @@ def load(names: Iterable[str], options: Mapping[str, Mapping[str, Any]]) -> tupl
     if stray := sorted(options.keys() - set(wanted)):
         hint = f"name it in {_ENABLED}, or take the table out"
         raise Invalid("is a table of no transport that is enabled", field=f"{_OPTIONS}.{stray[0]}", hint=hint)
-    if len(set(wanted)) < len(wanted):
-        raise Invalid("names a transport twice", field=_ENABLED, hint="name each once")
-    return tuple(_added(_entry_point(name), options.get(name, {})) for name in wanted)
+    return tuple(_added(point, options.get(point.name, {})) for point in _KIND.found(wanted))
 
 
 @contextlib.asynccontextmanager
@@ -96,23 +100,6 @@ async def _stop(added: Added, opened: contextlib.AsyncExitStack) -> None:
         log.exception("transport not stopped", extra={"transport": added.name})
 
 
-def _entry_point(name: str) -> EntryPoint:
-    found = entry_points(group=GROUP)
-    named = [one for one in found if one.name == name]
-    if not named:
-        known = ", ".join(sorted({one.name for one in found})) or "none"
-        hint = f"installed are: {known}; what is built in has tables of its own, [http] and [stdio]"
-        raise NotFound(f"no package here has a transport {name!r}", field=_ENABLED, hint=hint)
-    if len(named) > 1:
-        several = " and ".join(sorted(_origin(one) for one in named))
-        raise Conflict(f"{several} both have a transport {name!r}", field=_ENABLED, hint="keep one of them")
-    return named[0]
-
-
-def _origin(point: EntryPoint) -> str:
-    return f"{point.dist.name} {point.dist.version}" if point.dist else point.value
-
-
 def _added(point: EntryPoint, table: Mapping[str, Any]) -> Added:
     loaded = _loaded(point)
     try:
@@ -120,18 +107,13 @@ def _added(point: EntryPoint, table: Mapping[str, Any]) -> Added:
     except ValidationError as error:
         said = _problems(point.name, error, loaded.settings.model_fields)
         raise Invalid(said, hint=f"the table is [{_OPTIONS}.{point.name}]") from error
-    return Added(name=point.name, origin=_origin(point), transport=loaded, settings=settings)
+    return Added(name=point.name, origin=origin(point), transport=loaded, settings=settings)
 
 
 def _loaded(point: EntryPoint) -> Transport[Any]:
-    what = f"{point.value} of {_origin(point)}"
-    try:
-        loaded = point.load()
-    except Exception as why:  # somebody else's code: whatever it is, it is told as one line
-        said = f"the transport {point.name!r} does not load ({what}): {type(why).__name__}: {why}"
-        raise Invalid(said, field=_ENABLED, hint="mend the package, or take the name out") from why
+    loaded = _KIND.loaded(point)
     if not isinstance(loaded, Transport):
-        said = f"{what} is no transport but {type(loaded).__name__}"
+        said = f"{point.value} of {origin(point)} is no transport but {type(loaded).__name__}"
         raise Invalid(said, field=_ENABLED, hint="it must be a wand_server.transports.door.Transport")
     return loaded
 
