@@ -37,6 +37,7 @@ from wand_server.protocol.reading import Library
 from wand_server.runtime.control import Control
 from wand_server.runtime.runtime import Change, Record, Runtime
 from wand_server.settings import Settings
+from wand_server.tools import added as added_tools
 from wand_server.tools import operations
 from wand_server.tools.offered import Offered
 from wand_server.tools.prompts import BuiltInPrompts
@@ -82,6 +83,8 @@ def check(words: Sequence[str]) -> int:
     live.admitted(read.stdio)
     for one in added.load(read.transports.enabled, read.transports.options):
         sys.stdout.write(f"the transport {one.name}: loads, from {one.origin}\n")
+    for package in added_tools.load(read.tools.added):
+        sys.stdout.write(f"the tools {', '.join(package.tools)}: load, from {package.origin}\n")
     if read.issuer.url:
         who = asyncio.run(accounts.summary(read.issuer, asked.settings))
         sys.stdout.write(f"the issuer at {read.issuer.url}: {who}\n")
@@ -157,6 +160,11 @@ async def _reload_again(runtime: Runtime, again: asyncio.Event) -> None:
             sdnotify.ready("configuration read again")
 
 
+def _add_tools(read: Settings) -> None:
+    for package in added_tools.load(read.tools.added):
+        log.info("tools added", extra={"tools": package.tools, "origin": package.origin})
+
+
 @contextlib.asynccontextmanager
 async def running(
     read: Settings, path: Path = settings.DEFAULT_PATH
@@ -172,6 +180,7 @@ async def running(
         sign_ins = await parts.enter_async_context(SignIns(host))
         integrations = _integrations(read, host)
         parts.push_async_callback(integrations.close)
+        _add_tools(read)
         more = (*tool_registry.entries(), *operations.entries(integrations))
         offered = Offered(Registry(host, more), live.choice(read))
         kernel = _kernel(host, offered)

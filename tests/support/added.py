@@ -34,6 +34,11 @@ def install(folder: Path, module: str = "", name: str = "wand-lines") -> Path:
     source.mkdir()
     (source / "wand_lines.py").write_text(module or blocks()["module"])
     (source / "pyproject.toml").write_text(blocks()["package"].replace("wand-lines", name))
+    return unpacked(source, site)
+
+
+def unpacked(source: Path, site: Path) -> Path:
+    """The folder `site`, with what a wheel of the package in `source` holds."""
     argv = [sys.executable, "-m", "hatchling", "build", "-t", "wheel"]
     subprocess.run(argv, cwd=source, check=True, capture_output=True)
     (wheel,) = (source / "dist").glob("*.whl")

@@ -13,7 +13,8 @@ from wand_server.kinds import Frozen
 from wand_server.settings import Settings
 
 _TABLES = ("tools", "limits", "execution", "integrations", "log")
-LIVE = frozenset(name for name in settings.names() if name.partition(".")[0] in _TABLES) | {
+_LIVE = frozenset(name for name in settings.names() if name.partition(".")[0] in _TABLES)
+LIVE = (_LIVE - {"tools.added"}) | {
     "http.allowed_hosts",
     "http.allowed_origins",
     "http.websocket",

@@ -47,6 +47,7 @@ class Control(Frozen):
 class Tools(Frozen):
     """Which tools there are: names of tools and of toolsets."""
 
+    added: Words = ()  # entry points of packages beside Wand, in the group wand_server.tools
     enabled: Words = ()  # none: all
     disabled: Words = ()  # wins
     read_only: bool = False  # nothing that changes anything

@@ -13,7 +13,7 @@ from support.tree import ROOT
 from wand_server.tools import registry
 
 PAGE = ROOT / "docs" / "how-to" / "add-a-tool.md"
-_BLOCK = re.compile(r"^   ```python\n(.*?)^   ```$", re.MULTILINE | re.DOTALL)
+_BLOCK = re.compile(r"^   ```python\n(.*?)^   ```$", re.MULTILINE | re.DOTALL)  # those of the steps
 
 
 @pytest.fixture
