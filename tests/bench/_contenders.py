@@ -13,7 +13,7 @@ from urllib.parse import urlsplit
 from bench import _servers
 from bench._load import Era
 from bench._servers import Server
-from support.running import embedded
+from support.running import COMMAND, embedded
 from wand_server.auth import keyfile
 
 ACTS = {"echo": "echo: a tool that says it again", "true": "true: run /bin/true on the host"}
@@ -81,12 +81,14 @@ def start_edge(folder: Path) -> contextlib.AbstractContextManager[Server]:
 
 
 @contextlib.contextmanager
-def start_wand(folder: Path, core: int | None = 0) -> Iterator[Server]:
+def start_wand(
+    folder: Path, core: int | None = 0, command: Sequence[str | Path] = (COMMAND,)
+) -> Iterator[Server]:
     """All of Wand, as `./dev run` starts it, held to one core unless that is None."""
     (folder / "work").mkdir()
     with contextlib.ExitStack() as stack:
         with _servers.on_core(core) if core is not None else contextlib.nullcontext():
-            running = stack.enter_context(embedded(folder / "work", folder / "state"))
+            running = stack.enter_context(embedded(folder / "work", folder / "state", command=command))
         port = urlsplit(running.url).port
         assert port is not None
         yield Server(pid=running.pid, port=port, headers=running.headers)

@@ -8,7 +8,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -36,9 +36,11 @@ class Running:
 
 
 @contextlib.contextmanager
-def embedded(workspace: Path, state: Path, *more: str | Path) -> Iterator[Running]:
+def embedded(
+    workspace: Path, state: Path, *more: str | Path, command: Sequence[str | Path] = (COMMAND,)
+) -> Iterator[Running]:
     """Start Wand for a folder; when the block is left, end it and check that nothing of it is left."""
-    argv: list[str | Path] = [COMMAND, "embedded", workspace, "--state", state, "--port", "0", *more]
+    argv: list[str | Path] = [*command, "embedded", workspace, "--state", state, "--port", "0", *more]
     with (state.parent / "embedded.log").open("wb") as log:
         child = subprocess.Popen(argv, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=log)
     try:
