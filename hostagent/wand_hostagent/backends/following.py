@@ -17,18 +17,9 @@ from wand_proto.alarms import Alarm, Alarms
 from wand_proto.errors import Broken, WandError
 
 LISTEN_SECONDS = 0.003  # a job that is over sooner is read once, at its end, and costs the event loop nothing
-COARSE_SECONDS = 1.0
 SURVIVOR_SECONDS = 0.2  # how long output is awaited after the end, where something still holds a pipe
 _STREAMS: tuple[Literal["stdout", "stderr"], ...] = ("stdout", "stderr")
 OVERDUE_SECONDS = 30.0  # how long after its time limit, or our kill, a job's end is awaited
-
-
-class Clocks:
-    """What rings for jobs: soon and closely, or some day."""
-
-    def __init__(self) -> None:
-        self.fine = Alarms(LISTEN_SECONDS)
-        self.coarse = Alarms(COARSE_SECONDS)
 
 
 class Following:
@@ -40,7 +31,7 @@ class Following:
         started: Started,
         ends: Ends,
         positions: tuple[Position, Position],
-        clocks: Clocks,
+        alarms: Alarms,
     ) -> None:
         self.detached = False
         self.input = ends.input
@@ -51,8 +42,9 @@ class Following:
         self._began = time.monotonic()
         self._overdue = False
         self._expired = False
-        self._clocks = clocks
-        self._alarms: list[Alarm] = []
+        self._loop = asyncio.get_running_loop()
+        self._some_day = alarms
+        self._alarms: list[Alarm | asyncio.TimerHandle] = []
         self._taps = tuple(
             Tap(output, stream, position, self._news.set)
             for output, stream, position in zip(ends.outputs, _STREAMS, positions, strict=False)
@@ -67,8 +59,11 @@ class Following:
 
     async def events(self) -> AsyncGenerator[Event, None]:
         """One Started, any Outputs, one Exited; closed earlier, it kills the job unless that is detached."""
-        self._ending.add_done_callback(self._has_ended)
-        self._alarms.append(self._clocks.fine.set(LISTEN_SECONDS, self._last_on))
+        if self._ending.done():
+            self._has_ended(self._ending)
+        else:
+            self._ending.add_done_callback(self._has_ended)
+            self._alarms.append(self._loop.call_later(LISTEN_SECONDS, self._last_on))
         try:
             yield self._started
             while not self._is_over():
@@ -196,7 +191,7 @@ class Following:
             tap.drain()
         if not self._all_read():
             self._listen()
-            self._alarms.append(self._clocks.fine.set(SURVIVOR_SECONDS, self._expire))
+            self._alarms.append(self._loop.call_later(SURVIVOR_SECONDS, self._expire))
         self._news.set()
 
     def _last_on(self) -> None:
@@ -214,7 +209,7 @@ class Following:
         self._news.set()
 
     def _await_end(self, seconds: float) -> None:
-        self._alarms.append(self._clocks.coarse.set(seconds, self._be_overdue))
+        self._alarms.append(self._some_day.set(seconds, self._be_overdue))
 
     def _be_overdue(self) -> None:
         self._overdue = True

@@ -10,7 +10,7 @@ from typing import Any
 
 from wand_hostagent.backends import terminal
 from wand_hostagent.backends.base import ExecutionBackend, JobInput
-from wand_hostagent.backends.following import Clocks, Following
+from wand_hostagent.backends.following import Following
 from wand_hostagent.backends.streams import Ends, Pipes
 from wand_hostagent.backends.terminal import Handover
 from wand_hostagent.launcherlink import LauncherLink
@@ -18,9 +18,11 @@ from wand_hostagent.model import Event, Job, Started
 from wand_hostagent.policy.model import Permit
 from wand_hostagent.positions import Counts, Positions, uncounted
 from wand_hostagent.reports import FoundJob, RunRequest, StartedReport, who
+from wand_proto.alarms import Alarms
 from wand_proto.errors import Broken, NotFound, TimedOut
 
 SHELLS = ("/bin/bash", "/bin/sh")
+TICK_SECONDS = 1.0  # of what ends a job that the launcher says nothing of
 
 
 class NativeBackend(ExecutionBackend):
@@ -32,7 +34,7 @@ class NativeBackend(ExecutionBackend):
         self.link = link
         self.positions = positions
         self._followed: dict[str, Following] = {}
-        self._clocks = Clocks()
+        self._alarms = Alarms(TICK_SECONDS)
 
     def run(self, permit: Permit) -> AsyncGenerator[Event, None]:
         """Start the permitted job and follow it; see `ExecutionBackend`."""
@@ -67,7 +69,7 @@ class NativeBackend(ExecutionBackend):
             except Broken:
                 self.link.abandon(job.id)
                 raise
-            following = Following(self.link, told, ends, positions, self._clocks)
+            following = Following(self.link, told, ends, positions, self._alarms)
             following.detached = job.detached
             return following
 
@@ -91,7 +93,7 @@ class NativeBackend(ExecutionBackend):
         stays_open = bool(found.why.get("stdin_open"))
         ends = terminal.adopted(kept[0], stays_open=stays_open) if len(kept) == 1 else Ends(kept, None)
         positions = self.positions.of(found.job) or uncounted(offsets)
-        following = Following(self.link, _adopted(found), ends, positions, self._clocks)
+        following = Following(self.link, _adopted(found), ends, positions, self._alarms)
         following.detached = True
         return following
 

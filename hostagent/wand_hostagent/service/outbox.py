@@ -38,6 +38,9 @@ class Outbox:
             self._lingering = self._loop.call_later(LINGER_SECONDS, self._linger_no_longer)
 
     def _ring(self) -> None:
+        if self._lingering is not None:
+            self._lingering.cancel()
+            self._lingering = None
         self._news.set()
 
     def _linger_no_longer(self) -> None:
