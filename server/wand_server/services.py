@@ -4,18 +4,21 @@ import argparse
 import asyncio
 import json
 import os
+import re
 import sys
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 from wand_proto.context import new_request_id
-from wand_proto.errors import WandError
+from wand_proto.errors import Invalid, WandError
 from wand_server import ports, settings
+from wand_server.integrations import skeleton
 from wand_server.integrations.catalog import Catalog
 from wand_server.integrations.instances import Instances
 from wand_server.model import Call
 
+_WANTED = re.compile(r"([a-z][a-z0-9_]*)=(GET|POST|PUT|PATCH|DELETE):(/.*)")
 _TESTED = {
     "server": "a real server",
     "document": "the vendor's description of its API",
@@ -35,7 +38,13 @@ def main(words: Sequence[str]) -> int:
     listing.add_argument("--json", action="store_true", help="as JSON")
     checking = commands.add_parser("check", help="see whether services that are set up answer and let us in")
     checking.add_argument("name", nargs="*", metavar="SERVICE", help="default: all that are set up")
+    drafting = commands.add_parser("new", help="draft the module of a service from a description of its API")
+    drafting.add_argument("name", metavar="SERVICE")
+    drafting.add_argument("operation", nargs="+", metavar="NAME=METHOD:/PATH", help="list_tasks=GET:/tasks")
+    drafting.add_argument("--document", type=Path, required=True, metavar="FILE", help="OpenAPI, as JSON")
     asked = parser.parse_args(words)
+    if asked.command == "new":
+        return _new(asked)
     if asked.command == "list":
         return _list(asked)
     return asyncio.run(_check(asked.settings, asked.name))
@@ -51,6 +60,22 @@ def _list(asked: argparse.Namespace) -> int:
         text = "\n".join(map(_whole if asked.name else _line, told))
     sys.stdout.write(f"{text}\n")
     return 0
+
+
+def _new(asked: argparse.Namespace) -> int:
+    try:
+        document = json.loads(asked.document.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as why:
+        raise Invalid(f"{asked.document} cannot be read: {why}", field="--document") from why
+    sys.stdout.write(skeleton.draft(document, asked.name, list(map(_wanted, asked.operation))))
+    return 0
+
+
+def _wanted(word: str) -> skeleton.Wanted:
+    match = _WANTED.fullmatch(word)
+    if not match:
+        raise Invalid(f"{word!r} must be like list_tasks=GET:/tasks", field="operation")
+    return skeleton.Wanted(name=match[1], method=match[2], path=match[3])
 
 
 def about(catalog: Catalog, name: str) -> dict[str, Any]:

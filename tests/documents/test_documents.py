@@ -23,10 +23,10 @@ pytestmark = [
 ]
 
 
-def settings(known: Known, url: str) -> dict[str, Any]:
-    """Something for each setting that must be."""
+def settings(manifest: Manifest, known: Known, url: str) -> dict[str, Any]:
+    """Something for each setting that must be, and what the manifest says."""
     needed = {name: f"value-of-{name}" for name, one in known.settings.items() if one.required}
-    return needed | {"base_url": url}
+    return {**needed, **manifest.tests.settings, "base_url": url}
 
 
 def attempts(service: str) -> Iterator[tuple[str, dict[str, Any]]]:
@@ -40,7 +40,7 @@ def attempts(service: str) -> Iterator[tuple[str, dict[str, Any]]]:
 
 async def tried(manifest: Manifest, server: prism.Prism) -> list[str]:
     kind = CATALOG.load(manifest.id)
-    given = settings(CATALOG.known[manifest.id], server.url)
+    given = settings(manifest, CATALOG.known[manifest.id], server.url)
     secrets = {name for name, one in CATALOG.known[manifest.id].settings.items() if one.secret}
     opened = {name: SecretStr(value) if name in secrets else value for name, value in given.items()}
     service, wrong = kind(kind.Config(**opened)), []

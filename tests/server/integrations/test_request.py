@@ -5,6 +5,7 @@ from typing import Annotated, Any
 import pytest
 from pydantic import BaseModel, create_model
 
+from wand_proto.errors import Invalid
 from wand_server.integrations.kit.request import Request, Route, Sent, as_text, lay_out
 
 
@@ -70,6 +71,20 @@ def test_arguments_are_laid_out(route: Route, arguments: BaseModel, wanted: Requ
 def test_a_path_cannot_be_left_by_an_argument() -> None:
     asked = lay_out(Route(method="GET", path="/files/{name}/content"), model(name=(str, "../../admin?x=1#y")))
     assert asked.path == "/files/..%2F..%2Fadmin%3Fx%3D1%23y/content"
+
+
+def test_a_path_takes_many_segments_where_it_says_so() -> None:
+    asked = lay_out(Route(method="GET", path="/files/{+path}"), model(path=(str, "/a b/c#d.txt")))
+    assert asked.path == "/files/a%20b/c%23d.txt"
+
+
+@pytest.mark.parametrize(
+    ("path", "value"),
+    [("/files/{name}", ".."), ("/files/{name}", "."), ("/files/{name}", ""), ("/files/{+name}", "a/../../b")],
+)
+def test_what_is_no_segment_is_refused(path: str, value: str) -> None:
+    with pytest.raises(Invalid, match=r"name: .* cannot be a part of a path"):
+        lay_out(Route(method="GET", path=path), model(name=(str, value)))
 
 
 @pytest.mark.parametrize(

@@ -50,7 +50,11 @@ class BaseIntegration(ABC):
         cls.REQUIRED_CONFIG_KEYS = tuple(name for name, field in fields if field.is_required())
         cls.operations = {
             **cls.operations,
-            **{each.name: each for each in vars(cls).values() if isinstance(each, Operation)},
+            **{
+                each.name: each
+                for each in vars(cls).values()
+                if isinstance(each, Operation) and not each.name.startswith("_")  # those are for its own use
+            },
         }
 
     def __init__(self, config: BaseModel) -> None:

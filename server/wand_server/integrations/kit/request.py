@@ -10,10 +10,12 @@ from urllib.parse import quote, urlencode
 from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 
+from wand_proto.errors import Invalid
+
 Where = Literal["query", "header", "body", "whole_body"]
 Method = Literal["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE"]
 
-_BLANK = re.compile(r"\{(\w+)\}")
+_BLANK = re.compile(r"\{(\+?)(\w+)\}")  # {name} takes a segment, {+name} as many as there are (RFC 6570)
 _WITHOUT_BODY = frozenset({"GET", "HEAD", "DELETE"})
 
 
@@ -37,7 +39,7 @@ class Route:
     @property
     def blanks(self) -> tuple[str, ...]:
         """The names of the arguments that the path takes."""
-        return tuple(_BLANK.findall(self.path))
+        return tuple(name for _, name in _BLANK.findall(self.path))
 
 
 @dataclass(slots=True, kw_only=True)
@@ -77,7 +79,7 @@ class Request:
 def lay_out(route: Route, arguments: BaseModel, without: Collection[str] = ()) -> Request:
     """The request that carries those arguments; what was left out, or is null, is not sent."""
     given = arguments.model_dump(mode="json", exclude_none=True, exclude=set(without))
-    path = _BLANK.sub(lambda blank: quote(str(given.pop(blank[1])), safe=""), route.path)
+    path = _BLANK.sub(lambda blank: _segments(blank[2], given.pop(blank[2]), many=bool(blank[1])), route.path)
     request = Request(method=route.method, path=path)
     body: dict[str, Any] = {}
     for name, where, value in (*_placed(route, arguments, given), *_fixed(route)):
@@ -93,6 +95,18 @@ def lay_out(route: Route, arguments: BaseModel, without: Collection[str] = ()) -
     if body or (request.json is None and route.method not in _WITHOUT_BODY):
         request.json, request.form = (None, _as_form(body)) if route.form else (body, None)
     return request
+
+
+def _segments(name: str, value: Any, *, many: bool) -> str:
+    """A value as a part of a path that it cannot lead out of.
+
+    Raises:
+        Invalid: it would be no segment of its own.
+    """
+    parts = str(value).strip("/").split("/") if many else [str(value)]
+    if any(part in {"", ".", ".."} for part in parts):
+        raise Invalid(f"{str(value)!r:.80} cannot be a part of a path", field=name)
+    return "/".join(quote(part, safe="") for part in parts)
 
 
 def _placed(route: Route, arguments: BaseModel, given: Mapping[str, Any]) -> Iterator[tuple[str, Where, Any]]:

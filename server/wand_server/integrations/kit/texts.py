@@ -1,0 +1,20 @@
+"""Kinds of text that many services take."""
+
+from typing import Annotated
+
+from pydantic import Field
+
+DateTime = Annotated[
+    str,
+    Field(
+        pattern=r"^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?(Z|[+-]\d\d:\d\d)$",
+        json_schema_extra={"format": "date-time"},
+    ),
+]
+"""A moment (RFC 3339), such as 2026-01-02T03:04:05Z."""
+
+Date = Annotated[str, Field(pattern=r"^\d{4}-\d\d-\d\d$", json_schema_extra={"format": "date"})]
+"""A day (RFC 3339), such as 2026-01-02."""
+
+Email = Annotated[str, Field(pattern=r"^[^@\s]+@[^@\s]+$", json_schema_extra={"format": "email"})]
+"""An e-mail address."""

@@ -1,0 +1,90 @@
+"""A first draft has the names and types of a description, is Python, and says which operation is missing."""
+
+import ast
+from typing import Any
+
+import pytest
+
+from wand_proto.errors import Invalid
+from wand_server.integrations.skeleton import Wanted, draft
+
+THING = {
+    "type": "object",
+    "required": ["name"],
+    "properties": {
+        "id": {"type": "integer"},
+        "name": {"type": "string"},
+        "kind": {"type": "string", "enum": ["big", "small"]},
+        "dueAt": {"type": ["string", "null"]},
+        "class": {"type": "string"},
+    },
+}
+DOCUMENT: dict[str, Any] = {
+    "openapi": "3.1.0",
+    "servers": [{"url": "https://api.example/v1/"}],
+    "components": {"schemas": {"Thing": THING}},
+    "paths": {
+        "/things": {
+            "get": {
+                "parameters": [
+                    {"name": "page", "in": "query", "schema": {"type": "integer"}},
+                    {"name": "sort[by]", "in": "query", "schema": {"type": "string"}},
+                ],
+                "responses": {
+                    "200": {
+                        "content": {
+                            "application/json": {
+                                "schema": {
+                                    "properties": {
+                                        "data": {
+                                            "type": "array",
+                                            "items": {"$ref": "#/components/schemas/Thing"},
+                                        }
+                                    }
+                                }
+                            }
+                        }
+                    }
+                },
+            },
+            "post": {
+                "requestBody": {
+                    "content": {"application/json": {"schema": {"$ref": "#/components/schemas/Thing"}}}
+                },
+                "responses": {
+                    "201": {
+                        "content": {"application/json": {"schema": {"$ref": "#/components/schemas/Thing"}}}
+                    }
+                },
+            },
+        },
+        "/things/{thingId}": {"delete": {"responses": {"204": {"description": "gone"}}}},
+    },
+}
+WANTED = [
+    Wanted(name="list_things", method="GET", path="/things"),
+    Wanted(name="create_thing", method="POST", path="/things"),
+    Wanted(name="delete_thing", method="DELETE", path="/things/{id}"),
+]
+
+
+def test_a_draft_is_python_with_the_names_and_types_of_the_description() -> None:
+    text = draft(DOCUMENT, "some_things", WANTED)
+    ast.parse(text)
+    for line in (
+        "class SomeThings(Integration):",
+        'base_url = "https://api.example/v1"',
+        '@get("/things", place="data")',
+        'self, sort_by: Annotated[str | None, Sent("sort[by]")] = None) -> list[Thing]:',
+        'kind: Literal["big", "small"] | None = None',
+        'due_at: Annotated[str | None, Sent("dueAt")] = None',
+        'class_: Annotated[str | None, Sent("class")] = None',
+        '@delete("/things/{thing_id}")',
+        "async def delete_thing(self, thing_id: str) -> None:",
+    ):
+        assert line in text, line
+
+
+def test_what_is_not_described_is_named() -> None:
+    with pytest.raises(Invalid, match="sell_thing: PUT /things is not described"):
+        draft(DOCUMENT, "things", [Wanted(name="sell_thing", method="PUT", path="/things")])
