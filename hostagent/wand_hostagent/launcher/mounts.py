@@ -11,6 +11,7 @@ import struct
 from collections.abc import Iterable, Iterator, Sequence
 from functools import cached_property
 
+from wand_hostagent.launcher.lookout import Lookout
 from wand_hostagent.launcher.sight import SHARED_MEMORY, TEMPORARY, Item, Kind, Watched, above, number_of
 from wand_hostagent.launcher.step import Memory, Step, step
 from wand_hostagent.launcher.syscalls import (
@@ -45,7 +46,13 @@ class Tree:
     """The table for one list of places; `executable` says whether what a job has written may be run."""
 
     def __init__(
-        self, items: Sequence[Item], *, executable: bool, fresh_proc: bool, masked: Sequence[str] = ()
+        self,
+        items: Sequence[Item],
+        *,
+        executable: bool,
+        fresh_proc: bool,
+        masked: Sequence[str] = (),
+        lookout: Lookout | None = None,
     ) -> None:
         self.memory = Memory()
         self._own: list[Step] = []
@@ -54,6 +61,7 @@ class Tree:
         self._pinned: set[str] = set()
         self._written = _SECURE if executable else _SECURE | MS_NOEXEC
         self._fresh_proc = fresh_proc
+        self._lookout = lookout
         self._masked = tuple(masked)  # what stands in /proc for root alone, from jobs with root's number
         self.steps: tuple[Step, ...] = tuple(self._all(items))
 
@@ -101,7 +109,7 @@ class Tree:
         """What of this machine a mounted tree holds on to or covers: a cover goes with what it hides."""
         kinds = {Kind.READ, Kind.WRITE, Kind.COVER}
         held = (item.source for item in self._items.values() if item.kind in kinds)
-        return Watched((*held, *sorted(self._pinned)), number_of)
+        return Watched((*held, *sorted(self._pinned)), number_of, self._lookout)
 
     def _each(self, one: Step) -> Step:
         self._own.append(one)

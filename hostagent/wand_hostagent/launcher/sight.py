@@ -4,6 +4,7 @@ Whatever is not on the list is not there. A folder that lies in another one is a
 followed here, once, and stands in the job's tree as a link.
 """
 
+import math
 import os
 import stat
 import time
@@ -13,6 +14,7 @@ from dataclasses import dataclass
 from enum import Enum
 
 from wand_hostagent.launcher import syscalls
+from wand_hostagent.launcher.lookout import Guard, Lookout, is_due
 from wand_hostagent.launcher.refusal import Refused
 
 # Programs, libraries and what they read; none of it is secret, and all of it read-only.
@@ -83,18 +85,36 @@ class Watched:
     """Some paths, asked whether they still are what they were: first of the folders that they lie in.
 
     What is replaced, removed or made changes the time of its folder. A time as young as the clock of a file
-    system is coarse tells nothing yet, so then the paths themselves are looked at again.
+    system is coarse tells nothing yet, so then the paths themselves are looked at again. Where a lookout has
+    seen nothing happen, nothing is looked at.
     """
 
-    def __init__(self, paths: Iterable[str], look: Callable[[str], int]) -> None:
+    def __init__(
+        self, paths: Iterable[str], look: Callable[[str], int], lookout: Lookout | None = None
+    ) -> None:
         self._paths = tuple(dict.fromkeys(paths))
         self._folders = tuple(dict.fromkeys(map(_nearest, self._paths)))
         self._look = look
         self._times: tuple[tuple[int, int], ...] = ()
         self._stamp: tuple[int, ...] = ()
+        self._lookout = lookout
+        self._guard: Guard | None = None
+        self._guarded_at = -math.inf
 
     def stamp(self) -> tuple[int, ...]:
         """Changes when one of the paths is something else."""
+        if self._lookout is None:
+            return self._looked()
+        if self._guard is not None and self._lookout.is_calm(self._guard):
+            return self._stamp
+        self._guard, folders = None, self._folders
+        guard = self._lookout.guard(folders) if is_due(self._guarded_at) else None
+        stamp = self._looked()
+        if guard is not None and self._folders == folders:  # it stood there when we looked
+            self._guard, self._guarded_at = guard, time.monotonic()
+        return stamp
+
+    def _looked(self) -> tuple[int, ...]:
         times = tuple(map(_age, self._folders))
         if times != self._times or not times:
             young = time.time_ns() - _COARSE_NS

@@ -6,6 +6,7 @@ PyDLL keeps the interpreter's lock over a call, so that a child made by clone3(2
 import ctypes
 import os
 import struct
+from contextlib import suppress
 
 _NUMBERS = {
     "x86_64": {
@@ -14,15 +15,15 @@ _NUMBERS = {
         "rt_sigaction": 13, "rt_sigprocmask": 14, "execve": 59, "chdir": 80, "fchdir": 81, "umask": 95,
         "sendmsg": 46, "setsid": 112, "setgroups": 116, "setresuid": 117, "setresgid": 119, "capset": 126,
         "pivot_root": 155, "prctl": 157, "mount": 165, "umount2": 166, "mkdirat": 258, "mknodat": 259,
-        "inotify_add_watch": 254, "unlinkat": 263, "symlinkat": 266, "signalfd4": 289, "inotify_init1": 294,
-        "dup3": 292, "prlimit64": 302, "seccomp": 317,
+        "inotify_add_watch": 254, "inotify_rm_watch": 255, "unlinkat": 263, "symlinkat": 266,
+        "signalfd4": 289, "inotify_init1": 294, "dup3": 292, "prlimit64": 302, "seccomp": 317,
         "statx": 332, "clone3": 435, "close_range": 436, "openat2": 437, "mount_setattr": 442,
         "landlock_create_ruleset": 444, "landlock_add_rule": 445, "landlock_restrict_self": 446,
     },
     "aarch64": {
         "bind": 200, "listen": 201,
         "close": 57, "ioctl": 29, "socket": 198, "openat": 56, "unshare": 97, "setns": 268, "execveat": 281,
-        "dup3": 24, "inotify_init1": 26, "inotify_add_watch": 27,
+        "dup3": 24, "inotify_init1": 26, "inotify_add_watch": 27, "inotify_rm_watch": 28,
         "mknodat": 33, "mkdirat": 34, "unlinkat": 35, "symlinkat": 36, "umount2": 39,
         "mount": 40, "pivot_root": 41, "chdir": 49, "fchdir": 50, "signalfd4": 74, "capset": 91,
         "rt_sigaction": 134, "rt_sigprocmask": 135, "setresuid": 147, "setresgid": 149, "setsid": 157,
@@ -62,6 +63,7 @@ _RESOLVE_BENEATH = 0x08
 _SFD_CLOEXEC_NONBLOCK = _IN_CLOEXEC_NONBLOCK = 0o2004000
 _IN_ANY_CHANGE = 0x00000FCE  # IN_MODIFY to IN_MOVE_SELF, without IN_CLOSE_NOWRITE and IN_OPEN
 _IN_ONLYDIR = 0x01000000
+_IN_ANY_NAME = 0x00000FC0  # IN_MOVED_FROM to IN_MOVE_SELF: what is made, removed and renamed
 
 _AT_HERE = -100  # AT_FDCWD
 _STATX_INO_BTIME = 0x900
@@ -176,6 +178,18 @@ def watch_folder(descriptor: int, path: bytes) -> None:
     """Hear of what is made, written, moved and removed in a folder."""
     text = ctypes.create_string_buffer(path)
     call("inotify_add_watch", descriptor, ctypes.addressof(text), _IN_ANY_CHANGE | _IN_ONLYDIR)
+
+
+def watch_names(descriptor: int, path: bytes) -> int:
+    """Hear of names that are made, moved and removed in a folder; the number of the watch."""
+    text = ctypes.create_string_buffer(path)
+    return call("inotify_add_watch", descriptor, ctypes.addressof(text), _IN_ANY_NAME | _IN_ONLYDIR)
+
+
+def stop_watching(descriptor: int, watch: int) -> None:
+    """Hear no more of it."""
+    with suppress(OSError):  # the folder is gone
+        call("inotify_rm_watch", descriptor, watch)
 
 
 def open_beneath(root: int, path: bytes) -> int:

@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Protocol
 
 from wand_hostagent.launcher import closure, landlock, seccomp, sight
+from wand_hostagent.launcher.lookout import Lookout
 from wand_hostagent.launcher.mounts import Tree
 from wand_hostagent.launcher.profile import Profile
 from wand_hostagent.launcher.refusal import reason_of
@@ -133,10 +134,11 @@ class _Kept:
 class Builder:
     """Makes walls for the profiles of one launcher, and keeps them until something that they show changes."""
 
-    def __init__(self, machine: Machine, covered: Sequence[str]) -> None:
+    def __init__(self, machine: Machine, covered: Sequence[str], lookout: Lookout | None = None) -> None:
         self._machine = machine
         self._covered = tuple(os.path.realpath(path) for path in covered if path)
         self._ruleset_number = reserve()
+        self._lookout = lookout
         self._kept: dict[tuple[str, str, str, bool], _Kept] = {}
 
     def walls(self, profile: Profile, *, worker: bool = False) -> Walls:
@@ -151,7 +153,7 @@ class Builder:
             wanted = self._wanted(profile, worker=worker)
             while len(self._kept) >= _MOST:
                 del self._kept[next(iter(self._kept))]
-            kept = _Kept(profile.digest, wanted, Watched(wanted.paths, sight.kind_of))
+            kept = _Kept(profile.digest, wanted, Watched(wanted.paths, sight.kind_of, self._lookout))
             self._kept[key] = kept
         stamp = (*kept.watched.stamp(), *map(_age, profile.programs))
         if kept.walls is None or kept.stamp != stamp:
@@ -176,7 +178,10 @@ class Builder:
         tree = None
         if machine.own_tree:
             masked = sight.roots_own() if profile.user.uid == 0 else ()
-            tree = Tree(items, executable=executable, fresh_proc=machine.fresh_proc, masked=masked)
+            tree = Tree(
+                items, executable=executable, fresh_proc=machine.fresh_proc, masked=masked,
+                lookout=self._lookout,
+            )  # fmt: skip
         if profile.programs and not worker:
             found = landlock.rules_for(closure.of(profile.programs), items)
         else:
