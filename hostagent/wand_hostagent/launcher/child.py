@@ -6,29 +6,29 @@ import socket
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 from wand_hostagent.launcher.casting import Infant
 from wand_hostagent.launcher.cgroup import Leaf
 from wand_hostagent.launcher.ends import Ending, Known, Usage, ending
 from wand_hostagent.launcher.refusal import Refused, kind_of, reason_of
-from wand_hostagent.launcher.steps import Command, Table
+from wand_hostagent.launcher.steps import Body, Command
 from wand_hostagent.launcher.walls import Walls
 from wand_hostagent.launcher.watching import Limited, Watch
 
 _NO_DESCRIPTOR = 2**32
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Plan:
+class Plan(NamedTuple):
     """A job that has been checked and recorded, and may be started."""
 
     job: str
-    command: Command
-    table: Table
+    command: Callable[[], Command]  # of a table for init.py
+    body: Body  # of its table
     orders: bytes  # the table for an init of the nursery; empty where it needs one of init.py
     walls: Walls
-    uses: tuple[int, ...]  # the descriptors in the table: streams, or that of a terminal, and directory
+    streams: tuple[int, ...]  # the descriptors of the command: streams, or that of a terminal
+    uses: tuple[int, ...]  # the same, and that of the directory where there is one
     kept: tuple[int, ...]  # our ends of the job's output, kept for a later host agent
     limits: Mapping[str, float]
     facts: Mapping[str, Any]  # what `started` and `adopted` say of it
@@ -37,7 +37,7 @@ class Plan:
 
     def no_command(self, index: int, number: int) -> Refused:
         """A step of the table that failed, in words."""
-        steps = self.table.steps
+        steps = self.body.steps
         name = steps[index].name if index < len(steps) else "execve"
         program, user = self.facts["program"], self.facts["user"]
         why = reason_of(number)

@@ -103,13 +103,13 @@ class Children:
             if pid == 0:
                 self._live(plan, theirs.fileno())
             undo.callback(end, pid, pidfd)
+        ours.setblocking(False)
         return Child(plan, pid, pidfd, ours, time.time(), time.monotonic(), leaf)
 
     def _live(self, plan: Plan, control: int) -> NoReturn:
         """In the copy: nothing comes back from here, or there would be two launchers."""
         try:
-            table = Table(plan.command) if plan.orders else plan.table  # orders have numbers of their own
-            init.live(init.Orders(self.box, plan.walls, table, control, plan.uses))
+            init.live(init.Orders(self.box, plan.walls, Table(plan.command()), control, plan.uses))
         finally:
             os._exit(1)
 
@@ -121,12 +121,13 @@ class Children:
         """
         now = time.time(), time.monotonic()
         child = Child(plan, infant.pid, infant.pidfd, infant.control, *now, infant.leaf, infant)
-        with ExitStack() as undo:
-            undo.callback(infant.end)
+        try:
             self._enter(child)
             _say_go(infant.control)
             self._watch(child)
-            undo.pop_all()
+        except BaseException:
+            infant.end()
+            raise
         return child
 
     def signal(self, job: str, number: int, reason: str) -> None:
@@ -203,20 +204,21 @@ class Children:
 
     def _watch(self, child: Child) -> None:
         """Let it run and be heard of; where that fails, it is as if it had never been."""
-        with ExitStack() as undo:
-            child.control.setblocking(False)
-            undo.callback(self.loop.ignore, child.control.fileno())
-            self.loop.watch(child.control.fileno(), READ, lambda _: self._listen(child))
-            undo.callback(self.loop.ignore, child.pidfd)
-            self.loop.watch(child.pidfd, READ, lambda _: self._finish(child))
-            if "wall_seconds" in child.plan.limits:
-                seconds = child.plan.limits["wall_seconds"]
-                child.deadline = self.loop.later(seconds, lambda: self._end(child, "timed_out"))
-                undo.callback(self.loop.cancel, child.deadline)
-            limited = child.limited()
-            if limited.is_watched:
-                child.watch = Watch(self.loop, limited, lambda reason: self._end(child, reason))
-            undo.pop_all()
+        loop, limits = self.loop, child.plan.limits
+        try:
+            loop.watch(child.control.fileno(), READ, lambda _: self._listen(child))
+            loop.watch(child.pidfd, READ, lambda _: self._finish(child))
+            if "wall_seconds" in limits:
+                child.deadline = loop.later(limits["wall_seconds"], lambda: self._end(child, "timed_out"))
+            if "disk_bytes" in limits or "cpu_seconds" in limits:
+                limited = child.limited()
+                if limited.is_watched:
+                    child.watch = Watch(loop, limited, lambda reason: self._end(child, reason))
+        except BaseException:
+            loop.ignore(child.control.fileno())
+            loop.ignore(child.pidfd)
+            loop.cancel(child.deadline)
+            raise
         self.running[child.plan.job] = child
 
     def _end(self, child: Child, reason: str) -> None:
@@ -278,7 +280,7 @@ class Children:
         if letter == b"N":
             child.failure = Refused(kind_of(second), f"no process can be made: {reason_of(second)}")
         elif letter == b"F":
-            self._hear(child, b"", letter, child.plan.table.place(first), second)
+            self._hear(child, b"", letter, child.plan.body.place(first), second)
         elif letter == b"B":
             self._hear(child, child.infant.birth.settling[first].shown.encode(), letter, first, second)
         elif not child.started:
@@ -338,7 +340,7 @@ def _give(infant: Infant, plan: Plan) -> None:
     """Its limits, and its orders; raises OSError."""
     if infant.leaf is not None:
         infant.leaf.limit(plan.limits)
-    rights.send(infant.control, plan.orders, plan.uses[:-1])
+    rights.send(infant.control, plan.orders, plan.streams)
 
 
 def _ordered(plan: Plan, nursery: Nursery) -> Infant:

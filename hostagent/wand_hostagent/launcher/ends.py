@@ -3,7 +3,7 @@
 import os
 import signal
 from collections.abc import Mapping
-from dataclasses import dataclass
+from typing import NamedTuple
 
 _LIMIT_SIGNALS: Mapping[int, tuple[str, str]] = {
     signal.SIGXCPU: ("cpu_seconds", "cpu_limit"),
@@ -12,8 +12,7 @@ _LIMIT_SIGNALS: Mapping[int, tuple[str, str]] = {
 _BY_SHELL = 128  # a shell whose command was ended by a signal exits with this and the signal
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Usage:
+class Usage(NamedTuple):
     """What the processes of a job used together, and what they ran into."""
 
     cpu_seconds: float
@@ -22,8 +21,7 @@ class Usage:
     process_limit: bool = False
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Ending:
+class Ending(NamedTuple):
     """How a job ended and what its processes used; the field names are those of the message."""
 
     job: str
@@ -36,8 +34,7 @@ class Ending:
     also: tuple[str, ...] = ()  # limits that it ran into, and did not end by
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Known:
+class Known(NamedTuple):
     """What is known of a job when it has ended; `given` is the reason that somebody had to end it."""
 
     job: str
@@ -52,7 +49,12 @@ def ending(known: Known, usage: Usage) -> Ending:
     killed = os.WIFSIGNALED(known.status)
     own = _own_reason(known, usage)
     reason = known.given or own
-    hints = [own, _of_children(known), "process_limit" if usage.process_limit else ""]
+    also: tuple[str, ...] = ()
+    if own != "exited" or usage.process_limit or os.waitstatus_to_exitcode(known.status) > _BY_SHELL:
+        hints = [own, _of_children(known), "process_limit" if usage.process_limit else ""]
+        also = tuple(
+            hint for hint in dict.fromkeys(hints) if hint.endswith(("_limit", "_memory")) and hint != reason
+        )
     return Ending(
         job=known.job,
         reason=reason,
@@ -61,9 +63,7 @@ def ending(known: Known, usage: Usage) -> Ending:
         wall_seconds=round(known.wall_seconds, 6),
         cpu_seconds=round(usage.cpu_seconds, 6),
         peak_memory_bytes=usage.peak_memory_bytes,
-        also=tuple(
-            hint for hint in dict.fromkeys(hints) if hint.endswith(("_limit", "_memory")) and hint != reason
-        ),
+        also=also,
     )
 
 

@@ -24,6 +24,7 @@
 
 .set SYS_read, 0
 .set SYS_write, 1
+.set SYS_rt_sigprocmask, 14
 .set SYS_getpid, 39
 .set SYS_recvmsg, 47
 .set SYS_clone, 56
@@ -179,8 +180,15 @@ receive:
         jnz     leave
         ret
 
-# The first process of a job. Every signal is blocked; it leaves when it is told to or nobody listens.
+# The first process of a job. It blocks every signal; it leaves when it is told to or nobody listens.
 main:
+        mov     qword ptr [children], -1
+        mov     edi, 2                          # SIG_SETMASK
+        mov     esi, OFFSET children
+        xor     edx, edx
+        mov     r10d, 8
+        mov     eax, SYS_rt_sigprocmask
+        syscall
         mov     eax, SYS_getpid
         syscall
         cmp     eax, 1                          # or its signals would go to every process of the machine
@@ -193,7 +201,7 @@ main:
         mov     esi, OFFSET name
         mov     eax, SYS_prctl
         syscall
-        mov     dword ptr [children], 0x10000   # SIGCHLD
+        mov     qword ptr [children], 0x10000   # SIGCHLD
         mov     rdi, -1
         mov     esi, OFFSET children
         mov     edx, 8

@@ -15,7 +15,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from wand_hostagent.launcher import ed25519, ledgerfile, lookback, record, strike
 from wand_hostagent.launcher.digest import sha256
@@ -28,8 +28,7 @@ MOST_BYTES = 64 * 2**20
 MOST_DAYS = 30.0
 
 
-@dataclass(frozen=True, slots=True)
-class Entry:
+class Entry(NamedTuple):
     """What is to be recorded; the ledger gives it its place, its time and its seal."""
 
     event: str

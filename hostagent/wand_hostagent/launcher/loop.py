@@ -73,16 +73,21 @@ class Loop:
         """Wait for the next thing, and do all that is due."""
         found = self._epoll.poll(0 if self._rest else self._patience())
         if self._rest and not found:
-            _contained(self._rest.popleft())
+            _contain(self._rest.popleft())
         for descriptor, events in found:
             ready = self._ready.get(descriptor)
-            if ready is not None and not _contained(lambda: ready(events)):  # noqa: B023 - called at once
+            if ready is None:
+                continue
+            try:
+                ready(events)
+            except Exception:  # noqa: BLE001 - a defect of ours must not end every job
+                _tell_defect()
                 self._let_rest(descriptor, ready)
         now = time.monotonic()
         while self._moments and self._moments[0][0] <= now:
             act = self._acts.pop(heapq.heappop(self._moments)[1], None)
             if act is not None:
-                _contained(act)
+                _contain(act)
 
     def _let_rest(self, descriptor: int, ready: Callable[[int], object]) -> None:
         """Try it again in a while: what is still there to be read would fail all the time."""
@@ -102,11 +107,13 @@ class Loop:
         return max(0.0, self._moments[0][0] - time.monotonic()) if self._moments else -1
 
 
-def _contained(act: Callable[[], object]) -> bool:
-    """Call it; false where it failed."""
+def _contain(act: Callable[[], object]) -> None:
+    """Call it; a failure is its own end."""
     try:
         act()
     except Exception:  # noqa: BLE001 - a defect of ours must not end every job
-        log.write("error", "call failed", defect=traceback.format_exc()[-2000:])
-        return False
-    return True
+        _tell_defect()
+
+
+def _tell_defect() -> None:
+    log.write("error", "call failed", defect=traceback.format_exc()[-2000:])

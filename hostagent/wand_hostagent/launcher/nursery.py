@@ -12,7 +12,6 @@ import os
 import select
 import socket
 import time
-from contextlib import ExitStack
 
 from wand_hostagent.launcher import log, namespaces, sparing, vfork
 from wand_hostagent.launcher.box import Box
@@ -185,14 +184,11 @@ class Nursery:
 
     def _made(self, cast: Cast, network: int, birth: Birth, *, at_once: bool) -> Infant:
         ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
-        with ExitStack() as undo:
-            undo.callback(ours.close)
+        leaf, pid, pidfd = None, 0, -1
+        try:
             with theirs:
                 leaf = self._groups.leaf() if self._groups is not None else None
-                if leaf is not None:
-                    undo.callback(leaf.remove)
                 pid, pidfd = self._start(cast, birth, (theirs, network, leaf), at_once=at_once)
-            undo.callback(end, pid, pidfd)
             ours.send(birth.orders)
             ours.setblocking(False)
             infant = Infant(
@@ -200,7 +196,13 @@ class Nursery:
             )
             if at_once:
                 _wait_as_others(infant)
-            undo.pop_all()
+        except BaseException:
+            ours.close()
+            if pid:
+                end(pid, pidfd)
+            if leaf is not None:
+                leaf.remove()
+            raise
         return infant
 
     def _start(

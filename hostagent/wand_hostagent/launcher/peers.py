@@ -6,7 +6,7 @@ import struct
 from collections import deque
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, NamedTuple
 
 from wand_hostagent.launcher import log, protocol, rights
 from wand_hostagent.launcher.loop import READ, WRITE, Loop
@@ -33,8 +33,7 @@ class Peer:
     up: bool = True
 
 
-@dataclass(frozen=True, slots=True)
-class Letter:
+class Letter(NamedTuple):
     """One datagram as it came; its descriptors belong to whoever holds it."""
 
     peer: Peer

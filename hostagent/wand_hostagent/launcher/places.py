@@ -3,19 +3,22 @@
 import errno
 import os
 import stat
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from wand_hostagent.launcher import syscalls
 from wand_hostagent.launcher.profile import Profile
 from wand_hostagent.launcher.refusal import Refused, kind_of, reason_of
 
 
-@dataclass(frozen=True, slots=True)
-class Place:
-    """An open directory (O_PATH) that lies in the profile's folders; whoever gets it closes it."""
+class Place(NamedTuple):
+    """A directory in the profile's folders, open (O_PATH) or not (-1); whoever gets it closes it."""
 
     descriptor: int
     path: str
+
+    def close(self) -> None:
+        if self.descriptor >= 0:
+            os.close(self.descriptor)
 
 
 def encoded(text: str, field: str) -> bytes:

@@ -5,15 +5,17 @@ import os
 import stat
 import sys
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, NamedTuple, Protocol
 
 from wand_hostagent.launcher import environment, limits, places, terminal, vfork
 from wand_hostagent.launcher.box import Box
 from wand_hostagent.launcher.child import Plan
 from wand_hostagent.launcher.ledger import Entry
+from wand_hostagent.launcher.lookout import Lookout
 from wand_hostagent.launcher.namespaces import NETWORKS
+from wand_hostagent.launcher.places import Place
 from wand_hostagent.launcher.profile import Profile
 from wand_hostagent.launcher.refusal import Refused
 from wand_hostagent.launcher.reports import close
@@ -21,6 +23,7 @@ from wand_hostagent.launcher.steps import Body, Command, Table
 from wand_hostagent.launcher.walls import Builder, Walls
 
 _BODIES = 64  # of tables, kept for the next job
+_MOST_KEPT = 4096  # characters of an environment that is kept with them
 _WORKER = str(Path(__file__).resolve().parents[1] / "filesystem")
 _NOT_FOR_WORKERS = frozenset({"wall_seconds", "cpu_seconds", "output_bytes", "disk_bytes"})  # it lives on
 
@@ -36,8 +39,7 @@ class Asking(Protocol):
     def descriptors(self) -> tuple[int, ...]: ...
 
 
-@dataclass(frozen=True, slots=True)
-class Planned:
+class Planned(NamedTuple):
     """A plan, its record, and the descriptors that are closed when it has started or never will."""
 
     plan: Plan
@@ -50,6 +52,27 @@ class Planned:
         close(self.plan.uses + self.plan.kept)
 
 
+class _Wanted(NamedTuple):
+    """What a job asks for beside its program; jobs that ask for the same have most of a plan in common."""
+
+    directory: str  # where it really is
+    given: Mapping[str, str]  # its whole environment
+    limits: Mapping[str, float]
+    size: terminal.Size | None = None
+    streams: int = 3
+
+
+class _Common(NamedTuple):
+    """The same, checked and written down; `command` lacks what each job has of its own."""
+
+    profile: Profile
+    walls: Walls
+    limits: Mapping[str, float]
+    body: Body
+    command: Command
+    orders: vfork.WithEnvironment | None  # where an init of the nursery can take them
+
+
 class Planner:
     """Makes plans for one kind of box; what is `covered` no job sees."""
 
@@ -58,7 +81,9 @@ class Planner:
         self._fast = fast  # inits of vfork.py take the orders
         self._bodies: dict[tuple[int, bytes, tuple[object, ...]], tuple[Walls, Body]] = {}
         self._kernel_limits: dict[tuple[object, ...], dict[int, tuple[int, int]]] = {}
-        self._builder = Builder(box, covered)
+        self._common: dict[tuple[object, ...], _Common] = {}
+        self._workspaces: dict[int, tuple[Walls, str]] = {}  # where they really are
+        self._builder = Builder(box, covered, Lookout())
         self._open_files = limits.raise_open_files()
 
     def plan(self, asked: Asking, profile: Profile, answer: Callable[[Mapping[str, Any]], None]) -> Planned:
@@ -69,30 +94,93 @@ class Planner:
         """
         if asked.do == "worker":
             return self._worker(asked, profile, answer)
-        profile = self._narrowed(profile, asked.fields.get("network", ""))
+        fields, descriptors = asked.fields, asked.descriptors
+        profile = self._narrowed(profile, fields.get("network", ""))
         size = _size(asked)
         handed_over = 1 if size else 3
-        _check_streams(asked.descriptors, with_terminal=size is not None)
-        place = places.open_directory(profile, asked.fields["directory"])
+        _check_streams(descriptors, with_terminal=size is not None)
+        walls = self._builder.walls(profile)
+        place = self._place(profile, fields["directory"], walls)
         try:
-            program = places.find_program(profile, asked.fields["argv"][0], place)
-            given = environment.build(profile, asked.fields["environment"], with_terminal=size is not None)
-            granted = limits.granted(profile, asked.fields["limits"])
-            facts = {**_facts(asked, profile, program, place.path), "limits": granted}
-            facts |= {"terminal": list(size)} if size else {}
-            facts |= {"network": profile.network} if "network" in asked.fields else {}
-            uses = (*asked.descriptors[:handed_over], place.descriptor)
-            walls = self._builder.walls(profile)
-            command, table, orders = self._table(facts, given, walls, profile, uses)
+            program = places.find_program(profile, fields["argv"][0], place)
+            common = self._in_common(asked, profile, walls, place.path, size)
+            facts = _facts(asked, profile, program, place.path)
+            facts["limits"] = common.limits
+            if size:
+                facts["terminal"] = list(size)
+            if "network" in fields:
+                facts["network"] = profile.network
+            uses = descriptors[:handed_over]
+            plan = self._plan((facts, common, place), uses, asked, answer)
         except BaseException:
-            os.close(place.descriptor)
+            place.close()
             raise
-        plan = Plan(
-            job=asked.fields["job"], command=command, table=table, orders=orders, walls=walls, uses=uses,
-            kept=asked.descriptors[handed_over:], limits=granted, facts=facts, answer=answer,
-            folders=profile.folders,
-        )  # fmt: skip
-        return Planned(plan, _entry(plan, profile, tuple(asked.fields["environment"])))
+        return Planned(plan, _entry(plan, profile, sorted(fields["environment"])))
+
+    def _place(self, profile: Profile, asked: str, walls: Walls) -> Place:
+        """Where the job starts, opened only where its table needs that: one that has a tree takes the path.
+
+        Raises:
+            Refused: there is no such place for it.
+        """
+        kept = None if asked else self._workspaces.get(id(walls))
+        if kept is not None and kept[0] is walls:
+            return Place(-1, kept[1])  # what its path leads to is watched: else its walls would be others
+        place = places.open_directory(profile, asked)
+        if walls.tree is None:
+            return place
+        place.close()
+        if not asked:
+            _keep(self._workspaces, id(walls), (walls, place.path))
+        return Place(-1, place.path)
+
+    def _in_common(
+        self, asked: Asking, profile: Profile, walls: Walls, directory: str, size: terminal.Size | None
+    ) -> _Common:
+        """What this job has in common with others that asked for the same, worked out once for them.
+
+        Raises:
+            Refused: the profile does not permit it.
+        """
+        variables, lower = asked.fields["environment"], asked.fields["limits"]
+        key = (id(walls), directory, size, tuple(variables.items()), tuple(lower.items()))
+        kept = self._common.get(key)
+        if kept is None or kept.profile is not profile or kept.walls is not walls:
+            given = environment.build(profile, variables, with_terminal=size is not None)
+            wanted = _Wanted(directory, given, limits.granted(profile, lower), size, 1 if size else 3)
+            kept = self._made_common(wanted, profile, walls)
+            if sum(map(len, given.values())) < _MOST_KEPT:
+                _keep(self._common, key, kept)
+        return kept
+
+    def _plan(
+        self,
+        what: tuple[Mapping[str, Any], _Common, Place],
+        uses: tuple[int, ...],
+        asked: Asking,
+        answer: Callable[[Mapping[str, Any]], None],
+    ) -> Plan:
+        """The plan; it takes the place over."""
+        facts, common, place = what
+        program = places.encoded(facts["program"], "argv")
+        argv = [places.encoded(word, "argv") for word in facts["argv"]]
+        orders = common.orders.with_program(program, argv) if common.orders is not None else b""
+        return Plan(
+            job=asked.fields["job"],
+            command=lambda: replace(
+                common.command, program=program, argv=argv, streams=uses, directory=place.descriptor
+            ),
+            body=common.body,
+            orders=orders if len(orders) <= vfork.MOST_ORDERS else b"",
+            walls=common.walls,
+            streams=uses,
+            uses=uses if place.descriptor < 0 else (*uses, place.descriptor),
+            kept=asked.descriptors[len(uses) :],
+            limits=common.limits,
+            facts=facts,
+            answer=answer,
+            folders=common.profile.folders if asked.do == "run" else (),
+        )
 
     def _narrowed(self, profile: Profile, network: str) -> Profile:
         """The profile with that network instead of a wider one.
@@ -114,10 +202,8 @@ class Planner:
             Refused: the profile cannot be had as it is.
         """
         walls, given = self._builder.walls(profile), environment.build(profile, {})
-        facts = {
-            "program": "", "argv": [], "directory": profile.workspace, "limits": limits.granted(profile, {}),
-        }  # fmt: skip
-        return walls, self._table(facts, given, walls, profile, (0, 1, 2, -1))[1]
+        wanted = _Wanted(profile.workspace, given, limits.granted(profile, {}))
+        return walls, Table(self._made_common(wanted, profile, walls).command)
 
     def _worker(
         self, asked: Asking, profile: Profile, answer: Callable[[Mapping[str, Any]], None]
@@ -125,67 +211,40 @@ class Planner:
         if not stat.S_ISSOCK(os.fstat(asked.descriptors[0]).st_mode):
             raise Refused("Invalid", "a worker talks on a socket", field="descriptors")
         walls = self._builder.walls(profile, worker=True)
-        place = places.open_directory(profile, "")
+        place = self._place(profile, "", walls)
         python = os.path.realpath(sys.executable)  # what an environment's link leads to is what a job sees
         argv = [python, "-I", "-S", "-E", _WORKER]
         argv += [word for folder in profile.folders for word in ("--write", folder)]
         argv += [word for folder in profile.read_only for word in ("--read", folder)]
-        given = environment.build(profile, {})
         granted = {name: amount for name, amount in profile.limits.items() if name not in _NOT_FOR_WORKERS}
+        wanted = _Wanted(place.path, environment.build(profile, {}), granted)
+        common = self._made_common(wanted, profile, walls)
         facts = {**_facts(asked, profile, python, place.path), "argv": argv, "limits": granted}
-        uses = (
-            asked.descriptors[0],
-            os.open(os.devnull, os.O_WRONLY | os.O_CLOEXEC),
-            os.dup(2),
-            place.descriptor,
-        )
-        command, table, orders = self._table(facts, given, walls, profile, uses)
-        plan = Plan(
-            job=asked.fields["job"],
-            command=command,
-            table=table,
-            orders=orders,
-            walls=walls,
-            uses=uses,
-            kept=(),
-            limits=granted,
-            facts=facts,
-            answer=answer,
-        )
-        return Planned(plan, _entry(plan, profile, ()))
+        uses = (asked.descriptors[0], os.open(os.devnull, os.O_WRONLY | os.O_CLOEXEC), os.dup(2))
+        plan = self._plan((facts, common, place), uses, asked, answer)
+        return Planned(plan, _entry(plan, profile, []))
 
-    def _table(
-        self,
-        facts: Mapping[str, Any],
-        given: Mapping[str, str],
-        walls: Walls,
-        profile: Profile,
-        uses: tuple[int, ...],
-    ) -> tuple[Command, Table, bytes]:
-        """What a job is, the table of it, and its orders where an init of vfork.py can take them."""
+    def _made_common(self, wanted: _Wanted, profile: Profile, walls: Walls) -> _Common:
         user, box = profile.user, self._box
         counted = (box.has_own_users or user.changes) and user.uid != 0
-        pairs = (f"{name}={text}" for name, text in given.items())
+        pairs = (f"{name}={text}" for name, text in wanted.given.items())
         command = Command(
-            program=places.encoded(facts["program"], "argv"),
-            argv=[places.encoded(word, "argv") for word in facts["argv"]],
+            program=b"",
+            argv=[],
             environment=[places.encoded(pair, "environment") for pair in pairs],
-            streams=uses[:-1],
-            terminal=tuple(facts["terminal"]) if "terminal" in facts else None,
-            directory=uses[-1],
-            directory_path=places.encoded(facts["directory"], "directory"),
-            rlimits=self._rlimits(facts["limits"], counted=counted),
+            streams=vfork.STREAMS[: wanted.streams],
+            terminal=wanted.size,
+            directory=-1,
+            directory_path=places.encoded(wanted.directory, "directory"),
+            rlimits=self._rlimits(wanted.limits, counted=counted),
             user=user,
             drop_capabilities=user.changes or box.holds_tree,
             umask=profile.umask,
             walls=walls,
         )
-        if self._fast:
-            table = Table(command, self._body(command))
-            orders = table.orders()
-            if len(orders) <= vfork.MOST_ORDERS:
-                return command, table, orders
-        return command, Table(command), b""
+        body = self._body(command)
+        orders = body.orders.with_environment(command.environment) if self._fast else None
+        return _Common(profile, walls, wanted.limits, body, command, orders)
 
     def _rlimits(self, granted: Mapping[str, float], *, counted: bool) -> dict[int, tuple[int, int]]:
         key = (counted, *granted.items())
@@ -208,8 +267,7 @@ class Planner:
         key = (id(walls), command.directory_path, (command.terminal, *command.rlimits.items()))
         kept = self._bodies.get(key)
         if kept is None or kept[0] is not walls:
-            streams = vfork.STREAMS[: len(command.streams)]
-            kept = walls, Body(replace(command, streams=streams))
+            kept = walls, Body(command)
             _keep(self._bodies, key, kept)
         return kept[1]
 
@@ -233,19 +291,26 @@ def _facts(asked: Asking, profile: Profile, program: str, directory: str) -> dic
     }
 
 
-def _entry(plan: Plan, profile: Profile, names: tuple[str, ...]) -> Entry:
-    told = {name: plan.facts[name] for name in ("profile", "user", "argv", "program", "directory", "why")}
-    told |= {name: plan.facts[name] for name in ("terminal", "network") if name in plan.facts}
+def _entry(plan: Plan, profile: Profile, names: list[str]) -> Entry:
+    facts = plan.facts
     fields = {
         "job": plan.job,
-        **told,
-        "environment": sorted(names),  # what the caller set, without its values: they may be secrets
-        "limits": dict(plan.limits),
+        "profile": facts["profile"],
+        "user": facts["user"],
+        "argv": facts["argv"],
+        "program": facts["program"],
+        "directory": facts["directory"],
+        "why": facts["why"],
+        "environment": names,  # what the caller set, without its values: they may be secrets
+        "limits": plan.limits,
         "uid": profile.user.uid,
         "profile_sha256": profile.digest,
-        "steps": plan.table.digest,
+        "steps": plan.body.digest,
     }
-    return Entry(plan.facts["kind"], fields)
+    for name in ("terminal", "network"):
+        if name in facts:
+            fields[name] = facts[name]
+    return Entry(facts["kind"], fields)
 
 
 def _size(asked: Asking) -> terminal.Size | None:

@@ -43,8 +43,7 @@ Answers and events, launcher to host agent; each has `say`:
 
 import json
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
-from typing import Any, TypeGuard
+from typing import Any, NamedTuple, TypeGuard
 
 from wand_hostagent.launcher import jsontext
 from wand_hostagent.launcher.sha256 import hash_of
@@ -173,13 +172,13 @@ OPTIONAL: Mapping[str, Mapping[str, Callable[[Any], bool]]] = {
     "forget": {"quiet": _yes},
 }
 DESCRIPTORS: Mapping[str, tuple[int, ...]] = {"run": (3, 5), "worker": (1,)}  # how many may come; else none
-_WITH_TERMINAL = (2,)
+_WITH_TERMINAL, _NO_DESCRIPTORS = (2,), (0,)
+_MISSING = object()
 _ALWAYS = frozenset({"do", "re"})
 _NONE: Mapping[str, Callable[[Any], bool]] = {}
 
 
-@dataclass(frozen=True, slots=True)
-class Request:
+class Request(NamedTuple):
     """One request, every field checked for type and size; what it means is checked by who serves it."""
 
     do: str
@@ -214,12 +213,35 @@ def read_request(untrusted: Mapping[str, Any], descriptors: int) -> Request:
     if not isinstance(do, str) or do not in REQUESTS:
         raise Unreadable("do", f"must be one of {', '.join(REQUESTS)}")
     table = REQUESTS[do]
+    if len(untrusted) == len(table) + len(_ALWAYS) and descriptors in DESCRIPTORS.get(do, _NO_DESCRIPTORS):
+        fields = _plain(untrusted, table)
+        if fields is not None:
+            return Request(do, re, fields)
+    return _careful(do, re, untrusted, descriptors)
+
+
+def _plain(untrusted: Mapping[str, Any], table: Mapping[str, Callable[[Any], bool]]) -> dict[str, Any] | None:
+    """The fields of a request that has these and no others; None where it is not as plain as that."""
+    fields = {}
+    for name, fits in table.items():
+        value = untrusted.get(name, _MISSING)
+        if value is _MISSING or not fits(value):
+            return None
+        fields[name] = value
+    return fields
+
+
+def _careful(do: str, re: int, untrusted: Mapping[str, Any], descriptors: int) -> Request:
+    """A request that leaves out or adds something, or is wrong, and then in what; see read_request."""
+    table = REQUESTS[do]
     optional = {name: fits for name, fits in OPTIONAL.get(do, _NONE).items() if name in untrusted}
     table = {**table, **optional} if optional else table
     if len(untrusted) > len(table) + len(_ALWAYS) or not table.keys() <= untrusted.keys():
         for name in untrusted.keys() - table.keys() - _ALWAYS:
             raise Unreadable(name[:MAX_NAME], f"is not a field of {do}")
-    if descriptors not in (_WITH_TERMINAL if "terminal" in optional else DESCRIPTORS.get(do, (0,))):
+    if descriptors not in (
+        _WITH_TERMINAL if "terminal" in optional else DESCRIPTORS.get(do, _NO_DESCRIPTORS)
+    ):
         raise Unreadable("descriptors", f"{descriptors} came with {do}")
     return Request(do, re, {name: _checked(untrusted, name, fits) for name, fits in table.items()})
 

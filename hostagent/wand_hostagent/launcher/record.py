@@ -21,7 +21,7 @@ import time
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import Any
+from typing import Any, NamedTuple
 
 from wand_hostagent.launcher import jsontext
 from wand_hostagent.launcher.digest import hmac_sha256, sha256
@@ -52,8 +52,7 @@ class Record:
     mac: str
 
 
-@dataclass(frozen=True, slots=True)
-class Place:
+class Place(NamedTuple):
     """Where a record stands: its number, the hash of the one before, and the key that seals it."""
 
     seq: int

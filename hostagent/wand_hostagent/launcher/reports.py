@@ -3,8 +3,7 @@
 import os
 from collections import OrderedDict
 from collections.abc import Mapping
-from dataclasses import dataclass, fields
-from typing import Any
+from typing import Any, NamedTuple
 
 from wand_hostagent.launcher.child import Child
 from wand_hostagent.launcher.ends import Ending
@@ -16,11 +15,7 @@ from wand_hostagent.launcher.refusal import Refused
 MOST = 1024  # ended jobs that are kept; the oldest goes first
 
 
-_TOLD = tuple(one.name for one in fields(Ending))
-
-
-@dataclass(frozen=True, slots=True)
-class Ended:
+class Ended(NamedTuple):
     """A job that has ended and was not forgotten yet."""
 
     message: Mapping[str, Any]
@@ -40,10 +35,15 @@ class Reports:
 
     def started(self, child: Child) -> None:
         plan = child.plan
-        told = ("directory", "program")
-        facts = {name: plan.facts[name] for name in told}
         plan.answer(
-            {"say": "started", "job": plan.job, "pid": child.pid, "limits": dict(plan.limits), **facts}
+            {
+                "say": "started",
+                "job": plan.job,
+                "pid": child.pid,
+                "limits": plan.limits,
+                "directory": plan.facts["directory"],
+                "program": plan.facts["program"],
+            }
         )
 
     def failed(self, child: Child, refusal: Refused) -> None:
@@ -57,7 +57,7 @@ class Reports:
         self.journal.later(Entry("end", fields))
 
     def ended(self, child: Child, ending: Ending) -> None:
-        told = {name: getattr(ending, name) for name in _TOLD}
+        told = ending._asdict()
         self.journal.later(Entry("end", told))
         message = {"say": "exited", **told}
         if child.plan.facts["kind"] == "run":  # the end of a worker is of no use to a later host agent

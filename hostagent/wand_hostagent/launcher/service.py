@@ -7,7 +7,7 @@ does them in the order in which they came. What needs no record is done in the s
 import traceback
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 from wand_hostagent.launcher import log, protocol, reports
 from wand_hostagent.launcher.casting import Infant
@@ -33,8 +33,7 @@ _OWN_EVENTS = frozenset(
 )
 
 
-@dataclass(frozen=True, slots=True)
-class Asked:
+class Asked(NamedTuple):
     """A request that has been read, and how to answer it."""
 
     do: str
@@ -44,14 +43,17 @@ class Asked:
     re: int
 
 
-@dataclass(frozen=True, slots=True)
-class Act:
+def _undo_nothing() -> None:
+    """What is left where an act has prepared nothing."""
+
+
+class Act(NamedTuple):
     """What a request comes to: a record, and what may be done once that is durable."""
 
     asked: Asked
     entry: Entry | None
     perform: Callable[[], None]
-    undo: Callable[[], None] = lambda: None  # instead of perform
+    undo: Callable[[], None] = _undo_nothing  # instead of perform
     must: bool = False  # done even where the ledger is full: it ends something
 
 
@@ -79,6 +81,7 @@ class Service:
         self._reports = kept
         self._planner = planner
         self._acts: list[Act] = []
+        self._starting: set[str] = set()  # the jobs of this turn that will be started
         self._table: dict[str, Callable[[Asked], Act]] = {
             "run": self._run,
             "worker": self._run,
@@ -111,6 +114,9 @@ class Service:
 
     def commit(self) -> None:
         """Make the records durable, then act."""
+        self._starting.clear()
+        if not self._acts:
+            return
         acts, self._acts = self._acts, []
         try:
             trouble = self._recorded(acts)
@@ -185,23 +191,20 @@ class Service:
         profile = self._house.shelf.take(asked.fields["profile"], principal)
         profile = self._house.tenants.settle(profile, principal)
         planned = self._planner.plan(asked, profile, lambda message: self._tell(asked, message))
+        self._starting.add(job)
         ordered = self._children.order(planned.plan)
         return Act(
             asked, planned.entry, lambda: self._start(planned, ordered), lambda: _let_be(planned, ordered)
         )
 
     def _check_free(self, job: str) -> None:
-        waiting = self._waiting()
+        waiting = self._starting
         if not job:
             raise Refused("Invalid", "a job needs a name", field="job")
         if job in self._children.running or job in self._reports.kept or job in waiting:
             raise Refused("Conflict", f"there is a job {job!r} already", field="job")
         if len(self._children.running) + len(waiting) >= MOST_RUNNING:
             raise Refused("Exhausted", f"{MOST_RUNNING} jobs run already", hint="wait until one has ended")
-
-    def _waiting(self) -> set[str]:
-        """The jobs of this turn that will be started."""
-        return {act.asked.fields["job"] for act in self._acts if act.asked.do in {"run", "worker"}}
 
     def _start(self, planned: Planned, ordered: Infant | None) -> None:
         try:
@@ -221,7 +224,7 @@ class Service:
         if not 1 <= number <= 64:
             raise Refused("Invalid", f"{number} is no signal; they are 1 to 64", field="signal")
         fields = {name: asked.fields[name] for name in ("job", "signal", "reason")}
-        if fields["job"] not in self._children.running and fields["job"] not in self._waiting():
+        if fields["job"] not in self._children.running and fields["job"] not in self._starting:
             raise Refused("NotFound", f"job {fields['job']!r} does not run", field="job")
         return Act(asked, Entry("signal", fields), lambda: self._kill_now(asked, fields), must=True)
 

@@ -76,6 +76,10 @@ class Body:
         """What is left of it for an init of vfork.py."""
         return vfork.Orders(self._own, self._memory, before_go=self.before_go)
 
+    def place(self, told: int) -> int:
+        """Which of the steps an init of the nursery means: it has the first done, and waits between two."""
+        return len(self.firm) + told - (told > self.before_go)
+
     # -- the order ---------------------------------------------------------------------------------------
 
     def _early(self, command: Command) -> Iterator[Step]:
@@ -137,10 +141,6 @@ class Table:
         self._memory = Memory()
         self.digest = self._body.digest
 
-    def place(self, told: int) -> int:
-        """Which of the steps an init of the nursery means: it has the first done, and waits between two."""
-        return len(self._body.firm) + told - (told > self._body.before_go)
-
     @cached_property
     def steps(self) -> tuple[Step, ...]:
         command, memory = self._command, self._memory
@@ -154,8 +154,3 @@ class Table:
     def run(self) -> tuple[int, int]:
         """Become the command; what comes back is the step that failed and its errno."""
         return run(self.steps) or (len(self.steps), 0)
-
-    def orders(self) -> bytes:
-        """The rest of the table for an init of vfork.py."""
-        command = self._command
-        return self._body.orders.with_program(command.program, command.argv, command.environment)

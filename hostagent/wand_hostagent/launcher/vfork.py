@@ -13,11 +13,11 @@ import fcntl
 import os
 import signal
 import struct
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import accumulate
 from pathlib import Path
+from typing import NamedTuple
 
 from wand_hostagent.launcher import syscalls
 from wand_hostagent.launcher.step import RECORD, RECORD_BYTES, Memory, Step, packed, step
@@ -39,8 +39,10 @@ _START = 0x100
 _AT_EMPTY_PATH = 0x1000
 _CLONE_VM, _CLONE_VFORK = 0x100, 0x4000
 _CLONE_CLEAR_SIGHAND = 1 << 32
+_MADE = _CLONE_VM | _CLONE_CLEAR_SIGHAND | syscalls.CLONE_PIDFD
 _PROT_READ, _PROT_EXEC, _MAP_PRIVATE = 1, 4, 2
 _FAILED = 2**64 - 1
+_EXECVE = syscalls.NUMBERS.get("execve", 0)
 _END, _WAIT = (struct.pack("=q48x", number) for number in (-1, -2))  # records that are no calls
 _SEALS = fcntl.F_SEAL_SEAL | fcntl.F_SEAL_SHRINK | fcntl.F_SEAL_GROW | fcntl.F_SEAL_WRITE
 
@@ -65,6 +67,7 @@ class Ready:
 
     records: ctypes.Array[ctypes.c_char]
     memory: tuple[Memory, ...]  # what the records point into
+    address: int  # of the records
 
 
 class Machine:
@@ -91,6 +94,7 @@ class Machine:
         self._result = (ctypes.c_int64 * 2)()
         self._unread = (ctypes.c_int64 * 2)()  # of those that nobody waits for
         self._pidfd = ctypes.c_int(-1)
+        self._asked = syscalls.CloneArguments(pidfd=ctypes.addressof(self._pidfd), exit_signal=signal.SIGCHLD)
 
     def start(self, table: Ready, flags: int = 0, cgroup: int = -1) -> tuple[int, int]:
         """A child that has done the table: its pid, and its pidfd.
@@ -122,17 +126,10 @@ class Machine:
     def _clone(
         self, table: Ready, flags: int, cgroup: int, result: "ctypes.Array[ctypes.c_int64]"
     ) -> tuple[int, int]:
-        made = _CLONE_VM | _CLONE_CLEAR_SIGHAND | syscalls.CLONE_PIDFD | flags
-        asked = syscalls.CloneArguments(
-            flags=made | (syscalls.CLONE_INTO_CGROUP if cgroup >= 0 else 0),
-            pidfd=ctypes.addressof(self._pidfd),
-            exit_signal=signal.SIGCHLD,
-            cgroup=max(cgroup, 0),
-        )
-        with _signals_blocked():
-            pid = self._start(
-                ctypes.addressof(asked), ctypes.addressof(table.records), ctypes.addressof(result)
-            )
+        asked = self._asked
+        asked.flags = _MADE | flags | (syscalls.CLONE_INTO_CGROUP if cgroup >= 0 else 0)
+        asked.cgroup = max(cgroup, 0)
+        pid = self._start(ctypes.addressof(asked), table.address, ctypes.addressof(result))
         if pid < 0:
             raise OSError(-pid, os.strerror(-pid))
         return pid, self._pidfd.value
@@ -141,7 +138,8 @@ class Machine:
 def ready(steps: Sequence[Step], *memory: Memory) -> Ready:
     """The table as the machine code reads it, pointing into `memory` as it is."""
     records = packed(steps, {place: place for one in memory for place in one.places})
-    return Ready(ctypes.create_string_buffer(records, len(records)), memory)
+    written = ctypes.create_string_buffer(records, len(records))
+    return Ready(written, memory, ctypes.addressof(written))
 
 
 class Orders:
@@ -163,20 +161,44 @@ class Orders:
         if before_go is not None:
             self._records += _WAIT + packed(steps[before_go:], places)
 
+    def with_environment(self, environment: Sequence[bytes]) -> "WithEnvironment":
+        """The same with what all commands of this environment have in common."""
+        *at, end = accumulate((len(text) + 1 for text in environment), initial=self._end)
+        texts = b"".join(text + b"\0" for text in environment)
+        block = texts.ljust(end - self._end + -end % 8, b"\0")
+        pointers = struct.pack(f"={len(at) + 1}Q", *at, 0)
+        vector = self._end + len(block)
+        image = b"".join((self._image, block, pointers))
+        return WithEnvironment(self._records, image, vector, vector + len(pointers))
+
     def with_program(self, program: bytes, argv: Sequence[bytes], environment: Sequence[bytes]) -> bytes:
         """The table and all that it points to, as the init gets them; execve(2) of that is its last step."""
-        texts = (program, *argv, *environment)
-        *at, end = accumulate((len(text) + 1 for text in texts), initial=self._end)
-        block = b"\0".join(texts).ljust(end - self._end + -end % 8, b"\0")
-        vectors, words = self._end + len(block), len(argv) + 1
-        arguments = (at[0], vectors, vectors + 8 * words, 0, 0, 0)
-        last = RECORD.pack(syscalls.NUMBERS["execve"], *arguments)
-        pointers = struct.pack(f"={len(texts) + 1}Q", *at[1:words], 0, *at[words:], 0)
-        return b"".join((self._records, last, self._image, block, pointers))
+        return self.with_environment(environment).with_program(program, argv)
 
     def alone(self) -> bytes:
         """The same without a last step: for the init itself to do."""
         return self._records + _END + self._image
+
+
+class WithEnvironment(NamedTuple):
+    """A table that lacks the program and its arguments alone."""
+
+    records: bytes
+    image: bytes
+    environment: int  # where in it the vector of execve(2) is
+    end: int
+
+    def with_program(self, program: bytes, argv: Sequence[bytes]) -> bytes:
+        """The table and all that it points to, as the init gets them."""
+        at, size = [], self.end + len(program) + 1
+        for word in argv:
+            at.append(size)
+            size += len(word) + 1
+        vector = size + -size % 8
+        block = b"\0".join((program, *argv)).ljust(vector - self.end, b"\0")
+        last = RECORD.pack(_EXECVE, self.end, vector, self.environment, 0, 0, 0)
+        pointers = struct.pack(f"={len(at) + 1}Q", *at, 0)
+        return b"".join((self.records, last, self.image, block, pointers))
 
 
 def become_init(program: int, memory: Memory) -> Step:
@@ -203,19 +225,3 @@ def _sealed(code: bytes) -> int:
         return fcntl.fcntl(descriptor, fcntl.F_DUPFD_CLOEXEC, HIGH)
     finally:
         os.close(descriptor)
-
-
-_ALL = ctypes.c_uint64(2**64 - 1)
-_BEFORE = ctypes.c_uint64(0)
-
-
-@contextmanager
-def _signals_blocked() -> Iterator[None]:
-    """No signal reaches the child before it is what it should be; it keeps them blocked."""
-    call = syscalls.call
-    places = ctypes.addressof(_ALL), ctypes.addressof(_BEFORE)
-    call("rt_sigprocmask", signal.SIG_SETMASK, *places, 8)
-    try:
-        yield
-    finally:
-        call("rt_sigprocmask", signal.SIG_SETMASK, places[1], 0, 8)

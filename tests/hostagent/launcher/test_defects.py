@@ -6,7 +6,7 @@ import signal
 import socket
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -177,7 +177,7 @@ def test_what_cannot_be_recorded_is_refused_and_what_came_with_it_is_not(tmp_pat
     with room(tmp_path) as one:
         one.ask(1, do="record", event="good", fields={"job": "a"})
         one.ask(2, do="record", event="odd", fields={"job": "b"})
-        one.service._acts[-1] = replace(one.service._acts[-1], entry=ODD)
+        one.service._acts[-1] = one.service._acts[-1]._replace(entry=ODD)
         one.ask(3, do="record", event="good", fields={"job": "c"})
         one.service.commit()
         told = [(heard["re"], heard["say"], heard.get("kind")) for heard in one.peers.heard]

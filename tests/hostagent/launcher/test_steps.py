@@ -6,7 +6,7 @@ import pytest
 
 from wand_hostagent.launcher import syscalls, users
 from wand_hostagent.launcher.confinement import last_capability
-from wand_hostagent.launcher.steps import Command, Table
+from wand_hostagent.launcher.steps import Body, Command, Table
 from wand_hostagent.launcher.walls import Walls
 
 OWN = users.own()
@@ -51,8 +51,8 @@ def test_another_user_is_become_in_this_order_and_before_the_directory_is_entere
 
 
 def test_what_no_job_may_have_is_gone_before_anything_of_a_job_is_done() -> None:
-    table = Table(dataclasses.replace(COMMAND, user=OTHER, drop_capabilities=True))
-    firm = str(table).splitlines()[: table.place(0)]
+    command = dataclasses.replace(COMMAND, user=OTHER, drop_capabilities=True)
+    firm = str(Table(command)).splitlines()[: Body(command).place(0)]
     assert sum(line.startswith("prctl(PR_CAPBSET_DROP") for line in firm) == last_capability() + 1
     assert firm[last_capability() + 1] == "prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_CLEAR_ALL)"
     assert firm[last_capability() + 3] == "prctl(PR_SET_NO_NEW_PRIVS, 1)"
