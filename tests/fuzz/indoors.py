@@ -48,7 +48,10 @@ class NoChildren:
     running: dict[str, Child] = field(default_factory=dict)
     started: int = 0
 
-    def start(self, plan: Plan) -> None:
+    def order(self, plan: Plan) -> None:
+        """No init waits indoors."""
+
+    def start(self, plan: Plan, ordered: None = None) -> None:
         """Check that this job may be, and let it run, fail at once, or fail later."""
         told = plan.facts
         who = told["why"].get("principal", "")
