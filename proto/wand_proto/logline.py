@@ -30,7 +30,9 @@ _SECRET_TEXT = re.compile(
     r"|(?<=://)[^/\s:@]*:[^/\s@]+(?=@)|(?<=password=)[^\s&]+|(?<=token=)[^\s&]+|(?<=secret=)[^\s&]+|(?<=api_key=)[^\s&]+",
     re.DOTALL | re.IGNORECASE,
 )
+_SHORTEST_SECRET = 14  # characters, of what is told by itself: Basic, a space and eight more
 _BASE = frozenset({"ts", "level", "component", "event", "request_id"})
+_NUMBERS, _LISTS = (int, float), (list, tuple, set, frozenset)  # to make them costs more than to ask
 _OURS = frozenset(logging.makeLogRecord({}).__dict__) | {"message", "asctime", "taskName"}
 
 
@@ -92,6 +94,8 @@ def _cut(fields: Mapping[str, Any]) -> list[str]:
 
 def strike(text: str, *, keep_end: bool = False) -> str:
     """The text without what looks like a secret, and of bounded length."""
+    if len(text) < _SHORTEST_SECRET and "=" not in text and "://" not in text:
+        return text
     most = 4 * _MOST_TEXT  # a secret across this cut falls to the next one
     clean = _SECRET_TEXT.sub(_STRUCK, text[-most:] if keep_end else text[:most])
     if len(clean) <= _MOST_TEXT and len(text) <= most:
@@ -116,12 +120,17 @@ def _clean(value: Any, name: str = "", depth: int = 0) -> Any:
         return value
     if is_secret(name):
         return _STRUCK
-    if isinstance(value, int | float):
+    return strike(value) if type(value) is str else _clean_other(value, name, depth)
+
+
+def _clean_other(value: Any, name: str, depth: int) -> Any:
+    """A value that is no text."""
+    if isinstance(value, _NUMBERS):
         return value if abs(value) < 2**63 else str(value)[:_MOST_TEXT]
     if isinstance(value, Mapping) and depth < _MOST_DEPTH:
         pairs = list(value.items())[:_MOST_ITEMS]
         return {strike(str(key)): _clean(each, str(key), depth + 1) for key, each in pairs}
-    if isinstance(value, list | tuple | set | frozenset) and depth < _MOST_DEPTH:
+    if isinstance(value, _LISTS) and depth < _MOST_DEPTH:
         return [_clean(each, name, depth + 1) for each in list(value)[:_MOST_ITEMS]]
     return strike(_text(value))
 

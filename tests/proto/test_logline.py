@@ -7,6 +7,8 @@ import sys
 from typing import Any
 
 import pytest
+from hypothesis import example, given
+from hypothesis import strategies as some
 
 from wand_proto import logline
 from wand_proto.context import REQUEST_ID
@@ -48,6 +50,21 @@ def test_a_line_tells_when_who_what_and_for_which_request() -> None:
 def test_a_field_with_a_secrets_name_is_struck_out(name: str, value: object) -> None:
     assert line("e", **{name: value})[name] == "[struck out]"
     assert line("e", inside={"deeper": [{name: value}]})["inside"]["deeper"][0][name] == "[struck out]"
+
+
+PARTS = (
+    "-----BEGIN ", "PRIVATE KEY-----", "Bearer ", "basic ", "wand_", "AKIA", "eyJ", "ghp_", "sk-", "xoxb-",
+    "glpat-", "github_pat_", "://", "password=", "token=", "secret=", "api_key=", ":", "@", ".", "-", " ",
+    "a", "Z9", "0123456",
+)  # fmt: skip
+
+
+@given(text=some.lists(some.sampled_from(PARTS), max_size=4).map("".join))
+@example("basic 01234567")
+@example("token=a")
+@example("://:a@")
+def test_a_short_text_is_read_as_any_other(text: str) -> None:
+    assert logline.strike(text) == logline.struck(text)
 
 
 @pytest.mark.parametrize("name", ["monkey", "keyboard", "path", "keys_loaded", "job"])
