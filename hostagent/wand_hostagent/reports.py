@@ -118,13 +118,18 @@ def run_to_message(request: RunRequest) -> dict[str, Any]:
         "directory": request.directory,
         "environment": request.environment,
         "why": request.why,
-        "limits": request.limits.named(),
+        "limits": _named(request.limits),
     }
     if request.terminal is not None:
         fields["terminal"] = dict(zip(("columns", "rows"), request.terminal, strict=True))
     if request.network:
         fields["network"] = request.network
     return fields
+
+
+@lru_cache(maxsize=256)  # they are few, and come with every job
+def _named(limits: Limits) -> Mapping[str, float]:
+    return limits.named()
 
 
 def _limits(untrusted: Mapping[str, Any]) -> Limits:
