@@ -114,7 +114,9 @@ def load(path: Path) -> Settings:
     try:
         settings = tomlfile.load(path, Settings, owners={0, os.geteuid()})
     except NotFound as error:
-        raise NotFound(error.message, hint="--settings names another; an empty file is good too") from error
+        raise NotFound(
+            error.message, hint="--settings FILE names another; an empty file is good too"
+        ) from error
     return _anchored(settings, path.absolute().parent)
 
 

@@ -20,7 +20,11 @@ from wand_server.auth import keyfile
         (["--version"], 0, version("wand-server")),
         (["serve", "--settings", "/nowhere/x.toml"], 1, "wand-server serve: /nowhere/x.toml does not exist"),
         (["check", "--settings", "/nowhere/x.toml"], 1, "wand-server check: /nowhere/x.toml does not exist"),
-        (["people", "list", "--settings", "/nowhere/x.toml"], 1, "not exist (--settings FILE names another)"),
+        (
+            ["people", "list", "--settings", "/nowhere/x.toml"],
+            1,
+            "not exist (--settings FILE names another; ",
+        ),
         (
             ["config", "--settings", "/no/y", "show", "--settings", "/nowhere/x.toml"],
             1,

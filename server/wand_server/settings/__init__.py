@@ -70,7 +70,9 @@ def load(path: Path, environment: Mapping[str, str], said: Mapping[str, str] | N
     try:
         table = tomlfile.read(path, owners={0, os.geteuid()})
     except NotFound as error:
-        raise NotFound(error.message, hint="--settings FILE names another") from error
+        raise NotFound(
+            error.message, hint="--settings FILE names another; an empty file is good too"
+        ) from error
     source = _source(path, environment, said or {})
     for (section, key), value in source.over.items():
         inside = table.setdefault(section, {})

@@ -291,7 +291,7 @@ def test_without_a_file_the_command_takes_the_one_of_the_settings(
     assert [key.name for key in keyfile.read(tmp_path / "own.toml")] == ["alice"]
     assert "alice\t" in capsys.readouterr().out
     assert keycommand.main(["--settings", str(tmp_path / "none.toml"), "list"]) == 1
-    assert "none.toml does not exist (--settings FILE names another)" in capsys.readouterr().err
+    assert "none.toml does not exist (--settings FILE names another; " in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(

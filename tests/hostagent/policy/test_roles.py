@@ -1,4 +1,4 @@
-"""The three characters that are shipped: what they let through, what they ask about, and what they deny."""
+"""The three roles that are shipped: what they let through, what they ask about, and what they deny."""
 
 import collections
 import json
