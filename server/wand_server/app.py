@@ -132,6 +132,8 @@ async def _finish(kernel: Kernel, seconds: float, stop: asyncio.Event) -> None:
         task.cancel()
     if leaving not in done or not leaving.result():
         log.warning("calls cut off")
+        await kernel.cut_off()
+    kernel.end_streams()
 
 
 @contextlib.asynccontextmanager

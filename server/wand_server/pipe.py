@@ -71,7 +71,9 @@ class _Pipe:
             self._server.close()
         if self._half_closed:
             return 0
-        sys.stderr.write("wand-server stdio: the server closed the connection\n")
+        sys.stderr.write(
+            "wand-server stdio: the server closed the connection: it stops, or starts again; so can you\n"
+        )
         return 1
 
     def _step(self) -> bool:

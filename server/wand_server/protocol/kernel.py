@@ -4,6 +4,7 @@ A transport knows only this. What answers faster than the SDK (`lane.py`) stands
 """
 
 import asyncio
+import contextlib
 import functools
 import logging
 from collections.abc import AsyncIterator, Callable
@@ -47,6 +48,7 @@ from wand_server.protocol.watching import WATCHES, Watches
 log = logging.getLogger(__name__)
 
 VERSION_HEADER = "MCP-Protocol-Version"
+_CUT_SECONDS = 2.0  # for calls that are cut off: the host agent ends their jobs meanwhile
 
 
 class Route(NamedTuple):
@@ -93,6 +95,13 @@ class Kernel:
         except TimeoutError:
             return False
         return True
+
+    async def cut_off(self) -> None:
+        """End the calls that still run; each is answered with that, within a moment."""
+        self._methods.cut_off()
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(_CUT_SECONDS):
+                await self._methods.idle()
 
     async def close(self) -> None:
         """Cancel what runs without a request."""

@@ -98,6 +98,7 @@ class Listening:
         self._tasks = tasks
         self._watching = watching
         self._streams: dict[Stream, tuple[str, str, str]] = {}
+        self._is_closed = False
 
     def tools_changed(self) -> None:
         """Tell those who want to hear of it that the list of tools is another now."""
@@ -106,7 +107,8 @@ class Listening:
                 _offer_tools(stream)
 
     def close(self) -> None:
-        """End every stream, with an answer that says so."""
+        """End every stream, with an answer that says so; one that is opened yet ends at once."""
+        self._is_closed = True
         for stream in self._streams:
             stream.end()
 
@@ -125,6 +127,8 @@ class Listening:
         meta = {SUBSCRIPTION_ID_META_KEY: context.request_id}
         stream = Stream(_honoured(wanted, list(seen), task_ids), frozenset(task_ids), meta)
         self._streams[stream] = identity
+        if self._is_closed:
+            stream.end()
         try:
             await self._run(context, stream, seen)
         finally:

@@ -7,7 +7,7 @@ import time
 from typing import Any, NamedTuple
 
 from wand_proto.context import REQUEST_ID, new_request_id
-from wand_proto.errors import Exhausted, Unavailable, WandError
+from wand_proto.errors import Ambiguous, Exhausted, Unavailable, WandError
 from wand_server import scopes
 from wand_server.arguments import unknown_tool
 from wand_server.model import Call, Principal, Progress, ToolDescription, ToolResult, refusal
@@ -19,6 +19,7 @@ log = logging.getLogger(__name__)
 
 CALLS_CEILING = 2560
 _TEXT_CEILING = 200
+_LOOK_FIRST = "look at what it changed before you call again, in a moment"
 _MOST_KNOWN = 64  # sets of scopes whose list of tools is kept
 _TRACEPARENT = re.compile(r"[0-9a-f]{2}-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2}")
 
@@ -40,8 +41,8 @@ class Methods:
     def __init__(self, tools: Tools, *, calls_ceiling: int = CALLS_CEILING) -> None:
         self._tools = tools
         self._calls_ceiling = calls_ceiling
-        self._running = 0
-        self._leaving = False
+        self._running: set[asyncio.Task[Any]] = set()
+        self._leaving = self._is_cutting = False
         self._idle = asyncio.Event()
         self._described: tuple[ToolDescription, ...] | None = None
         self._wire: dict[tuple[frozenset[str], bool], list[dict[str, Any]]] = {}
@@ -56,6 +57,12 @@ class Methods:
         """Take no new calls; those that run go on."""
         self._leaving = True
         self._see_whether_idle()
+
+    def cut_off(self) -> None:
+        """End the calls that run: each is answered with that."""
+        self._is_cutting = True
+        for call in self._running:
+            call.cancel()
 
     async def idle(self) -> None:
         """Wait until the last call has ended; after `leave`."""
@@ -109,10 +116,10 @@ class Methods:
             raise ProtocolFailure(INVALID_PARAMS, f"name: {unknown_tool(name, self._callable(visit))}")
         call = call_of(visit)
         token = REQUEST_ID.set(call.request_id)
-        started, ended = time.monotonic(), "cancelled"
-        self._running += 1
+        started, ended, task = time.monotonic(), "cancelled", _this_task()
+        self._running.add(task)
         try:
-            result = await self._run(name, arguments, call)
+            result = await self._run_unless_cut_off(name, arguments, call, task)
             ended = "error" if result.is_error else "ok"
         except ProtocolFailure:
             ended = "broken"
@@ -120,10 +127,20 @@ class Methods:
         else:
             return result
         finally:
-            self._running -= 1
+            self._running.discard(task)
             self._see_whether_idle()
             _log_call(name, call, ended, time.monotonic() - started)
             REQUEST_ID.reset(token)
+
+    async def _run_unless_cut_off(
+        self, name: str, arguments: dict[str, Any], call: Call, task: asyncio.Task[Any]
+    ) -> ToolResult:
+        try:
+            return await self._run(name, arguments, call)
+        except asyncio.CancelledError:
+            if not self._is_cutting or task.uncancel():
+                raise  # the client has cancelled it, or is gone
+            return refusal(Ambiguous("the server stopped while this ran, and ended it", hint=_LOOK_FIRST))
 
     async def _run(self, name: str, arguments: dict[str, Any], call: Call) -> ToolResult:
         try:
@@ -139,7 +156,7 @@ class Methods:
     def _need_room(self) -> None:
         if self._leaving:
             raise Unavailable("the server is about to stop; nothing was done", hint="call again in a moment")
-        if self._running > self._calls_ceiling:
+        if len(self._running) > self._calls_ceiling:
             message = f"{self._calls_ceiling} calls are running, which is the most at once"
             raise Exhausted(message, hint="try again when one of them has ended")
 
@@ -164,6 +181,12 @@ class Methods:
     def _callable(self, visit: Visit) -> list[str]:
         granted = visit.principal.scopes
         return [name for name, tool in self._by_name.items() if scopes.may_call(granted, tool)]
+
+
+def _this_task() -> asyncio.Task[Any]:
+    task = asyncio.current_task()
+    assert task is not None
+    return task
 
 
 def _log_call(tool: str, call: Call, ended: str, seconds: float) -> None:

@@ -22,7 +22,7 @@ from wand_server.protocol.messages import BYTES_CEILING, Message
 from wand_server.transports.limits import Limits
 from wand_server.transports.replies import Refused
 from wand_server.transports.tenures import Tenures
-from wand_server.transports.unanswered import Unanswered
+from wand_server.transports.unanswered import LAST_SECONDS, Unanswered
 
 log = logging.getLogger(__name__)
 
@@ -53,6 +53,7 @@ class Door:
     def __init__(self, house: House) -> None:
         self._house = house
         self.visits: set[asyncio.Task[None]] = set()
+        self.unanswered: set[Unanswered] = set()  # of each visit
         self._is_closed = False
 
     async def sign_in(self, token: str, *, peer: str) -> "Visit":
@@ -96,6 +97,7 @@ class Door:
     async def close(self) -> None:
         """Let nobody in any more, and end every visit."""
         self._is_closed = True
+        await asyncio.gather(*(one.settled(LAST_SECONDS) for one in self.unanswered))
         visits = list(self.visits)
         for visit in visits:
             visit.cancel()
@@ -124,6 +126,7 @@ class Visit:
         self._door.check_open()
         self._task = asyncio.create_task(self._serve(texts, send), name="visit")
         self._door.visits.add(self._task)
+        self._door.unanswered.add(self._unanswered)
         log.info("client connected", extra={"principal": self.principal.name})
         try:
             with self._house.tenures.stream(self.principal, self._task.cancel):
@@ -132,14 +135,17 @@ class Visit:
             self._task.cancel()
             await asyncio.gather(self._task, return_exceptions=True)
             self._door.visits.discard(self._task)
+            self._door.unanswered.discard(self._unanswered)
             log.info("client gone", extra={"principal": self.principal.name})
         if not self._task.cancelled():
             self._task.result()
 
     async def _serve(self, texts: Texts, send: Send) -> None:
         async def out(text: bytes, answered: MessageId) -> None:
-            self._unanswered.settle(answered)
-            await self._send(send, text)
+            try:
+                await self._send(send, text)
+            finally:
+                self._unanswered.settle(answered)
 
         await self._house.kernel.serve(self._messages(texts, send), out, self.principal)
 

@@ -21,11 +21,22 @@ Write = Callable[[bytes], Awaitable[None]]
 class EventLog:
     """The events of one stream, of which the oldest are forgotten, and at most one reader."""
 
-    __slots__ = ("_bytes", "_events", "_has_more", "_last", "_waiting", "is_ended", "key", "readers")
+    __slots__ = (
+        "_bytes",
+        "_events",
+        "_has_more",
+        "_is_cut",
+        "_last",
+        "_waiting",
+        "is_ended",
+        "key",
+        "readers",
+    )
 
     def __init__(self, key: str) -> None:
         self.key = key
         self.is_ended = False
+        self._is_cut = False  # because the server stops: its client may come back
         self.readers = 0  # in all; the last to come is the one that is served
         self._events: list[tuple[int, bytes]] = []
         self._bytes = 0
@@ -41,6 +52,12 @@ class EventLog:
     async def notify(self, message: dict[str, Any]) -> None:
         """Add a message."""
         self._put(message)
+
+    def cut(self) -> None:
+        """End it because the server stops: its client is told to come back, unless it has ended before."""
+        if not self.is_ended:
+            self._is_cut = True
+            self.end()
 
     def end(self, message: dict[str, Any] | None = None) -> None:
         """Add the last message, if there is one; nothing comes after it."""
@@ -81,6 +98,8 @@ class EventLog:
                 await write(replies.event(body, f"{self.key}_{number}"))
                 sent = number
             if self.is_ended and sent >= self._last:
+                if self._is_cut:
+                    await write(replies.COME_BACK)
                 return
             if not await self.wait(alarms, replies.PING_SECONDS):
                 await write(replies.PING)

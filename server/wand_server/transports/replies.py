@@ -20,6 +20,7 @@ JSON_TYPE = "application/json"
 STREAM_TYPE = "text/event-stream"
 _UNREAD = frozenset({408, 413})  # the rest of the body is still under way, so the connection ends
 PING = b": ping\r\n\r\n"
+COME_BACK = b"retry: 2000\r\n\r\n"  # in so many ms; the last of a stream that ends because the server stops
 SERVER = "wand"  # without a version, of ours or of what it is made with
 _HEAD = "HTTP/1.1 200 OK\r\n%sContent-Type: %s\r\nContent-Length: %d\r\nDate: %s\r\nServer: %s\r\n\r\n"
 _HTTP_1_1 = (1, 1)

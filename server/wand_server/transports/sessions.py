@@ -116,6 +116,11 @@ class Session:
         """Drop a stream that nobody can want any more."""
         self._streams.pop(stream.key, None)
 
+    async def cut(self) -> None:
+        """Close it because the server stops: who reads its own stream is told to come back."""
+        self.standalone.cut()
+        await self.close()
+
     async def close(self) -> None:
         """Cancel what runs, and end every stream."""
         self.peer.asking.close()
@@ -257,8 +262,10 @@ class Sessions:
             await self.end(session)
 
     async def close(self) -> None:
+        """End them all because the server stops."""
         for session in list(self._sessions.values()):
-            await self.end(session)
+            self._sessions.pop(session.id, None)
+            await session.cut()
 
 
 def _named_id(notification: Notification, running: dict[str | int, asyncio.Task[None]]) -> str | int:

@@ -18,7 +18,7 @@ from wand_server.protocol.kernel import Kernel
 from wand_server.protocol.messages import Message
 from wand_server.transports import replies
 from wand_server.transports.replies import PING, PING_SECONDS, Refused
-from wand_server.transports.unanswered import CEILING, Unanswered
+from wand_server.transports.unanswered import CEILING, LAST_SECONDS, Unanswered
 
 log = logging.getLogger(__name__)
 
@@ -53,6 +53,7 @@ class EventStreams:
                 pings = tasks.create_task(conversation.ping())
                 await self.kernel.serve(conversation.messages(), conversation.send, principal)
                 pings.cancel()
+            await replies.write(request, response, replies.COME_BACK)
             await replies.end_stream(request, response)
         except* ConnectionError:
             pass  # the client hung up, and its calls have ended with it
@@ -107,6 +108,7 @@ class Conversation:
         """Every message that is posted, until the stream is to end."""
         while (message := await self._taken.get()) is not None:
             yield message
+        await self._unanswered.settled(LAST_SECONDS)
 
     async def send(self, body: bytes, answered: MessageId) -> None:
         """Send one message, and note the request that it answers.
@@ -114,8 +116,10 @@ class Conversation:
         Raises:
             ConnectionError: the client is gone, or was.
         """
-        self._unanswered.settle(answered)
-        await replies.write(self._request, self._response, replies.event(body))
+        try:
+            await replies.write(self._request, self._response, replies.event(body))
+        finally:
+            self._unanswered.settle(answered)
 
     async def tell_place(self, place: str) -> None:
         """Say where messages are to be posted; the first event of a stream."""

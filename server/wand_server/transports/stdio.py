@@ -22,7 +22,7 @@ from wand_server.protocol import failures, messages
 from wand_server.protocol.failures import INVALID_REQUEST, MessageId, ProtocolFailure
 from wand_server.protocol.kernel import Kernel
 from wand_server.protocol.messages import BYTES_CEILING, Message
-from wand_server.transports.unanswered import Unanswered
+from wand_server.transports.unanswered import LAST_SECONDS, Unanswered
 
 log = logging.getLogger(__name__)
 
@@ -67,6 +67,7 @@ class UnixTransport:
         self._admitted = admitted
         self._refused = refused
         self._clients: set[asyncio.Task[None]] = set()
+        self._conversations: set[Conversation] = set()
 
     async def __aenter__(self) -> Self:
         listener = await asyncio.to_thread(_listen, self._path, self._admitted.mode)
@@ -82,6 +83,8 @@ class UnixTransport:
         exc_tb: TracebackType | None,
     ) -> None:
         self._server.close()
+        last = [one.unanswered.settled(LAST_SECONDS) for one in self._conversations]
+        await asyncio.gather(*last)
         for client in self._clients:
             client.cancel()
         if self._clients:
@@ -103,6 +106,7 @@ class UnixTransport:
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         conversation = Conversation(reader, writer)
+        self._conversations.add(conversation)
         try:
             principal = self._principal(writer)
             log.info("client connected", extra={"principal": principal.name})
@@ -114,6 +118,7 @@ class UnixTransport:
         except Exception:
             log.exception("connection broke")
         finally:
+            self._conversations.discard(conversation)
             await _hang_up(writer)
 
     def _principal(self, writer: asyncio.StreamWriter) -> Principal:
@@ -134,14 +139,14 @@ class Conversation:
     def __init__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         self._reader = reader
         self._writer = writer
-        self._unanswered = Unanswered()
+        self.unanswered = Unanswered()
 
     async def messages(self) -> AsyncIterator[Message]:
         """Every message that can be read; one that cannot is answered at once."""
         async for line in self._lines():
             try:
                 message = messages.read(line)
-                self._unanswered.note(message)
+                self.unanswered.note(message)
             except ProtocolFailure as why:
                 await self.fail(why)
             else:
@@ -154,8 +159,8 @@ class Conversation:
         Raises:
             ConnectionError: the client is gone, or was.
         """
-        self._unanswered.settle(answered)
         self._writer.write(messages.one_line(line) + b"\n")
+        self.unanswered.settle(answered)
         try:
             async with asyncio.timeout(WRITE_SECONDS):
                 await self._writer.drain()
@@ -199,11 +204,8 @@ class Conversation:
 
     async def _drain(self) -> None:
         """Give calls a moment where the client has closed one direction only: it may still read."""
-        if not self._unanswered or _has_hung_up(self._writer.get_extra_info("socket")):
-            return
-        with contextlib.suppress(TimeoutError):
-            async with asyncio.timeout(DRAIN_SECONDS):
-                await self._unanswered.all_answered()
+        if self.unanswered and not _has_hung_up(self._writer.get_extra_info("socket")):
+            await self.unanswered.settled(DRAIN_SECONDS)
 
 
 def _listen(path: Path, mode: int) -> socket.socket:

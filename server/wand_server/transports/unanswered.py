@@ -1,11 +1,13 @@
 """The requests of one connection that wait for their answer: how many there may be, and when none is left."""
 
 import asyncio
+import contextlib
 
 from wand_server.protocol.failures import BUSY, MessageId, ProtocolFailure
 from wand_server.protocol.messages import Message, Notification, Request
 
 CEILING = 64
+LAST_SECONDS = 1.0  # for answers that are ready to leave when the server stops
 
 
 class Unanswered:
@@ -38,6 +40,12 @@ class Unanswered:
 
     def __bool__(self) -> bool:
         return bool(self._ids)
+
+    async def settled(self, seconds: float) -> None:
+        """Wait until none is left, for so long at most."""
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(seconds):
+                await self.all_answered()
 
     async def all_answered(self) -> None:
         """Wait until none is left; each must be settled after this was called."""

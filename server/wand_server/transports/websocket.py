@@ -20,7 +20,7 @@ from wand_server.protocol.kernel import Kernel
 from wand_server.protocol.messages import BYTES_CEILING, Message
 from wand_server.transports.replies import Refused
 from wand_server.transports.tenures import Tenures
-from wand_server.transports.unanswered import Unanswered
+from wand_server.transports.unanswered import LAST_SECONDS, Unanswered
 
 log = logging.getLogger(__name__)
 
@@ -42,7 +42,7 @@ class WebSockets:
     """Every connection, each served until its client leaves or `close` ends them all."""
 
     kernel: Kernel
-    _open: set[web.WebSocketResponse] = field(init=False, default_factory=set)
+    _open: set["Conversation"] = field(init=False, default_factory=set)
 
     async def serve(
         self, request: web.BaseRequest, principal: Principal, tenures: Tenures, count: Count
@@ -58,14 +58,14 @@ class WebSockets:
             timeout=CLOSE_SECONDS, compress=False,
         )  # fmt: skip
         await response.prepare(request)
-        self._open.add(response)
         conversation = Conversation(request, response, (principal, tenures), count)
+        self._open.add(conversation)
         log.info("client connected", extra={"principal": principal.name, "means": "websocket"})
         try:
             with tenures.stream(principal, conversation.end):
                 await self.kernel.serve(conversation.messages(), conversation.send, principal)
         finally:
-            self._open.discard(response)
+            self._open.discard(conversation)
             with contextlib.suppress(ConnectionError):
                 await response.close()
             log.info("client gone", extra={"principal": principal.name, "code": response.close_code})
@@ -81,7 +81,7 @@ class WebSockets:
 
     async def close(self) -> None:
         """Tell every client to come back later, and end its connection."""
-        going = [response.close(code=WSCloseCode.GOING_AWAY, message=b"restart") for response in self._open]
+        going = [conversation.leave() for conversation in self._open]
         await asyncio.gather(*going, return_exceptions=True)
 
 
@@ -101,6 +101,11 @@ class Conversation:
         self._count = count
         self._unanswered = Unanswered()
         self._ending: asyncio.Task[None] | None = None
+
+    async def leave(self) -> None:
+        """Send the answers that are ready, and close the connection: the client may come back later."""
+        await self._unanswered.settled(LAST_SECONDS)
+        await self._response.close(code=WSCloseCode.GOING_AWAY, message=b"restart")
 
     def end(self) -> None:
         """Close the connection because its key or token counts no more."""
@@ -138,7 +143,6 @@ class Conversation:
         Raises:
             ConnectionError: the client is gone, or was.
         """
-        self._unanswered.settle(answered)
         if self._response.closed:
             raise ConnectionResetError("the client is gone")
         try:
@@ -148,6 +152,8 @@ class Conversation:
             if self._request.transport is not None:
                 self._request.transport.abort()
             raise ConnectionResetError("the client reads nothing") from late
+        finally:
+            self._unanswered.settle(answered)
 
     async def _may_go_on(self) -> bool:
         if await self._tenures.stands(self._principal):
