@@ -187,11 +187,12 @@ async def running(
         offered = Offered(Registry(host, more), live.choice(read))
         kernel = _kernel(host, offered)
         parts.push_async_callback(kernel.close)
-        issuer = await _issuer(read, parts, sign_ins.refused)
+        nonces = dpop.Nonces()  # of both, for clients keep one for each origin
+        issuer = await _issuer(read, parts, sign_ins.refused, nonces)
         own = [entrance.trusted(issuer)] if issuer else []
         http = HttpTransport(
             kernel,
-            await entrance.guard(read, parts, own),
+            await entrance.guard(read, parts, own, nonces),
             tls_context=await entrance.tls_context(read, parts),
             hsts_seconds=read.tls.hsts_seconds,
             proxies=_networks(read.http.trusted_proxies),
@@ -251,15 +252,18 @@ def _host(read: Settings, link: Link) -> HostClient:
 
 
 async def _issuer(
-    read: Settings, parts: contextlib.AsyncExitStack, refused: Callable[[str, str], None]
+    read: Settings,
+    parts: contextlib.AsyncExitStack,
+    refused: Callable[[str, str], None],
+    nonces: dpop.Nonces,
 ) -> Issuer | None:
     """The built-in authorization server, started, where it has an address."""
     if not read.issuer.url:
         return None
-    return await parts.enter_async_context(Issuer(_issuer_options(read), refused))
+    return await parts.enter_async_context(Issuer(_issuer_options(read, nonces), refused))
 
 
-def _issuer_options(whole: Settings) -> Options:
+def _issuer_options(whole: Settings, nonces: dpop.Nonces) -> Options:
     read = whole.issuer
     return Options(
         url=read.url,
@@ -269,7 +273,7 @@ def _issuer_options(whole: Settings) -> Options:
         access_seconds=read.access_seconds,
         documents=read.documents,
         registration=read.registration,
-        prove=entrance.prover(read.url),
+        prove=entrance.prover(read.url, nonces if read.dpop_nonces else None),
         proof_algorithms=dpop.ALGORITHMS,
         redirect_schemes=read.redirect_schemes,
         document_networks=_networks(read.document_networks),

@@ -32,8 +32,15 @@ from wand_server.transports.routes import Routes
 _OWNERS = frozenset({0, os.geteuid()})
 
 
-async def guard(read: Settings, parts: contextlib.AsyncExitStack, own: Sequence[Trusted] = ()) -> Guard:
+async def guard(
+    read: Settings,
+    parts: contextlib.AsyncExitStack,
+    own: Sequence[Trusted] = (),
+    nonces: dpop.Nonces | None = None,
+) -> Guard:
     """The guard of this server; `own` are issuers beside the one in the settings.
+
+    `nonces` are those that proofs must have where the settings want it; others may give them out too.
 
     Raises:
         WandError: a file that the settings name cannot be used.
@@ -44,7 +51,9 @@ async def guard(read: Settings, parts: contextlib.AsyncExitStack, own: Sequence[
     ours, certificates = _resource(read.oauth, own), _certificates(read.tls)
     if not ours:
         return Guard(keys, origins, certificates=certificates)
-    possession = Possession(dpop.Proofs(resource.origin(ours)), required=read.oauth.dpop_required)
+    wanted = (nonces or dpop.Nonces()) if read.oauth.dpop_nonces else None
+    proofs = dpop.Proofs(resource.origin(ours), nonces=wanted)
+    possession = Possession(proofs, required=read.oauth.dpop_required)
     ways = await _ways(read.oauth, parts, own, possession)
     metadata = resource.metadata_url(ours)
     challenge = Challenge(resource_metadata=metadata, dpop_algorithms=dpop.ALGORITHMS)
@@ -104,9 +113,9 @@ class OwnKeys:
         return None if found is None else PublicKey(key=found, algorithm="ES256")
 
 
-def prover(url: str) -> Callable[[web.BaseRequest], str]:
-    """What tells the built-in issuer which key a client proves to have."""
-    proofs = dpop.Proofs(resource.origin(url))
+def prover(url: str, nonces: dpop.Nonces | None = None) -> Callable[[web.BaseRequest], str]:
+    """What tells the built-in issuer which key a client proves to have; a proof must have one of `nonces`."""
+    proofs = dpop.Proofs(resource.origin(url), nonces=nonces)
 
     def prove(request: web.BaseRequest) -> str:
         if dpop.HEADER not in request.headers:
@@ -114,6 +123,8 @@ def prover(url: str) -> Callable[[web.BaseRequest], str]:
         asked = Asked(headers=request.headers, method=request.method, path=request.path)
         try:
             return proofs.key_of(asked)
+        except dpop.NeedsNonce as why:
+            raise Refusal(why.reason, why.message, headers={dpop.NONCE_HEADER: why.nonce}) from why
         except BadToken as why:
             raise Refusal(why.reason, why.message) from why
 

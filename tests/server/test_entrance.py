@@ -215,6 +215,28 @@ async def test_a_bound_token_needs_a_new_proof_each_time(here: World) -> None:
     assert 'DPoP realm="wand", error="invalid_dpop_proof"' in again.headers["WWW-Authenticate"]
 
 
+async def test_a_proof_needs_a_nonce_where_the_settings_want_it_and_that_is_no_failed_sign_in(
+    tmp_path: Path,
+) -> None:
+    private = ec_key()
+
+    def headers(token: str, **more: str) -> dict[str, str]:
+        ath = part(hashlib.sha256(token.encode()).digest())
+        claims = {"htm": "POST", "htu": RESOURCE, "iat": time.time(), "jti": str(more), "ath": ath, **more}
+        about = {"typ": "dpop+jwt", "jwk": jwk_of(private)}
+        return {"Authorization": f"DPoP {token}", "DPoP": jwt.encode(claims, private, "ES256", headers=about)}
+
+    async with world(tmp_path, dpop_nonces=True) as here:
+        token = here.token(cnf={"jkt": jwk.thumbprint(jwk_of(private))})
+        first = await here.call(token, **headers(token))
+        second = await here.call(token, **headers(token, nonce=first.headers["DPoP-Nonce"]))
+        free = await here.call(here.token())
+
+    assert (first.status, second.status, free.status) == (401, 200, 200)
+    assert first.headers["WWW-Authenticate"].startswith('DPoP realm="wand", error="use_dpop_nonce"')
+    assert here.refused == []
+
+
 async def test_a_token_of_our_own_issuer_lets_in_until_it_is_taken_back(tmp_path: Path) -> None:
     now = [time.time()]
     async with AsyncExitStack() as parts:

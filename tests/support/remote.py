@@ -54,6 +54,7 @@ def _settings(wand: Running, origin: str, folder: Path) -> str:
     text = re.sub(r"^socket = .*$", f'socket = "{folder}/stdio.sock"', text, flags=re.MULTILINE)
     issuer = (
         f'[issuer]\nurl = "{origin}"\nfolder = "{folder}/issuer"\ndocuments = false\nregistration = true\n'
+        "dpop_nonces = true\n[oauth]\ndpop_nonces = true\n"
     )
     return f"{text}\n{issuer}"
 

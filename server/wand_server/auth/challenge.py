@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from wand_proto.errors import Unauthenticated
 from wand_server import scopes
 from wand_server.auth.asked import BadToken
+from wand_server.auth.dpop import NeedsNonce
 from wand_server.scopes import InsufficientScope
 
 _QUOTED = str.maketrans({'"': "'", "\\": "/"})
@@ -21,6 +22,8 @@ class Challenge:
     def unauthenticated(self, why: Unauthenticated) -> str:
         """With 401: a token is missing, or no good."""
         reason = why.reason if isinstance(why, BadToken) else ""
+        if isinstance(why, NeedsNonce):
+            return self._said("DPoP", {"error": reason, "error_description": why.message, **self._algorithms})
         told = {"error": reason, "error_description": why.message if reason else ""}
         if self.resource_metadata:
             told["scope"] = " ".join(self.scopes)
@@ -34,7 +37,11 @@ class Challenge:
     def _also_dpop(self, reason: str) -> str:
         if not self.dpop_algorithms:
             return ""
-        return ", " + self._said("DPoP", {"error": reason, "algs": " ".join(self.dpop_algorithms)})
+        return ", " + self._said("DPoP", {"error": reason, **self._algorithms})
+
+    @property
+    def _algorithms(self) -> dict[str, str]:
+        return {"algs": " ".join(self.dpop_algorithms)}
 
     def _said(self, scheme: str, told: dict[str, str]) -> str:
         whole = {"realm": "wand", **told, "resource_metadata": self.resource_metadata}

@@ -1,8 +1,10 @@
 """Proofs of possession (RFC 9449): each request brings one, by the client's own key, that counts once."""
 
 import hashlib
+import hmac
+import secrets
 import time
-from base64 import urlsafe_b64encode
+from base64 import urlsafe_b64decode, urlsafe_b64encode
 from collections import OrderedDict
 from collections.abc import Callable
 from typing import Any
@@ -16,10 +18,12 @@ from wand_proto.errors import Invalid
 from wand_server.auth import compact, jwk
 from wand_server.auth.asked import Asked, BadToken
 
-HEADER = "DPoP"
+HEADER, NONCE_HEADER = "DPoP", "DPoP-Nonce"
 ALGORITHMS = ("ES256", "ES384", "EdDSA", "PS256", "RS256")
 AGE_SECONDS = 60  # of a proof; clocks may differ by as much as with tokens
 MOST_SEEN = 100_000
+NONCE_SECONDS = 300  # that a nonce counts; then a client is told another
+_STAMP_BYTES, _SEAL_BYTES = 8, 16
 _ID_CEILING = 256
 _TIMES_ARE_OURS: Options = {
     "verify_aud": False, "verify_exp": False, "verify_nbf": False, "verify_iat": False,
@@ -30,6 +34,55 @@ class BadProof(BadToken):
     """The proof is missing, or proves nothing of this request."""
 
     reason = "invalid_dpop_proof"
+
+
+class NeedsNonce(BadToken):
+    """The proof must have a nonce of ours that is fresh: the client is to make another, with `nonce`."""
+
+    reason = "use_dpop_nonce"
+
+    def __init__(self, message: str, nonce: str) -> None:
+        super().__init__(message)
+        self.nonce = nonce
+
+
+class Nonces:
+    """What a proof must say to be fresh by our clock (RFC 9449, 8 and 9).
+
+    Each tells when it was given out and is sealed, so that none need be kept.
+    """
+
+    def __init__(self, clock: Callable[[], float] = time.time) -> None:
+        self._clock = clock
+        self._key = secrets.token_bytes(32)  # of this server, until it stops
+
+    def fresh(self) -> str:
+        """One that counts from now on for NONCE_SECONDS."""
+        return self._sealed(int(self._clock()).to_bytes(_STAMP_BYTES, "big"))
+
+    def check(self, untrusted: Any) -> None:
+        """Let pass what was given out here, not long ago.
+
+        Raises:
+            NeedsNonce: it was not.
+        """
+        if untrusted is None:
+            raise NeedsNonce("the proof must have a nonce (nonce)", self.fresh())
+        if not self._is_ours(untrusted):
+            raise NeedsNonce("the proof has a nonce that is not ours, or too old (nonce)", self.fresh())
+
+    def _is_ours(self, untrusted: Any) -> bool:
+        try:
+            stamp = urlsafe_b64decode(f"{untrusted}===")[:_STAMP_BYTES]
+        except ValueError:
+            return False
+        if not hmac.compare_digest(str(untrusted).encode(), self._sealed(stamp).encode()):
+            return False
+        return 0 <= self._clock() - int.from_bytes(stamp, "big") <= NONCE_SECONDS
+
+    def _sealed(self, stamp: bytes) -> str:
+        seal = hmac.digest(self._key, stamp, "sha256")[:_SEAL_BYTES]
+        return urlsafe_b64encode(stamp + seal).rstrip(b"=").decode()
 
 
 class Seen:
@@ -58,9 +111,13 @@ class Seen:
 class Proofs:
     """Checks the proofs that come with requests; `origin` is what clients know us by, past any proxy."""
 
-    def __init__(self, origin: str = "", clock: Callable[[], float] = time.time) -> None:
+    def __init__(
+        self, origin: str = "", clock: Callable[[], float] = time.time, nonces: Nonces | None = None
+    ) -> None:
+        """With `nonces`, a proof must have one of them."""
         self._origin = origin
         self._clock = clock
+        self._nonces = nonces
         self._seen = Seen(clock)
 
     def key_of(self, asked: Asked) -> str:
@@ -104,6 +161,8 @@ class Proofs:
             raise BadProof(f"the proof must not be older than {AGE_SECONDS} seconds (iat)")
         if not isinstance(claims.get("jti"), str) or not 0 < len(claims["jti"]) <= _ID_CEILING:
             raise BadProof(f"the proof must have an id of at most {_ID_CEILING} characters (jti)")
+        if self._nonces is not None:
+            self._nonces.check(claims.get("nonce"))
 
 
 def _read(untrusted: str) -> tuple[dict[str, Any], str]:

@@ -62,6 +62,7 @@ class OAuth(Frozen):
     client_id: str = ""  # by which we ask it about tokens that we cannot read (RFC 7662)
     client_secret_file: Path | None = None
     dpop_required: bool = False
+    dpop_nonces: bool = False  # whether a proof must have a nonce of ours, at our endpoint of MCP
 
     @model_validator(mode="after")
     def _is_whole(self) -> Self:
@@ -118,6 +119,7 @@ class Issuer(Frozen):
     groups_header: str = ""
     access_seconds: Annotated[int, Field(ge=60, le=900)] = 600
     refresh_days: Annotated[int, Field(ge=1, le=365)] = 30  # a refresh token that nobody uses
+    dpop_nonces: bool = False  # whether a proof must have one, where tokens are given out
     grant_days: Annotated[int, Field(ge=1, le=3650)] = 180  # then a person is asked again
 
     @model_validator(mode="after")

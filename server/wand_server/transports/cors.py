@@ -14,7 +14,7 @@ from wand_server.transports.replies import Refused
 Permits = Callable[[str], bool]
 """Whether a page of that origin may ask."""
 
-EXPOSED = "Mcp-Session-Id, MCP-Protocol-Version, WWW-Authenticate, Retry-After, Last-Event-ID"
+EXPOSED = "Mcp-Session-Id, MCP-Protocol-Version, WWW-Authenticate, Retry-After, Last-Event-ID, DPoP-Nonce"
 SENT = (
     "Authorization, Content-Type, Accept, Mcp-Session-Id, MCP-Protocol-Version, Mcp-Method, Mcp-Name, "
     "Last-Event-ID, DPoP"

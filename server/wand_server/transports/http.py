@@ -16,6 +16,7 @@ from wand_proto.alarms import Alarms
 from wand_proto.errors import Denied, Unauthenticated, Unavailable
 from wand_server import forwarded
 from wand_server.auth.asked import Asked, BadToken
+from wand_server.auth.dpop import NONCE_HEADER, NeedsNonce
 from wand_server.auth.guard import Guard
 from wand_server.auth.origins import Misdirected
 from wand_server.forwarded import Network
@@ -255,6 +256,9 @@ class HttpTransport:
             raise Refused(403, str(why)) from why
         except Unavailable as why:
             raise Refused(503, str(why), code=BUSY, headers={"Retry-After": "5"}) from why
+        except NeedsNonce as why:  # which nobody can know before: no failed sign-in
+            headers = {NONCE_HEADER: why.nonce, "WWW-Authenticate": self.guard.challenge.unauthenticated(why)}
+            raise Refused(401, str(why), headers=headers) from why
         except Unauthenticated as why:
             self.refused(address, str(why.message))
             if "Authorization" in request.headers:

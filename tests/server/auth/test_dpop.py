@@ -12,7 +12,7 @@ from multidict import CIMultiDict
 from support.issuers import ec_key, jwk_of, part
 from wand_server.auth import dpop, jwk
 from wand_server.auth.asked import Asked, BadToken, Presented
-from wand_server.auth.dpop import BadProof, Proofs, Seen
+from wand_server.auth.dpop import NONCE_SECONDS, BadProof, NeedsNonce, Nonces, Proofs, Seen
 from wand_server.auth.possession import Possession
 
 KEY, OTHER = ec_key(), ec_key()
@@ -164,3 +164,47 @@ def test_without_a_token_yet_a_proof_tells_the_key() -> None:
     for bad in (brought, proof(ath=None, jti="2"), "x.y.z"):
         with pytest.raises(BadProof):
             proofs.key_of(asked(bad, path="/oauth/token"))
+
+
+@pytest.mark.parametrize("age_seconds", [0, NONCE_SECONDS])
+def test_a_proof_with_a_nonce_of_ours_counts(age_seconds: int) -> None:
+    now = [1_000_000.0]
+    nonces = Nonces(lambda: now[0])
+    nonce = nonces.fresh()
+    now[0] += age_seconds
+    Proofs("https://wand.example", nonces=nonces).check(TOKEN, THUMBPRINT, asked(proof(nonce=nonce)))
+
+
+def changed(nonce: str) -> str:
+    return nonce[:3] + ("B" if nonce[3] == "A" else "A") + nonce[4:]
+
+
+NONCES = {
+    "none": lambda _: None,
+    "empty": lambda _: "",
+    "of another server": lambda _: Nonces().fresh(),
+    "no text": lambda _: [5],
+    "no base64": lambda _: "\u00e9",
+    "half": lambda ours: ours.fresh()[:16],
+    "with another time": lambda ours: changed(ours.fresh()),
+    "with something behind it": lambda ours: ours.fresh() + "=",
+}
+
+
+@pytest.mark.parametrize("bring", NONCES.values(), ids=list(NONCES))
+def test_a_nonce_that_is_not_ours_is_answered_with_one_that_is(bring: Any) -> None:
+    nonces = Nonces()
+    proofs = Proofs("https://wand.example", nonces=nonces)
+    with pytest.raises(NeedsNonce) as caught:
+        proofs.check(TOKEN, THUMBPRINT, asked(proof(nonce=bring(nonces))))
+    proofs.check(TOKEN, THUMBPRINT, asked(proof(nonce=caught.value.nonce)))
+
+
+@pytest.mark.parametrize("seconds", [-1.0, NONCE_SECONDS + 1.0])
+def test_a_nonce_counts_for_its_time_alone(seconds: float) -> None:
+    now = [1_000_000.0]
+    nonces = Nonces(lambda: now[0])
+    nonce = nonces.fresh()
+    now[0] += seconds
+    with pytest.raises(NeedsNonce, match="too old"):
+        nonces.check(nonce)

@@ -1,6 +1,7 @@
 """Tokens that a client has bound to a key of its own (DPoP, RFC 9449)."""
 
 import time
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -11,13 +12,14 @@ from cryptography.hazmat.primitives.asymmetric.ec import EllipticCurvePrivateKey
 from support.issuers import ec_key, jwk_of
 from support.issuing import CALLBACK, VERIFIER, Place, issuing
 from wand_server import entrance
-from wand_server.auth import jwk
+from wand_server.auth import dpop, jwk
 
 KEY, OTHER = ec_key(), ec_key()
 
 
-def proof(place: Place, key: EllipticCurvePrivateKey) -> str:
+def proof(place: Place, key: EllipticCurvePrivateKey, **more: str) -> str:
     claims = {
+        **more,
         "htm": "POST",
         "htu": f"{place.origin}/oauth/token",
         "iat": time.time(),
@@ -71,3 +73,18 @@ async def test_a_proof_that_is_none_is_refused(brought: str, tmp_path: Path) -> 
         told = {"grant_type": "refresh_token", "client_id": client_id, "refresh_token": "wrt_x"}
         status, answer = await ask(place, brought, **told)
     assert (status, answer["error"]) == (400, "invalid_dpop_proof")
+
+
+async def test_a_proof_without_a_nonce_is_answered_with_the_one_to_use(tmp_path: Path) -> None:
+    nonces = dpop.Nonces()
+    async with issuing(tmp_path, prover=partial(entrance.prover, nonces=nonces)) as place:
+        client_id = (await place.register())["client_id"]
+        told = {"grant_type": "authorization_code", "client_id": client_id, "redirect_uri": CALLBACK}
+        told |= {"code": await place.code(client_id), "code_verifier": VERIFIER}
+        url, headers = f"{place.origin}/oauth/token", {"DPoP": proof(place, KEY)}
+        async with place.browser.post(url, data=told, headers=headers) as answer:
+            said = (answer.status, (await answer.json())["error"])
+            nonce = answer.headers["DPoP-Nonce"]
+        status, tokens = await ask(place, proof(place, KEY, nonce=nonce), **told)  # the code is not used up
+    assert said == (400, "use_dpop_nonce")
+    assert (status, tokens["token_type"]) == (200, "DPoP")
