@@ -5,6 +5,7 @@ import sys
 from collections.abc import Sequence
 from typing import TextIO
 
+from wand_proto import garbage
 from wand_proto.errors import WandError
 
 COMMANDS = {
@@ -68,7 +69,9 @@ def _run(chosen: str, words: list[str]) -> int:
     if chosen == "stdio" and "--embedded" in words:
         module, function = "wand_server.embedded", "stdio"
     try:
-        return int(getattr(importlib.import_module(module), function)(words))
+        with garbage.unsearched():
+            loaded = importlib.import_module(module)
+        return int(getattr(loaded, function)(words))
     except WandError as error:
         sys.stderr.write(f"wand-server {chosen}: {error}\n")
         return FAILURE
