@@ -124,6 +124,8 @@ async def begin_stream(request: web.BaseRequest, headers: dict[str, str] | None 
     response = web.StreamResponse(headers={**_STREAM_HEADERS, **(headers or {})})
     async with _reading(request):
         await response.prepare(request)
+    response.headers.clear()  # they are sent, and a stream may be silent for hours
+    request.protocol.keep_alive(val=True)  # the connection's own timer has nothing to watch until the end
     return response
 
 

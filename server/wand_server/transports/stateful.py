@@ -1,5 +1,7 @@
 """Streamable HTTP of 2025-03-26 to 2025-11-25: sessions, and streams that a client can come back to."""
 
+import functools
+
 from aiohttp import web
 
 from wand_server.model import Principal
@@ -93,10 +95,7 @@ async def _stream(
 ) -> web.StreamResponse:
     stream, after = wanted
     response = await replies.begin_stream(request, {SESSION_HEADER: session.id})
-
-    async def write(frame: bytes) -> None:
-        await replies.write(request, response, frame)
-
+    write = functools.partial(replies.write, request, response)
     session.attach()
     try:
         if session.peer.is_resumable:
