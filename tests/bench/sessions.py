@@ -114,7 +114,7 @@ def close(connections: Sequence[Connection]) -> None:
 
 
 def ready(folder: Path) -> list[Figure]:
-    """From the start of `wand-server serve` to its port, the host agent away; beside loading its libraries."""
+    """From the start of `wand-server serve` to its port, the host agent away."""
     _, ours = certificates.good(folder)
     file, away = folder / "server.toml", folder / "none"
     file.write_text(
