@@ -1,6 +1,7 @@
 """Alarms ring when they are due, together, and not when they were cancelled."""
 
 import asyncio
+import weakref
 
 import pytest
 
@@ -61,3 +62,19 @@ async def test_a_cancellation_from_outside_stays_one() -> None:
     task.cancel()
     with pytest.raises(asyncio.CancelledError):
         await task
+
+
+async def test_a_cancelled_alarm_holds_nothing_of_whoever_set_it() -> None:
+    class Waiting:
+        def __init__(self, alarms: Alarms) -> None:
+            self.alarm = alarms.set(60, self.be_late)
+
+        def be_late(self) -> None: ...
+
+    waiting = Waiting(Alarms(TICK_SECONDS))
+    gone = weakref.ref(waiting)
+
+    waiting.alarm.cancel()
+    del waiting
+
+    assert gone() is None
