@@ -5,6 +5,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
+from wand_proto import garbage
 from wand_server.auth.guard import Guard
 from wand_server.auth.keys import Keys
 from wand_server.auth.origins import Origins
@@ -41,6 +42,7 @@ async def main() -> None:
     async with HttpTransport(
         kernel, guard, hostagent_is_up=lambda: True, limits=LIMITS, port=int(sys.argv[1])
     ):
+        garbage.search_seldom()  # as `wand-server serve` does
         await asyncio.Event().wait()
 
 

@@ -16,6 +16,7 @@ log = logging.getLogger(__name__)
 _HINT = "send the header Authorization: Bearer wand_..., with a key from wand-server keys add"
 _OR_TOKEN = ", or with a token of the issuer to which resource_metadata in WWW-Authenticate leads"  # noqa: S105 - words for a hint
 _KEY_HINT = "bring a key from wand-server keys add"
+_MOST_NAMES, _MOST_CHARACTERS = 64, 256
 _SCHEMES = frozenset({"bearer", "dpop"})
 
 
@@ -32,6 +33,7 @@ class Guard:
     ) -> None:
         self._ways: tuple[SignIn, ...] = (keys, *others)
         self._origins = origins
+        self._ours: set[str] = set()  # values of Host that were good
         self._certificates = certificates
         self.challenge = challenge or Challenge()
         self._hint = _HINT + (_OR_TOKEN if self.challenge.resource_metadata else "")
@@ -46,12 +48,20 @@ class Guard:
             Unavailable: nobody can say now.
         """
         headers = asked.headers
-        self._origins.check(headers.getall("Host", []), headers.getall("Origin", []))
+        self._check_place(headers.getall("Host", []), headers.getall("Origin", []))
         authorization = headers.getall("Authorization", [])
         if not authorization and asked.certificate is not None and self._certificates is not None:
             self._origins.check_named(headers.getall("Origin", []))
             return self._certificates.principal(asked.certificate)
         return await self._admitted(_presented(authorization, self._hint), asked, self._hint)
+
+    def _check_place(self, hosts: list[str], origins: list[str]) -> None:
+        """As `Origins.check`, which is asked once for each way of writing our name."""
+        if not origins and len(hosts) == 1 and hosts[0] in self._ours:
+            return
+        self._origins.check(hosts, origins)
+        if len(self._ours) < _MOST_NAMES and len(hosts[0]) <= _MOST_CHARACTERS:
+            self._ours.add(hosts[0])
 
     async def principal_of(self, token: str, peer: str) -> Principal:
         """Who brings that token by something that is not HTTP; one that needs a proof in a header is no good.
@@ -79,6 +89,7 @@ class Guard:
     def admit(self, origins: Origins) -> None:
         """Take requests by those names and from those pages, from now on."""
         self._origins = origins
+        self._ours.clear()
 
     async def is_over(self, principal: Principal) -> bool:
         """Whether what a principal has signed in by counts no more, or nobody can say whether it does."""

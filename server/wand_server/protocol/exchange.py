@@ -23,7 +23,7 @@ _BOTH_WAYS = TransportContext(kind="streamable-http", can_send_request=True)
 def progress_token(params: dict[str, Any] | None) -> str | int | None:
     """The token under which a client wants to hear of progress."""
     token = meta(params).get("progressToken")
-    return token if isinstance(token, str | int) and not isinstance(token, bool) else None
+    return token if type(token) is int or type(token) is str else None
 
 
 class Exchange:

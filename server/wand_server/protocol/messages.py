@@ -116,7 +116,7 @@ def _message(untrusted: dict[str, Any]) -> Message:
 
 def _readable_id(untrusted: dict[str, Any]) -> MessageId:
     found = untrusted.get("id")
-    return found if isinstance(found, str | int) and not isinstance(found, bool) else None
+    return found if type(found) is int or type(found) is str else None
 
 
 def _is_deeper(value: Any, levels: int) -> bool:

@@ -100,3 +100,16 @@ async def test_without_http_a_key_is_all_there_is(tmp_path: Path) -> None:
             await door.principal_of(wrong, "10.0.0.1")
         assert key not in str(told.value)
         assert "Authorization" not in str(told.value)
+
+
+async def test_a_name_that_is_ours_no_more_is_not_remembered(tmp_path: Path) -> None:
+    door, key = guard(tmp_path)
+    headers = CIMultiDict(Host="wand.example", Authorization=f"Bearer {key}")
+    door.admit(Origins.of(["wand.example"]))
+    assert (await door.principal(Asked(headers=headers))).name == "alice"
+    assert (await door.principal(Asked(headers=headers))).name == "alice"
+
+    door.admit(Origins())
+
+    with pytest.raises(Misdirected):
+        await door.principal(Asked(headers=headers))
