@@ -31,6 +31,7 @@ class Guard:
         challenge: Challenge | None = None,
         certificates: Certificates | None = None,
     ) -> None:
+        self._keys = keys
         self._ways: tuple[SignIn, ...] = (keys, *others)
         self._origins = origins
         self._ours: set[str] = set()  # values of Host that were good
@@ -53,7 +54,10 @@ class Guard:
         if not authorization and asked.certificate is not None and self._certificates is not None:
             self._origins.check_named(headers.getall("Origin", []))
             return self._certificates.principal(asked.certificate)
-        return await self._admitted(_presented(authorization, self._hint), asked, self._hint)
+        presented = _presented(authorization, self._hint)
+        if (known := self._keys.known(presented)) is not None:
+            return known
+        return await self._admitted(presented, asked, self._hint)
 
     def _check_place(self, hosts: list[str], origins: list[str]) -> None:
         """As `Origins.check`, which is asked once for each way of writing our name."""

@@ -7,7 +7,7 @@ import asyncio
 import contextlib
 import functools
 import logging
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Coroutine
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
@@ -192,8 +192,8 @@ class Kernel:
         if wrong := unsupported_protocol_version_rejection(version_header or ""):
             raise _rejected(wrong)
 
-    async def answer(self, route: Route, exchange: Exchange) -> dict[str, Any]:
-        """The result of a stateless request.
+    def answer(self, route: Route, exchange: Exchange) -> Coroutine[Any, Any, dict[str, Any]]:
+        """The result of a stateless request, to be awaited.
 
         Raises:
             ProtocolFailure: the answer is an error.
@@ -201,9 +201,9 @@ class Kernel:
         request, way = route
         if isinstance(way, Client):
             assert self._lane is not None
-            return await self._lane.call(way.version, way.claim, request, exchange)
+            return self._lane.call(way.version, way.claim, request, exchange)
         connection = Connection.from_envelope(way.protocol_version, way.client_info, way.client_capabilities)
-        return await result_of(ServerRunner(self._server, connection, None), exchange, request)
+        return result_of(ServerRunner(self._server, connection, None), exchange, request)
 
     def handshake(self, session_id: str, notify: Notify) -> Handshake:
         """A client of the handshake era, which has yet to say initialize; `notify` reaches it at any time."""

@@ -215,7 +215,7 @@ class Sessions:
         if session_id is None:
             raise Refused(400, "the header Mcp-Session-Id is missing: begin with initialize")
         session = self._sessions.get(session_id)
-        if session is None or session.principal.identity != principal.identity:
+        if session is None or not _is_same_party(session.principal, principal):
             raise Refused(404, "there is no such session: begin again with initialize")
         session.used = time.monotonic()
         session.principal = principal  # with what this sign-in grants, which may be another than before
@@ -266,6 +266,10 @@ class Sessions:
         for session in list(self._sessions.values()):
             self._sessions.pop(session.id, None)
             await session.cut()
+
+
+def _is_same_party(one: Principal, other: Principal) -> bool:
+    return one is other or one.identity == other.identity  # a key is the same object each time
 
 
 def _named_id(notification: Notification, running: dict[str | int, asyncio.Task[None]]) -> str | int:
