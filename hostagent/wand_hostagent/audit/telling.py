@@ -136,6 +136,35 @@ def _operation_end(record: Record) -> str:
     return f"{subject(fields)}  {fields['operation']}  {outcome}  after {fields['seconds']:.3f} s"
 
 
+def _config(record: Record) -> str:
+    fields = record.fields
+    return f"{fields['by']} changes {fields['of']}: {', '.join(fields['changed'])}"
+
+
+def _policy_read(record: Record) -> str:
+    fields = record.fields
+    came = f"cannot be read: {fields['error']}" if fields.get("error") else f"digest {fields['policy']}"
+    return f"{fields['by']}: {came}"
+
+
+def _input(record: Record) -> str:
+    fields = record.fields
+    parts = [f"{fields['bytes']} bytes"] if fields.get("bytes") else []
+    parts += [what for name, what in (("interrupt", "Ctrl-C"), ("end", "the end")) if fields.get(name)]
+    return f"{fields['job']}  {_who(fields)}: {' and '.join(parts) or 'nothing'}"
+
+
+def _signal(record: Record) -> str:
+    return f"{record.fields['job']}  signal {record.fields['signal']}: {record.fields['reason']}"
+
+
+def _sign_in_refused(record: Record) -> str:
+    fields = record.fields
+    times = f"  ({fields['times']} times)" if fields.get("times", 1) != 1 else ""
+    where = fields.get("address") or fields.get("uri") or fields.get("by")
+    return f"{where}: {fields['why']}{times}"
+
+
 def _where(fields: Mapping[str, Any]) -> str:
     return f"{fields['host']}:{fields.get('port')}" if fields.get("host") else "where nobody can read"
 
@@ -170,6 +199,11 @@ class _Missing(dict[str, Any]):
 
 
 _TELLERS: Mapping[str, Callable[[Record], str]] = {
+    "config": _config,
+    "policy_read": _policy_read,
+    "input": _input,
+    "signal": _signal,
+    "sign_in_refused": _sign_in_refused,
     "run": _run,
     "worker": _run,
     "refused": _refused,

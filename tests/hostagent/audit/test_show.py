@@ -65,6 +65,40 @@ def test_an_approval_is_shown_with_who_asked_for_what_and_who_answered() -> None
     assert "r  eve  (rule 'look')" in shown()
 
 
+@pytest.mark.parametrize(
+    ("event", "fields", "said"),
+    [
+        (
+            "config",
+            {"of": "server", "by": "0 (root)", "changed": ["http.port: 1 -> 2", "x"], "uri": "u"},
+            "0 (root) changes server: http.port: 1 -> 2, x",
+        ),
+        ("policy_read", {"policy": "d1", "error": "", "by": "SIGHUP"}, "SIGHUP: digest d1"),
+        ("policy_read", {"policy": "d1", "error": "a:3", "by": "0 (root)"}, "0 (root): cannot be read: a:3"),
+        ("input", {"job": "a", "principal": "ann", "bytes": 3, "sha256": "s"}, "a  ann: 3 bytes"),
+        (
+            "input",
+            {"job": "a", "principal": "ann", "interrupt": True, "end": True},
+            "ann: Ctrl-C and the end",
+        ),
+        ("signal", {"job": "a", "signal": 15, "reason": "cancelled"}, "a  signal 15: cancelled"),
+        ("sign_in_refused", {"by": "desk", "why": "no"}, "desk: no"),
+        (
+            "sign_in_refused",
+            {"by": "server", "uri": "u", "address": "192.0.2.1", "why": "no key", "times": 3},
+            "192.0.2.1: no key  (3 times)",
+        ),
+        ("sign_in_refused", {"uri": 5}, "uri=5"),
+    ],
+)
+def test_what_an_administrator_looks_for_is_told_in_words(
+    event: str, fields: dict[str, Any], said: str
+) -> None:
+    (line,) = show.show(lines_of((event, fields)), Filter())
+
+    assert line.endswith(said)
+
+
 def test_what_a_caller_wrote_cannot_colour_the_screen() -> None:
     assert "\x1b" not in shown()
     assert "\\x1b[31m" in shown()
