@@ -27,7 +27,7 @@ def drawn(graph: Graph) -> str:
     """The graph as the text of an SVG file."""
     most = max(*map(sum, graph.bars.values()), *graph.bare.values())
     step = _step(most)
-    top = step * (int(most / step) + 1)
+    top = step * (int(1.08 * most / step) + 1)  # room for the figure above the highest
     box = f'viewBox="0 0 {_WIDTH} {_HEIGHT}" role="img" font-family="sans-serif" font-size="13" fill="{_INK}"'
     middle = (_LEFT + _WIDTH - _RIGHT) / 2
     lines = [
@@ -73,6 +73,7 @@ def _bars(graph: Graph, top: float) -> list[str]:
         middle, end, bare = x + wide / 2, _y(sum(bar), top), _y(graph.bare[name], top)
         found += [
             f'<text x="{middle:.1f}" y="{end - 6:.1f}" text-anchor="middle">{sum(bar):,.0f}</text>',
+            f'<path d="M{x - 6:.1f} {bare:.1f}h{wide + 12:.1f}" stroke="{_PAPER}" stroke-width="4"/>',
             f'<path d="M{x - 6:.1f} {bare:.1f}h{wide + 12:.1f}" {_DASHED}/>',
             f'<text x="{middle:.1f}" y="{_HEIGHT - _BOTTOM + 18}" text-anchor="middle">{escape(name)}</text>',
         ]
