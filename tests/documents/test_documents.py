@@ -1,6 +1,7 @@
 """Every operation of a service whose vendor describes it: tried as that description says."""
 
 import asyncio
+import json
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -18,6 +19,7 @@ CATALOG = Catalog()
 DESCRIBED = [one for one in CATALOG.manifests.values() if one.tests.against == "document"]
 
 pytestmark = [
+    pytest.mark.timeout(180),
     pytest.mark.skipif(not prism.COMMAND.exists(), reason="Prism is not installed: ./dev documents"),
     pytest.mark.skipif(not prism.FOLDER.is_dir(), reason=f"no API descriptions in {prism.FOLDER}"),
 ]
@@ -27,6 +29,18 @@ def settings(manifest: Manifest, known: Known, url: str) -> dict[str, Any]:
     """Something for each setting that must be, and what the manifest says."""
     needed = {name: f"value-of-{name}" for name, one in known.settings.items() if one.required}
     return {**needed, **manifest.tests.settings, "base_url": url}
+
+
+def document_of(manifest: Manifest, folder: Path) -> Path:
+    """The vendor's document, each path with what sign-in puts before it."""
+    document = prism.FOLDER / manifest.tests.what
+    if not manifest.tests.prefix:
+        return document
+    read = json.loads(document.read_text())
+    read["paths"] = {f"{manifest.tests.prefix}{path}": item for path, item in read["paths"].items()}
+    prefixed = folder / document.name
+    prefixed.write_text(json.dumps(read))
+    return prefixed
 
 
 def attempts(service: str) -> Iterator[tuple[str, dict[str, Any]]]:
@@ -62,5 +76,5 @@ async def tried(manifest: Manifest, server: prism.Prism) -> list[str]:
 
 @pytest.mark.parametrize("manifest", DESCRIBED, ids=lambda one: one.id)
 def test_every_operation_is_as_the_vendor_describes_it(manifest: Manifest, tmp_path: Path) -> None:
-    with prism.answering(prism.FOLDER / manifest.tests.what, tmp_path) as server:
+    with prism.answering(document_of(manifest, tmp_path), tmp_path) as server:
         assert asyncio.run(tried(manifest, server)) == []

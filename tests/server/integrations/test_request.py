@@ -60,7 +60,7 @@ def model(**given: Any) -> BaseModel:
             ),
             Request(method="PUT", path="/manifests/n", json={"kind": "Pod"}),
         ),
-        (Route(method="POST", path="/start"), model(), Request(method="POST", path="/start", json={})),
+        (Route(method="POST", path="/start"), model(), Request(method="POST", path="/start")),
         (Route(method="DELETE", path="/a/{id}"), model(id=(int, 7)), Request(method="DELETE", path="/a/7")),
     ],
 )

@@ -124,7 +124,8 @@ class Integration(BaseIntegration):
     def _address(self) -> Address:
         """Where it is; a host that an administrator has named may be one of ours."""
         said = getattr(self.config, "base_url", "")
-        named = (host,) if said and (host := _host(said)) else ()
+        host = _host(said or self.base_url)
+        named = (host,) if said or host == "localhost" else ()
         return Address(
             base_url=said or self.base_url,
             hosts=(*named, *getattr(self.config, "private_hosts", ())),

@@ -23,6 +23,7 @@ class Tests(Frozen):
 
     against: Checked
     what: str = Field(min_length=1)  # its package, the file of the document, where the contract is from
+    prefix: str = ""  # of every path, where the document leaves out what sign-in puts there
     settings: Mapping[str, str] = Field(default_factory=dict)  # for the tests, where none is required
     excused: Mapping[str, str] = Field(default_factory=dict)  # operations that are not tried there, and why
 

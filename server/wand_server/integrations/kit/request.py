@@ -92,7 +92,7 @@ def lay_out(route: Route, arguments: BaseModel, without: Collection[str] = ()) -
                 request.json = value
             case "body":
                 body[name] = value
-    if body or (request.json is None and route.method not in _WITHOUT_BODY):
+    if body:
         request.json, request.form = (None, _as_form(body)) if route.form else (body, None)
     return request
 
