@@ -36,7 +36,7 @@ class Prism:
 @contextmanager
 def answering(document: Path, folder: Path) -> Iterator[Prism]:
     """A Prism for that document, while entered; its log lies in the folder."""
-    log, port = folder / f"{document.name}.log", _free_port()
+    log, port = folder / f"{document.name}.log", free_port()
     with log.open("w") as out:
         words = [str(COMMAND), "mock", "--host", "127.0.0.1", "--port", str(port), str(document)]
         process = subprocess.Popen(words, stdout=out, stderr=out, stdin=subprocess.DEVNULL)
@@ -48,7 +48,7 @@ def answering(document: Path, folder: Path) -> Iterator[Prism]:
         process.wait(10)
 
 
-def _free_port() -> int:
+def free_port() -> int:
     with socket.socket() as one:
         one.bind(("127.0.0.1", 0))
         port: int = one.getsockname()[1]

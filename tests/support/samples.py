@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 _TEXTS = (
-    "abc", "1503435956.000247", "2026-01-02", "2026-01-02T03:04:05Z", "a@b.example", "1", "https://a.example/b",
+    "abc", "abc-def", "1503435956.000247", "2026-01-02", "2026-01-02T03:04:05Z", "a@b.example", "1", "https://a.example/b",
     "123e4567-e89b-12d3-a456-426614174000",
 )  # fmt: skip
 _FORMATS = {"email": "@", "uri": "://", "date-time": "T", "date": "-", "uuid": "123e"}

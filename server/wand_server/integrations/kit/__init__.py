@@ -8,13 +8,41 @@ from wand_server.integrations.kit.operation import delete, get, operation, patch
 from wand_server.integrations.kit.pace import Rate
 from wand_server.integrations.kit.paging import Counted, Cursor, Linked
 from wand_server.integrations.kit.request import Request, Sent
-from wand_server.integrations.kit.signin import ApiKey, Basic, Bearer, FirstOf, InPath, Nobody
+from wand_server.integrations.kit.signin import ApiKey, Basic, Bearer, FirstOf, InPath, Nobody, SignIn
 from wand_server.integrations.kit.sigv4 import SigV4
 from wand_server.integrations.kit.texts import Date, DateTime, Email
 
 __all__ = [
-    "ApiKey", "BaseIntegration", "Basic", "Bearer", "Counted", "Cursor", "Date", "DateTime", "Email",
-    "EntraApp", "FirstOf", "GitHubApp", "InPath", "Integration", "Linked", "Nobody", "OAuth2", "Page",
-    "Rate", "Request", "Resource", "Sent", "ServiceAccount", "Settings", "SigV4", "delete", "get",
-    "operation", "patch", "post", "put",
+    "ApiKey",
+    "BaseIntegration",
+    "Basic",
+    "Bearer",
+    "Counted",
+    "Cursor",
+    "Date",
+    "DateTime",
+    "Email",
+    "EntraApp",
+    "FirstOf",
+    "GitHubApp",
+    "InPath",
+    "Integration",
+    "Linked",
+    "Nobody",
+    "OAuth2",
+    "Page",
+    "Rate",
+    "Request",
+    "Resource",
+    "Sent",
+    "ServiceAccount",
+    "Settings",
+    "SigV4",
+    "SignIn",
+    "delete",
+    "get",
+    "operation",
+    "patch",
+    "post",
+    "put",
 ]  # fmt: skip

@@ -8,7 +8,7 @@ import json
 import random
 import time
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from email.utils import parsedate_to_datetime
 from typing import Any, Protocol
 
@@ -80,6 +80,10 @@ class Client:
     def signed_by(self, signer: Signer) -> None:
         """Sign requests from now on."""
         self._signer = signer
+
+    def add_headers(self, headers: Mapping[str, str]) -> None:
+        """Send those with every request from now on."""
+        self._address = replace(self._address, headers={**self._address.headers, **headers})
 
     async def close(self) -> None:
         if self._session is not None:

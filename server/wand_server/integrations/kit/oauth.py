@@ -2,7 +2,7 @@
 
 import asyncio
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal
 from urllib.parse import urlsplit
@@ -33,10 +33,19 @@ class Token:
 class Tokens:
     """A signer that keeps a token for as long as it lasts."""
 
-    def __init__(self, fetch: Callable[[], Any], clock: Callable[[], float] = time.monotonic) -> None:
-        """`fetch` is asked for a Token whenever there is none."""
+    def __init__(
+        self,
+        fetch: Callable[[], Awaitable[Token]],
+        clock: Callable[[], float] = time.monotonic,
+        *,
+        header: str = "Authorization",
+        word: str = "Bearer ",
+    ) -> None:
+        """`fetch` is asked for a token whenever there is none."""
         self._fetch = fetch
         self._clock = clock
+        self._header = header
+        self._word = word
         self._one_at_a_time = asyncio.Lock()
         self._value = ""
         self._until = self._since = 0.0
@@ -44,11 +53,11 @@ class Tokens:
     async def sign(self, request: Request) -> None:
         async with self._one_at_a_time:
             if not self._value or self._clock() >= self._until:
-                token: Token = await self._fetch()
+                token = await self._fetch()
                 self._since = self._clock()
                 early = min(_EARLY_SECONDS, token.seconds / 2)
                 self._value, self._until = token.value, self._since + token.seconds - early
-        request.headers["Authorization"] = f"Bearer {self._value}"
+        request.headers[self._header] = f"{self._word}{self._value}"
 
     async def renew(self) -> bool:
         """Forget the token; one that is younger than the refused request is kept."""
@@ -117,7 +126,7 @@ class _TokenClient:
 
 
 async def ask(
-    send: Send, request: Request, strike: Strike, *, name: str = "access_token"
+    send: Send, request: Request, strike: Strike, *, name: str = "access_token", inside: str = ""
 ) -> Mapping[str, Any]:
     """What a token endpoint answers; the token in it is a secret from now on.
 
@@ -130,7 +139,9 @@ async def ask(
         answered = await send(request)
     except (aiohttp.ClientError, TimeoutError, OSError) as why:
         raise Unavailable(f"no sign-in: {host} cannot be reached ({type(why).__name__})") from why
-    body = answered.body if isinstance(answered.body, dict) else {}
+    whole = answered.body if isinstance(answered.body, dict) else {}
+    body = whole.get(inside, {}) if inside else whole
+    body = body if isinstance(body, dict) else {}
     if answered.status >= 500:
         raise Unavailable(f"no sign-in: {host} answers with {answered.status}")
     value = body.get(name)

@@ -1,0 +1,145 @@
+"""Vault's operations against a real OpenBao: what it says, not what a document says it would."""
+
+import asyncio
+import json
+import os
+import subprocess
+import time
+import urllib.request
+from collections.abc import AsyncIterator, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from pydantic import SecretStr
+
+from support.prism import ROOT, free_port
+from wand_proto.errors import Denied, Invalid, NotFound, WandError
+from wand_server.integrations.identity.vault import Vault
+
+BAO = ROOT / ".dev" / "services" / "bin" / "bao"
+TOKEN = "root-token-of-a-test"
+_START_SECONDS = 30.0
+
+pytestmark = pytest.mark.skipif(not BAO.exists(), reason="OpenBao is not installed: ./dev services")
+
+
+def asked(url: str, method: str, path: str, body: dict[str, Any]) -> dict[str, Any]:
+    """What the server answers its administrator."""
+    request = urllib.request.Request(
+        url + path, json.dumps(body).encode(), {"X-Vault-Token": TOKEN}, method=method
+    )
+    with urllib.request.urlopen(request, timeout=10) as answer:
+        text = answer.read()
+    return dict(json.loads(text)) if text else {}
+
+
+@pytest.fixture(scope="module")
+def url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    home = tmp_path_factory.mktemp("bao")
+    address = f"http://127.0.0.1:{free_port()}"
+    words = [str(BAO), "server", "-dev", "-dev-no-store-token", f"-dev-root-token-id={TOKEN}"]
+    words.append(f"-dev-listen-address={address.removeprefix('http://')}")
+    with (home / "log").open("wb") as log:
+        process = subprocess.Popen(words, stdout=log, stderr=log, env={**os.environ, "HOME": str(home)})
+    try:
+        wait(process, address, home / "log")
+        asked(address, "POST", "/v1/sys/mounts/transit", {"type": "transit"})
+        asked(address, "POST", "/v1/sys/auth/approle", {"type": "approle"})
+        asked(address, "POST", "/v1/transit/keys/app", {})
+        policy = 'path "secret/data/apps/*" { capabilities = ["read"] }'
+        asked(address, "PUT", "/v1/sys/policies/acl/reads", {"policy": policy})
+        asked(address, "POST", "/v1/auth/approle/role/agent", {"token_policies": "reads", "token_ttl": "10m"})
+        yield address
+    finally:
+        process.terminate()
+        process.wait(10)
+
+
+def wait(process: "subprocess.Popen[bytes]", address: str, log: Path) -> None:
+    give_up = time.monotonic() + _START_SECONDS
+    while time.monotonic() < give_up and process.poll() is None:
+        try:
+            asked(address, "GET", "/v1/secret/config", {})
+        except OSError:
+            time.sleep(0.1)
+        else:
+            return
+    raise AssertionError(f"OpenBao does not start: {log.read_text()[-2000:]}")
+
+
+@pytest.fixture
+async def vault(url: str) -> AsyncIterator[Vault]:
+    service = Vault(Vault.Config(base_url=url, token=SecretStr(TOKEN)))
+    await service.initialize()
+    yield service
+    await service.cleanup()
+
+
+async def test_a_secret_is_written_read_listed_and_deleted(vault: Vault) -> None:
+    written = await vault.execute("write_secret", {"path": "apps/web", "data": {"user": "ann", "n": 1}})
+    assert written["version"] == 1
+    read = await vault.execute("read_secret", {"path": "apps/web"})
+    assert read["data"] == {"user": "ann", "n": 1}
+    assert (await vault.execute("list_secrets", {"path": "apps"})) == {"keys": ["web"]}
+    with pytest.raises(Invalid, match="check-and-set"):
+        await vault.execute("write_secret", {"path": "apps/web", "data": {}, "expected_version": 0})
+    again = await vault.execute("write_secret", {"path": "apps/web", "data": {"n": 2}, "expected_version": 1})
+    assert again["version"] == 2
+    assert (await vault.execute("read_secret", {"path": "apps/web", "version": 1}))["data"]["n"] == 1
+    about = await vault.execute("get_secret_metadata", {"path": "apps/web"})
+    assert (about["current_version"], sorted(about["versions"])) == (2, ["1", "2"])
+    await vault.execute("delete_secret", {"path": "apps/web"})
+    with pytest.raises(NotFound):
+        await vault.execute("read_secret", {"path": "apps/web"})
+
+
+async def test_a_text_is_encrypted_and_decrypted(vault: Vault) -> None:
+    hidden = await vault.execute("encrypt_data", {"key": "app", "text": "Grüße"})
+    assert hidden["ciphertext"].startswith("vault:v1:")
+    assert await vault.execute("decrypt_data", {"key": "app", "ciphertext": hidden["ciphertext"]}) == {
+        "plaintext": "Grüße"
+    }
+
+
+async def test_it_says_how_it_is_and_who_we_are(vault: Vault) -> None:
+    assert (await vault.execute("get_health", {}))["sealed"] is False
+    assert (await vault.execute("seal_status", {}))["sealed"] is False
+    assert "root" in (await vault.execute("lookup_token", {}))["policies"]
+    assert "secret/" in await vault.execute("list_mounts", {})
+    await vault.health_check()
+
+
+async def test_a_role_signs_in_and_may_do_what_its_policy_says(url: str, vault: Vault) -> None:
+    await vault.execute("write_secret", {"path": "apps/api", "data": {"k": "v"}})
+    role = asked(url, "GET", "/v1/auth/approle/role/agent/role-id", {})["data"]["role_id"]
+    secret = asked(url, "POST", "/v1/auth/approle/role/agent/secret-id", {})["data"]["secret_id"]
+    agent = Vault(Vault.Config(base_url=url, role_id=role, secret_id=SecretStr(secret)))
+    try:
+        reads = (agent.execute("read_secret", {"path": "apps/api"}) for _ in range(5))
+        assert all(one["data"] == {"k": "v"} for one in await asyncio.gather(*reads))
+        assert (await agent.execute("renew_token", {"increment": 60}))["renewable"] is True
+        with pytest.raises(Denied, match="permission denied"):
+            await agent.execute("write_secret", {"path": "apps/api", "data": {}})
+    finally:
+        await agent.cleanup()
+
+
+@pytest.mark.parametrize(
+    ("token", "name", "given", "kind"),
+    [
+        ("wrong-token-of-a-test", "read_secret", {"path": "apps/web"}, Denied),
+        (TOKEN, "read_secret", {"path": "nowhere"}, NotFound),
+        (TOKEN, "decrypt_data", {"key": "app", "ciphertext": "vault:v1:AAAA"}, Invalid),
+    ],
+)
+async def test_what_is_refused_is_told(
+    url: str, token: str, name: str, given: dict[str, Any], kind: type[WandError]
+) -> None:
+    service = Vault(Vault.Config(base_url=url, token=SecretStr(token)))
+    try:
+        with pytest.raises(kind) as caught:
+            await service.execute(name, given)
+        assert token not in str(caught.value)
+    finally:
+        await service.cleanup()
