@@ -160,8 +160,8 @@ def _factory(permits: cors.Permits, headers: Mapping[str, str]) -> Callable[...,
     ) -> web.BaseRequest:
         kind = _FromPage if "Origin" in message.headers else _Asked
         made = kind(message, payload, protocol, writer, task, loop, client_max_size=BYTES_CEILING)
-        made.always = headers
-        made.wants_more = bool(headers)
+        if headers:
+            made.always, made.wants_more = headers, True
         if isinstance(made, _FromPage):
             made.permits = permits
             made.wants_more = True

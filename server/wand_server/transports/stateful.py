@@ -1,6 +1,7 @@
 """Streamable HTTP of 2025-03-26 to 2025-11-25: sessions, and streams that a client can come back to."""
 
 import functools
+from collections.abc import Awaitable
 
 from aiohttp import web
 
@@ -38,15 +39,15 @@ async def post(
     return web.Response(status=202)
 
 
-async def get(sessions: Sessions, request: web.BaseRequest, principal: Principal) -> web.StreamResponse:
-    """The stream of a session, or the rest of one that broke off.
+def get(sessions: Sessions, request: web.BaseRequest, principal: Principal) -> Awaitable[web.StreamResponse]:
+    """The stream of a session, or the rest of one that broke off; to be awaited for as long as it is open.
 
     Raises:
         Refused: there is no such session, or no such stream in it.
     """
     session = sessions.find(request.headers.get(SESSION_HEADER), principal)
     wanted = _wanted(session, request.headers.get("Last-Event-ID"))
-    return await _stream(sessions.clocks, session, request, wanted)
+    return _stream(sessions.clocks, session, request, wanted)
 
 
 async def delete(sessions: Sessions, request: web.BaseRequest, principal: Principal) -> web.Response:
