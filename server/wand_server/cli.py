@@ -35,6 +35,7 @@ COMMANDS = {
         "see which programs registered themselves, and forget one",
     ),
     "grants": ("wand_server.accounts", "grants", "see which programs people let in, and end that"),
+    "setup": ("wand_server.setup", "main", "ask three questions, and write what Wand needs on this machine"),
     "doctor": ("wand_server.doctor", "main", "tell what is missing for the server here, and how to get it"),
 }
 FAILURE, USAGE = 1, 2
