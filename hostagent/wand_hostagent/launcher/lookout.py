@@ -15,11 +15,13 @@ from weakref import WeakSet
 
 from wand_hostagent.launcher import syscalls
 
-_LOCAL = frozenset({"ext2", "ext3", "ext4", "xfs", "f2fs", "tmpfs", "overlay", "squashfs", "erofs", "ramfs"})
+_LOCAL = frozenset(
+    {"ext2", "ext3", "ext4", "xfs", "f2fs", "tmpfs", "overlay", "squashfs", "erofs", "ramfs", "devtmpfs"}
+)
 _EVENT = struct.Struct("=iIII")  # of inotify(7): watch, what happened, a cookie, the length of the name
 _EVENT_BYTES = 65536
 _OVERFLOW, _IGNORED = 0x4000, 0x8000
-_REST_SECONDS = 1.0  # between two guards of a place where much happens
+_REST_SECONDS = 1.0  # between two tries to stand guard, as where much happens
 _MOST_LINKS = 16
 
 
@@ -131,5 +133,5 @@ def _are_local(folders: Iterable[str]) -> bool:
 
 
 def is_due(last: float) -> bool:
-    """Whether a place that has stirred since then may have another guard."""
+    """Whether it may be tried again to stand guard over a place, after that time."""
     return time.monotonic() - last > _REST_SECONDS

@@ -99,7 +99,7 @@ class Watched:
         self._stamp: tuple[int, ...] = ()
         self._lookout = lookout
         self._guard: Guard | None = None
-        self._guarded_at = -math.inf
+        self._tried_at = -math.inf
 
     def stamp(self) -> tuple[int, ...]:
         """Changes when one of the paths is something else."""
@@ -108,10 +108,12 @@ class Watched:
         if self._guard is not None and self._lookout.is_calm(self._guard):
             return self._stamp
         self._guard, folders = None, self._folders
-        guard = self._lookout.guard(folders) if is_due(self._guarded_at) else None
+        guard = None
+        if is_due(self._tried_at):
+            self._tried_at, guard = time.monotonic(), self._lookout.guard(folders)
         stamp = self._looked()
-        if guard is not None and self._folders == folders:  # it stood there when we looked
-            self._guard, self._guarded_at = guard, time.monotonic()
+        if self._folders == folders:  # it stood there when we looked
+            self._guard = guard
         return stamp
 
     def _looked(self) -> tuple[int, ...]:
