@@ -19,7 +19,7 @@ NOTE = """\
 ledger lies on {disk}, every record flushed. Then a ledger of {records} records is checked with its key.\
 """
 FORGETS = """
-def _forget(self, entries):
+def _forget(self, entries, **_):
     return None
 Ledger.append = _forget
 Ledger.checkpoint = lambda self: self.head

@@ -35,6 +35,7 @@ class Journal:
         self._timer: int | None = None
         self._care: int | None = None
         self._is_due = False
+        self._keys_due = False
         self._failing = False
 
     def commit(self, entries: Sequence[Entry]) -> None:
@@ -44,7 +45,8 @@ class Journal:
             Refused: the ledger has not taken them, so what they tell of must not be done.
         """
         try:
-            self._ledger.append([*self._waiting, *self._told_of_dropped(), *entries])
+            together = [*self._waiting, *self._told_of_dropped(), *entries]
+            self._ledger.append(together, keys_later=True)
         except Refused:
             raise
         except Exception as error:
@@ -52,12 +54,19 @@ class Journal:
             self._sift()
             message = f"this cannot be recorded, so it is not done: {type(error).__name__}"
             raise Unrecordable("Broken", message) from error
+        if not self._keys_due:  # what waits for these records need not wait for the keys
+            self._keys_due = True
+            self._loop.at_rest(self._keep_up)
         self._waiting.clear()
         self._dropped.clear()
         self._loop.cancel(self._timer)
         self._timer = None
         self._failing = False
         self._look_after()
+
+    def _keep_up(self) -> None:
+        self._keys_due = False
+        self._ledger.keep_up()
 
     def last(self, before: int | None = None) -> list[str]:
         """The last lines that are durable, or those before a record. Raises Refused."""

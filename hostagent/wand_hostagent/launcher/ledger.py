@@ -89,8 +89,8 @@ class Ledger:
 
     # -- writing -----------------------------------------------------------------------------------------
 
-    def append(self, entries: Sequence[Entry]) -> None:
-        """Write the entries and wait until the disk has them.
+    def append(self, entries: Sequence[Entry], *, keys_later: bool = False) -> None:
+        """Write the entries and wait until the disk has them; the keys move on too, or later by `keep_up`.
 
         Raises:
             Refused: it has not; nothing was written, and nothing may be done.
@@ -112,8 +112,14 @@ class Ledger:
         for entry in entries:
             self._unfinished.note(entry.event, entry.fields)
         self._is_behind = True  # records are durable without it; it must only not stay so
-        with suppress(Refused):
-            self._keep_keys()
+        if not keys_later:
+            self.keep_up()
+
+    def keep_up(self) -> None:
+        """Let the disk have the keys of the next record, and no longer those of the last, if it can."""
+        if self._is_behind:
+            with suppress(Refused):
+                self._keep_keys()
 
     def last(self, before: int | None = None) -> list[str]:
         """The last lines, or those before the record of that number: one file's, as many as a message holds.
