@@ -300,8 +300,18 @@ runs:
         call    tell
         jmp     reap
 
-# It has ended: what is left of the job ends now, and then the launcher hears of it.
+# It has ended: what is left of the job ends now, and then the launcher hears of it. What has no child here
+# is alone; else the kernel would go through every process of the machine to find that out.
 ended:
+        mov     rdi, -1
+        xor     esi, esi
+        mov     edx, 0x40000001                 # __WALL | WNOHANG
+        xor     r10d, r10d
+        mov     eax, SYS_wait4
+        syscall
+        test    rax, rax
+        jg      ended
+        js      alone
         mov     rdi, -1
         mov     esi, 9                          # SIGKILL
         mov     eax, SYS_kill
@@ -315,6 +325,7 @@ collect:
         syscall
         test    rax, rax
         jg      collect
+alone:
         mov     rdi, -1                         # RUSAGE_CHILDREN
         mov     esi, OFFSET usage
         mov     eax, SYS_getrusage
