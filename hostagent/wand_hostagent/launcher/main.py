@@ -128,6 +128,7 @@ class Launcher:
         gc.collect()
         gc.set_threshold(_GARBAGE)
         gc.freeze()  # what lives as long as we do is not touched again, so that children can share it
+        syscalls.forget_code()
         listener.tell_ready(self._told)
         self._show_life()
         log.write("info", "launcher ready", socket=self._told.socket, pid=os.getpid())
@@ -256,6 +257,7 @@ def _with_proxy(found: box.Box, told: options.Options) -> box.Box:
 def main(argv: Sequence[str]) -> int:
     """The launcher, from start to stop; its exit code."""
     told = options.read(argv)
+    _forget("argparse", "gettext")
     _settle()
     try:
         if told.explain:
@@ -267,6 +269,15 @@ def main(argv: Sequence[str]) -> int:
         log.write("error", "launcher cannot run", why=f"{refusal.message}{hint}")
         return 1
     return 0
+
+
+def _forget(*served: str) -> None:
+    """Let modules go that have served: a launcher lives long, and what comes can have their memory."""
+    for name in served:
+        module = sys.modules.pop(name, None)
+        if module is not None:
+            vars(module).clear()  # who has imported it still has its name
+    gc.collect()
 
 
 def _explain(told: options.Options) -> None:

@@ -10,7 +10,7 @@ from contextlib import suppress
 
 _NUMBERS = {
     "x86_64": {
-        "bind": 49, "listen": 50,
+        "bind": 49, "listen": 50, "madvise": 28,
         "close": 3, "ioctl": 16, "socket": 41, "openat": 257, "unshare": 272, "setns": 308, "execveat": 322,
         "rt_sigaction": 13, "rt_sigprocmask": 14, "execve": 59, "chdir": 80, "fchdir": 81, "umask": 95,
         "sendmsg": 46, "setsid": 112, "setgroups": 116, "setresuid": 117, "setresgid": 119, "capset": 126,
@@ -21,7 +21,7 @@ _NUMBERS = {
         "landlock_create_ruleset": 444, "landlock_add_rule": 445, "landlock_restrict_self": 446,
     },
     "aarch64": {
-        "bind": 200, "listen": 201,
+        "bind": 200, "listen": 201, "madvise": 233,
         "close": 57, "ioctl": 29, "socket": 198, "openat": 56, "unshare": 97, "setns": 268, "execveat": 281,
         "dup3": 24, "inotify_init1": 26, "inotify_add_watch": 27, "inotify_rm_watch": 28,
         "mknodat": 33, "mkdirat": 34, "unlinkat": 35, "symlinkat": 36, "umount2": 39,
@@ -63,6 +63,7 @@ _RESOLVE_BENEATH = 0x08
 _SFD_CLOEXEC_NONBLOCK = _IN_CLOEXEC_NONBLOCK = 0o2004000
 _IN_ANY_CHANGE = 0x00000FCE  # IN_MODIFY to IN_MOVE_SELF, without IN_CLOSE_NOWRITE and IN_OPEN
 _IN_ONLYDIR = 0x01000000
+_MADV_DONTNEED = 4
 _IN_ANY_NAME = 0x00000FC0  # IN_MOVED_FROM to IN_MOVE_SELF: what is made, removed and renamed
 
 _AT_HERE = -100  # AT_FDCWD
@@ -190,6 +191,26 @@ def stop_watching(descriptor: int, watch: int) -> None:
     """Hear no more of it."""
     with suppress(OSError):  # the folder is gone
         call("inotify_rm_watch", descriptor, watch)
+
+
+def forget_code() -> None:
+    """Let go of the memory that holds code; what of it is needed again comes back by itself.
+
+    It is what files hold, unchanged, and most of it has served the start alone.
+    """
+    with open("/proc/self/smaps", encoding="utf-8", errors="replace") as told:  # noqa: PTH123 - proc(5)
+        for words in map(str.split, told):
+            if "-" in words[0]:
+                place, rights, inode = words[0].split("-"), words[1], words[4]
+            elif (
+                words[0] == "Private_Dirty:"
+                and rights in {"r-xp", "r--p"}
+                and inode != "0"
+                and words[1] == "0"
+            ):
+                first, last = (int(one, 16) for one in place)
+                with suppress(OSError, KeyError):
+                    call("madvise", first, last - first, _MADV_DONTNEED)
 
 
 def open_beneath(root: int, path: bytes) -> int:
