@@ -43,6 +43,7 @@ Answers and events, launcher to host agent; each has `say`:
 
 import json
 from collections.abc import Callable, Mapping
+from itertools import combinations
 from typing import Any, NamedTuple, TypeGuard
 
 from wand_hostagent.launcher import jsontext
@@ -171,11 +172,16 @@ OPTIONAL: Mapping[str, Mapping[str, Callable[[Any], bool]]] = {
     "note": {"quiet": _yes},
     "forget": {"quiet": _yes},
 }
+_TABLES = {
+    (do, some): {**REQUESTS[do], **{name: optional[name] for name in some}}
+    for do, optional in OPTIONAL.items()
+    for count in range(len(optional) + 1)
+    for some in combinations(optional, count)
+}
 DESCRIPTORS: Mapping[str, tuple[int, ...]] = {"run": (3, 5), "worker": (1,)}  # how many may come; else none
 _WITH_TERMINAL, _NO_DESCRIPTORS = (2,), (0,)
 _MISSING = object()
 _ALWAYS = frozenset({"do", "re"})
-_NONE: Mapping[str, Callable[[Any], bool]] = {}
 
 
 class Request(NamedTuple):
@@ -212,12 +218,20 @@ def read_request(untrusted: Mapping[str, Any], descriptors: int) -> Request:
         raise Unreadable("re", "must be a number that the answer repeats")
     if not isinstance(do, str) or do not in REQUESTS:
         raise Unreadable("do", f"must be one of {', '.join(REQUESTS)}")
-    table = REQUESTS[do]
-    if len(untrusted) == len(table) + len(_ALWAYS) and descriptors in DESCRIPTORS.get(do, _NO_DESCRIPTORS):
+    table = _table(do, untrusted)
+    may_come = _WITH_TERMINAL if "terminal" in table else DESCRIPTORS.get(do, _NO_DESCRIPTORS)
+    if len(untrusted) == len(table) + len(_ALWAYS) and descriptors in may_come:
         fields = _plain(untrusted, table)
         if fields is not None:
             return Request(do, re, fields)
-    return _careful(do, re, untrusted, descriptors)
+    _tell_wrong(do, untrusted, table)
+    raise Unreadable("descriptors", f"{descriptors} came with {do}")
+
+
+def _table(do: str, untrusted: Mapping[str, Any]) -> Mapping[str, Callable[[Any], bool]]:
+    """The fields of this request: those that it must have, and of the others those that it has."""
+    optional = OPTIONAL.get(do)
+    return _TABLES[do, tuple([name for name in optional if name in untrusted])] if optional else REQUESTS[do]
 
 
 def _plain(untrusted: Mapping[str, Any], table: Mapping[str, Callable[[Any], bool]]) -> dict[str, Any] | None:
@@ -231,27 +245,15 @@ def _plain(untrusted: Mapping[str, Any], table: Mapping[str, Callable[[Any], boo
     return fields
 
 
-def _careful(do: str, re: int, untrusted: Mapping[str, Any], descriptors: int) -> Request:
-    """A request that leaves out or adds something, or is wrong, and then in what; see read_request."""
-    table = REQUESTS[do]
-    optional = {name: fits for name, fits in OPTIONAL.get(do, _NONE).items() if name in untrusted}
-    table = {**table, **optional} if optional else table
-    if len(untrusted) > len(table) + len(_ALWAYS) or not table.keys() <= untrusted.keys():
-        for name in untrusted.keys() - table.keys() - _ALWAYS:
-            raise Unreadable(name[:MAX_NAME], f"is not a field of {do}")
-    if descriptors not in (
-        _WITH_TERMINAL if "terminal" in optional else DESCRIPTORS.get(do, _NO_DESCRIPTORS)
-    ):
-        raise Unreadable("descriptors", f"{descriptors} came with {do}")
-    return Request(do, re, {name: _checked(untrusted, name, fits) for name, fits in table.items()})
-
-
-def _checked(untrusted: Mapping[str, Any], name: str, fits: Callable[[Any], bool]) -> Any:
-    if name not in untrusted:
-        raise Unreadable(name, "is missing")
-    if not fits(untrusted[name]):
-        raise Unreadable(name, "is not of the right type or size")
-    return untrusted[name]
+def _tell_wrong(do: str, untrusted: Mapping[str, Any], table: Mapping[str, Callable[[Any], bool]]) -> None:
+    """Raise Unreadable for the field that is wrong, too many or missing, if one is."""
+    for name in untrusted.keys() - table.keys() - _ALWAYS:
+        raise Unreadable(name[:MAX_NAME], f"is not a field of {do}")
+    for name, fits in table.items():
+        if name not in untrusted:
+            raise Unreadable(name, "is missing")
+        if not fits(untrusted[name]):
+            raise Unreadable(name, "is not of the right type or size")
 
 
 def folder_of(principal: str) -> str:

@@ -76,7 +76,7 @@ class Pattern:
         told = fields.get("argv")
         argv: list[str] = told if isinstance(told, list) else []
         texts = {name: text for name in _TEXTS if isinstance(text := fields.get(name), str)}
-        if not self._could_be(" ".join((*argv, *texts.values()))):
+        if not (argv or texts) or not self._could_be(" ".join((*argv, *texts.values()))):
             return fields
         struck: dict[str, Any] = {}
         if (shown := self.words(argv)) != argv:
