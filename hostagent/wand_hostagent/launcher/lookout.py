@@ -10,6 +10,7 @@ import select
 import struct
 import time
 from collections.abc import Iterable, Iterator
+from contextlib import suppress
 from pathlib import Path
 from weakref import WeakSet
 
@@ -98,15 +99,14 @@ class Lookout:
 
 
 def _read(events: int) -> Iterator[tuple[int, int]]:
-    """What has happened: which watch, and what."""
-    try:
-        told, at = os.read(events, _EVENT_BYTES), 0
-    except BlockingIOError:
-        return
-    while at < len(told):
-        watch, what, _, size = _EVENT.unpack_from(told, at)
-        at += _EVENT.size + size
-        yield watch, what
+    """All that has happened: which watch, and what."""
+    with suppress(BlockingIOError):
+        while told := os.read(events, _EVENT_BYTES):
+            at = 0
+            while at < len(told):
+                watch, what, _, size = _EVENT.unpack_from(told, at)
+                at += _EVENT.size + size
+                yield watch, what
 
 
 def _way(path: str, links: int = 0) -> Iterator[str]:

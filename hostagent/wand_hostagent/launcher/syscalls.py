@@ -198,16 +198,14 @@ def forget_code() -> None:
 
     It is what files hold, unchanged, and most of it has served the start alone.
     """
+    place, rights, inode = ["0", "0"], "", "0"
     with open("/proc/self/smaps", encoding="utf-8", errors="replace") as told:  # noqa: PTH123 - proc(5)
         for words in map(str.split, told):
             if "-" in words[0]:
                 place, rights, inode = words[0].split("-"), words[1], words[4]
-            elif (
-                words[0] == "Private_Dirty:"
-                and rights in {"r-xp", "r--p"}
-                and inode != "0"
-                and words[1] == "0"
-            ):
+            elif words[0] in {"Anonymous:", "Swap:"} and words[1] != "0":
+                inode = "0"  # something of it is in no file
+            elif words[0] == "VmFlags:" and rights in {"r-xp", "r--p"} and inode != "0":
                 first, last = (int(one, 16) for one in place)
                 with suppress(OSError, KeyError):
                     call("madvise", first, last - first, _MADV_DONTNEED)

@@ -93,6 +93,17 @@ def test_more_than_the_kernel_remembers_stirs_every_guard(place: Path) -> None:
     assert not lookout.is_calm(guard)
 
 
+def test_what_happens_after_much_else_stirs_too(place: Path) -> None:
+    lookout = Lookout()
+    guard, busy = guarded(lookout, place), lookout.guard([str(place / "real/deep/folder/inner")])
+    assert busy is not None
+    for number in range(6000):
+        (place / "real/deep/folder/inner" / f"{number % 2}").touch()
+        (place / "real/deep/folder/inner" / f"{number % 2}").unlink()
+    (place / "real/deep/folder/new").touch()
+    assert not lookout.is_calm(guard)
+
+
 def test_nobody_stands_guard_where_others_than_this_machine_may_write() -> None:
     assert Lookout().guard(["/proc/self"]) is None
 
