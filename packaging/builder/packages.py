@@ -111,6 +111,7 @@ def _both(how: How) -> dict[str, Any]:
         "rpm": [f"wand-{half} = {exact}" for half in ("hostagent", "server")],
     }
     doc = [
+        {"dst": "/usr/share/doc/wand", "type": "dir", "file_info": {"mode": 0o755}},
         {"src": str(_HERE / "deb" / "copyright"), "dst": "/usr/share/doc/wand/copyright"},
     ]
     return {
