@@ -71,6 +71,8 @@ def build(told: argparse.Namespace) -> list[Path]:
             root = work / half
             tree.make(tools, half, root, own_python=told.own_python)
             tree.settle(tools, root, half)
+        (work / "changelog.gz").write_bytes(packages.changelog(how))
+        os.utime(work / "changelog.gz", (how.epoch, how.epoch))
         for one in packages.described(work, how):
             forms = told.format or packages.FORMATS
             made += [packages.write(tools, one, form, told.out) for form in forms]

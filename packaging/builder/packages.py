@@ -1,9 +1,11 @@
 """What each package says of itself, and nfpm's work with it."""
 
+import gzip
 import json
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from email.utils import format_datetime
 from pathlib import Path
 from typing import Any
 
@@ -14,24 +16,26 @@ _RPM_ARCH = {"amd64": "x86_64", "arm64": "aarch64", "all": "noarch"}
 _HERE = ROOT / "packaging"
 _ABOUT = {
     "hostagent": (
-        "Wand's host agent: lets AI agents work on this machine, within a policy",
+        "Lets AI agents work on this machine, within a policy",
         (
-            "The host agent decides by a policy which commands may run, and streams what they\n"
-            "say. A separate launcher records each in a ledger and starts it in a box of its own."
+            "The host agent decides by a policy which commands may run, and streams what\n"
+            "they say. A separate launcher records each in a ledger, and starts it in a box\n"
+            "of its own."
         ),
     ),
     "server": (
-        "Wand's MCP server: the unprivileged half, which agents connect to",
+        "MCP server that AI agents connect to, the unprivileged half of Wand",
         (
-            "The server speaks the Model Context Protocol over stdio, HTTP and WebSocket. It can\n"
-            "start nothing itself: it asks the host agent, on this machine or another."
+            "The server speaks the Model Context Protocol over stdio, HTTP and WebSocket. It\n"
+            "can start nothing itself: it asks the host agent, on this machine or another."
         ),
     ),
     "": (
-        "Wand: lets AI agents work on a Linux machine, within a policy",
-        "Brings both halves: the MCP server and the host agent.",
+        "AI agents at work on a Linux machine, within a policy (metapackage)",
+        "This metapackage brings both halves: the MCP server and the host agent.",
     ),
 }
+_MAINTAINER = "Wand <wand@example.invalid>"
 _SYSTEMD = {"deb": ["systemd (>= 249)"], "rpm": ["systemd >= 249"]}
 _LIBC = {"deb": "libc6 (>= 2.34)", "rpm": "glibc >= 2.34"}
 _OWN_LIBC = {"deb": "libc6 (>= 2.36)", "rpm": "glibc >= 2.36"}
@@ -69,11 +73,20 @@ class Package:
     work: Path
 
 
+def changelog(how: How) -> bytes:
+    """What Debian wants to know of a release; what is new for people stands in the changelog beside it."""
+    date = format_datetime(datetime.fromtimestamp(how.epoch, UTC))
+    text = (
+        f"wand ({how.version}-{how.full_release}) unstable; urgency=medium\n\n  * Release {how.version}.\n\n"
+    )
+    return gzip.compress(f"{text} -- {_MAINTAINER}  {date}\n".encode(), 9, mtime=0)
+
+
 def described(work: Path, how: How) -> Iterator[Package]:
     """The packages of both halves, whose trees lie in `work`, and the one that brings both."""
     for half in ("hostagent", "server"):
-        yield Package(f"wand-{half}", _half(half, work / half, how), work)
-    yield Package("wand", _both(how), work)
+        yield Package(f"wand-{half}", _half(half, work, how), work)
+    yield Package("wand", _both(work, how), work)
 
 
 def write(tools: Tools, package: Package, form: str, out: Path) -> Path:
@@ -90,13 +103,14 @@ def write(tools: Tools, package: Package, form: str, out: Path) -> Path:
     return out / file
 
 
-def _half(half: str, root: Path, how: How) -> dict[str, Any]:
+def _half(half: str, work: Path, how: How) -> dict[str, Any]:
     return {
         **_common(f"wand-{half}", half, how.arch, how),
         "contents": [
-            {"src": str(root / "usr"), "dst": "/usr", "type": "tree"},
+            {"src": str(work / half / "usr"), "dst": "/usr", "type": "tree"},
             *_configuration(half),
-            *_lintian(half),
+            _lintian(f"wand-{half}"),
+            _file(work / "changelog.gz", f"/usr/share/doc/wand-{half}/changelog.Debian.gz", packager="deb"),
         ],
         "overrides": {
             form: {"depends": _needs(form, how), "scripts": _scripts(half, form)} for form in FORMATS
@@ -104,7 +118,7 @@ def _half(half: str, root: Path, how: How) -> dict[str, Any]:
     }
 
 
-def _both(how: How) -> dict[str, Any]:
+def _both(work: Path, how: How) -> dict[str, Any]:
     exact = f"{how.version}-{how.full_release}"
     needs = {
         "deb": [f"wand-{half} (= {exact})" for half in ("hostagent", "server")],
@@ -113,6 +127,12 @@ def _both(how: How) -> dict[str, Any]:
     doc = [
         {"dst": "/usr/share/doc/wand", "type": "dir", "file_info": {"mode": 0o755}},
         {"src": str(_HERE / "deb" / "copyright"), "dst": "/usr/share/doc/wand/copyright"},
+        _lintian("wand"),
+        {
+            "src": str(work / "changelog.gz"),
+            "dst": "/usr/share/doc/wand/changelog.Debian.gz",
+            "packager": "deb",
+        },
     ]
     return {
         **_common("wand", "", "all", how),
@@ -132,7 +152,7 @@ def _common(name: str, half: str, arch: str, how: How) -> dict[str, Any]:
         "release": how.full_release,
         "section": "admin",
         "priority": "optional",
-        "maintainer": "Wand <wand@localhost>",
+        "maintainer": _MAINTAINER,
         "description": f"{summary}\n{text}",
         "license": "Apache-2.0",
         "mtime": how.moment,
@@ -162,9 +182,9 @@ def _configuration(half: str) -> Iterator[dict[str, Any]]:
     )
 
 
-def _lintian(half: str) -> Iterator[dict[str, Any]]:
-    overrides = _HERE / "deb" / f"wand-{half}.lintian-overrides"
-    yield _file(overrides, f"/usr/share/lintian/overrides/wand-{half}", packager="deb")
+def _lintian(name: str) -> dict[str, Any]:
+    overrides = _HERE / "deb" / f"{name}.lintian-overrides"
+    return _file(overrides, f"/usr/share/lintian/overrides/{name}", packager="deb")
 
 
 def _file(source: Path, target: str, **more: str) -> dict[str, Any]:

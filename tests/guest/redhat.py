@@ -38,7 +38,7 @@ def install(root: Path, packages: Path, work: Path) -> None:
         shutil.copy(path, repository)
     stub = {
         "name": "stub", "description": "What the system brings.", "provides": list(_THERE),
-        "arch": "noarch", "version": "1", "release": "1", "maintainer": "Wand <wand@localhost>",
+        "arch": "noarch", "version": "1", "release": "1", "maintainer": "Wand <wand@example.invalid>",
     }  # fmt: skip
     (work / "stub.json").write_text(json.dumps(stub))
     _run([_NFPM, "package", "-f", work / "stub.json", "-p", "rpm", "-t", repository])

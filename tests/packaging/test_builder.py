@@ -31,7 +31,7 @@ def test_every_file_that_a_package_names_is_there(half: str, form: str) -> None:
     settings = described(f"wand-{half}").settings
     scripts = settings["overrides"][form]["scripts"].values()
     after = settings["rpm"]["scripts"].values()
-    sources = [one["src"] for one in settings["contents"] if one.get("type") != "tree"]
+    sources = [one["src"] for one in settings["contents"] if one["src"].startswith(str(ROOT))]
 
     assert [path for path in (*scripts, *after, *sources) if not Path(path).is_file()] == []
 
