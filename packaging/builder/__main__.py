@@ -12,7 +12,7 @@ import time
 from collections.abc import Sequence
 from pathlib import Path
 
-from builder import packages, tree
+from builder import interpreter, packages, tree
 from builder.tools import ROOT, Failed, Tools, say
 
 
@@ -70,6 +70,8 @@ def build(told: argparse.Namespace) -> list[Path]:
         for half in tree.HALVES:
             root = work / half
             tree.make(tools, half, root, own_python=told.own_python)
+            if told.own_python:
+                interpreter.bring(tools, told.arch, root / "usr" / "lib" / f"wand-{half}")
             tree.settle(tools, root, half)
         (work / "changelog.gz").write_bytes(packages.changelog(how))
         os.utime(work / "changelog.gz", (how.epoch, how.epoch))

@@ -38,7 +38,7 @@ _ABOUT = {
 _MAINTAINER = "Wand <wand@example.invalid>"
 _SYSTEMD = {"deb": ["systemd (>= 249)"], "rpm": ["systemd >= 249"]}
 _LIBC = {"deb": "libc6 (>= 2.34)", "rpm": "glibc >= 2.34"}
-_OWN_LIBC = {"deb": "libc6 (>= 2.36)", "rpm": "glibc >= 2.36"}
+_OWN_LIBC = {"deb": "libc6 (>= 2.35)", "rpm": "glibc >= 2.35"}
 _PYTHON = {"deb": "python3.11 (>= 3.11.2)", "rpm": "python3.11"}
 _CXX = {"deb": ["libstdc++6", "libgcc-s1"], "rpm": ["libstdc++", "libgcc"]}
 

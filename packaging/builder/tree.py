@@ -114,6 +114,7 @@ def settle(tools: Tools, root: Path, half: str) -> None:
     """Strip, compile, and give every file the mode and the time that it has in the package."""
     home = root / "usr" / "lib" / f"wand-{half}"
     objects = [path for path in _files(home) if re.search(r"\.so(\.|$)", path.name)]
+    objects = [path for path in objects if not path.is_relative_to(home / "lib")]  # an interpreter's own
     tools.run(tools.strip, "--strip-unneeded", *objects)
     for path in _files(home):
         if path.suffix == ".py":

@@ -29,7 +29,9 @@ RELEASES = ("1", "2")
 def main(words: Sequence[str]) -> int:
     """Run `./dev guest-test`; 0 where every step was as it must be."""
     parser = argparse.ArgumentParser(prog="./dev guest-test", description=__doc__, allow_abbrev=False)
-    parser.add_argument("--only", action="append", choices=tuple(SCENARIOS), help="default: all")
+    parser.add_argument(
+        "--only", action="append", choices=tuple(SCENARIOS), help="default: all but own-python"
+    )
     parser.add_argument(
         "--packages", type=Path, help="a folder of packages of both releases; default: build them"
     )
@@ -37,7 +39,7 @@ def main(words: Sequence[str]) -> int:
     with tempfile.TemporaryDirectory(prefix="wand-guest-") as name:
         try:
             packages = told.packages or build(Path(name) / "packages")
-            return int(sum(_tried(one, Path(name), packages) for one in told.only or SCENARIOS) > 0)
+            return int(sum(_tried(one, Path(name), packages) for one in told.only or USUAL) > 0)
         except (Absent, Wrong) as why:
             print(f"guest-test: {why}")
             return 1
@@ -150,7 +152,19 @@ def tutorial(work: Path, packages: Path) -> Iterator[tuple[Mapping[str, Callable
         yield {"install.md": followed.follow}, guest
 
 
-SCENARIOS = {"lint": lint, "debian": debian, "tutorial": tutorial, "apart": apart, "redhat": redhat}
+@contextlib.contextmanager
+def own_python(work: Path, packages: Path) -> Iterator[tuple[Mapping[str, Callable[[Any], str]], Any]]:
+    """The packages that bring an interpreter, on a system that has none of that version."""
+    own = packages / "own"
+    if not own.exists():
+        _built(own, "1", "--own-python", "--format", "deb")
+    with machine.booted(rootfs.root(rootfs.NEXT), "next", work, share=own) as guest:
+        stage = Stage(guest, "1+python", "", Https(work / "https-own"), _install_deb, _remove_deb)
+        yield steps.OWN_PYTHON, stage
+
+
+USUAL = {"lint": lint, "debian": debian, "tutorial": tutorial, "apart": apart, "redhat": redhat}
+SCENARIOS = {**USUAL, "own-python": own_python}
 
 if __name__ == "__main__":
     sys.exit(main(sys.argv[1:]))

@@ -11,9 +11,10 @@ PACKAGES = (
     "systemd", "systemd-sysv", "dbus", "python3.11", "ca-certificates", "init-system-helpers", "iproute2",
     "libnss-myhostname", "sudo", "libstdc++6",
 )  # fmt: skip
-SUITE = "bookworm"
+SUITE = "bookworm"  # the suite of this machine's sources, and of guests
+NEXT = "trixie"  # which has no Python 3.11
 _LEFT_OUT = ("/usr/share/man/*", "/usr/share/locale/*", "/usr/share/doc/*")
-_SOURCES = ("/etc/apt/sources.list", "/etc/apt/sources.list.d/debian.sources")
+_SOURCES = Path("/etc/apt/sources.list.d/debian.sources")
 
 
 class Absent(Exception):
@@ -25,14 +26,14 @@ def cache() -> Path:
     return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "wand" / "guest"
 
 
-def root(extra: tuple[str, ...] = ()) -> Path:
+def root(suite: str = SUITE) -> Path:
     """The unpacked file system, which nobody may change: guests lay a layer of their own over it.
 
     Raises:
         Absent: it is not there yet, and cannot be made.
     """
-    packages = (*PACKAGES, *extra)
-    key = hashlib.sha256("\0".join((SUITE, *packages, *_LEFT_OUT)).encode()).hexdigest()[:16]
+    packages = [name for name in PACKAGES if suite == SUITE or name != "python3.11"]
+    key = hashlib.sha256("\0".join((suite, *packages, *_LEFT_OUT)).encode()).hexdigest()[:16]
     there = cache() / key
     if there.is_dir():
         return there
@@ -41,10 +42,12 @@ def root(extra: tuple[str, ...] = ()) -> Path:
     fresh = cache() / f"{key}.new"
     shutil.rmtree(fresh, ignore_errors=True)
     cache().mkdir(parents=True, exist_ok=True)
+    sources = cache() / f"{key}.sources"
+    sources.write_text(_sources().replace(SUITE, suite))
     argv = [
         *("mmdebstrap", "--quiet", "--variant=minbase", f"--include={','.join(packages)}"),
         *(f"--dpkgopt=path-exclude={path}" for path in _LEFT_OUT),
-        *(SUITE, str(fresh), *(path for path in _SOURCES if _has_text(path))),
+        *(suite, str(fresh), str(sources)),
     ]
     done = subprocess.run(argv, check=False, capture_output=True, text=True)
     if done.returncode != 0:
@@ -53,5 +56,8 @@ def root(extra: tuple[str, ...] = ()) -> Path:
     return fresh.rename(there)
 
 
-def _has_text(path: str) -> bool:
-    return Path(path).exists() and bool(Path(path).read_text().strip())
+def _sources() -> str:
+    """Where this machine gets packages of its distribution from."""
+    if not _SOURCES.exists():
+        raise Absent(f"guests are made by {_SOURCES}, which is not there")
+    return _SOURCES.read_text()

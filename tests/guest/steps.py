@@ -154,7 +154,7 @@ def privileges(stage: Stage) -> str:
     guest = stage.guest
     for unit in UNPRIVILEGED:
         status = guest.do("cat", f"/proc/{guest.pid(unit)}/status")
-        sets = re.findall(r"^Cap(?:Inh|Prm|Eff|Bnd|Amb):\s+0{16}$", status, re.MULTILINE)
+        sets = re.findall(r"^Cap\w+:\s+0{16}$", status, re.MULTILINE)
         expect(len(sets) == 5, f"{unit}: {status}")
         expect("NoNewPrivs:\t1" in status and not re.search(r"^Uid:\s+0\b", status, re.MULTILINE), status)
     scores = {}
@@ -387,4 +387,13 @@ RPM: Mapping[str, Callable[[Stage], str]] = {
     "call by stdio": first_call,
     "privileges": privileges,
     "remove": taken_away,
+}
+
+OWN_PYTHON: Mapping[str, Callable[[Stage], str]] = {
+    "install": installed,
+    "enable": enabled,
+    "call by stdio": first_call,
+    "privileges": privileges,
+    "kill -9 each": killed,
+    "certificates": certificates,
 }
