@@ -12,6 +12,7 @@ import sys
 from collections.abc import AsyncIterator, Callable, Sequence
 from importlib.metadata import version
 from pathlib import Path
+from typing import TypeVar
 
 from wand_proto import garbage, logline, sdnotify
 from wand_proto.context import new_request_id
@@ -51,6 +52,7 @@ from wand_server.transports.limits import Limits
 from wand_server.transports.routes import Open, Routes
 from wand_server.transports.stdio import UnixTransport
 
+_Opened = TypeVar("_Opened")
 log = logging.getLogger(__name__)
 
 _WAYS_OUT = {
@@ -207,9 +209,10 @@ async def running(
         )
         may = live.admitted(read.stdio)
         unix = UnixTransport(kernel, read.stdio.socket, admitted=may, refused=sign_ins.refused)
-        await _open_added(parts, read.transports, _house(http))
+        http.beside |= await _open_added(parts, read.transports, _house(http))
         await _enter(parts, http, f"{read.http.host}:{read.http.port}")
         await _enter(parts, unix, str(read.stdio.socket))
+        http.beside["stdio"] = unix.is_serving
         taking_up = Live(
             host=host, integrations=integrations, offered=offered, kernel=kernel, http=http, unix=unix
         )
@@ -233,9 +236,14 @@ def _house(http: HttpTransport) -> House:
     )
 
 
-async def _open_added(parts: contextlib.AsyncExitStack, wanted: settings.Transports, house: House) -> None:
-    for one in added.load(wanted.enabled, wanted.options):
-        await _enter(parts, added.serving(one, house), f"what the transport {one.name} is told to")
+async def _open_added(
+    parts: contextlib.AsyncExitStack, wanted: settings.Transports, house: House
+) -> dict[str, added.IsUp]:
+    """Open what others added; whether each still listens."""
+    return {
+        one.name: await _enter(parts, added.serving(one, house), f"what the transport {one.name} is told to")
+        for one in added.load(wanted.enabled, wanted.options)
+    }
 
 
 def _record(host: HostClient) -> Record:
@@ -305,10 +313,10 @@ def _kernel(host: HostClient, tools: Offered) -> Kernel:
 
 
 async def _enter(
-    parts: contextlib.AsyncExitStack, transport: contextlib.AbstractAsyncContextManager[object], where: str
-) -> None:
+    parts: contextlib.AsyncExitStack, transport: contextlib.AbstractAsyncContextManager[_Opened], where: str
+) -> _Opened:
     try:
-        await parts.enter_async_context(transport)
+        return await parts.enter_async_context(transport)
     except OSError as error:
         why = os.strerror(error.errno) if error.errno else str(error)
         hint = _WAYS_OUT.get(error.errno or 0, "name another place in the settings")

@@ -3,8 +3,7 @@
 import asyncio
 import contextlib
 import logging
-from collections.abc import AsyncIterator, Iterable, Mapping
-from contextlib import AbstractAsyncContextManager
+from collections.abc import AsyncIterator, Callable, Iterable, Mapping
 from dataclasses import dataclass
 from importlib.metadata import EntryPoint
 from typing import Any
@@ -22,6 +21,7 @@ log = logging.getLogger(__name__)
 
 START_SECONDS = 10.0
 STOP_SECONDS = 5.0
+IsUp = Callable[[], bool]
 _ENABLED, _OPTIONS = "transports.enabled", "transports.options"
 _KIND = Kind(
     group="wand_server.transports",
@@ -58,46 +58,83 @@ def load(names: Iterable[str], options: Mapping[str, Mapping[str, Any]]) -> tupl
 
 
 @contextlib.asynccontextmanager
-async def serving(added: Added, house: House) -> AsyncIterator[None]:
-    """Serve by that transport while entered; when left, its clients are gone.
+async def serving(added: Added, house: House) -> AsyncIterator[IsUp]:
+    """Serve by that transport while entered, and tell whether it still does; when left, its clients are gone.
 
     Raises:
         OSError, WandError: it cannot start.
     """
-    door = Door(house)
-    async with contextlib.AsyncExitStack() as opened:
-        await _start(added, opened, door)
-        log.info("transport open", extra={"transport": added.name, "origin": added.origin})
+    served = _Served(added, Door(house))
+    await served.start()
+    log.info("transport open", extra={"transport": added.name, "origin": added.origin})
+    try:
+        yield served.is_up
+    finally:
+        await served.stop()
+
+
+class _Served:
+    """One transport in a task of its own: what breaks in it ends that task and nothing else."""
+
+    def __init__(self, added: Added, door: Door) -> None:
+        self._added = added
+        self._door = door
+        self._opened: asyncio.Future[object] = asyncio.get_running_loop().create_future()
+        self._may_end = asyncio.Event()
+        self._task = asyncio.create_task(self._serve(), name=f"transport {added.name}")
+
+    async def _serve(self) -> None:
+        async with self._added.transport.open(self._door, self._added.settings) as opened:
+            self._opened.set_result(opened)
+            await self._may_end.wait()
+
+    async def start(self) -> None:
+        name, origin = self._added.name, self._added.origin
+        begun: set[asyncio.Future[Any]] = {self._task, self._opened}
+        await asyncio.wait(begun, timeout=START_SECONDS, return_when=asyncio.FIRST_COMPLETED)
+        if self._opened.done():
+            self._task.add_done_callback(self._tell_of_its_end)
+            return
+        if not self._task.done():
+            self._task.cancel()
+            await asyncio.wait({self._task}, timeout=STOP_SECONDS)
+            raise Conflict(f"the transport {name} has not started within {START_SECONDS:g} s")
+        why = _end_of(self._task)
+        if isinstance(why, OSError | WandError):
+            raise why
+        said = f"the transport {name} ({origin}) broke as it started: {type(why).__name__}: {why}"
+        raise Conflict(said, hint=f"take {name} out of {_ENABLED}, or mend the package") from why
+
+    def is_up(self) -> bool:
+        """Whether it still serves, as far as can be told: what it opened may say so, by `is_serving`."""
+        if self._task.done():
+            return False
+        says = getattr(self._opened.result(), "is_serving", None)
         try:
-            yield
-        finally:
-            await door.close()
-            await _stop(added, opened.pop_all())
+            return not callable(says) or bool(says())
+        except Exception:  # somebody else's code
+            log.exception("transport cannot say whether it serves", extra={"transport": self._added.name})
+            return False
+
+    async def stop(self) -> None:
+        await self._door.close()
+        self._may_end.set()
+        await asyncio.wait({self._task}, timeout=STOP_SECONDS)
+        if not self._task.done():
+            log.error("transport not stopped", extra={"transport": self._added.name})
+            self._task.cancel()
+
+    def _tell_of_its_end(self, task: asyncio.Task[None]) -> None:
+        why = None if task.cancelled() else task.exception()
+        if why is not None or not self._may_end.is_set():
+            log.error("transport broke", extra={"transport": self._added.name}, exc_info=why)
 
 
-async def _start(added: Added, opened: contextlib.AsyncExitStack, door: Door) -> None:
-    try:
-        async with asyncio.timeout(START_SECONDS):
-            await opened.enter_async_context(_context(added, door))
-    except TimeoutError as late:
-        raise Conflict(f"the transport {added.name} has not started within {START_SECONDS:g} s") from late
-    except (OSError, WandError):
-        raise
-    except Exception as why:  # somebody else's code: whatever it is, it is told as one line
-        said = f"the transport {added.name} ({added.origin}) broke as it started: {type(why).__name__}: {why}"
-        raise Conflict(said, hint=f"take {added.name} out of {_ENABLED}, or mend the package") from why
-
-
-def _context(added: Added, door: Door) -> AbstractAsyncContextManager[object]:
-    return added.transport.open(door, added.settings)
-
-
-async def _stop(added: Added, opened: contextlib.AsyncExitStack) -> None:
-    try:
-        async with asyncio.timeout(STOP_SECONDS):
-            await opened.aclose()
-    except Exception:  # somebody else's code: the rest of the server ends in order all the same
-        log.exception("transport not stopped", extra={"transport": added.name})
+def _end_of(task: asyncio.Task[None]) -> BaseException:
+    """Why somebody else's code has ended, whatever it is."""
+    if task.cancelled():
+        return asyncio.CancelledError("it cancelled itself")
+    return task.exception() or RuntimeError("it ended at once")
 
 
 def _added(point: EntryPoint, table: Mapping[str, Any]) -> Added:

@@ -194,7 +194,8 @@ class Transport(Generic[Table]):
     """What an entry point of the group `wand_server.transports` names.
 
     `open` listens while it is entered: it raises OSError or an error of `wand_proto.errors` where it cannot,
-    and has hung up on everybody when it is left. `settings` is the table that it is given.
+    and has hung up on everybody when it is left. Where what it gives has a method `is_serving`, as servers of
+    asyncio have, /readyz asks that whether it still listens. `settings` is the table that it is given.
     """
 
     settings: type[Table]

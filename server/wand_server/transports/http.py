@@ -34,7 +34,7 @@ from wand_server.transports.room import Room
 from wand_server.transports.routes import Guarded, Open
 from wand_server.transports.sessions import Clocks, Sessions
 from wand_server.transports.sse import EventStreams
-from wand_server.transports.status import HostagentIsUp, health, readiness
+from wand_server.transports.status import IsUp, health, readiness
 from wand_server.transports.tenures import Tenure, Tenures
 from wand_server.transports.unread import Unread
 from wand_server.transports.websocket import WebSockets
@@ -55,7 +55,7 @@ class HttpTransport:
 
     kernel: Kernel
     guard: Guard
-    hostagent_is_up: HostagentIsUp
+    hostagent_is_up: IsUp
     host: str = "127.0.0.1"
     port: int = 0
     legacy_sse: bool = False
@@ -66,6 +66,7 @@ class HttpTransport:
     tls_context: ssl.SSLContext | None = None  # without it, a proxy speaks it or nobody does
     hsts_seconds: int = 0  # with it: for how long browsers shall ask by TLS alone (RFC 6797)
     proxies: Collection[Network] = ()  # which are believed when they say where a request comes from
+    beside: dict[str, IsUp] = field(default_factory=dict)  # other transports, of which /readyz tells too
     tenures: Tenures = field(init=False)
     sessions: Sessions = field(init=False)
     websockets: WebSockets = field(init=False)
@@ -181,7 +182,11 @@ class HttpTransport:
         return replies.as_json({"status": "alive"})
 
     async def _ready(self, _: web.BaseRequest) -> web.Response:
-        body, status = readiness(hostagent_is_up=self.hostagent_is_up(), leaving=self.kernel.is_leaving)
+        body, status = readiness(
+            hostagent_is_up=self.hostagent_is_up(),
+            leaving=self.kernel.is_leaving,
+            transports=self.beside,
+        )
         return replies.as_json(body, status)
 
     async def _post(self, request: web.BaseRequest, principal: Principal) -> web.StreamResponse:

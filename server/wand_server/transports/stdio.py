@@ -93,6 +93,13 @@ class UnixTransport:
             if self._path.stat().st_ino == self._inode:
                 self._path.unlink()
 
+    def is_serving(self) -> bool:
+        """Whether clients can still connect: it listens, and its socket is where it was."""
+        try:
+            return self._server.is_serving() and self._path.stat().st_ino == self._inode
+        except OSError:
+            return False
+
     def allow(self, admitted: Admitted) -> None:
         """Let those users in, from now on; whoever is in stays."""
         if admitted != self._admitted:

@@ -164,7 +164,50 @@ async def test_one_that_breaks_as_it_stops_keeps_nobody_from_stopping(
     async with added.serving(broken(at="stop"), house_of(served)):
         pass
 
-    assert "transport not stopped" in caplog.text
+    assert "transport broke" in caplog.text
+
+
+async def ready(served: Edge) -> tuple[int, dict[str, Any]]:
+    async with served.client.get(f"{served.origin}/readyz") as answer:
+        return answer.status, await answer.json()
+
+
+@pytest.mark.parametrize("how", ["closed", "broken", "odd"])
+async def test_readyz_names_one_that_listens_no_more(served: Edge, how: str) -> None:
+    dies, listening = asyncio.Event(), asyncio.Event()
+
+    class Listener:
+        def is_serving(self) -> bool:
+            if how == "odd" and dies.is_set():
+                raise ZeroDivisionError("odd")
+            return not (how == "closed" and dies.is_set())
+
+    async def die() -> None:
+        await dies.wait()
+        if how == "broken":
+            raise ZeroDivisionError("odd")
+
+    @asynccontextmanager
+    async def serving(_: Door, __: Frozen) -> AsyncIterator[Listener]:
+        async with asyncio.TaskGroup() as tasks:
+            tasks.create_task(die())
+            try:
+                yield Listener()
+            finally:
+                listening.set()
+                dies.set()
+
+    one = added.Added(name="b", origin="b 1", transport=Transport(Frozen, serving), settings=Frozen())
+    async with added.serving(one, house_of(served)) as is_up:
+        served.transport.beside["b"] = is_up
+        before = await ready(served)
+        dies.set()
+        if how == "broken":
+            await asyncio.wait_for(listening.wait(), 5)
+            await asyncio.sleep(0)
+        assert await ready(served) == (503, {"status": "degraded", "not_listening": ["b"]})
+        assert (await served.ask(**served.call("echo")))[0] == 200
+    assert before == (200, {"status": "ready"})
 
 
 @pytest.mark.usefixtures("installed")
