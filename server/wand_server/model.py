@@ -4,7 +4,7 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from typing import Any, Literal, NamedTuple
 
-from wand_proto.errors import WandError
+from wand_proto.errors import NeedsApproval, WandError
 
 Means = Literal["api_key", "token", "certificate", "unix_peer", "anonymous"]
 
@@ -68,6 +68,7 @@ class ToolResult:
     text: str
     structured: dict[str, Any] = field(default_factory=dict)
     is_error: bool = False
+    waits: str = ""  # for a person's approval: what they can be told of it
 
 
 def refusal(error: WandError) -> ToolResult:
@@ -77,7 +78,18 @@ def refusal(error: WandError) -> ToolResult:
     """
     where = f"{error.field}: " if error.field and not error.message.startswith(error.field) else ""
     hint = f"\nHint: {error.hint}" if error.hint else ""
-    return ToolResult(text=f"{type(error).__name__}: {where}{error.message}{hint}", is_error=True)
+    waits = _waits(error) if isinstance(error, NeedsApproval) else ""
+    return ToolResult(
+        text=f"{type(error).__name__}: {where}{error.message}{hint}", is_error=True, waits=waits
+    )
+
+
+def _waits(error: NeedsApproval) -> str:
+    """What a person is told whose agent waits for approval."""
+    command = error.hint.partition(": ")[2] or error.hint
+    where = f"Approval is given on the host, and nowhere else: {command}"
+    said = f"What your agent wants to do {error.message}.\n\n{where}"
+    return f"{said}\n\nAccept once that is done, and it is tried again. Decline, and nothing is done."
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -4,7 +4,7 @@ import asyncio
 from dataclasses import dataclass, field
 from typing import Any
 
-from wand_proto.errors import Denied
+from wand_proto.errors import Denied, NeedsApproval
 from wand_server.model import Call, ToolDescription, ToolResult
 
 OBJECT: dict[str, Any] = {"type": "object"}
@@ -31,18 +31,20 @@ def described(
 @dataclass
 class FakeTools:
     """echo; count tells progress, flood never stops telling; slow waits to be let go; denied and broken fail;
-    big answers at length, odd with what JSON cannot say.
+    asks waits for approval; big answers at length, odd with what JSON cannot say.
     """
 
     calls: list[tuple[str, dict[str, Any], Call]] = field(default_factory=list)
     slow_began: asyncio.Event = field(default_factory=asyncio.Event)
     slow_may_end: asyncio.Event = field(default_factory=asyncio.Event)
     slow_cancelled: asyncio.Event = field(default_factory=asyncio.Event)
+    approved: bool = False
     tools: tuple[ToolDescription, ...] = (
         described("echo"),
         described("count"),
         described("slow", read_only=False, may_last=True),
         described("denied"),
+        described("asks", read_only=False, may_last=True),
         described("broken"),
         described("big"),
         described("flood"),
@@ -78,6 +80,15 @@ class FakeTools:
 
     async def _denied(self, arguments: dict[str, Any], call: Call) -> ToolResult:
         raise Denied("rm is denied", hint="git is permitted", field="argv")
+
+    async def _asks(self, arguments: dict[str, Any], call: Call) -> ToolResult:
+        if arguments.get("late"):
+            await self.slow_may_end.wait()
+        if self.approved:
+            return ToolResult(text="done")
+        raise NeedsApproval(
+            "waits for approval ab12", hint="call again, once a person has said: approve yes ab12"
+        )
 
     async def _broken(self, arguments: dict[str, Any], call: Call) -> ToolResult:
         raise RuntimeError("the secret is 1234")

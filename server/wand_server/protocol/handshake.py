@@ -48,12 +48,18 @@ class Handshake:
             ProtocolFailure: the answer is an error.
         """
         lane = self._lane
-        if request.method == METHOD and lane and self.is_made and lane.is_plain(request.params):
+        is_ready = request.method == METHOD and lane is not None and self.is_made
+        if is_ready and lane and lane.is_plain(request.params, can_be_asked=self._can_be_asked()):
             if self._client is None:
                 self._client = claim_of(self._connection.client_params)
             return await lane.call(self._connection.protocol_version, self._client, request, exchange)
         WATCHES.set(self._watches)
         return await result_of(self._runner, exchange, request)
+
+    def _can_be_asked(self) -> bool:
+        """Whether the client has said that it can ask its person something."""
+        said = self._connection.client_params
+        return said is not None and said.capabilities.elicitation is not None
 
     async def close(self) -> None:
         """Its client has left: nothing is watched for it any more."""

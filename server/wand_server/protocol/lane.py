@@ -70,6 +70,7 @@ class Client:
     claim: str
     version: str
     takes_tasks: bool
+    can_be_asked: bool  # something, of its person
 
 
 class Lane:
@@ -93,6 +94,8 @@ class Lane:
             about = {key: value for key, value in about.items() if key in _ENVELOPE}
         client = self._remembered(about)
         if client is None or (client.takes_tasks and self._methods.may_last(params["name"])):
+            return None
+        if client.can_be_asked and self._methods.may_wait(params["name"]):
             return None
         return client
 
@@ -124,9 +127,11 @@ class Lane:
             self._clients[known] = client
         return client
 
-    def is_plain(self, params: dict[str, Any] | None) -> bool:
-        """Whether the SDK would let this in from a client that has shaken hands."""
+    def is_plain(self, params: dict[str, Any] | None, *, can_be_asked: bool = False) -> bool:
+        """Whether the SDK would let this in from a client that has shaken hands, and perhaps can be asked."""
         if not params or not _are_plain(params):
+            return False
+        if can_be_asked and self._methods.may_wait(params["name"]):
             return False
         about = params.get("_meta", {})
         return type(about) is dict and about.keys() <= _BESIDE and _is_plain_token(about)
@@ -227,7 +232,8 @@ def _client_in(envelope: dict[str, Any]) -> Client | None:
     )
     can = read.client_capabilities
     takes_tasks = can is not None and TASKS in (can.extensions or {})
-    return Client(claim_of(read.client_params), version, takes_tasks)
+    can_be_asked = can is not None and can.elicitation is not None
+    return Client(claim_of(read.client_params), version, takes_tasks, can_be_asked)
 
 
 def claim_of(client: InitializeRequestParams | None) -> str:

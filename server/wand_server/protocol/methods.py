@@ -99,6 +99,11 @@ class Methods:
         self._refresh()
         return name in self._by_name and self._by_name[name].may_last
 
+    def may_wait(self, name: str) -> bool:
+        """Whether a call of the tool of that name may wait for approval: what only looks does not."""
+        self._refresh()
+        return name in self._by_name and not self._by_name[name].read_only
+
     def input_schema(self, name: str) -> dict[str, Any] | None:
         """What the tool of that name takes, as JSON Schema."""
         self._refresh()

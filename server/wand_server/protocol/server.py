@@ -1,5 +1,6 @@
 """The SDK's low-level server with our methods on it."""
 
+import functools
 from dataclasses import dataclass
 from typing import Any
 
@@ -17,7 +18,7 @@ from mcp_types import (
 
 from wand_server.model import Progress
 from wand_server.offers import Tools
-from wand_server.protocol import listening, skilling, subscribing, tasking
+from wand_server.protocol import approving, listening, skilling, subscribing, tasking
 from wand_server.protocol.boundary import boundary
 from wand_server.protocol.exchange import progress_token
 from wand_server.protocol.extensions import UI, Context, principal_of, shows_pages
@@ -78,12 +79,15 @@ def build(
 
     async def call_tool(context: Context, params: CallToolRequestParams) -> dict[str, Any]:
         visit, arguments = _visit(context), params.arguments or {}
+        run = functools.partial(methods.call_tool, params.name, arguments)
         if not (methods.may_last(params.name) and tasking.is_negotiated(context)):
-            return wire_result(await methods.call_tool(params.name, arguments, visit))
+            if not methods.may_wait(params.name):
+                return wire_result(await run(visit))
+            return await approving.call(context, params, functools.partial(run, visit))
 
         async def work(task: Task) -> dict[str, Any]:
             told = visit._replace(progress=_telling(task, visit.progress))
-            return wire_result(await methods.call_tool(params.name, arguments, told))
+            return await approving.in_task(context, params, task, functools.partial(run, told))
 
         return await tasking.call(kept, context, params.name, work)
 

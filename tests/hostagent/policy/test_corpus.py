@@ -140,6 +140,7 @@ ELSEWHERE = {
     "G013": "server/protocol/test_messages.py::test_a_batch_is_refused",
     "G014": "server/protocol/test_messages.py::test_depth_has_a_ceiling",
     "G015": f"{_STATELESS}test_an_unknown_tool_is_answered_with_the_nearest",
+    "G018": "server/protocol/test_approving.py::test_a_state_that_nobody_gave_out_is_refused",
     "G020": "hostagent/test_approvals.py::test_a_job_runs_once_when_a_person_has_said_yes",
     "G025": "server/auth/test_guard.py::test_a_key_counts_where_it_belongs_and_no_other_header_does",
     "G026": "hostagent/service/test_intercept.py::"
@@ -161,7 +162,6 @@ ABSENT = {
     "F024": "a tool for an API, with segments of a path",
     "G016": "integrations, which register tools",
     "G017": "integrations, whose tools change",
-    "G018": "requests for input with a state",
     "H022": "an integration of ServiceNow",
     "H023": "an integration of Entra",
     "H031": "integrations, whose answers hold secrets",
