@@ -3,19 +3,17 @@
 import argparse
 import json
 import os
-import socket
 import sys
 from collections.abc import Sequence
-from contextlib import suppress
 from functools import partial
 from pathlib import Path
 from typing import Any
 
-from wand_proto.errors import Invalid, Unavailable, named
+from wand_proto import desk
+from wand_proto.errors import Invalid
 from wand_server import settings
 
 _ANSWER_SECONDS = 35.0
-_MOST_BYTES = 4 * 1024 * 1024
 
 
 def main(words: Sequence[str]) -> int:
@@ -39,20 +37,8 @@ def ask(path: Path, question: dict[str, Any]) -> dict[str, Any]:
         Unavailable: nobody listens there, or we may not connect.
         WandError: what the server said is wrong.
     """
-    try:
-        with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as link:
-            link.settimeout(_ANSWER_SECONDS)
-            link.connect(str(path))
-            with suppress(BrokenPipeError):  # it has answered already: that we may not ask
-                link.sendall(json.dumps(question).encode() + b"\n")
-            with link.makefile("rb") as replies:
-                answer = json.loads(replies.readline(_MOST_BYTES))
-    except (OSError, ValueError) as error:
-        hint = "is the server running, and are you root or its user?"
-        raise Unavailable(f"no answer at {path}: {error}", hint=hint) from error
-    if "error" in answer:
-        raise named(answer["error"], answer["message"], hint=answer["hint"], field=answer["field"])
-    return dict(answer)
+    hint = "is the server running, and are you root or its user?"
+    return desk.ask(path, question, seconds=_ANSWER_SECONDS, hint=hint)
 
 
 def _parser() -> argparse.ArgumentParser:

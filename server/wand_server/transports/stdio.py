@@ -7,15 +7,14 @@ import os
 import pwd
 import select
 import socket
-import stat
-import struct
 from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
 from typing import Self
 
-from wand_proto.errors import Conflict, Denied, Exhausted, WandError
+from wand_proto import unixsocket
+from wand_proto.errors import Denied, Exhausted, WandError
 from wand_server import scopes
 from wand_server.model import Principal
 from wand_server.protocol import failures, messages
@@ -70,8 +69,7 @@ class UnixTransport:
         self._conversations: set[Conversation] = set()
 
     async def __aenter__(self) -> Self:
-        listener = await asyncio.to_thread(_listen, self._path, self._admitted.mode)
-        self._inode = self._path.stat().st_ino
+        listener, self._inode = await asyncio.to_thread(self._bound)
         self._server = await asyncio.start_unix_server(self._welcome, sock=listener, limit=BYTES_CEILING)
         log.info("listening", extra={"path": str(self._path)})
         return self
@@ -89,16 +87,15 @@ class UnixTransport:
             client.cancel()
         if self._clients:
             await asyncio.wait(self._clients, timeout=_STOP_SECONDS)
-        with contextlib.suppress(FileNotFoundError):
-            if self._path.stat().st_ino == self._inode:
-                self._path.unlink()
+        unixsocket.remove(self._path, self._inode)
+
+    def _bound(self) -> tuple[socket.socket, int]:
+        hint = "name another as stdio.socket"
+        return unixsocket.bound(self._path, self._admitted.mode, backlog=CONNECTIONS_CEILING, hint=hint)
 
     def is_serving(self) -> bool:
         """Whether clients can still connect: it listens, and its socket is where it was."""
-        try:
-            return self._server.is_serving() and self._path.stat().st_ino == self._inode
-        except OSError:
-            return False
+        return self._server.is_serving() and unixsocket.is_there(self._path, self._inode)
 
     def allow(self, admitted: Admitted) -> None:
         """Let those users in, from now on; whoever is in stays."""
@@ -129,7 +126,7 @@ class UnixTransport:
             await _hang_up(writer)
 
     def _principal(self, writer: asyncio.StreamWriter) -> Principal:
-        uid = _peer_uid(writer.get_extra_info("socket"))
+        _, uid = unixsocket.peer_of(writer.get_extra_info("socket"))
         if not self._admitted.may(uid):
             hint = "stdio.allowed_users and stdio.allowed_groups in the server's settings say who may"
             why = f"user {_user_name(uid)} may not use this socket"
@@ -215,36 +212,6 @@ class Conversation:
             await self.unanswered.settled(DRAIN_SECONDS)
 
 
-def _listen(path: Path, mode: int) -> socket.socket:
-    """A listening socket at that path, taking the place of one that nobody listens on."""
-    listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
-    try:
-        _remove_stale(path)
-        listener.bind(str(path))
-        path.chmod(mode)  # before listen: until then nobody can connect
-        listener.listen(CONNECTIONS_CEILING)
-    except BaseException:
-        listener.close()
-        raise
-    return listener
-
-
-def _remove_stale(path: Path) -> None:
-    try:
-        about = path.lstat()
-    except FileNotFoundError:
-        return
-    if not stat.S_ISSOCK(about.st_mode):
-        raise Conflict(f"{path} exists and is no socket")
-    with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as probe:
-        try:
-            probe.connect(str(path))
-        except ConnectionRefusedError:
-            path.unlink()
-        else:
-            raise Conflict(f"another server listens on {path}", hint="stop it, or name another socket")
-
-
 async def _hang_up(writer: asyncio.StreamWriter) -> None:
     """Close the connection once what was written has left, or soon."""
     writer.close()
@@ -253,12 +220,6 @@ async def _hang_up(writer: asyncio.StreamWriter) -> None:
             await writer.wait_closed()
     except (TimeoutError, ConnectionError):
         writer.transport.abort()
-
-
-def _peer_uid(connected: socket.socket) -> int:
-    credentials = connected.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, struct.calcsize("3i"))
-    uid: int = struct.unpack("3i", credentials)[1]  # struct ucred, unix(7)
-    return uid
 
 
 def _groups(uid: int) -> list[int]:

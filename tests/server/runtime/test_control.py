@@ -11,9 +11,10 @@ import pytest
 
 from server.runtime.test_runtime import FakeParts, Scene
 from support.places import short_folder
+from wand_proto.desk import MOST_BYTES
 from wand_proto.errors import Conflict, Denied, Invalid, Unavailable
 from wand_server.runtime import command
-from wand_server.runtime.control import MOST_BYTES, Control
+from wand_server.runtime.control import Control
 
 
 @asynccontextmanager
@@ -75,7 +76,7 @@ async def test_the_socket_is_for_its_owner_alone_and_goes_with_the_server() -> N
 
 async def test_a_second_server_does_not_take_the_place_of_one_that_listens() -> None:
     async with asked_at() as (scene, path):
-        with pytest.raises(Conflict, match="another server listens"):
+        with pytest.raises(Conflict, match="another process listens"):
             async with Control(scene.runtime).open(path):
                 pass
         assert await run(path, "show") == 0

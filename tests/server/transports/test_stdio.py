@@ -305,7 +305,7 @@ async def test_what_stands_in_the_place_of_the_socket_is_left_alone(
             await other.__aenter__()
         return
     async with unix_edge(folder, tools) as path:
-        with pytest.raises(Conflict, match="another server"):
+        with pytest.raises(Conflict, match="another process"):
             await other.__aenter__()
         line = await Line.to(path)
         await line.initialize()
