@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from guest import apart as two
-from guest import followed, linted, machine, network, rootfs, steps
+from guest import followed, linted, machine, network, rootfs, steps, virtual
 from guest import redhat as rpm
 from guest.certificates import Https
 from guest.machine import Guest, Wrong
@@ -30,7 +30,7 @@ def main(words: Sequence[str]) -> int:
     """Run `./dev guest-test`; 0 where every step was as it must be."""
     parser = argparse.ArgumentParser(prog="./dev guest-test", description=__doc__, allow_abbrev=False)
     parser.add_argument(
-        "--only", action="append", choices=tuple(SCENARIOS), help="default: all but own-python"
+        "--only", action="append", choices=tuple(SCENARIOS), help="default: all but own-python and virtual"
     )
     parser.add_argument(
         "--packages", type=Path, help="a folder of packages of both releases; default: build them"
@@ -163,8 +163,14 @@ def own_python(work: Path, packages: Path) -> Iterator[tuple[Mapping[str, Callab
         yield steps.OWN_PYTHON, stage
 
 
+@contextlib.contextmanager
+def emulated(work: Path, packages: Path) -> Iterator[tuple[Mapping[str, Callable[[Any], str]], Any]]:
+    """A real install on a kernel of the distribution."""
+    yield {"limits are held": lambda folder: virtual.tried(folder, work)}, packages
+
+
 USUAL = {"lint": lint, "debian": debian, "tutorial": tutorial, "apart": apart, "redhat": redhat}
-SCENARIOS = {**USUAL, "own-python": own_python}
+SCENARIOS = {**USUAL, "own-python": own_python, "virtual": emulated}
 
 if __name__ == "__main__":
     sys.exit(main(sys.argv[1:]))

@@ -136,17 +136,17 @@ def booted(
     missing = [program for program in NEEDED if shutil.which(program) is None]
     if missing or os.geteuid() != 0:
         raise Absent(f"needs {', '.join(missing) or 'root'} (Debian: systemd-container, iproute2)")
-    with _layered(base, work / name) as root:
+    with layered(base, work / name) as root:
         guest = Guest(name, root, console=work / f"{name}.console")
         (root / "etc" / "hostname").write_text(f"{name}\n")
         prepare(root)
-        with _running(guest, namespace, share):
+        with running(guest, namespace, share):
             _await_up(guest)
             yield guest
 
 
 @contextlib.contextmanager
-def _layered(base: Path, place: Path) -> Iterator[Path]:
+def layered(base: Path, place: Path) -> Iterator[Path]:
     """The file system with an empty layer over it, in memory: dpkg's many fsyncs cost nothing there."""
     place.mkdir()
     subprocess.run(["mount", "-t", "tmpfs", "-o", "size=3G,mode=755", "wand-guest", place], check=True)
@@ -165,7 +165,7 @@ def _layered(base: Path, place: Path) -> Iterator[Path]:
 
 
 @contextlib.contextmanager
-def _running(guest: Guest, namespace: str, share: Path) -> Iterator[None]:
+def running(guest: Guest, namespace: str, share: Path) -> Iterator[None]:
     network = f"--network-namespace-path=/run/netns/{namespace}" if namespace else "--private-network"
     argv = [
         *("systemd-nspawn", "-q", "-b", "-D", str(guest.root), "-M", guest.name, "--register=no"),

@@ -25,6 +25,7 @@ PROGRAMS = (
     "true", "umount", "uname", "uniq", "unshare", "wc", "xargs", "yes",
 )  # fmt: skip
 _TESTING = ("pytest", "_pytest", "py", "pluggy", "iniconfig", "packaging", "pygments")
+FIRST = "/usr/bin/python3 -I /wand/tests/vm/first.py"
 _SIZE = "512M"
 _LOADERS = ("/lib64/ld-linux-x86-64.so.2",)
 _LINKS = ("bin", "sbin", "lib", "lib64")
@@ -41,7 +42,7 @@ _BEGIN = b"""#!/busybox sh
 for module in /modules/*; do /busybox insmod "$module"; done
 until [ -e /dev/vda ]; do /busybox sleep 0.02; done
 /busybox mount -t ext4 /dev/vda /root
-exec /busybox switch_root /root /usr/bin/python3 -I /wand/tests/vm/first.py
+exec /busybox switch_root /root PROGRAM
 """
 
 
@@ -66,14 +67,15 @@ def disk() -> Path:
     return image
 
 
-def beginning(kernel: Kernel, busybox: Path) -> Path:
-    """What the kernel starts from: a shell that finds the disk."""
-    files = {"init": _BEGIN.replace(b"/busybox", b"/bin/busybox"), "bin/busybox": busybox.read_bytes()}
+def beginning(kernel: Kernel, busybox: Path, program: str = FIRST) -> Path:
+    """What the kernel starts from: a shell that finds the disk, and becomes the first program of that."""
+    begin = _BEGIN.replace(b"/busybox", b"/bin/busybox").replace(b"PROGRAM", program.encode())
+    files = {"init": begin, "bin/busybox": busybox.read_bytes()}
     for place, module in enumerate(kernel.modules):
         content = module.read_bytes()
         files[f"modules/{place}.ko"] = lzma.decompress(content) if module.suffix == ".xz" else content
     files |= {"proc/.keep": b"", "dev/.keep": b"", "root/.keep": b""}
-    path = CACHE / f"begin-{kernel.name}.gz"
+    path = CACHE / f"begin-{kernel.name}-{Path(program.partition(' ')[0]).name}.gz"
     path.write_bytes(gzip.compress(cpio.archive(files), 1))
     return path
 
