@@ -84,22 +84,25 @@ def test_a_file_that_somebody_still_writes_is_not_read(launcher: Launcher) -> No
 
 
 def test_two_files_that_belong_together_are_never_read_apart(launcher: Launcher) -> None:
+    place, rest = launcher.folder / "profiles", folder.REST_SECONDS
     with launcher.client() as client:
         for count in (40, 41, 42):
             for name in ("p", "q"):
-                write_profile(launcher.folder / "profiles" / f"{name}.toml", text(launcher, name, count))
-                time.sleep(folder.REST_SECONDS / 3)
+                write_profile(place / f"{name}.toml", text(launcher, name, count))
+                time.sleep(rest / 3)
             seen = []
             while (now := files(client)) != {"p": count, "q": count}:
                 seen.append(now)
                 time.sleep(0.01)
-            assert all(len(set(one.values())) == 1 for one in seen), seen
+            apart = (place / "q.toml").stat().st_ctime - (place / "p.toml").stat().st_ctime
+            together = apart < rest  # else this machine was too busy to write them so
+            assert not together or all(len(set(one.values())) == 1 for one in seen), seen
 
 
 def test_a_broken_change_changes_nothing_until_it_is_mended(launcher: Launcher) -> None:
     with launcher.client() as client:
+        write_profile(launcher.folder / "profiles" / "q.toml", "colour = 1")  # first: there is no good moment
         write_profile(launcher.folder / "profiles" / "p.toml", text(launcher, "p", 33))
-        write_profile(launcher.folder / "profiles" / "q.toml", "colour = 1")
         give_up = time.monotonic() + SECONDS
         while "colour: unknown" not in client.ask("profiles")["reload_error"]:
             assert time.monotonic() < give_up

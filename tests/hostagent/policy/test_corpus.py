@@ -176,7 +176,12 @@ def shipped() -> Policy:
 
 
 @pytest.mark.parametrize(
-    ("name", "asked"), [(name, one) for name, all_of in CASES.items() for one in all_of], ids=str
+    ("name", "asked"),
+    [
+        pytest.param(name, one, id=f"{name}-{number}")
+        for name, all_of in CASES.items()
+        for number, one in enumerate(all_of)
+    ],
 )
 def test_a_developer_s_agent_is_denied_or_a_person_asked(
     shipped: Policy, name: str, asked: Job | FileAct

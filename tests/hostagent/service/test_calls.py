@@ -72,7 +72,7 @@ async def test_a_stream_that_is_left_ends_with_the_last_of_its_calls() -> None:
     line.open(2)
     await until(lambda: line.kinds(2))
     gate.may_end.set()
-    await asyncio.wait_for(serving, 5)
+    await asyncio.wait_for(serving, 20)
 
     assert (line.kinds(0), line.kinds(1), line.kinds(2)) == (["leaving"], ["event", "end"], ["end"])
     (refused,) = (event.end for event in line.heard if event.call == 2)
@@ -84,7 +84,7 @@ async def test_an_idle_stream_that_is_left_ends_at_once() -> None:
     await asyncio.sleep(0)
     stream.leave()
 
-    await asyncio.wait_for(serving, 5)
+    await asyncio.wait_for(serving, 20)
 
 
 async def test_a_peer_that_says_no_more_is_answered_to_the_end() -> None:
@@ -94,7 +94,7 @@ async def test_a_peer_that_says_no_more_is_answered_to_the_end() -> None:
     line.said.put_nowait(aio.EOF)
     await until(lambda: gate.running)
     gate.may_end.set()
-    await asyncio.wait_for(serving, 5)
+    await asyncio.wait_for(serving, 20)
 
     assert line.kinds(1) == ["event", "end"]
 
@@ -112,7 +112,7 @@ async def test_who_takes_no_answers_is_asked_no_more(monkeypatch: pytest.MonkeyP
     assert line.said.qsize() >= 20
     line.hears.set()
     line.said.put_nowait(aio.EOF)
-    await asyncio.wait_for(serving, 5)
+    await asyncio.wait_for(serving, 20)
     assert len(line.heard) == 40
 
 
@@ -121,7 +121,7 @@ async def test_a_certificate_that_has_expired_since_serves_no_new_call() -> None
     _, line, serving = begun(gate, Peer(PEER.uri, good_until=1.0))
     line.open(1)
     line.said.put_nowait(aio.EOF)
-    await asyncio.wait_for(serving, 5)
+    await asyncio.wait_for(serving, 20)
 
     assert [event.end.failure.kind for event in line.heard] == ["Unauthenticated"]
     assert not gate.running

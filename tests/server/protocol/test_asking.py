@@ -38,7 +38,7 @@ async def asked(
 ) -> AsyncIterator["asyncio.Task[dict[str, Any]]"]:
     """A question that has arrived."""
     question = asyncio.create_task(client.asking.ask(client.send, "roots/list", {"a": 1}, options))
-    await asyncio.wait_for(client.news.wait(), 5)
+    await asyncio.wait_for(client.news.wait(), 20)
     yield question
 
 

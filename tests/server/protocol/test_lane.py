@@ -264,7 +264,7 @@ async def test_a_cancelled_call_ends_its_tool_on_both_ways(version: str) -> None
     for fast in (True, False):
         way = Way(fast=fast)
         call = asyncio.create_task(way.say(*written(version, {"name": "slow"})))
-        await asyncio.wait_for(way.tools.slow_began.wait(), 5)
+        await asyncio.wait_for(way.tools.slow_began.wait(), 20)
 
         call.cancel()
 

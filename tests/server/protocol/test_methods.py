@@ -55,7 +55,7 @@ async def test_a_cancelled_call_leaves_a_line_too(caplog: pytest.LogCaptureFixtu
     caplog.set_level(logging.INFO)
     tools = FakeTools()
     call = asyncio.create_task(Methods(tools).call_tool("slow", {}, VISIT))
-    await asyncio.wait_for(tools.slow_began.wait(), 5)
+    await asyncio.wait_for(tools.slow_began.wait(), 20)
 
     call.cancel()
     await asyncio.wait([call])
@@ -67,7 +67,7 @@ async def test_only_so_many_calls_run_at_once_and_the_next_is_told_when_to_come_
     tools = FakeTools()
     methods = Methods(tools, calls_ceiling=1)
     running = asyncio.create_task(methods.call_tool("slow", {}, VISIT))
-    await asyncio.wait_for(tools.slow_began.wait(), 5)
+    await asyncio.wait_for(tools.slow_began.wait(), 20)
 
     refused = await methods.call_tool("echo", {}, VISIT)
 

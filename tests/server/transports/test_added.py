@@ -107,7 +107,7 @@ async def test_a_connection_ends_with_its_key(served: Edge, tmp_path: Path) -> N
 async def test_a_server_that_leaves_lets_calls_end_takes_no_new_ones_and_hangs_up(served: Edge) -> None:
     async with opened(served) as port, connected(port, served.key) as client:
         client.say({**modern("tools/call", name="slow", arguments={}), "id": 7})
-        await asyncio.wait_for(served.tools.slow_began.wait(), 5)
+        await asyncio.wait_for(served.tools.slow_began.wait(), 20)
         leaving = asyncio.create_task(served.transport.kernel.leave(30))
         await asyncio.sleep(0)
         refused = await client.ask({**modern("tools/call", name="echo", arguments={}), "id": 8})
@@ -128,8 +128,8 @@ async def test_hanging_up_ends_the_calls(served: Edge) -> None:
     async with opened(served) as port:
         async with connected(port, served.key) as client:
             client.say(modern("tools/call", name="slow", arguments={}))
-            await asyncio.wait_for(served.tools.slow_began.wait(), 5)
-        await asyncio.wait_for(served.tools.slow_cancelled.wait(), 5)
+            await asyncio.wait_for(served.tools.slow_began.wait(), 20)
+        await asyncio.wait_for(served.tools.slow_cancelled.wait(), 20)
 
 
 def broken(*, at: str) -> added.Added:

@@ -40,7 +40,7 @@ async def test_a_reader_gets_what_came_before_it_and_what_comes_after() -> None:
     await log.notify({"n": 2})
     log.end({"n": 3})
 
-    await asyncio.wait_for(delivery, 5)
+    await asyncio.wait_for(delivery, 20)
 
     assert reader.ids == ["a_1", "a_2", "a_3"]
 
@@ -78,9 +78,9 @@ async def test_a_second_reader_takes_the_place_of_the_first() -> None:
     await asyncio.sleep(0)
     after = asyncio.create_task(log.deliver(alarms(), second.write, 0))
 
-    await asyncio.wait_for(before, 5)
+    await asyncio.wait_for(before, 20)
     log.end({"n": 1})
-    await asyncio.wait_for(after, 5)
+    await asyncio.wait_for(after, 20)
 
     assert (first.ids, second.ids) == ([], ["a_1"])
 

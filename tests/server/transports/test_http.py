@@ -126,7 +126,7 @@ async def test_a_body_that_never_ends_is_given_up(server: Edge, monkeypatch: pyt
     ]
     writer.write("\r\n".join(head).encode() + b"\r\n\r\n{")
 
-    answer = await asyncio.wait_for(reader.readuntil(b"}}"), 5)
+    answer = await asyncio.wait_for(reader.readuntil(b"}}"), 20)
 
     assert answer.startswith(b"HTTP/1.1 408 ")
     assert b"did not arrive" in answer
@@ -146,7 +146,7 @@ async def test_there_are_only_so_many_large_requests_at_once(
 async def test_there_are_only_so_many_requests_at_once(server: Edge, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("wand_server.transports.room.REQUESTS_CEILING", 1)
     running = asyncio.create_task(server.ask(**server.call("slow")))
-    await asyncio.wait_for(server.tools.slow_began.wait(), 5)
+    await asyncio.wait_for(server.tools.slow_began.wait(), 20)
 
     async with server.client.post(server.url, **server.call("echo")) as response:
         body = await response.json()
@@ -204,11 +204,11 @@ async def test_there_are_only_so_many_connections(server: Edge, monkeypatch: pyt
     monkeypatch.setattr("wand_server.transports.http.CONNECTIONS_CEILING", 1)
     first = await asyncio.open_connection("127.0.0.1", server.transport.port)
     first[1].write(b"GET /health HTTP/1.1\r\nHost: x\r\n\r\n")
-    await asyncio.wait_for(first[0].readuntil(b"}"), 5)
+    await asyncio.wait_for(first[0].readuntil(b"}"), 20)
 
     second = await asyncio.open_connection("127.0.0.1", server.transport.port)
 
-    assert await asyncio.wait_for(second[0].read(), 5) == b""
+    assert await asyncio.wait_for(second[0].read(), 20) == b""
     for _, writer in (first, second):
         writer.close()
         await writer.wait_closed()
@@ -222,7 +222,7 @@ async def test_a_connection_that_never_asks_is_closed(
         reader, writer = await asyncio.open_connection("127.0.0.1", server.transport.port)
         writer.write(b"POST /mcp HTTP/1.1\r\nHost: ")
 
-        assert await asyncio.wait_for(reader.read(), 5) == b""
+        assert await asyncio.wait_for(reader.read(), 20) == b""
         writer.close()
         await writer.wait_closed()
 
@@ -233,7 +233,7 @@ async def test_a_body_with_broken_framing_is_refused(server: Edge) -> None:
     head += [f"{name}: {value}" for name, value in server.headers().items()]
     writer.write("\r\n".join(head).encode() + b"\r\n\r\nzz\r\n")
 
-    answer = await asyncio.wait_for(reader.readuntil(b"\r\n"), 5)
+    answer = await asyncio.wait_for(reader.readuntil(b"\r\n"), 20)
 
     assert b" 400 " in answer
     writer.close()

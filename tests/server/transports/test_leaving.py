@@ -30,7 +30,7 @@ async def test_it_is_ready_while_it_reaches_the_host_agent(
 
 async def test_calls_that_run_come_to_their_end_and_new_ones_are_refused(served: Edge) -> None:
     running = asyncio.create_task(served.ask(**served.call("slow")))
-    await asyncio.wait_for(served.tools.slow_began.wait(), 5)
+    await asyncio.wait_for(served.tools.slow_began.wait(), 20)
 
     leaving = asyncio.create_task(served.transport.kernel.leave(30))
     await asyncio.sleep(0)
@@ -39,7 +39,7 @@ async def test_calls_that_run_come_to_their_end_and_new_ones_are_refused(served:
     served.tools.slow_may_end.set()
 
     assert (await running)[1]["result"]["isError"] is False
-    assert await asyncio.wait_for(leaving, 5) is True
+    assert await asyncio.wait_for(leaving, 20) is True
     assert (refused["isError"], "nothing was done" in refused["content"][0]["text"], unready) == (
         True,
         True,
@@ -49,7 +49,7 @@ async def test_calls_that_run_come_to_their_end_and_new_ones_are_refused(served:
 
 async def test_it_does_not_wait_for_ever(served: Edge) -> None:
     running = asyncio.create_task(served.ask(**served.call("slow")))
-    await asyncio.wait_for(served.tools.slow_began.wait(), 5)
+    await asyncio.wait_for(served.tools.slow_began.wait(), 20)
 
     assert await served.transport.kernel.leave(0.01) is False
 
@@ -58,4 +58,4 @@ async def test_it_does_not_wait_for_ever(served: Edge) -> None:
 
 
 async def test_without_calls_it_leaves_at_once(served: Edge) -> None:
-    assert await asyncio.wait_for(served.transport.kernel.leave(30), 5) is True
+    assert await asyncio.wait_for(served.transport.kernel.leave(30), 20) is True

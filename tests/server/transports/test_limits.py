@@ -129,7 +129,7 @@ async def test_no_more_answers_are_held_than_may_be(monkeypatch: pytest.MonkeyPa
     await asyncio.sleep(0)
 
     with pytest.raises(Refused):
-        await asyncio.wait_for(every.count_failure("192.0.2.7"), 5)
+        await asyncio.wait_for(every.count_failure("192.0.2.7"), 20)
 
     for task in held:
         task.cancel()

@@ -22,10 +22,10 @@ async def said(server: Edge, *lines: str, body: bytes = b"", after: bytes = b"\r
     reader, writer = await asyncio.open_connection("127.0.0.1", server.transport.port)
     writer.write("\r\n".join((*lines, "Host: localhost", "", "")).encode())
     try:
-        answer = await asyncio.wait_for(reader.readuntil(after), 5)
+        answer = await asyncio.wait_for(reader.readuntil(after), 20)
         if body:
             writer.write(body)
-            answer += await asyncio.wait_for(reader.readuntil(b"}}"), 5)
+            answer += await asyncio.wait_for(reader.readuntil(b"}}"), 20)
         return answer
     finally:
         writer.close()

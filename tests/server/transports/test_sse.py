@@ -29,7 +29,7 @@ class Stream:
     async def event(self) -> tuple[str, str]:
         """The next event's name and content; nothing at the end of the stream."""
         name = text = ""
-        while line := (await asyncio.wait_for(self.answer.content.readline(), 5)).decode().rstrip("\r\n"):
+        while line := (await asyncio.wait_for(self.answer.content.readline(), 20)).decode().rstrip("\r\n"):
             key, _, value = line.partition(": ")
             name, text = (value, text) if key == "event" else (name, value if key == "data" else text)
         return name, text
@@ -78,9 +78,9 @@ async def test_a_client_that_hangs_up_takes_its_calls_along(served: Edge) -> Non
     async with opened(served) as stream:
         await stream.initialize()
         await stream.post(legacy("tools/call", {"name": "slow", "arguments": {}}, 2))
-        await asyncio.wait_for(served.tools.slow_began.wait(), 5)
+        await asyncio.wait_for(served.tools.slow_began.wait(), 20)
         stream.answer.close()
-        await asyncio.wait_for(served.tools.slow_cancelled.wait(), 5)
+        await asyncio.wait_for(served.tools.slow_cancelled.wait(), 20)
         assert await stream.post(legacy("tools/list")) == 404
 
 
@@ -116,7 +116,7 @@ async def test_a_server_that_stops_ends_the_stream(served: Edge) -> None:
 async def test_a_silent_stream_says_that_it_lives(served: Edge, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sse, "PING_SECONDS", 0.05)
     async with opened(served) as stream:
-        assert await asyncio.wait_for(stream.answer.content.readline(), 5) == b": ping\r\n"
+        assert await asyncio.wait_for(stream.answer.content.readline(), 20) == b": ping\r\n"
 
 
 async def test_both_endpoints_are_off_unless_switched_on(tmp_path: Path) -> None:

@@ -84,13 +84,13 @@ async def test_a_broken_stream_goes_on_where_it_broke(server: Edge) -> None:
 async def test_a_cancelled_call_ends(server: Edge) -> None:
     session = await server.initialize()
     running = asyncio.create_task(server.client.post(server.url, json=call("slow", 7), headers=session))
-    await asyncio.wait_for(server.tools.slow_began.wait(), 5)
+    await asyncio.wait_for(server.tools.slow_began.wait(), 20)
 
     note = {"jsonrpc": "2.0", "method": "notifications/cancelled", "params": {"requestId": 7}}
     async with server.client.post(server.url, json=note, headers=session) as response:
         assert response.status == 202
 
-    await asyncio.wait_for(server.tools.slow_cancelled.wait(), 5)
+    await asyncio.wait_for(server.tools.slow_cancelled.wait(), 20)
     async with await running as response:
         assert "Request cancelled" in await response.text()
 
@@ -98,12 +98,12 @@ async def test_a_cancelled_call_ends(server: Edge) -> None:
 async def test_an_ended_session_cancels_its_calls_and_is_forgotten(server: Edge) -> None:
     session = await server.initialize()
     running = asyncio.create_task(server.client.post(server.url, json=call("slow"), headers=session))
-    await asyncio.wait_for(server.tools.slow_began.wait(), 5)
+    await asyncio.wait_for(server.tools.slow_began.wait(), 20)
 
     async with server.client.delete(server.url, headers=session) as response:
         assert response.status == 200
 
-    await asyncio.wait_for(server.tools.slow_cancelled.wait(), 5)
+    await asyncio.wait_for(server.tools.slow_cancelled.wait(), 20)
     (await running).release()
     status, _ = await server.ask(json=legacy("ping"), headers=session)
     assert status == 404
@@ -130,7 +130,7 @@ async def test_without_a_session_nothing_is_answered(server: Edge) -> None:
 async def test_a_second_request_of_the_same_id_is_refused_while_the_first_runs(server: Edge) -> None:
     session = await server.initialize()
     running = asyncio.create_task(server.client.post(server.url, json=call("slow"), headers=session))
-    await asyncio.wait_for(server.tools.slow_began.wait(), 5)
+    await asyncio.wait_for(server.tools.slow_began.wait(), 20)
 
     status, body = await server.ask(json=call("echo"), headers=session)
 
@@ -145,7 +145,7 @@ async def test_there_are_only_so_many_requests_of_a_session(
     monkeypatch.setattr("wand_server.transports.sessions.CALLS_CEILING", 1)
     session = await server.initialize()
     running = asyncio.create_task(server.client.post(server.url, json=call("slow"), headers=session))
-    await asyncio.wait_for(server.tools.slow_began.wait(), 5)
+    await asyncio.wait_for(server.tools.slow_began.wait(), 20)
 
     status, body = await server.ask(json=call("echo", 2), headers=session)
 
@@ -168,7 +168,7 @@ async def test_an_unknown_version_in_the_header_is_answered_with_those_that_are_
 async def test_an_unused_session_is_ended_and_a_used_one_is_not(server: Edge) -> None:
     unused, used = await server.initialize(), await server.initialize()
     running = asyncio.create_task(server.client.post(server.url, json=call("slow"), headers=used))
-    await asyncio.wait_for(server.tools.slow_began.wait(), 5)
+    await asyncio.wait_for(server.tools.slow_began.wait(), 20)
 
     await server.transport.sessions.end_idle(0)
 
@@ -182,7 +182,7 @@ async def test_a_call_whose_client_stays_away_is_cancelled(server: Edge) -> None
     session = await server.initialize()
     (kept,) = server.transport.sessions._sessions.values()
     answer = await asyncio.wait_for(server.client.post(server.url, json=call("slow"), headers=session), 10)
-    await asyncio.wait_for(server.tools.slow_began.wait(), 5)
+    await asyncio.wait_for(server.tools.slow_began.wait(), 20)
     await until(lambda: not kept.is_left_alone)
     server.transport.sessions.cancel_left_alone(0)
 
@@ -192,7 +192,7 @@ async def test_a_call_whose_client_stays_away_is_cancelled(server: Edge) -> None
     assert not server.tools.slow_cancelled.is_set()
     server.transport.sessions.cancel_left_alone(0)
 
-    await asyncio.wait_for(server.tools.slow_cancelled.wait(), 5)
+    await asyncio.wait_for(server.tools.slow_cancelled.wait(), 20)
     assert (await server.ask(json=legacy("ping", {}, 9), headers=session))[0] == 200
 
 
@@ -213,7 +213,7 @@ async def test_there_are_only_so_many_sessions_in_use(server: Edge, monkeypatch:
     monkeypatch.setattr("wand_server.transports.sessions.SESSIONS_OF_ONE_CEILING", 1)
     session = await server.initialize()
     answer = await asyncio.wait_for(server.client.post(server.url, json=call("slow"), headers=session), 10)
-    await asyncio.wait_for(server.tools.slow_began.wait(), 5)
+    await asyncio.wait_for(server.tools.slow_began.wait(), 20)
     about = {"protocolVersion": "2025-11-25", "capabilities": {}, "clientInfo": {"name": "p", "version": "1"}}
 
     status, body = await server.ask(json=legacy("initialize", about), headers=server.headers())
@@ -256,7 +256,7 @@ async def test_a_new_stream_of_a_session_takes_the_place_of_the_old(server: Edge
         await anext(events(first))
         async with server.client.get(server.url, headers=session) as second:
             await anext(events(second))
-            assert await asyncio.wait_for(first.content.read(), 5) == b""
+            assert await asyncio.wait_for(first.content.read(), 20) == b""
 
 
 async def test_a_server_that_stops_ends_streams_and_calls(tmp_path: Path) -> None:
@@ -264,9 +264,9 @@ async def test_a_server_that_stops_ends_streams_and_calls(tmp_path: Path) -> Non
         session = await server.initialize()
         stream = await server.client.get(server.url, headers=session)
         running = asyncio.create_task(server.client.post(server.url, json=call("slow"), headers=session))
-        await asyncio.wait_for(server.tools.slow_began.wait(), 5)
+        await asyncio.wait_for(server.tools.slow_began.wait(), 20)
 
-        await asyncio.wait_for(server.transport.__aexit__(None, None, None), 5)
+        await asyncio.wait_for(server.transport.__aexit__(None, None, None), 20)
 
         assert server.tools.slow_cancelled.is_set()
         assert b"data" in await stream.read()

@@ -81,11 +81,11 @@ async def test_progress_arrives_on_a_stream_before_the_answer(server: Edge) -> N
 
 async def test_a_client_that_hangs_up_cancels_its_call(server: Edge) -> None:
     call = asyncio.create_task(server.ask(**server.call("slow")))
-    await asyncio.wait_for(server.tools.slow_began.wait(), 5)
+    await asyncio.wait_for(server.tools.slow_began.wait(), 20)
 
     call.cancel()
 
-    await asyncio.wait_for(server.tools.slow_cancelled.wait(), 5)
+    await asyncio.wait_for(server.tools.slow_cancelled.wait(), 20)
 
 
 async def test_a_tool_learns_who_calls_with_what(server: Edge) -> None:
@@ -305,9 +305,9 @@ async def test_a_server_that_stops_cancels_its_calls(tmp_path: Path, monkeypatch
     monkeypatch.setattr("wand_server.transports.http.STOP_SECONDS", 0.05)
     async with edge(tmp_path) as server:
         call = asyncio.create_task(server.ask(**server.call("slow")))
-        await asyncio.wait_for(server.tools.slow_began.wait(), 5)
+        await asyncio.wait_for(server.tools.slow_began.wait(), 20)
 
-        await asyncio.wait_for(server.transport.__aexit__(None, None, None), 5)
+        await asyncio.wait_for(server.transport.__aexit__(None, None, None), 20)
 
         assert server.tools.slow_cancelled.is_set()
         await asyncio.wait([call])

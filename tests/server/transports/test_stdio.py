@@ -48,7 +48,7 @@ class Line:
         self.writer.write(json.dumps(message).encode() + b"\n")
 
     async def hear(self) -> Any:
-        line = await asyncio.wait_for(self.reader.readline(), 5)
+        line = await asyncio.wait_for(self.reader.readline(), 20)
         return json.loads(line) if line else None
 
     async def ask(self, message: Any) -> Any:
@@ -102,29 +102,32 @@ async def test_progress_comes_before_the_answer(path: Path) -> None:
 async def test_a_cancelled_call_ends_without_an_answer(path: Path, tools: FakeTools) -> None:
     line = await Line.to(path)
     line.say(call("slow", 5))
-    await asyncio.wait_for(tools.slow_began.wait(), 5)
+    await asyncio.wait_for(tools.slow_began.wait(), 20)
 
     line.say({"jsonrpc": "2.0", "method": "notifications/cancelled", "params": {"requestId": 5}})
 
-    await asyncio.wait_for(tools.slow_cancelled.wait(), 5)
+    await asyncio.wait_for(tools.slow_cancelled.wait(), 20)
     assert (await line.ask(modern("tools/list", 6)))["id"] == 6
     await line.close()
 
 
-async def test_a_client_that_goes_away_takes_its_calls_along(path: Path, tools: FakeTools) -> None:
+async def test_a_client_that_goes_away_takes_its_calls_along(
+    path: Path, tools: FakeTools, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("wand_server.transports.stdio.DRAIN_SECONDS", 60)
     line = await Line.to(path)
     line.say(call("slow"))
-    await asyncio.wait_for(tools.slow_began.wait(), 5)
+    await asyncio.wait_for(tools.slow_began.wait(), 20)
 
     await line.close()
 
-    await asyncio.wait_for(tools.slow_cancelled.wait(), 1)
+    await asyncio.wait_for(tools.slow_cancelled.wait(), 20)
 
 
 async def test_a_client_that_has_said_its_last_still_hears_the_answer(path: Path, tools: FakeTools) -> None:
     line = await Line.to(path)
     line.say(call("slow"))
-    await asyncio.wait_for(tools.slow_began.wait(), 5)
+    await asyncio.wait_for(tools.slow_began.wait(), 20)
 
     line.writer.write_eof()
     tools.slow_may_end.set()
@@ -140,11 +143,11 @@ async def test_a_client_that_only_listens_is_not_waited_for_long(
     monkeypatch.setattr("wand_server.transports.stdio.DRAIN_SECONDS", 0.05)
     line = await Line.to(path)
     line.say(call("slow"))
-    await asyncio.wait_for(tools.slow_began.wait(), 5)
+    await asyncio.wait_for(tools.slow_began.wait(), 20)
 
     line.writer.write_eof()
 
-    await asyncio.wait_for(tools.slow_cancelled.wait(), 5)
+    await asyncio.wait_for(tools.slow_cancelled.wait(), 20)
     await line.close()
 
 
@@ -201,7 +204,7 @@ async def test_there_are_only_so_many_requests_of_one_client(
     monkeypatch.setattr("wand_server.transports.unanswered.CEILING", 1)
     line = await Line.to(path)
     line.say(call("slow", 1))
-    await asyncio.wait_for(tools.slow_began.wait(), 5)
+    await asyncio.wait_for(tools.slow_began.wait(), 20)
 
     refused = await line.ask(call("echo", 2))
 
@@ -316,7 +319,7 @@ async def test_a_server_that_stops_ends_its_calls(folder: Path, tools: FakeTools
     async with unix_edge(folder, tools) as path:
         line = await Line.to(path)
         line.say(call("slow"))
-        await asyncio.wait_for(tools.slow_began.wait(), 5)
+        await asyncio.wait_for(tools.slow_began.wait(), 20)
 
     assert tools.slow_cancelled.is_set()
     await line.close()

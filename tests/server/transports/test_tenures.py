@@ -29,7 +29,7 @@ async def test_a_session_and_its_stream_end_and_nobody_else_s(server: Edge) -> N
     async with server.client.get(server.url, headers=ann) as stream:
         WAYS.over.add("ann")
         await server.transport.end_over()
-        await asyncio.wait_for(drained(stream), 5)
+        await asyncio.wait_for(drained(stream), 20)
         WAYS.over.clear()
 
     async with server.client.post(server.url, json=legacy("ping"), headers=ann) as response:
@@ -52,8 +52,8 @@ async def test_a_call_that_runs_is_cancelled_and_says_why(server: Edge) -> None:
 
     await server.transport.end_over()
 
-    await asyncio.wait_for(server.tools.slow_cancelled.wait(), 5)
-    status, body = await asyncio.wait_for(asking, 5)
+    await asyncio.wait_for(server.tools.slow_cancelled.wait(), 20)
+    status, body = await asyncio.wait_for(asking, 20)
     assert (status, body["id"]) == (401, 1)
     assert "was taken back while the call ran" in body["error"]["message"]
 
@@ -65,7 +65,7 @@ async def test_an_answer_that_has_begun_breaks_off(server: Edge) -> None:
         await response.content.readline()
         WAYS.over.add("ann")
         await server.transport.end_over()
-        await asyncio.wait_for(drained(response), 5)
+        await asyncio.wait_for(drained(response), 20)
 
     assert response.status == 200
 
@@ -82,7 +82,7 @@ async def test_a_call_ends_with_its_sign_in_while_its_session_goes_on_with_the_n
 
     await server.transport.end_over()
 
-    await asyncio.wait_for(server.tools.slow_cancelled.wait(), 5)
+    await asyncio.wait_for(server.tools.slow_cancelled.wait(), 20)
     await asyncio.gather(asking, return_exceptions=True)
     assert (await server.ask(json=legacy("ping", message_id=3), headers=second))[0] == 200
 

@@ -85,20 +85,20 @@ async def test_progress_comes_before_the_answer(served: Edge) -> None:
 async def test_a_cancelled_call_ends_and_the_connection_goes_on(served: Edge) -> None:
     async with connected(served) as socket:
         await socket.send_json(call("slow", 5))
-        await asyncio.wait_for(served.tools.slow_began.wait(), 5)
+        await asyncio.wait_for(served.tools.slow_began.wait(), 20)
         cancel = {"jsonrpc": "2.0", "method": "notifications/cancelled", "params": {"requestId": 5}}
         await socket.send_json(cancel)
 
-        await asyncio.wait_for(served.tools.slow_cancelled.wait(), 5)
+        await asyncio.wait_for(served.tools.slow_cancelled.wait(), 20)
         assert (await ask(socket, modern("tools/list", 6)))["id"] == 6
 
 
 async def test_a_client_that_goes_away_takes_its_calls_along(served: Edge) -> None:
     async with connected(served) as socket:
         await socket.send_json(call("slow"))
-        await asyncio.wait_for(served.tools.slow_began.wait(), 5)
+        await asyncio.wait_for(served.tools.slow_began.wait(), 20)
 
-    await asyncio.wait_for(served.tools.slow_cancelled.wait(), 5)
+    await asyncio.wait_for(served.tools.slow_cancelled.wait(), 20)
 
 
 @pytest.mark.parametrize(
