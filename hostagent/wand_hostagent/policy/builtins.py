@@ -21,7 +21,7 @@ HARMLESS = frozenset(
 OPAQUE = frozenset({"shopt", "enable", "bind", "complete", "compgen", "fc", "compopt"})
 _CALLS_BACK = {"mapfile": "C", "readarray": "C", "hash": "p"}
 _SUBSCRIPTS = frozenset(
-    {"unset", "test", "[", "let", "read", "printf", "declare", "typeset", "local", "export"}
+    {"unset", "test", "[", "let", "read", "printf", "declare", "typeset", "local", "export", "wait"}
 )
 _NAMING = frozenset(
     {
@@ -118,4 +118,6 @@ def _may_hold_subscript(name: str, words: tuple[str, ...]) -> bool:
             and words[0].startswith("-v")
             and any("[" in word or HOLE in word for word in words[:2])
         )
-    return any("[" in word for word in words)
+    if name == "wait" and not any(word.startswith("-") and "p" in word for word in words):
+        return False
+    return any("[" in word or HOLE in word.partition("=")[0] for word in words)

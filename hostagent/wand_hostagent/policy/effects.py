@@ -192,16 +192,19 @@ class _Sorter:
 
     def _letters(self, word: str, rest: list[str]) -> None:
         """Short options, which may stand together behind one dash; one with a value takes what follows."""
-        for place, letter in enumerate(word[1:], start=1):
-            if letter == HOLE:
+        place = 1
+        while place < len(word):
+            if word[place] == HOLE:
                 self._is_open = True
                 return
-            option = self._known.get(f"-{letter}")
-            value = word[place + 1 :]
+            pair = f"-{word[place : place + 2]}"
+            name = pair if pair in self._known else pair[:2]  # zip has a -TT
+            option = self._known.get(name)
+            place += len(name) - 1
             if option is not None and option.takes_value:
-                self._options.append((f"-{letter}", value or (rest.pop(0) if rest else "")))
+                self._options.append((name, word[place:] or (rest.pop(0) if rest else "")))
                 return
-            self._options.append((f"-{letter}", ""))
+            self._options.append((name, ""))
 
 
 def effects_of(program: Program, use: Use) -> Effects:

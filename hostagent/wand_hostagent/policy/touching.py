@@ -92,6 +92,12 @@ def _copied(verbs: Verbs) -> "Operands":
     return found
 
 
+def _uniq(use: Use) -> Iterator[Touch]:
+    """From the first into the second."""
+    yield from _each(use.operands[:1], _READS)
+    yield from _each(use.operands[1:], _CHANGES)
+
+
 def _after_a_script(use: Use) -> Iterator[Touch]:
     """The first word is a pattern or a script, unless an option gave that."""
     given = {name for name, _ in use.options}
@@ -135,7 +141,7 @@ _NAMED: tuple[tuple[Operands, str], ...] = (
         _all(_READS),
         """cat tac nl head tail wc rev cut paste join od hexdump xxd cmp diff diff3 sdiff comm strings base64
         base32 md5sum sha1sum sha224sum sha256sum sha384sum sha512sum b2sum cksum sum less more bat file stat
-        readelf nm objdump zcat bzcat xzcat zstdcat sort uniq source .""",
+        readelf nm objdump zcat bzcat xzcat zstdcat sort source .""",
     ),
     (_all(_LISTS), "ls dir du tree exa eza"),
     (
@@ -146,6 +152,7 @@ _NAMED: tuple[tuple[Operands, str], ...] = (
     (_copied(_READS), "cp install ln link"),
     (_copied(_CHANGES | _READS), "mv rename"),
     (_after_a_script, "grep egrep fgrep zgrep rg awk gawk mawk jq"),
+    (_uniq, "uniq"),
     (_sed, "sed"),
     (_dd, "dd"),
     (_in_place, "perl ruby"),

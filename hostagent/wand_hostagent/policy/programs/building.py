@@ -39,10 +39,6 @@ def _openssl(use: Use) -> Effects:
     return effects("send") if connects else NOTHING
 
 
-def _npm(use: Use) -> Effects:
-    return READ if use.words in (("--version",), ("-v",)) else NOTHING
-
-
 OPENSSL = Program(names="openssl", effects=effects("run"), refine=_openssl, words_are_long=True)
 
 NPM = Program(
@@ -64,7 +60,6 @@ NPM = Program(
             run="--node-options= --script-shell= --userconfig= --globalconfig= --registry= -g --global",
         )
     },
-    refine=_npm,
     neutral={"NO_UPDATE_NOTIFIER": "1"},
 )
 
@@ -101,7 +96,7 @@ APT = Program(
         "": options(
             run="-o= --option= -c= --config-file=",
             administer="""-i --install -r --remove -P --purge --configure --unpack -U -e --erase -S -R
-                -Sy -Syu --path-exclude= --root= --admindir= --set-selections --triggers-only""",
+                --path-exclude= --root= --admindir= --set-selections --triggers-only""",
             plain="-t= --target-release= -a= -q -y",
         )
     },
@@ -140,7 +135,7 @@ DPKG = Program(
     names="dpkg dpkg-query",
     effects=NOTHING,
     refine=_dpkg,
-    options={"": options(plain="-f= --showformat=")},
+    options={"": options(plain="-f= --showformat= --show")},
     neutral={"PAGER": "cat"},
 )
 PYTHON = Program(

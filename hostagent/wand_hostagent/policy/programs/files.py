@@ -29,8 +29,6 @@ _CHANGE = (
     ),
 )
 
-_EVERYTHING = frozenset({"/", "/*", "~", "/" + HOLE, ".", "..", "*"})
-
 
 def _rm(use: Use) -> Effects:
     """Removing the root, a home or whatever they hold is no work of a workshop."""

@@ -40,17 +40,22 @@ _BITING = (  # they look as well, but for a few options
     Program(names="ss fuser", effects=READ, options={"": options(administer="-K -k --kill")}),
 )
 
+UNIQ = Program(
+    names="uniq",
+    effects=READ,
+    options={"": options(plain="-f= -s= -w=")},
+    refine=lambda use: effects("write") if len(use.operands) > 1 else NOTHING,
+)
 SORT = Program(
-    names="sort uniq shuf",
+    names="sort shuf",
     effects=READ,
     options={
         "": options(
             text="--compress-program=",
-            plain="-k= -t= -S= -T= -n -r -u -f= -s= -w= -i= --parallel=",
+            plain="-k= -t= -S= -T= -n -r -u -i= --parallel=",
             write="-o= --output=",
         )
     },
-    refine=lambda use: effects("write") if len(use.operands) > 1 and "uniq" in use.words else NOTHING,
 )
 
 RG = Program(
@@ -199,4 +204,4 @@ SYSTEMCTL = Program(
     neutral={"SYSTEMD_PAGER": "", "PAGER": "cat"},
 )
 
-PROGRAMS = (_PLAIN, *_BITING, SORT, RG, FIND, FD, SED, AWK, JOURNAL, SYSTEMCTL)
+PROGRAMS = (_PLAIN, *_BITING, UNIQ, SORT, RG, FIND, FD, SED, AWK, JOURNAL, SYSTEMCTL)
