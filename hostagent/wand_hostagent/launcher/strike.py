@@ -33,13 +33,14 @@ _SHAPES = (
 )  # fmt: skip
 # What every text has in small letters that a pattern could find something in: most have none of it.
 _SIGNS = (
-    "pass", "pwd", "secret", "token", "key", "credential", "authorization", "cookie", "@", "gh", "gl", "xox",
+    "pass", "pwd", "secret", "token", "key", "credential", "authorization", "cookie", "@", "gh", "github_",
+    "gl", "xox",
     "akia", "asia", "sk-", "k_live", "k_test", "aiza", "ya29", "eyj", "npm_", "pypi-", "hf_", "sg.", "shp",
     "_v1_", "hvs.", "hvb.", "hvr.", "wand_", "mysql", "mariadb", "curl", "docker", "podman", "ldapsearch",
 )  # fmt: skip
 # Words after which a secret comes, of programs where the name alone does not say it; and with none between.
 _NEXT = {
-    "sshpass": ("-p",), "docker": ("-p",), "podman": ("-p",), "ldapsearch": ("-w",), "htpasswd": ("-b",),
+    "sshpass": ("-p",), "docker": ("-p",), "podman": ("-p",), "ldapsearch": ("-w",),
     "curl": ("-u", "--user", "-U", "--proxy-user"),
 }  # fmt: skip
 _GLUED = {
@@ -50,6 +51,7 @@ _GLUED = {
     "mariadb": "-p",
     "curl": "-u",
 }
+_LAST = {"htpasswd": "b"}  # whose last word is one, where it has that letter
 _TEXTS = ("message", "path", "directory")  # members that tell what somebody wrote, beside argv
 _OPTION = re.compile(r"""(?:^|[\s"'])--?[\w.-]*\Z""")
 _OPTION_LETTERS = 48  # how far back the dashes may be
@@ -96,6 +98,9 @@ class Pattern:
                 shown[at] = "*" * len(word)
             elif glued and len(word) > 2 and word.startswith(glued):
                 shown[at] = glued + _after_colon(word[2:])
+        letter = _LAST.get(program, "")
+        if letter and any(word.startswith("-") and letter in word for word in argv[1:-1]):
+            shown[-1] = "*" * len(argv[-1])
         return shown
 
     def text(self, text: str) -> str:

@@ -1,7 +1,9 @@
 """A mount tree that is put up while commands change what it is made from, and folders in folders."""
 
+import ctypes
 import os
-from collections.abc import Callable
+import struct
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -9,7 +11,8 @@ import pytest
 
 from wand_hostagent.launcher import box
 from wand_hostagent.launcher.mounts import Tree
-from wand_hostagent.launcher.sight import Wanted, arrange
+from wand_hostagent.launcher.sight import Item, Kind, Wanted, arrange
+from wand_hostagent.launcher.step import Step
 from wand_hostagent.launcher.walls import Unprepared, Walls
 
 
@@ -87,3 +90,129 @@ def test_what_is_written_in_what_is_kept_in_what_is_written_is_written(tmp_path:
         return found
 
     assert inside(wanted, lambda: None, look) == "[True, False, True]"
+
+
+PLACES = [
+    Item(path="/usr", source="/usr", kind=Kind.READ), Item(path="/work", source="/work", kind=Kind.WRITE),
+    Item(path="/tmp", source="size=64m", kind=Kind.EMPTY),
+    Item(path="/cover", source="/cover", kind=Kind.COVER),
+    Item(path="/a/b/file", source="/file", kind=Kind.READ, is_folder=False),
+    Item(path="/bin", source="usr/bin", kind=Kind.LINK),
+    Item(path="/work/one/kept", source="/work/one/kept", kind=Kind.READ),
+    Item(path="/work/one/again", source="/work/one/again", kind=Kind.WRITE),
+    Item(path="/work/hidden", source="/work/hidden", kind=Kind.COVER, is_folder=False),
+]  # fmt: skip
+WHOLE = """
+umask(0)
+mount(none, /, MS_REC|MS_PRIVATE) 0x44000
+mount(tmpfs, /tmp, tmpfs, nosuid|nodev|noexec, size=4m,mode=0755) 0xe
+mkdirat(/tmp/.old, 0o700)
+pivot_root(/tmp, /tmp/.old)
+chdir(/)
+mkdirat(/proc, 0o755)
+mount(proc, /proc, proc, ro|nosuid|nodev|noexec, hidepid=ptraceable) 0xf
+mkdirat(/dev, 0o755)
+mount(tmpfs, /dev, tmpfs, nosuid|noexec, size=64k,mode=0755) 0xa
+mknodat(/dev/null, S_IFREG) 0o100444
+mount(/.old/dev/null, /dev/null, MS_BIND|MS_REC) 0x5000
+mknodat(/dev/zero, S_IFREG) 0o100444
+mount(/.old/dev/zero, /dev/zero, MS_BIND|MS_REC) 0x5000
+mknodat(/dev/full, S_IFREG) 0o100444
+mount(/.old/dev/full, /dev/full, MS_BIND|MS_REC) 0x5000
+mknodat(/dev/random, S_IFREG) 0o100444
+mount(/.old/dev/random, /dev/random, MS_BIND|MS_REC) 0x5000
+mknodat(/dev/urandom, S_IFREG) 0o100444
+mount(/.old/dev/urandom, /dev/urandom, MS_BIND|MS_REC) 0x5000
+mknodat(/dev/tty, S_IFREG) 0o100444
+mount(/.old/dev/tty, /dev/tty, MS_BIND|MS_REC) 0x5000
+symlinkat(/proc/self/fd, /dev/fd)
+symlinkat(fd/0, /dev/stdin)
+symlinkat(fd/1, /dev/stdout)
+symlinkat(fd/2, /dev/stderr)
+symlinkat(pts/ptmx, /dev/ptmx)
+mkdirat(/dev/shm, 0o755)
+mkdirat(/dev/pts, 0o755)
+mount_setattr(/dev, AT_RECURSIVE, ro|nosuid|noexec) 0x8000 (11, 0, 0, 0)
+mount(devpts, /dev/pts, devpts, nosuid|noexec, newinstance,ptmxmode=0666,mode=0600,max=64) 0xa
+mount(/dev/null, /proc/kcore, MS_BIND|MS_REC) 0x5000
+mkdirat(/usr, 0o755)
+mount(/.old/usr, /usr, MS_BIND|MS_REC) 0x5000
+mount_setattr(/usr, AT_RECURSIVE, ro|nosuid|nodev) 0x8000 (7, 0, 0, 0)
+mkdirat(/work, 0o755)
+mount(/.old/work, /work, MS_BIND|MS_REC) 0x5000
+mount_setattr(/work, AT_RECURSIVE, nosuid|nodev|noexec) 0x8000 (14, 0, 0, 0)
+mkdirat(/tmp, 0o755)
+mount(tmpfs, /tmp, tmpfs, nosuid|nodev|noexec, size=64m) 0xe
+mkdirat(/cover, 0o755)
+mount(tmpfs, /cover, tmpfs, nosuid|nodev|noexec, size=64k,mode=0755) 0xe
+mkdirat(/a, 0o755)
+mkdirat(/a/b, 0o755)
+mknodat(/a/b/file, S_IFREG) 0o100444
+mount(/.old/file, /a/b/file, MS_BIND|MS_REC) 0x5000
+mount_setattr(/a/b/file, AT_RECURSIVE, ro|nosuid|nodev) 0x8000 (7, 0, 0, 0)
+symlinkat(usr/bin, /bin)
+mount_setattr(/cover, ro|nosuid|nodev|noexec) 0x0 (15, 0, 0, 0)
+umount2(/.old, MNT_DETACH)
+unlinkat(/.old, AT_REMOVEDIR)
+mount(/work/one, /work/one, MS_BIND|MS_REC) 0x5000
+mount(/work/one/kept, /work/one/kept, MS_BIND|MS_REC) 0x5000
+mount_setattr(/work/one/kept, AT_RECURSIVE, ro|nosuid|nodev) 0x8000 (7, 0, 0, 0)
+mount(/work/one/again, /work/one/again, MS_BIND|MS_REC) 0x5000
+mount_setattr(/work/one/again, AT_RECURSIVE, nosuid|nodev|noexec, not ro) 0x8000 (14, 1, 0, 0)
+mount(/dev/null, /work/hidden, MS_BIND|MS_REC) 0x5000
+mount_setattr(/, ro|nosuid|nodev|noexec) 0x0 (15, 0, 0, 0)
+"""
+
+
+def printed(one: Step) -> str:
+    """A step as it is shown, and the numbers that the kernel gets."""
+    match one.name, one.arguments:
+        case "mount", (_, _, _, flags, *_):
+            return f"{one.shown} {flags:#x}"
+        case "mount_setattr", (_, _, deep, attributes, _):
+            return f"{one.shown} {deep:#x} {struct.unpack('=QQQQ', ctypes.string_at(attributes, 32))}"
+        case "mknodat", (_, _, mode, _):
+            return f"{one.shown} {mode:#o}"
+        case _:
+            return one.shown
+
+
+def table(
+    items: Sequence[Item], *, executable: bool = False, fresh_proc: bool = True, masked: Sequence[str] = ()
+) -> list[str]:
+    """The steps as they are printed, while what they point into is there."""
+    tree = Tree(items, executable=executable, fresh_proc=fresh_proc, masked=masked)
+    return list(map(printed, tree.steps))
+
+
+def test_the_whole_table_of_a_tree() -> None:
+    assert "\n".join(table(PLACES, masked=("/proc/kcore",))) == WHOLE.strip()
+
+
+def test_where_programs_may_run_what_is_written_may_be() -> None:
+    usual = table(PLACES)
+    assert [line for line in table(PLACES, executable=True) if line not in usual] == [
+        "mount_setattr(/work, AT_RECURSIVE, nosuid|nodev) 0x8000 (6, 0, 0, 0)",
+        "mount(tmpfs, /tmp, tmpfs, nosuid|nodev, size=64m) 0x6",
+        "mount_setattr(/work/one/again, AT_RECURSIVE, nosuid|nodev, not ro) 0x8000 (6, 1, 0, 0)",
+    ]
+
+
+def test_where_no_list_of_processes_can_be_made_the_machines_own_is_shown_to_read() -> None:
+    told = table([], fresh_proc=False)
+    assert "mount(/.old/proc, /proc, MS_BIND|MS_REC) 0x5000" in told
+    assert "mount_setattr(/proc, AT_RECURSIVE, ro|nosuid|nodev|noexec) 0x8000 (15, 0, 0, 0)" in told
+
+
+def test_a_job_with_a_copy_of_the_tree_mounts_only_its_own_again() -> None:
+    tree = Tree(PLACES, executable=False, fresh_proc=True, masked=("/proc/kcore",))
+    assert [one.shown.partition("(")[2].split(", ")[1] for one in tree.own or ()] == [
+        "/proc",
+        "/dev/pts",
+        "/proc/kcore",
+        "/tmp",
+    ]
+    assert len(tree.shared) == len(tree.steps) - 4
+    deep = [Item(path="/tmp", kind=Kind.EMPTY), Item(path="/tmp/x", source="/x", kind=Kind.READ)]
+    hiding = Tree(deep, executable=False, fresh_proc=True)
+    assert (hiding.own, hiding.shared) == (None, hiding.steps)
