@@ -1,6 +1,7 @@
 """Nothing happens that the policy does not permit, and nothing unrecorded."""
 
 import asyncio
+import gc
 import signal
 from collections.abc import AsyncIterator
 from contextlib import aclosing
@@ -12,9 +13,9 @@ from support.gates import fake_house
 from support.people import ANN, BOB, job, shell
 from support.waiting import until
 from wand_hostagent.filesystem.model import Edit, Mode, Read, ReadAnswer, Replacement, Search, Write
-from wand_hostagent.model import Event, Exited, Output, Reason, Started
-from wand_hostagent.policy.model import Permit, Refusal
-from wand_proto.errors import BrokenPolicy, Conflict, Denied, Invalid, NotFound, Unavailable
+from wand_hostagent.model import Event, Exited, Input, Output, Reason, Started
+from wand_hostagent.policy.model import Permit, Refusal, Rule, Verdict
+from wand_proto.errors import BrokenPolicy, Conflict, Denied, Invalid, NeedsApproval, NotFound, Unavailable
 
 
 async def all_of(events: AsyncIterator[Event]) -> list[Event]:
@@ -44,6 +45,8 @@ async def test_a_refused_job_is_recorded_and_never_runs() -> None:
 
     ((event, told),) = launcher.records
     assert (event, told["principal"], told["job"], told["rule"]) == ("refused", "ann", asked.id, "no rm")
+    assert told["policy"] == "d1"
+    assert told["message"].startswith("rm is denied")
     assert told["argv"] == ["rm", "-rf", "x" * 1024]
     assert len(told["argv_sha256"]) == 64
     assert caught.value.hint == "move it to the trash"
@@ -70,6 +73,7 @@ async def test_a_broken_policy_denies_everything_and_is_recorded() -> None:
         assert house.gate.policy_digest == ""
 
     assert [told["message"] for _, told in launcher.records] == ["base.toml:3 is wrong"] * 2
+    assert {(told["rule"], told["policy"]) for _, told in launcher.records} == {("", "")}
     assert launcher.runs == []
     assert house.files.asked == []
 
@@ -233,6 +237,8 @@ async def test_a_change_is_on_record_before_it_is_made_and_its_outcome_after() -
     (before, first), (after, second) = launcher.records
     assert (before, after) == ("file", "file_end")
     assert (first["act"], first["path"], first["bytes"], first["rule"]) == ("f1", "/srv/work/a", 3, "files")
+    assert (first["verb"], first["profile"], first["policy"]) == ("write", "developer", "d1")
+    assert "approval" not in first
     assert b"new" not in repr(first).encode()
     assert (second["act"], second["ok"], second["sha256"], second["created"]) == ("f1", True, "abc", True)
 
@@ -280,3 +286,85 @@ async def test_a_change_is_made_at_the_permitted_path_and_nowhere_else() -> None
         await house.gate.use_file(ANN, "f1", Write(path="/srv/work/x/../a", data=b"", mode=Mode.REPLACE))
 
     assert [ask.at for _, ask in house.files.asked if isinstance(ask, Write)] == ["/srv/work/a"]
+
+
+async def test_a_change_that_a_person_approved_says_by_which_yes() -> None:
+    async with fake_house() as (launcher, house):
+        house.rules.rules = (
+            Rule(name="ask", verdict=Verdict.ASK, paths=("/srv/work",), profile="developer"),
+        )
+        ask = Write(path="/srv/work/a", data=b"", mode=Mode.REPLACE)
+        with pytest.raises(NeedsApproval):
+            await house.gate.use_file(ANN, "f1", ask)
+        (waiting,) = await house.approvals.all()
+        await house.approvals.answer(waiting.id, yes=True, by="root")
+        await house.gate.use_file(ANN, "f2", ask)
+
+    told = next(told for event, told in launcher.records if event == "file")
+    assert told["approval"] == waiting.id
+
+
+async def test_what_fails_for_a_caller_who_is_gone_is_kept_to_its_end_and_disturbs_nobody(
+    caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    may_end = asyncio.Event()
+
+    async def use(*_: object, **__: object) -> None:
+        await may_end.wait()
+        raise Conflict("it has changed", field="path")
+
+    async with fake_house() as (launcher, house):
+        monkeypatch.setattr(house.files, "use", use)
+        ask = Write(path="/srv/work/a", data=b"", mode=Mode.REPLACE)
+        changing = asyncio.create_task(house.gate.use_file(ANN, "f1", ask))
+        await until(lambda: launcher.records)
+        assert len(house.gate._changes) == 1  # or nothing would keep it from being collected
+        changing.cancel()
+        await asyncio.wait([changing])
+        may_end.set()
+        await until(lambda: len(launcher.records) == 2)
+        await until(lambda: not house.gate._changes)
+        gc.collect()
+    assert "never retrieved" not in caplog.text
+
+
+async def test_what_the_server_tells_is_on_record_as_the_servers() -> None:
+    async with fake_house() as (launcher, house):
+        house.gate.sign_in_refused(ANN, {"why": "no key"})
+        await house.gate.config_changed(ANN, {"digest": "d2"})
+        await until(lambda: launcher.notes)
+
+    assert launcher.notes == [("sign_in_refused", {"by": "server", "uri": ANN.peer, "why": "no key"})]
+    assert launcher.records == [("config", {"of": "server", "uri": ANN.peer, "digest": "d2"})]
+
+
+async def test_who_is_no_auditor_is_refused_on_record() -> None:
+    async with fake_house() as (launcher, house):
+        with pytest.raises(Denied, match="'auditors'"):
+            await house.gate.audit(ANN)
+
+    ((event, told),) = launcher.records
+    assert (event, told["principal"], told["rule"]) == ("refused", "ann", "")
+    assert told["message"] == "the ledger is for the group 'auditors'"
+
+
+async def test_a_relative_path_is_denied_where_the_policy_is_broken() -> None:
+    async with fake_house() as (launcher, house):
+        house.rules.broken = "it is"
+        with pytest.raises(BrokenPolicy):
+            await house.gate.use_file(ANN, "f1", Read(path="x/../a"))
+
+    assert launcher.records[0][1]["path"] == "/a"
+
+
+async def test_a_job_without_input_takes_none_and_says_which() -> None:
+    async with fake_house() as (_, house):
+        asked = job("sleep", "60")
+        running = asyncio.create_task(all_of(house.gate.run(ANN, asked)))
+        await until(lambda: house.jobs.running and house.jobs.of("ann", asked.id).started)
+        with pytest.raises(Conflict, match="no open input") as caught:
+            await house.gate.feed(ANN, asked.id, Input(data=b"x"))
+        await house.gate.signal(ANN, asked.id, signal.SIGKILL)
+        await running
+
+    assert caught.value.field == "job"
