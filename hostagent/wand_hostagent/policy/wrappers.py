@@ -152,6 +152,11 @@ def _shell(command: Command, read_text: ReadText) -> list[Command]:
             words.pop(0)
         elif not word.startswith("--") and "c" in word:
             return _shell_text(command, words, read_text)
+        elif not word.startswith(("--", "+")) and "s" in word:
+            words = ["/dev/stdin"]  # what follows is for the text that it reads
+            break
+    if words[:1] == ["-"]:  # as --
+        words.pop(0)
     if words and not words[0].startswith(HOLE) and words[0] not in _STREAMS:
         # The shell runs the script; a rule that denies the script by its name bites all the same.
         return [command, Command(program=words[0], arguments=tuple(words[1:]), carries=True)]
