@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from mutation import picking
-from mutation.places import PACKAGES, STATE, modules, name, tests
+from mutation.places import PACKAGES, ROOT, STATE, modules, name, tests
 from mutation.workers import Worker, in_rooms
 
 MAP = STATE / "map.jsonl"
@@ -21,8 +21,8 @@ def sources() -> dict[str, str]:
 
 
 def seen() -> list[picking.Seen]:
-    """What was seen of each file of tests when it was watched last."""
-    return list(picking.read(MAP, STATE))
+    """What was seen of each file of tests when it was watched last, of those that are still there."""
+    return [each for each in picking.read(MAP, STATE) if (ROOT / each.file).exists()]
 
 
 def watch(rooms: int) -> None:
