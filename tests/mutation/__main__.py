@@ -97,7 +97,7 @@ def _tried(worker: Worker, mutant: Mutant, text: bytes, tests: Mapping[str, floa
         said = worker.ask("attempt", path=mutant.path, text=broken, tests=tests, seconds=seconds)
         said = said or {"how": "time"}
         if said["how"] == "alive" and not said["ran"]:
-            raise SystemExit(f"no test ran for {mutant.path}:{mutant.line}, of {', '.join(tests)}"[:400])
+            raise RuntimeError(f"no test ran for {mutant.path}:{mutant.line}, of {', '.join(tests)}"[:400])
     return {
         "name": mutant.name, "path": mutant.path, "line": mutant.line, "function": mutant.function,
         "kind": mutant.kind, "old": mutant.old, "new": mutant.new, "tests": len(tests), **said,

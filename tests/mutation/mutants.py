@@ -21,6 +21,7 @@ _OTHERS: dict[type[ast.operator], type[ast.operator]] = {
     ast.Mod: ast.Mult, ast.BitOr: ast.BitAnd, ast.BitAnd: ast.BitOr, ast.LShift: ast.RShift,
     ast.RShift: ast.LShift, ast.BitXor: ast.BitOr, ast.Pow: ast.Mult,
 }  # fmt: skip
+_EITHER_WAY = frozenset({"min", "max"})  # whose arguments may change places
 _LOGS = frozenset({"log", "_log", "logger"})
 _FOR_PEOPLE = frozenset({"hint", "message", "help", "description", "prog", "metavar", "why"})
 _UNTOUCHED = frozenset({"__all__", "__slots__", "__match_args__"})
@@ -216,6 +217,8 @@ def _changes(node: ast.expr) -> Iterator[tuple[str, str]]:
         case ast.Call(args=[first, second, *_]) if not isinstance(first, ast.Starred) and not _same(
             first, second
         ):
+            if isinstance(node.func, ast.Name) and node.func.id in _EITHER_WAY:
+                return
             swapped = ast.Call(func=node.func, args=[second, first, *node.args[2:]], keywords=node.keywords)
             yield "arguments", ast.unparse(swapped)
 

@@ -39,7 +39,7 @@ LEFT = [
     "'''What it is.'''", "x: 'a' = b", "x = 'what a person reads'", "x = f'{a + b}'", "assert a < b",
     "log.info(a, b)",
     "self.log.info(a, b)", "@d(1)\ndef f(): ...", "import a", "__all__ = ['a']", "f(hint='a', message='b')",
-    "x = f(a, a)",
+    "x = f(a, a)", "x = max(a, b)",
     "if __name__ == '__main__':\n    main()",
 ]  # fmt: skip
 
