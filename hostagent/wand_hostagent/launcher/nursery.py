@@ -1,7 +1,7 @@
 """First processes of jobs, made before they are needed: each waits in a box of its own for its orders.
 
-A network namespace is costly to make and to end, so one that a job has left is given to the next: nothing of
-a job stays in it but what the kernel still has to say to nobody.
+A network namespace is costly to make and to end, so one that a job has left is given to the next of the same
+profile and principal: nothing of a job stays in it (networks.py).
 
 A job finds an init that waits, and another is made when the job is on its way; casting.py says how.
 Inits that wait are thrown away when something that their tree holds on to has been replaced on this machine.
@@ -165,19 +165,19 @@ class Nursery:
 
     def leave(self, infant: Infant) -> None:
         """All processes of its job are gone: the network can be used by another."""
-        self._networks.leave(infant.walls.network, infant.network)
+        self._networks.leave(infant.walls, infant.network)
 
     def _make(self, cast: Cast, *, at_once: bool = True) -> Infant:
         """An init that takes orders; if not `at_once` it may not be that far, and may come to grief."""
         kind = cast.walls.network
-        network, birth = self._networks.take(kind), cast.used
+        network, birth = self._networks.take(cast.walls), cast.used
         try:
             if network < 0 and kind != "host":
                 network, birth = namespaces.new_network(), cast.first
             return self._made(cast, network, birth, at_once=at_once)
         except (OSError, vfork.Stopped) as trouble:
             if birth is cast.used:
-                self._networks.give_back(kind, network)
+                self._networks.give_back(cast.walls, network)
             else:
                 self._networks.close(network)
             raise Unmade(str(trouble)) from trouble

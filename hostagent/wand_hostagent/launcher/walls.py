@@ -64,6 +64,7 @@ class Walls:
     filter: bytes = b""
     network: str = "host"
     destinations: tuple[str, ...] = ()  # what the proxy lets a job reach
+    whose: tuple[str, str] = ("", "")  # the profile, and the principal where it is another for each
     memory: Memory = field(default_factory=Memory)
 
     def __str__(self) -> str:
@@ -195,6 +196,7 @@ class Builder:
             filter=seccomp.build(os.uname().machine, workshop=executable) if machine.filters else b"",
             network="none" if worker and profile.network == "proxy" else profile.network,  # it needs none
             destinations=() if worker else profile.destinations,
+            whose=(profile.name, profile.principal),
         )
 
 

@@ -16,6 +16,7 @@ from wand_hostagent.launcher.loop import READ
 
 MOST = 512  # connections in all; each has two descriptors
 MOST_OF_A_JOB = 64
+_MOST_WAITING = 256  # connections that nobody took up; the kernel keeps fewer
 _REST_SECONDS = 0.1
 
 Tell = Callable[[str, Mapping[str, Any]], None]
@@ -90,7 +91,7 @@ class Door:
         for session in tuple(self._sessions.values()):
             session.end("the job is over")
         with suppress(OSError):
-            while True:
+            for _ in range(_MOST_WAITING):  # bounded: whoever still has a socket there could go on for ever
                 self._listening.accept()[0].close()
         if job is not None and job.silent:
             self.tell_refusal({"host": "", "port": 0, "why": "as before", "more": job.silent})
