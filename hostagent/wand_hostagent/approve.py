@@ -23,26 +23,26 @@ def main(words: Sequence[str]) -> int:
 
 def _short(one: Mapping[str, Any]) -> list[str]:
     left = max(0, round(one["expires_unix_seconds"] - time.time()))
-    return [
-        f"{one['id']}  {one['state']}, {left} s left  {visible(one['principal'])}: {visible(one['message'])}"
-    ]
+    stands = f"{visible(one['id'])}  {visible(one['state'])}, {left} s left"
+    return [f"{stands}  {visible(one['principal'])}: {visible(one['message'])}"]
 
 
 def _long(one: Mapping[str, Any]) -> list[str]:
     """All of it; each word on a line of its own, so that none hides behind another."""
     lines = _short(one)
-    for name, value in one["shows"].items():
+    for told, value in one["shows"].items():
+        name = visible(told)
         if isinstance(value, list):
             lines += [f"  {name}[{place}]: {visible(word)}" for place, word in enumerate(value)]
         elif isinstance(value, dict):
             lines += [f"  {name}.{visible(key)}: {visible(text)}" for key, text in value.items()]
         else:
             lines.append(f"  {name}: {visible(str(value))}")
-    return [*lines, f"  client: {visible(one['client'])}", f"  digest: {one['digest']}"]
+    return [*lines, f"  client: {visible(one['client'])}", f"  digest: {visible(one['digest'])}"]
 
 
 def _said(one: Mapping[str, Any]) -> list[str]:
-    return [f"{one['id']}  {one['state']}"]
+    return [f"{visible(one['id'])}  {visible(one['state'])}"]
 
 
 _LINES = {"list": _short, "show": _long, "yes": _said, "no": _said}

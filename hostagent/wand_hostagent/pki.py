@@ -81,8 +81,11 @@ def _alone(directory: Path) -> Iterator[None]:
     except OSError as error:
         raise Denied(f"{directory} cannot be written: {error.strerror}") from error
     try:
-        if directory.stat().st_mode & (stat.S_IWGRP | stat.S_IWOTH):
+        about = directory.stat()
+        if about.st_mode & (stat.S_IWGRP | stat.S_IWOTH):
             raise Denied(f"{directory} can be written by others", hint=f"chmod go-w {directory}")
+        if about.st_uid not in {0, os.geteuid()}:
+            raise Denied(f"{directory} is user {about.st_uid}'s", hint=f"chown {os.geteuid()} {directory}")
         _lock(descriptor, directory)
         yield
     except OSError as error:

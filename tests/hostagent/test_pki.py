@@ -139,6 +139,15 @@ def test_a_directory_that_others_may_write_is_refused(
     assert f"{folder} can be written by others" in capsys.readouterr().err
 
 
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can give a folder to another user")
+def test_a_directory_of_another_user_is_refused(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    folder.mkdir()
+    os.chown(folder, 4242, 4242)
+
+    assert pki.main(["ensure", "--directory", str(folder)]) == 1
+    assert f"{folder} is user 4242's (chown 0 {folder})" in capsys.readouterr().err
+
+
 @pytest.mark.parametrize(
     ("words", "says"),
     [

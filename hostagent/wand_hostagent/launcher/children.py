@@ -123,9 +123,10 @@ class Children:
         child = Child(plan, infant.pid, infant.pidfd, infant.control, *now, infant.leaf, infant)
         try:
             self._enter(child)
+            self._watch(child)  # first: a command that nobody watches must not have begun
             _say_go(infant.control)
-            self._watch(child)
         except BaseException:
+            self._unwatch(child)
             infant.end()
             raise
         return child
@@ -215,11 +216,18 @@ class Children:
                 if limited.is_watched:
                     child.watch = Watch(loop, limited, lambda reason: self._end(child, reason))
         except BaseException:
-            loop.ignore(child.control.fileno())
-            loop.ignore(child.pidfd)
-            loop.cancel(child.deadline)
+            self._unwatch(child)
             raise
         self.running[child.plan.job] = child
+
+    def _unwatch(self, child: Child) -> None:
+        """Let it be as if it had never been started."""
+        self.loop.ignore(child.control.fileno())
+        self.loop.ignore(child.pidfd)
+        self.loop.cancel(child.deadline)
+        if child.watch is not None:
+            child.watch.stop()
+        self.running.pop(child.plan.job, None)
 
     def _end(self, child: Child, reason: str) -> None:
         child.reason = child.reason or reason

@@ -13,6 +13,7 @@ from wand_hostagent.launcher import log
 READ = select.EPOLLIN
 WRITE = select.EPOLLOUT
 _REST_SECONDS = 0.5  # for a descriptor whose call has failed
+_MOST_SECONDS = 86400.0  # that are waited for at once: epoll_wait(2) takes no more than 24 days
 
 
 class Loop:
@@ -104,7 +105,9 @@ class Loop:
     def _patience(self) -> float:
         while self._moments and self._moments[0][1] not in self._acts:
             heapq.heappop(self._moments)
-        return max(0.0, self._moments[0][0] - time.monotonic()) if self._moments else -1
+        if not self._moments:
+            return -1
+        return min(_MOST_SECONDS, max(0.0, self._moments[0][0] - time.monotonic()))
 
 
 def _contain(act: Callable[[], object]) -> None:

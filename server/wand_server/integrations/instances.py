@@ -10,7 +10,7 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from wand_proto.errors import Denied, Invalid, NotFound, WandError
+from wand_proto.errors import Broken, Denied, Invalid, NotFound, WandError
 from wand_server import arguments, ports
 from wand_server.integrations.catalog import Catalog
 from wand_server.integrations.finding import Search, Text
@@ -169,6 +169,9 @@ class Instances:
             raise failure from error
         except asyncio.CancelledError:
             failure = WandError("given up by its caller")
+            raise
+        except Exception as error:
+            failure = Broken(f"failed by a defect: {type(error).__name__}")
             raise
         finally:
             await asyncio.shield(self._ledger.ended(call, act, time.monotonic() - began, failure))

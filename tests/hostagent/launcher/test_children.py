@@ -1,10 +1,17 @@
-"""Processes that lost their init are the launcher's to end and to collect."""
+"""How jobs are started, and what becomes of processes that lost their init."""
 
+import socket
 import subprocess
 import sys
+import tempfile
 from pathlib import Path
+from types import SimpleNamespace
+
+import pytest
 
 import wand_hostagent
+from wand_hostagent.launcher.children import Children
+from wand_hostagent.launcher.loop import Loop
 
 # It has three dead children that nobody has collected, and one that lives; then it has none.
 LAUNCHER = """
@@ -31,3 +38,25 @@ def test_strays_are_collected_and_only_the_living_are_looked_up() -> None:
     done = subprocess.run(words, check=True, capture_output=True, text=True, timeout=30)
 
     assert done.stdout == "True []\n"
+
+
+def test_a_command_that_cannot_be_watched_is_not_told_to_begin() -> None:
+    ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+    theirs.setblocking(False)
+    ended: list[bool] = []
+    with ours, theirs, tempfile.TemporaryFile() as never_ready:  # epoll(7) takes no plain file
+        init = SimpleNamespace(
+            pid=0,
+            pidfd=never_ready.fileno(),
+            control=ours,
+            leaf=None,
+            network=-1,
+            end=lambda: ended.append(True),
+        )
+        plan = SimpleNamespace(job="j", orders=b"x", walls=SimpleNamespace(network="none"), limits={})
+        children = Children(Loop(), None, None, SimpleNamespace())  # type: ignore[arg-type]
+        with pytest.raises(PermissionError):
+            children.start(plan, init)  # type: ignore[arg-type]
+        with pytest.raises(BlockingIOError):
+            theirs.recv(1)
+        assert (ended, children.running) == ([True], {})

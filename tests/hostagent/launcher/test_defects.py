@@ -86,6 +86,19 @@ def test_a_descriptor_that_rests_can_be_let_go_and_its_number_be_watched_again()
     os.close(writer)
 
 
+def test_a_moment_that_is_far_away_is_waited_for() -> None:
+    loop = Loop()
+    reader, writer = os.pipe()
+    os.write(writer, b"x")
+    calls: list[int] = []
+    loop.watch(reader, READ, calls.append)
+    loop.later(2.0**40, fail)
+    loop.turn()
+    assert calls == [READ]
+    os.close(reader)
+    os.close(writer)
+
+
 # -- a request -------------------------------------------------------------------------------------------
 
 

@@ -87,6 +87,7 @@ async def test_a_delete_that_was_done_by_the_try_before_is_done() -> None:
         (Says(status=404, text="Not\n Found"), NotFound, "Not Found"),
         (Says(status=409, body={"error": "exists"}), Conflict, "exists"),
         (Says(status=429, headers={"Retry-After": "3600"}), Exhausted, "answers with 429: no reason given"),
+        (Says(status=404, headers={"Retry-After": "²"}), NotFound, "answers with 404: no reason given"),
         (Says(status=302, headers={"Location": "http://169.254.169.254/"}), Unavailable, "a redirect"),
         (Says(status=501), Unavailable, "501"),
     ],

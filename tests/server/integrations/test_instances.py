@@ -12,6 +12,7 @@ from support.host import call
 from support.services import FakeCatalog, FakeLedger
 from wand_proto.errors import Denied, Exhausted, Invalid, NotFound, WandError
 from wand_server.integrations.instances import Instances
+from wand_server.integrations.kit.base import BaseIntegration
 from wand_server.integrations.kit.secrets import Sources
 
 SECRET = "s3cr3t-of-notes"
@@ -110,6 +111,18 @@ async def test_a_refusal_says_which_service_and_is_on_record() -> None:
         with pytest.raises(Denied, match=r"notes:work: answers with 403: token \[secret\] may not"):
             await instances.run(call(), "notes:work.list_notes", {}, may_change=False)
     assert ledger.told[-1][:2] == ("ended", "Denied")
+
+
+async def test_a_defect_is_on_record_and_not_as_done(monkeypatch: pytest.MonkeyPatch) -> None:
+    async def fails(*_: object) -> None:
+        raise KeyError("status")
+
+    monkeypatch.setattr(BaseIntegration, "execute", fails)
+    ledger = FakeLedger()
+    async with opened(ledger, notes={}) as (instances, _):
+        with pytest.raises(KeyError):
+            await instances.run(call(), "notes.list_notes", {}, may_change=False)
+    assert ledger.told[1:] == [("ended", "Broken", "a1")]
 
 
 async def test_a_service_alone_is_named_by_its_service() -> None:

@@ -206,7 +206,7 @@ def _pause_seconds(number: int, answered: Answered | None) -> float:
 def _retry_after(headers: Mapping[str, str]) -> float | None:
     """RFC 9110, 10.2.3: seconds, or a date."""
     said = headers.get("retry-after", "")
-    if said.replace(".", "", 1).isdigit():
+    if said.isascii() and said.replace(".", "", 1).isdigit():
         return float(said)
     try:
         return max(0.0, parsedate_to_datetime(said).timestamp() - time.time())
