@@ -239,7 +239,10 @@ class Gate:
         if isinstance(decided, Permit):
             return decided
         if isinstance(decided, Question):
-            return await self._approvals.permit(caller, decided, content)
+            permit = await self._approvals.permit(caller, decided, content)
+            if permit.policy_digest == self.policy_digest:
+                return permit
+            return await self._permit(caller, act, content)  # by the policy that was read while it waited
         told = {"rule": decided.rule, "policy": decided.policy_digest, "message": decided.message}
         await self._link.record("refused", {**who(caller), **records.act(act), **told})
         raise Denied(decided.message, hint=decided.hint)

@@ -22,7 +22,7 @@ from wand_hostagent.openacts import OpenActs
 from wand_hostagent.policy.decide import decide
 from wand_hostagent.policy.model import Policy, Question, Rule, Verdict
 from wand_proto.context import Caller
-from wand_proto.errors import Conflict, Denied, Exhausted, NeedsApproval, NotFound, Unavailable
+from wand_proto.errors import BrokenPolicy, Conflict, Denied, Exhausted, NeedsApproval, NotFound, Unavailable
 
 RULES = (
     Rule(name="anything", verdict=Verdict.ALLOW, programs=("*",), profile="developer"),
@@ -71,6 +71,22 @@ async def test_the_advised_yes_names_the_settings_where_it_must() -> None:
             await run(house, job("true"))
 
     assert re.search(r"approve yes \S+ --settings /a/b\.toml$", caught.value.hint)
+
+
+@pytest.mark.parametrize("broken", ["", "cannot be read"])
+async def test_a_yes_is_worth_nothing_under_a_policy_that_was_read_meanwhile(broken: str) -> None:
+    async with fake_house(terms=Terms(wait_seconds=20)) as (launcher, house):
+        house.rules.rules = RULES
+        call = asyncio.create_task(run(house, job("true")))
+        await until(lambda: len(launcher.records) == 1)
+        no = Rule(name="nobody pushes", verdict=Verdict.DENY, programs=("true",))
+        house.rules.rules, house.rules.digest, house.rules.broken = (*RULES, no), "d2", broken
+        await house.approvals.answer(launcher.records[0][1]["approval"], yes=True, by="0 (root)")
+        with pytest.raises(BrokenPolicy if broken else Denied):
+            await call
+
+    assert launcher.runs == []
+    assert [event for event, _ in launcher.records][-2:] == ["approval_used", "refused"]
 
 
 async def test_a_call_that_waits_goes_on_when_a_person_says_yes() -> None:

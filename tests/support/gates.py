@@ -33,12 +33,13 @@ class Rules:
 
     rules: tuple[Rule, ...] = ANYTHING
     broken: str = ""
+    digest: str = "d1"
 
     @property
     def current(self) -> Policy:
         if self.broken:
             raise BrokenPolicy(self.broken)
-        return Policy(rules=self.rules, digest="d1")
+        return Policy(rules=self.rules, digest=self.digest)
 
 
 @dataclass

@@ -14,7 +14,6 @@ from wand_hostagent.launcher.record import Damaged, Record
 from wand_hostagent.launcher.unfinished import Unfinished
 
 LISTS = frozenset({"ledger", "segment", "checkpoint"})  # events that name what is open and the next signer
-_FIRST_LINE_BYTES = 1 << 20
 
 
 @dataclass(slots=True)
@@ -50,9 +49,9 @@ def recover(descriptor: int, keys: Keys) -> Found:
 
 
 def _first(descriptor: int) -> Record | None:
-    line, whole, _ = os.pread(descriptor, _FIRST_LINE_BYTES, 0).partition(b"\n")
+    line = next(_lines(descriptor, 0))
     try:
-        return record.read(line) if whole else None
+        return record.read(line[:-1]) if line.endswith(b"\n") else None
     except Damaged as damage:
         raise Damaged(f"its first record {damage}") from damage
 

@@ -251,6 +251,18 @@ def test_records_that_somebody_added_without_the_key_stop_the_start(tmp_path: Pa
 # -- more than one file ------------------------------------------------------------------------------------
 
 
+def test_a_file_that_begins_with_a_long_list_is_gone_on_with(tmp_path: Path) -> None:
+    ledger = Ledger(str(tmp_path))
+    ledger.append([Entry("file", {"act": f"{number}" + "x" * 60000}) for number in range(20)])
+    ledger.turn()
+    ledger.close()
+    ledger = Ledger(str(tmp_path))
+    ledger.turn()
+    ledger.close()
+    assert len(verify.files_of([tmp_path])) == 3
+    assert chain(tmp_path).damage == ""
+
+
 def test_a_ledger_turns_over_and_all_of_it_is_one_chain(tmp_path: Path) -> None:
     folder = grown(tmp_path / "ledger")
     names = [path.name for path in verify.files_of([folder])]
