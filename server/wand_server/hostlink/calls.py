@@ -25,6 +25,7 @@ WINDOW_BYTES = 512 * 1024
 _TELL_AT_BYTES = WINDOW_BYTES // 4  # so much has been taken before the host agent is told of it
 _EVENT_BYTES = 64  # that an Output counts beside its data; the host agent counts alike
 _MOST_BATCH_BYTES = 1024 * 1024
+_LOOK = "look at what it changed before you try again"
 
 Metadata = Iterable[tuple[str, str | bytes]]
 Fill = Callable[[wire.CallMessage], int]
@@ -199,6 +200,10 @@ class Stream:
         except asyncio.CancelledError:
             broke = Ambiguous("the link to the host agent was taken down while the command ran")
             raise
+        except Exception:  # the top of a task; gRPC hands on as None what it cannot read
+            log.exception("stream of calls broke")
+            broke = Ambiguous("what the host agent said cannot be read; what was done is not known", hint=_LOOK)
+            self._call.cancel()  # else its jobs would run on, and nobody would follow them
         finally:
             self.is_open, self.is_over = False, True
             self._tasks[1].cancel()

@@ -16,6 +16,7 @@ from support.waiting import until
 from support.wirehost import Events, WireHost, address, exited, output, serving, started
 from wand_proto.errors import Ambiguous, Broken
 from wand_proto.v1 import execution_pb2 as wire
+from wand_proto.v1 import execution_pb2_grpc
 from wand_server import ports
 from wand_server.hostlink.calls import WINDOW_BYTES, Opening
 from wand_server.hostlink.channel import Link
@@ -90,6 +91,37 @@ async def test_a_call_that_may_have_been_taken_is_ambiguous_and_not_made_again()
     async with linked(host := Breaker()) as client:
         with pytest.raises(Ambiguous):
             await client.run(call(), LS)
+
+    assert len(host.asked) == 1
+
+
+class Garbled(WireHost):
+    """Answers a run with what is no message; without codecs, for what it writes are plain bytes."""
+
+    async def Calls(self, _: Any, context: Any) -> None:  # type: ignore[override]
+        self.asked.append(await context.read())
+        try:
+            await context.write(b"\xff" * 8)
+            await context.read()
+        finally:
+            self.ended.append("Calls")
+
+    def add(self, _: Any, server: grpc.aio.Server) -> None:
+        calls = {"Calls": grpc.stream_stream_rpc_method_handler(self.Calls)}
+        server.add_generic_rpc_handlers(
+            (grpc.method_handlers_generic_handler("wand.hostagent.v1.Execution", calls),)
+        )
+
+
+async def test_an_answer_that_cannot_be_read_is_ambiguous_and_its_call_not_made_again(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    host = Garbled()
+    monkeypatch.setattr(execution_pb2_grpc, "add_ExecutionServicer_to_server", host.add)
+    async with linked(host) as client:
+        with pytest.raises(Ambiguous):
+            await client.run(call(), LS)
+        await until(lambda: host.ended == ["Calls"])
 
     assert len(host.asked) == 1
 
