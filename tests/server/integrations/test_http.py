@@ -69,9 +69,15 @@ async def test_a_post_that_may_be_repeated_is() -> None:
 async def test_a_delete_that_was_done_by_the_try_before_is_done() -> None:
     async with serving(Says(status=502), Says(status=404)) as service:
         assert await ask(service, "DELETE") is None
-    async with serving(Says(status=404)) as service:
-        with pytest.raises(NotFound):
-            await ask(service, "DELETE")
+    for before in ([], [SOON]):
+        async with serving(*before, Says(status=404)) as service:
+            with pytest.raises(NotFound):
+                await ask(service, "DELETE")
+
+
+async def test_a_pause_that_cannot_be_read_is_none() -> None:
+    async with serving(Says(status=429, headers={"Retry-After": "\u00b2"}), FINE) as service:
+        assert await ask(service) == {"fine": True}
 
 
 @pytest.mark.parametrize(

@@ -16,6 +16,7 @@ from cryptography.hazmat.primitives.asymmetric import rsa
 from pydantic import BaseModel, ConfigDict, SecretStr
 
 from support.foreign import Asked, Says, Service, serving
+from support.waiting import until
 from wand_proto.errors import Denied, Invalid, Unavailable, WandError
 from wand_server.integrations.kit import (
     ApiKey,
@@ -30,6 +31,7 @@ from wand_server.integrations.kit import (
     ServiceAccount,
 )
 from wand_server.integrations.kit.http import Address, Client
+from wand_server.integrations.kit.oauth import Token, Tokens
 from wand_server.integrations.kit.request import Request
 from wand_server.integrations.kit.secrets import Strike
 from wand_server.integrations.kit.signin import SignIn
@@ -131,6 +133,47 @@ async def test_many_who_wait_fetch_one_token() -> None:
         await asyncio.gather(*(asking.send(Request(method="GET", path="/x")) for _ in range(10)))
         assert [one.path for one in service.asked].count("/token") == 1
         await asking.close()
+
+
+async def test_a_token_comes_whoever_gives_up_and_its_refresh_token_is_not_used_twice() -> None:
+    asked, answer = list[str](), asyncio.Event()
+
+    async def fetch() -> Token:
+        asked.append("fetch")
+        await answer.wait()
+        return Token(value="t", seconds=60)
+
+    tokens, request = Tokens(fetch), Request(method="GET", path="/x")
+    first = asyncio.create_task(tokens.sign(Request(method="GET", path="/x")))
+    await until(lambda: asked)
+    first.cancel()
+    second = asyncio.create_task(tokens.sign(request))
+    await asyncio.wait([first])
+    answer.set()
+    await second
+
+    assert request.headers["Authorization"] == "Bearer t"
+    assert asked == ["fetch"]
+
+
+async def test_a_token_that_does_not_come_is_awaited_once_by_all_and_no_longer_than_a_call_may_last(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("wand_server.integrations.kit.http.MOST_SECONDS", 0.1)
+    asked = list[str]()
+
+    async def fetch() -> Token:
+        asked.append("fetch")
+        return await asyncio.Future[Token]()
+
+    asking = Client(Address(base_url="http://127.0.0.1:9"), Strike())
+    asking.signed_by(Tokens(fetch))
+    sends = (asking.send(Request(method="GET", path="/x")) for _ in range(5))
+    async with asyncio.timeout(10):
+        errors = await asyncio.gather(*sends, return_exceptions=True)
+
+    assert {type(error) for error in errors} == {Unavailable}
+    assert asked == ["fetch"]
 
 
 async def test_a_token_that_is_about_to_end_is_renewed_before() -> None:

@@ -117,7 +117,7 @@ class Client:
             seconds = _pause_seconds(number, answered)
             if not _may_go_on(answered, trouble, repeatable) or not _fits(number, seconds, deadline):
                 raise self._failure(request, answered, trouble, repeatable)
-            unsure = unsure or not isinstance(trouble, _Unsent)
+            unsure = unsure or _may_be_done(answered, trouble)
             await asyncio.sleep(seconds)
         raise Unavailable("does not accept our sign-in twice in a row")
 
@@ -127,8 +127,7 @@ class Client:
         signed = request.copy()
         signed.base_url = self._address.base_url
         signed.headers = {**self._address.headers, **signed.headers}
-        if self._signer is not None:
-            await self._signer.sign(signed)
+        await self._sign(signed, deadline)
         try:
             answered = await self.once(signed, min(_TRY_SECONDS, deadline - time.monotonic()))
         except (_Unsent, aiohttp.ClientError, TimeoutError, OSError) as why:
@@ -139,6 +138,15 @@ class Client:
         else:
             self._breaker.answered()
         return answered, None
+
+    async def _sign(self, request: Request, deadline: float) -> None:
+        if self._signer is None:
+            return
+        try:
+            async with asyncio.timeout(deadline - time.monotonic()):
+                await self._signer.sign(request)
+        except TimeoutError as late:
+            raise Unavailable("no sign-in: there was no answer in time") from late
 
     async def once(self, request: Request, seconds: float = _TRY_SECONDS) -> Answered:
         """Send it as it is, once: for sign-in itself. Raises what aiohttp raises."""
@@ -192,6 +200,10 @@ def _may_go_on(answered: Answered | None, trouble: Exception | None, repeatable:
     if answered is None:
         return repeatable or isinstance(trouble, _Unsent)
     return answered.status == 429 or (answered.status >= 500 and answered.status != 501 and repeatable)
+
+
+def _may_be_done(answered: Answered | None, trouble: Exception | None) -> bool:
+    return answered.status >= 500 if answered is not None else not isinstance(trouble, _Unsent)
 
 
 def _fits(number: int, seconds: float, deadline: float) -> bool:

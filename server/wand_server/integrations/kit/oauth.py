@@ -10,7 +10,7 @@ from urllib.parse import urlsplit
 import aiohttp
 from pydantic import BaseModel
 
-from wand_proto.errors import Denied, Unavailable
+from wand_proto.errors import Denied, Unavailable, WandError
 from wand_server.integrations.kit import failures
 from wand_server.integrations.kit.http import Signer
 from wand_server.integrations.kit.request import Request
@@ -46,24 +46,41 @@ class Tokens:
         self._clock = clock
         self._header = header
         self._word = word
-        self._one_at_a_time = asyncio.Lock()
+        self._fetching: asyncio.Task[str] | None = None
         self._value = ""
         self._until = self._since = 0.0
 
     async def sign(self, request: Request) -> None:
-        async with self._one_at_a_time:
-            if not self._value or self._clock() >= self._until:
-                token = await self._fetch()
-                self._since = self._clock()
-                early = min(_EARLY_SECONDS, token.seconds / 2)
-                self._value, self._until = token.value, self._since + token.seconds - early
-        request.headers[self._header] = f"{self._word}{self._value}"
+        is_good = self._value and self._clock() < self._until
+        value = self._value if is_good else await self._fetched()
+        request.headers[self._header] = f"{self._word}{value}"
+
+    async def _fetched(self) -> str:
+        """A new one, for all who wait. It comes whoever gives up: it may have cost a refresh token."""
+        if self._fetching is None:
+            self._fetching = asyncio.create_task(self._take(), name="access token")
+            self._fetching.add_done_callback(self._has_come)
+        try:
+            return await asyncio.shield(self._fetching)
+        except WandError as error:  # one for each of them, for some write into it
+            raise type(error)(error.message, hint=error.hint, field=error.field) from error
+
+    async def _take(self) -> str:
+        token = await self._fetch()
+        self._since = self._clock()
+        early = min(_EARLY_SECONDS, token.seconds / 2)
+        self._value, self._until = token.value, self._since + token.seconds - early
+        return token.value
+
+    def _has_come(self, fetching: asyncio.Task[str]) -> None:
+        self._fetching = None
+        if not fetching.cancelled():
+            fetching.exception()  # whoever waited has it, or has gone
 
     async def renew(self) -> bool:
         """Forget the token; one that is younger than the refused request is kept."""
-        async with self._one_at_a_time:
-            if self._clock() - self._since > _OLD_SECONDS:
-                self._value = ""
+        if self._clock() - self._since > _OLD_SECONDS:
+            self._value = ""
         return True
 
 
