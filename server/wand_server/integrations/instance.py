@@ -25,6 +25,7 @@ class Instance:
     table: Table
     known: Known
     opened: BaseIntegration | None = None
+    is_closed: bool = False  # and is opened no more
     one_at_a_time: asyncio.Lock = field(default_factory=asyncio.Lock)
 
     def offers(self, name: str) -> bool:

@@ -10,7 +10,7 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from wand_proto.errors import Broken, Denied, Invalid, NotFound, WandError
+from wand_proto.errors import Broken, Denied, Invalid, NotFound, Unavailable, WandError
 from wand_server import arguments, ports
 from wand_server.integrations.catalog import Catalog
 from wand_server.integrations.finding import Search, Text
@@ -23,6 +23,7 @@ from wand_server.model import Call
 log = logging.getLogger(__name__)
 
 _CLOSE_SECONDS = 5.0
+_GONE = "is configured no more, or otherwise"
 _LAST_SECONDS = 45.0  # for the calls that run on an instance that is configured no more
 
 
@@ -74,10 +75,9 @@ class Instances:
 
     def _leave(self, instances: list[Instance]) -> None:
         """Close what is configured no more, once its calls have had their time."""
-        opened = [one for one in instances if one.opened]
-        if opened:
-            self._left += opened
-            asyncio.get_running_loop().call_later(_LAST_SECONDS, self._close_left, opened)
+        if instances:  # a call may be about to open one that is not open yet
+            self._left += instances
+            asyncio.get_running_loop().call_later(_LAST_SECONDS, self._close_left, instances)
 
     def _close_left(self, instances: list[Instance]) -> None:
         task = asyncio.get_running_loop().create_task(_close(instances), name="integrations")
@@ -178,6 +178,8 @@ class Instances:
 
     async def _open(self, instance: Instance) -> BaseIntegration:
         async with instance.one_at_a_time:
+            if instance.is_closed:
+                raise Unavailable(_GONE, hint="ask again")
             if instance.opened is None:
                 kind = self._catalog.load(instance.service)
                 place = f"integrations.{instance.id}"
@@ -188,7 +190,14 @@ class Instances:
                     first = why.errors(include_url=False, include_input=False)[0]
                     where = ".".join(map(str, (place, *first["loc"])))
                     raise Invalid(first["msg"], field=where) from why
-                await opened.initialize()
+                try:
+                    await opened.initialize()
+                except BaseException:
+                    await _close_one(instance.id, opened)
+                    raise
+                if instance.is_closed:  # meanwhile
+                    await _close_one(instance.id, opened)
+                    raise Unavailable(_GONE, hint="ask again")
                 instance.opened = opened
             return instance.opened
 
@@ -260,6 +269,7 @@ def _at(instance: Instance, error: WandError) -> WandError:
 
 async def _close(instances: Iterable[Instance]) -> None:
     for instance in instances:
+        instance.is_closed = True
         opened, instance.opened = instance.opened, None
         if opened is not None:
             await _close_one(instance.id, opened)
@@ -269,5 +279,6 @@ async def _close_one(name: str, opened: BaseIntegration) -> None:
     try:
         async with asyncio.timeout(_CLOSE_SECONDS):
             await opened.cleanup()
-    except (WandError, OSError, TimeoutError) as why:
-        log.warning("integration not closed in order", extra={"instance": name, "why": str(why)})
+    except Exception as why:  # somebody else's code: the others are closed all the same
+        told = {"instance": name, "why": f"{type(why).__name__}: {why}"}
+        log.warning("integration not closed in order", extra=told)

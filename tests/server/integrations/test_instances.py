@@ -1,5 +1,6 @@
 """Which operations there are, who may call them, and that nothing is asked before it is on record."""
 
+import asyncio
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from itertools import count
@@ -9,8 +10,8 @@ import pytest
 
 from support.foreign import Says, Service, serving
 from support.host import call
-from support.services import FakeCatalog, FakeLedger
-from wand_proto.errors import Denied, Exhausted, Invalid, NotFound, WandError
+from support.services import FakeCatalog, FakeLedger, Notes
+from wand_proto.errors import Denied, Exhausted, Invalid, NotFound, Unavailable, WandError
 from wand_server.integrations.instances import Instances
 from wand_server.integrations.kit.base import BaseIntegration
 from wand_server.integrations.kit.secrets import Sources
@@ -171,3 +172,46 @@ async def test_another_configuration_takes_the_place_of_the_first() -> None:
         await instances.run(call(), "notes.list_notes", {}, may_change=False)
         assert instances.configure({})
         assert names(instances) == []
+
+
+async def test_what_cannot_get_ready_is_closed(monkeypatch: pytest.MonkeyPatch) -> None:
+    closed = list[Notes]()
+
+    async def broken(_: Notes) -> None:
+        raise Exhausted("no room")
+
+    async def cleanup(self: Notes) -> None:
+        closed.append(self)
+
+    monkeypatch.setattr(Notes, "initialize", broken)
+    monkeypatch.setattr(Notes, "cleanup", cleanup)
+    async with opened(notes={}) as (instances, _):
+        with pytest.raises(Exhausted):
+            await instances.run(call(), "notes.list_notes", {}, may_change=False)
+        assert len(closed) == 1
+
+
+async def test_what_is_configured_no_more_is_closed_though_a_call_opens_it_yet(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    opened_now, go_on, closed = asyncio.Event(), asyncio.Event(), list[Notes]()
+
+    async def initialize(_: Notes) -> None:
+        opened_now.set()
+        await go_on.wait()
+
+    async def cleanup(self: Notes) -> None:
+        closed.append(self)
+
+    monkeypatch.setattr(Notes, "initialize", initialize)
+    monkeypatch.setattr(Notes, "cleanup", cleanup)
+    monkeypatch.setattr("wand_server.integrations.instances._LAST_SECONDS", 0)
+    async with opened(notes={}) as (instances, _):
+        running = asyncio.create_task(instances.run(call(), "notes.list_notes", {}, may_change=False))
+        await opened_now.wait()
+        instances.configure({})
+        await asyncio.sleep(0.02)
+        go_on.set()
+        with pytest.raises(Unavailable, match="configured no more"):
+            await running
+        assert len(closed) == 1
