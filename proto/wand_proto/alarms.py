@@ -67,10 +67,16 @@ class Alarms:
         for tick in sorted(tick for tick in self._due if tick <= now or tick == self._timer_tick):
             together = self._due.pop(tick)
             while together:
-                together.pop().ring()
+                self._ring_one(together.pop())
         self._due = {tick: together for tick, together in self._due.items() if together}
         if self._due and self._timer is None:
             self._wake_at(min(self._due))
+
+    def _ring_one(self, alarm: Alarm) -> None:
+        try:
+            alarm.ring()
+        except Exception as error:  # the top of a callback; those beside it are deadlines
+            self._loop.call_exception_handler({"message": "alarm broke", "exception": error})
 
 
 class Within:

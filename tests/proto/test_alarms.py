@@ -2,9 +2,11 @@
 
 import asyncio
 import weakref
+from functools import partial
 
 import pytest
 
+from support.waiting import until
 from wand_proto.alarms import Alarms
 
 TICK_SECONDS = 0.01
@@ -38,6 +40,21 @@ async def test_a_cancelled_alarm_does_not_ring_even_from_within_another() -> Non
     await asyncio.wait_for(over.wait(), 10)
 
     assert len(rang) == 1
+
+
+async def test_an_alarm_that_breaks_is_told_of_and_those_beside_it_ring() -> None:
+    alarms, rang, told = Alarms(TICK_SECONDS), list[int](), list[object]()
+    asyncio.get_running_loop().set_exception_handler(lambda _, context: told.append(context["exception"]))
+
+    def ring(number: int) -> None:
+        rang.append(number)
+        raise OSError("the disk is full")
+
+    for number in range(3):
+        alarms.set(0, partial(ring, number))
+    await until(lambda: len(rang) == 3)
+
+    assert [type(error) for error in told] == [OSError] * 3
 
 
 async def test_what_takes_too_long_is_cancelled_with_a_timeout() -> None:
