@@ -61,6 +61,11 @@ class Handshake:
         said = self._connection.client_params
         return said is not None and said.capabilities.elicitation is not None
 
+    def leave(self) -> None:
+        """Its client is forgotten: nothing is watched for it, and nobody answers for it."""
+        self.asking.close()
+        self._watches.end_all()
+
     async def close(self) -> None:
         """Its client has left: nothing is watched for it any more."""
         await self._watches.close()

@@ -191,7 +191,8 @@ class Tasks:
 
     def cancel(self, task: Task) -> None:
         """End the work; one that is over stays as it is."""
-        if running := self._running.get(task):
+        running = self._running.get(task)
+        if running is not None and not running.cancelling():  # a second time would cut its end short
             running.cancel()
 
     async def end_over(self, is_over: IsOver) -> None:

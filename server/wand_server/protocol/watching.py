@@ -97,11 +97,15 @@ class Watches:
         if task := self._tasks.pop(uri, None):
             task.cancel()
 
-    async def close(self) -> None:
+    def end_all(self) -> None:
         """Watch nothing any more."""
-        tasks = list(self._tasks.values())
         for uri in list(self._tasks):
             self.end(uri)
+
+    async def close(self) -> None:
+        """The same; nothing looks any more when this returns."""
+        tasks = list(self._tasks.values())
+        self.end_all()
         if tasks:
             await asyncio.wait(tasks)
 

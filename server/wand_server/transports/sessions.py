@@ -69,13 +69,13 @@ class Session:
 
     def cancel_calls(self) -> None:
         for call in self._calls.values():
-            call.cancel()
+            _cancel(call)
 
     async def end_over(self, is_over: IsOver) -> None:
         """Cancel what was asked for by a sign-in that was taken back, while another goes on here."""
         for message_id, principal in list(self._callers.items()):
             if await is_over(principal) and (call := self._calls.get(message_id)) is not None:
-                call.cancel()
+                _cancel(call)
 
     def stream(self, key: str) -> EventLog | None:
         return self._streams.get(key)
@@ -108,7 +108,7 @@ class Session:
         if notification.method == "notifications/cancelled":
             call = self._calls.get(_named_id(notification, self._calls))
             if call is not None:
-                call.cancel()
+                _cancel(call)
         exchange = Exchange(self.principal, notification, self.standalone.notify)
         await self.peer.hear(notification, exchange)
 
@@ -200,6 +200,7 @@ class Sessions:
             raise Refused(503, message, code=BUSY, headers={"Retry-After": "60"})
         log.info("session ended, room needed", extra={"principal": unused.principal.name})
         del self._sessions[unused.id]
+        unused.peer.leave()
         unused.end_streams()
 
     def keep(self, session: Session) -> None:
@@ -246,7 +247,9 @@ class Sessions:
     async def end_idle(self, seconds: float) -> None:
         """End the sessions that nobody has used for so long."""
         old = time.monotonic() - seconds
-        for session in [one for one in self._sessions.values() if one.is_idle and one.used <= old]:
+        for session in list(self._sessions.values()):
+            if not session.is_idle or session.used > old:  # now: the one before may have taken a while
+                continue
             log.info("session ended, unused", extra={"principal": session.principal.name})
             await self.end(session)
 
@@ -263,9 +266,14 @@ class Sessions:
 
     async def close(self) -> None:
         """End them all because the server stops."""
-        for session in list(self._sessions.values()):
-            self._sessions.pop(session.id, None)
-            await session.cut()
+        sessions, self._sessions = self._sessions, {}
+        await asyncio.gather(*(session.cut() for session in sessions.values()))
+
+
+def _cancel(call: asyncio.Task[None]) -> None:
+    """Once: a second time would cut short what ends the command."""
+    if not call.cancelling():
+        call.cancel()
 
 
 def _is_same_party(one: Principal, other: Principal) -> bool:

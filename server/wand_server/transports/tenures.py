@@ -58,6 +58,8 @@ class Tenures:
     async def look(self) -> None:
         """End what must not go on."""
         for tenure in [one for one in list(self._open) if await self._must_end(one)]:
+            if tenure not in self._open:
+                continue  # it was over before all had been looked at; its connection may serve another
             log.warning("ended with its sign-in", extra={"principal": tenure.principal.name})
             tenure.end()
 

@@ -191,3 +191,26 @@ async def test_a_task_is_forgotten_when_its_time_is_over(
     await until(lambda: not tasks.has(ME, task.id))
     with pytest.raises(ProtocolFailure, match="its time is over"):
         tasks.find(ME, task.id)
+
+
+async def test_a_sign_in_that_is_over_cancels_once_and_lets_the_work_end_in_order(tasks: Tasks) -> None:
+    may_end, ended = asyncio.Event(), list[str]()
+
+    async def work(_: Task) -> dict[str, Any]:
+        try:
+            return await for_ever(_)
+        finally:
+            await may_end.wait()
+            ended.append("in order")
+
+    async def over_now(_: Principal) -> bool:
+        return True
+
+    task = await begun(tasks, work)
+    for _ in range(3):  # it is looked every second
+        await tasks.end_over(over_now)
+        await asyncio.sleep(0)
+    may_end.set()
+    await over(task)
+
+    assert ended == ["in order"]

@@ -136,6 +136,22 @@ async def test_a_session_that_ends_watches_nothing_any_more(server: Edge, host: 
     assert len(host.asked) == asked
 
 
+async def test_a_session_that_makes_room_watches_nothing_any_more(
+    server: Edge, host: FakeHost, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("wand_server.transports.sessions.SESSIONS_OF_ONE_CEILING", 1)
+    session = await server.initialize()
+    await server.ask(json=legacy("resources/subscribe", {"uri": STDOUT}), headers=session)
+    await until(lambda: len(host.asked) > 2)
+
+    await server.initialize()
+    asked = len(host.asked)
+    for _ in range(20):
+        await server.ask(**server.call("echo"))
+
+    assert len(host.asked) == asked
+
+
 @pytest.mark.parametrize("uri", ["wand://nothing", "wand://audit", "https://example.org/"])
 async def test_what_cannot_be_watched_is_refused_in_words_that_say_what_can(server: Edge, uri: str) -> None:
     session = await server.initialize()

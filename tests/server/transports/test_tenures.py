@@ -118,6 +118,23 @@ async def test_a_stream_ends_with_its_token_and_a_call_goes_on() -> None:
     assert ended == ["late"]
 
 
+async def test_what_is_over_while_others_are_looked_at_is_not_ended() -> None:
+    """Its connection may serve another request by then."""
+    ended: list[str] = []
+    ann = Principal(name="ann", means="token")
+
+    async def over(_: Principal) -> bool:
+        tenure.__exit__()
+        return True
+
+    tenures = Tenures(over)
+    tenure = tenures.call(ann, lambda: ended.append("call"))
+    with tenure:
+        await tenures.look()
+
+    assert ended == []
+
+
 async def test_a_session_goes_on_with_the_next_key_of_its_owner(server: Edge) -> None:
     """The scopes that count are those of the request."""
     ann = await server.initialize(key="ann")
