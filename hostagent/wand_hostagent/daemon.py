@@ -151,6 +151,7 @@ async def _parts(settings: Settings, path: Path) -> AsyncIterator[_Parts]:
         )
         approvals = Approvals(link.record, terms, OpenActs(settings.spool_directory / "approvals.json"))
         gate = Gate(policy, link, jobs, Means({native.name: native}, files), approvals)
+        stack.push_async_callback(gate.finish)
         yield _Parts(policy, link, jobs, gate, approvals)
 
 

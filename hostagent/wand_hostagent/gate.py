@@ -37,6 +37,7 @@ VERBS: Mapping[type[Ask], FileVerb] = {
 }
 
 
+FINISH_SECONDS = 10.0  # how long changes may take that have begun when the host agent stops
 AUDITORS = "auditors"  # who may read the ledger from afar
 NO_INPUT = "start it in the background, in a terminal or with its stdin given"
 
@@ -204,6 +205,11 @@ class Gate:
         self._changes.discard(change)
         if not change.cancelled():
             change.exception()  # whoever asked has it, or has gone
+
+    async def finish(self) -> None:
+        """Let changes that have begun come to their end, whose callers have gone; for a bounded while."""
+        if self._changes:
+            await asyncio.wait(self._changes, timeout=FINISH_SECONDS)
 
     async def _recorded_change(self, permit: Permit, act: FileAct, asked: Ask) -> Answer:
         told = {"act": act.id, "verb": act.verb.value, "path": act.path}

@@ -64,7 +64,13 @@ class Connection:
         if not self._queue:
             self._loop.add_writer(self._socket, self._writable)
         self._queue.append((packed, descriptors, queued))
+        queued.add_done_callback(self._forget)
         return queued
+
+    def _forget(self, queued: "asyncio.Future[bool]") -> None:
+        """Hold nothing of what was cancelled: the other end may read nothing for long."""
+        if queued.cancelled():
+            self._queue = deque(one for one in self._queue if one[2] is not queued)
 
     def _try(self, packed: bytes, descriptors: Sequence[int]) -> bool:
         beside = (

@@ -275,6 +275,19 @@ async def test_a_change_whose_caller_goes_away_is_finished_and_recorded() -> Non
     assert launcher.records[1][1]["ok"] is True
 
 
+async def test_a_change_whose_caller_has_gone_is_awaited_when_the_host_agent_stops() -> None:
+    async with fake_house() as (launcher, house):
+        ask = Write(path="/srv/work/a", data=b"new", mode=Mode.REPLACE)
+        changing = asyncio.create_task(house.gate.use_file(ANN, "f1", ask))
+        await until(lambda: launcher.records)
+        changing.cancel()
+        await asyncio.gather(changing, return_exceptions=True)
+
+        await house.gate.finish()
+
+        assert [event for event, _ in launcher.records] == ["file", "file_end"]
+
+
 async def test_the_profiles_are_the_launchers() -> None:
     async with fake_house() as (_, house):
         assert (await house.gate.profiles()).default == "developer"

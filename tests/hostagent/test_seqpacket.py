@@ -1,7 +1,9 @@
 """A connection brings whole messages, both ways, in order, and says once that it is lost."""
 
+import asyncio
 import os
 import socket
+import weakref
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
@@ -96,6 +98,24 @@ async def test_what_does_not_fit_is_queued_and_what_was_cancelled_is_left_out() 
 
         assert await last
     assert came == [b"x" * 900] * (sent + 1) + [b"last"]
+
+
+class Descriptors(list[int]):
+    """Some that can be seen to be held."""
+
+
+async def test_what_was_cancelled_is_not_held_while_the_other_end_reads_nothing() -> None:
+    with ends() as (end, _):
+        while end.connection.send(b"x" * 900) is None:
+            pass
+        held = Descriptors()
+        queued, seen = end.connection.send(b"cancelled", held), weakref.ref(held)
+        assert queued is not None
+        queued.cancel()
+        del held
+        await asyncio.sleep(0)
+
+        assert seen() is None
 
 
 async def test_what_is_queued_when_the_connection_closes_was_not_sent() -> None:
