@@ -202,7 +202,9 @@ class Stream:
             raise
         except Exception:  # the top of a task; gRPC hands on as None what it cannot read
             log.exception("stream of calls broke")
-            broke = Ambiguous("what the host agent said cannot be read; what was done is not known", hint=_LOOK)
+            broke = Ambiguous(
+                "what the host agent said cannot be read; what was done is not known", hint=_LOOK
+            )
             self._call.cancel()  # else its jobs would run on, and nobody would follow them
         finally:
             self.is_open, self.is_over = False, True

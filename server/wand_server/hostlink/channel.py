@@ -11,7 +11,7 @@ import grpc
 from grpc import aio
 
 from wand_proto.alarms import Alarms
-from wand_proto.errors import Unavailable
+from wand_proto.errors import Unavailable, WandError
 from wand_proto.tls import HOSTAGENT_NAME, Identity, Watched, channel_credentials
 from wand_proto.v1 import execution_pb2_grpc, files_pb2_grpc, host_pb2_grpc
 from wand_server.hostlink.calls import Calls
@@ -197,7 +197,12 @@ class Link:
             await asyncio.sleep(_LOOK_AT_FILES_SECONDS)
             if not self._connection.watched.stale():
                 continue
-            old, self._connection = self._connection, self._connect()
+            try:
+                new = self._connect()
+            except WandError as error:  # they are just being replaced once more
+                log.warning("no new channel yet", extra={"why": str(error)})
+                continue
+            old, self._connection = self._connection, new
             log.info("new channel with renewed certificates", extra={"calls_on_the_old": old.users})
             self._watch_again()
             self._spawn(self._drain(old))

@@ -30,6 +30,7 @@ class _Way:
 
 
 _QUICK, _LOOK, _CHANGE = _Way(15.0), _Way(60.0), _Way(60.0, "change")
+_RECORD = _Way(15.0, "change")  # asked again, it would stand in the ledger twice
 
 
 @dataclass(slots=True, kw_only=True)
@@ -100,14 +101,14 @@ class HostClient:
 
     async def tell_changed(self, call: Call, changed: host_pb2.ConfigChangedRequest) -> None:
         """Have it on record what the server is about to change of its configuration."""
-        await self._ask(call, lambda to: to.host.ConfigChanged, changed)
+        await self._ask(call, lambda to: to.host.ConfigChanged, changed, _RECORD)
 
     async def tell_operation(
         self, call: Call, told: host_pb2.OperationBeginsRequest | host_pb2.OperationEndsRequest
     ) -> None:
         """Have it on record that a service outside is about to be asked for something, or what came of it."""
         if isinstance(told, host_pb2.OperationBeginsRequest):
-            await self._ask(call, lambda to: to.host.OperationBegins, told)
+            await self._ask(call, lambda to: to.host.OperationBegins, told, _RECORD)
         else:
             await self._ask(call, lambda to: to.host.OperationEnds, told)
 

@@ -13,7 +13,7 @@ from support.places import short_folder
 from support.waiting import until
 from support.wirehost import Events, WireHost, address, exited, output, serving, started
 from wand_proto.errors import Ambiguous, Conflict, Denied, NotFound, Unavailable
-from wand_proto.v1 import execution_pb2, files_pb2
+from wand_proto.v1 import execution_pb2, files_pb2, host_pb2
 from wand_server import ports
 from wand_server.hostlink.channel import Link
 from wand_server.hostlink.client import HostClient
@@ -265,3 +265,18 @@ async def test_a_change_whose_answer_is_lost_is_ambiguous() -> None:
         await served.aclose()
         with pytest.raises(Ambiguous):
             await writing
+
+
+async def test_a_record_whose_answer_is_lost_is_not_made_twice() -> None:
+    class Deaf(WireHost):
+        async def OperationBegins(self, request: Any, context: Any) -> Any:  # noqa: N802 - as above
+            self.asked.append(request)
+            await asyncio.Event().wait()
+
+    async with linked(host := Deaf()) as (client, _, served):
+        told = host_pb2.OperationBeginsRequest(id="a1", operation="notes.write_note")
+        telling = asyncio.create_task(client.tell_operation(call(), told))
+        await until(lambda: host.asked)
+        await served.aclose()
+        with pytest.raises(Ambiguous):
+            await telling
