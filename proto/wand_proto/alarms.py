@@ -75,7 +75,7 @@ class Alarms:
     def _ring_one(self, alarm: Alarm) -> None:
         try:
             alarm.ring()
-        except Exception as error:  # the top of a callback; those beside it are deadlines
+        except Exception as error:  # noqa: BLE001 - the top of a callback; those beside it are deadlines
             self._loop.call_exception_handler({"message": "alarm broke", "exception": error})
 
 

@@ -279,6 +279,6 @@ async def _close_one(name: str, opened: BaseIntegration) -> None:
     try:
         async with asyncio.timeout(_CLOSE_SECONDS):
             await opened.cleanup()
-    except Exception as why:  # somebody else's code: the others are closed all the same
+    except Exception as why:  # noqa: BLE001 - somebody else's code: the others are closed all the same
         told = {"instance": name, "why": f"{type(why).__name__}: {why}"}
         log.warning("integration not closed in order", extra=told)
