@@ -40,7 +40,14 @@ class Bucket:
             hint = f"try again in {seconds:.0f} s, or ask for less"
             raise Exhausted("the rate that this service permits is used up", hint=hint)
         if seconds > 0:
+            await self._sleep(seconds)
+
+    async def _sleep(self, seconds: float) -> None:
+        try:
             await asyncio.sleep(seconds)
+        except asyncio.CancelledError:
+            self._left += 1  # the turn is another's now
+            raise
 
     def _wait_seconds(self) -> float:
         if self._rate is None:
@@ -71,10 +78,12 @@ class Breaker:
                 "this service has failed several times in a row and is left alone",
                 hint=f"it is tried again in {left:.0f} s",
             )
+        if self._until:
+            self._until = self._clock() + _REST_SECONDS  # for all but this one
 
     def answered(self) -> None:
         """It works."""
-        self._failures = 0
+        self._failures, self._until = 0, 0.0
 
     def failed(self) -> None:
         """It could not be reached, or said that it fails."""
