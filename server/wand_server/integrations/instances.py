@@ -23,7 +23,6 @@ from wand_server.model import Call
 log = logging.getLogger(__name__)
 
 _CLOSE_SECONDS = 5.0
-_GONE = "is configured no more, or otherwise"
 _LAST_SECONDS = 45.0  # for the calls that run on an instance that is configured no more
 
 
@@ -178,8 +177,7 @@ class Instances:
 
     async def _open(self, instance: Instance) -> BaseIntegration:
         async with instance.one_at_a_time:
-            if instance.is_closed:
-                raise Unavailable(_GONE, hint="ask again")
+            _check_open(instance)
             if instance.opened is None:
                 kind = self._catalog.load(instance.service)
                 place = f"integrations.{instance.id}"
@@ -192,12 +190,10 @@ class Instances:
                     raise Invalid(first["msg"], field=where) from why
                 try:
                     await opened.initialize()
+                    _check_open(instance)
                 except BaseException:
                     await _close_one(instance.id, opened)
                     raise
-                if instance.is_closed:  # meanwhile
-                    await _close_one(instance.id, opened)
-                    raise Unavailable(_GONE, hint="ask again")
                 instance.opened = opened
             return instance.opened
 
@@ -259,6 +255,11 @@ def _is_of(name: str, service: str) -> bool:
 def _digest(untrusted: Mapping[str, Any]) -> str:
     text = json.dumps(untrusted, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
     return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()
+
+
+def _check_open(instance: Instance) -> None:
+    if instance.is_closed:
+        raise Unavailable("is configured no more, or otherwise", hint="ask again")
 
 
 def _at(instance: Instance, error: WandError) -> WandError:

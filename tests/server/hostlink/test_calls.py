@@ -107,7 +107,7 @@ class Garbled(WireHost):
             self.ended.append("Calls")
 
     def add(self, _: Any, server: grpc.aio.Server) -> None:
-        calls = {"Calls": grpc.stream_stream_rpc_method_handler(self.Calls)}
+        calls: dict[str, Any] = {"Calls": grpc.stream_stream_rpc_method_handler(self.Calls)}
         server.add_generic_rpc_handlers(
             (grpc.method_handlers_generic_handler("wand.hostagent.v1.Execution", calls),)
         )
