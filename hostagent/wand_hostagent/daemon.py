@@ -105,6 +105,7 @@ class _Parts:
         task = asyncio.create_task(self.reload(), name="reload policy")
         reloading.add(task)
         task.add_done_callback(reloading.discard)
+        task.add_done_callback(_reloaded)
 
     async def reload(self, by: str = "SIGHUP") -> str:
         """Read the policy again; a broken one denies everything until the next time, and says so."""
@@ -122,6 +123,13 @@ class _Parts:
         return Facts(
             jobs_running=self.jobs.running, jobs_ceiling=self.jobs.max_jobs, launcher_up=self.link.is_up
         )
+
+
+def _reloaded(reloading: "asyncio.Task[str]") -> None:
+    """Where it was read because of a signal, nobody is there to be told; a broken one is logged."""
+    error = None if reloading.cancelled() else reloading.exception()
+    if error is not None and not isinstance(error, WandError):
+        _log.error("policy not read", exc_info=error)
 
 
 @asynccontextmanager
