@@ -5,7 +5,7 @@ import hashlib
 import json
 import logging
 import time
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Coroutine, Iterable, Mapping
 from typing import Any
 
 from pydantic import ValidationError
@@ -269,11 +269,13 @@ def _at(instance: Instance, error: WandError) -> WandError:
 
 
 async def _close(instances: Iterable[Instance]) -> None:
+    closing = list[Coroutine[Any, Any, None]]()
     for instance in instances:
         instance.is_closed = True
         opened, instance.opened = instance.opened, None
         if opened is not None:
-            await _close_one(instance.id, opened)
+            closing.append(_close_one(instance.id, opened))
+    await asyncio.gather(*closing)
 
 
 async def _close_one(name: str, opened: BaseIntegration) -> None:

@@ -191,6 +191,20 @@ async def test_what_cannot_get_ready_is_closed(monkeypatch: pytest.MonkeyPatch) 
         assert len(closed) == 1
 
 
+async def test_what_is_open_is_closed_side_by_side_though_one_breaks(monkeypatch: pytest.MonkeyPatch) -> None:
+    meeting = asyncio.Barrier(2)
+
+    async def cleanup(self: Notes) -> None:
+        await self.http.close()
+        await meeting.wait()
+        raise KeyError("a defect")
+
+    monkeypatch.setattr(Notes, "cleanup", cleanup)
+    async with asyncio.timeout(4), opened(notes__a={}, notes__b={}) as (instances, _):
+        for one in ("a", "b"):
+            await instances.run(call(), f"notes:{one}.list_notes", {}, may_change=False)
+
+
 async def test_what_is_configured_no_more_is_closed_though_a_call_opens_it_yet(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
