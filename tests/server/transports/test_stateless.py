@@ -47,6 +47,7 @@ async def test_tools_are_listed_in_order_with_their_annotations(server: Edge) ->
         "count",
         "slow",
         "denied",
+        "asks",
         "broken",
         "big",
         "flood",

@@ -30,7 +30,7 @@ class User(Resource):
 
 
 class Message(Resource):
-    message_id: int
+    message_id: int = 0
     date: int | None = None
     chat: Chat | None = None
     text: str | None = None
