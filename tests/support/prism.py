@@ -13,7 +13,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
 COMMAND = ROOT / ".dev" / "documents" / "node_modules" / ".bin" / "prism"
-FOLDER = Path(os.environ.get("WAND_OPENAPI_DIR", ROOT.parent / "shared" / "openapi"))
+FOLDER = Path(os.environ.get("WAND_OPENAPI_DIR") or "/nowhere")
 _START_SECONDS = 40.0
 _VIOLATION = re.compile(r"Violation: (request\S*) (.*)")
 
