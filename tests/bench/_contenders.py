@@ -13,6 +13,7 @@ from urllib.parse import urlsplit
 from bench import _servers
 from bench._load import Era
 from bench._servers import Server
+from support.places import free_port
 from support.running import COMMAND, embedded
 from wand_server.auth import keyfile
 
@@ -55,7 +56,7 @@ def peer(name: str, environment: str, *words: str) -> Contender:
     python = _servers.python_of(environment)
 
     def start(folder: Path) -> contextlib.AbstractContextManager[Server]:
-        port = _servers.free_port()
+        port = free_port()
         argv: Sequence[str | Path] = [python, _servers.PEERS / f"{environment}.py", str(port), *words]
         return _servers.started(argv, port, folder / "log")
 
@@ -66,7 +67,7 @@ def peer(name: str, environment: str, *words: str) -> Contender:
 
 def start_typescript(folder: Path) -> contextlib.AbstractContextManager[Server]:
     """The official TypeScript SDK's server, on node:http."""
-    home, port = _servers.node_home("typescript"), _servers.free_port()
+    home, port = _servers.node_home("typescript"), free_port()
     node = next(iter(sorted(home.glob("node_modules/node-linux-*/bin/node"))), Path("node"))
     script = _servers.PEERS / "typescript" / "server.mjs"
     return _servers.started(["env", f"PEER={home}", node, script, str(port)], port, folder / "log")
@@ -74,7 +75,7 @@ def start_typescript(folder: Path) -> contextlib.AbstractContextManager[Server]:
 
 def start_edge(folder: Path) -> contextlib.AbstractContextManager[Server]:
     """Our transport, guard and kernel, with an echo behind them."""
-    port, file = _servers.free_port(), folder / "keys.toml"
+    port, file = free_port(), folder / "keys.toml"
     headers = {"Authorization": f"Bearer {keyfile.add(file, 'bench')}"}
     argv: Sequence[str | Path] = [sys.executable, Path(__file__).with_name("_edge.py"), str(port), file]
     return _servers.started(argv, port, folder / "log", headers)

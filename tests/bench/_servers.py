@@ -58,13 +58,6 @@ def node_home(peer: str) -> Path:
     return home
 
 
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
-
-
 @contextlib.contextmanager
 def on_core(core: int) -> Iterator[None]:
     """What is started inside runs on one core, where there are two."""

@@ -1,12 +1,12 @@
 """The suite's scenarios for authorization servers, against ours, with a person who always says yes."""
 
 import asyncio
-import socket
 import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 
 from support.issuing import Place, issuing
+from support.places import free_port
 
 SECONDS = 60
 
@@ -23,7 +23,7 @@ async def _run(node: Path, script: Path) -> str:
 
 
 async def _against(place: Place, words: Sequence[str]) -> str:
-    port = _free_port()
+    port = free_port()
     client = await place.register(redirect_uris=[f"http://127.0.0.1:{port}/callback"])
     more = ("--url", place.origin, "--client-id", client["client_id"], "--resource", f"{place.origin}/mcp")
     child = await asyncio.create_subprocess_exec(
@@ -51,8 +51,3 @@ async def _watch(child: asyncio.subprocess.Process, place: Place) -> str:
             async with place.browser.get(answer.headers["Location"]) as response:
                 assert response.status == 200
     return printed
-
-
-def _free_port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as found:
-        return int(found.getsockname()[1])

@@ -3,26 +3,14 @@
 import os
 import signal
 import subprocess
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-import pytest
-
-from support.places import short_folder
-from support.running import COMMAND, Running, embedded
+from support.running import COMMAND, Running
 from support.visits import launcher_pid, recorded, run
 from wand_server.auth import keyfile
 
 PASSWORD = "correct horse battery"
-
-
-@pytest.fixture(scope="module")
-def wand() -> Iterator[Running]:
-    with short_folder() as folder:
-        (folder / "work").mkdir()
-        with embedded(folder / "work", folder / "state") as running:
-            yield running
 
 
 def typed(settings: Path, *words: str, stdin: str = "") -> subprocess.CompletedProcess[str]:

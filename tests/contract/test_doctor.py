@@ -4,25 +4,15 @@ import json
 import socket
 import subprocess
 import tarfile
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from support import hostagent
-from support.places import short_folder
-from support.running import COMMAND, Running, embedded
+from support.running import COMMAND, Running
 from wand_hostagent import cli
 from wand_server import doctor as server_doctor
-
-
-@pytest.fixture(scope="module")
-def wand() -> Iterator[Running]:
-    with short_folder() as made:
-        (made / "work").mkdir()
-        with embedded(made / "work", made / "state") as running:
-            yield running
 
 
 def said_of(name: str, text: str) -> list[str]:

@@ -29,14 +29,6 @@ def folder() -> Iterator[Path]:
         yield made
 
 
-@pytest.fixture(scope="module")
-def wand() -> Iterator[Running]:
-    with short_folder() as made:
-        (made / "work").mkdir()
-        with embedded(made / "work", made / "state") as running:
-            yield running
-
-
 def words_of(pid: int) -> list[str]:
     """The words that a process was started with."""
     return Path(f"/proc/{pid}/cmdline").read_text().rstrip("\0").split("\0")

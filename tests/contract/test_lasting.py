@@ -2,7 +2,7 @@
 
 import asyncio
 import json
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import Any
@@ -11,21 +11,12 @@ import aiohttp
 import pytest
 
 from support.edge import ENVELOPE, MODERN, TYPES
-from support.places import short_folder
-from support.running import Running, embedded
+from support.running import Running
 from support.visits import mark, marked
 from support.waiting import until
 
 TASKS: dict[str, Any] = {"extensions": {"io.modelcontextprotocol/tasks": {}}}
 META = {**ENVELOPE, "io.modelcontextprotocol/clientCapabilities": TASKS}
-
-
-@pytest.fixture(scope="module")
-def wand() -> Iterator[Running]:
-    with short_folder() as folder:
-        (folder / "work").mkdir()
-        with embedded(folder / "work", folder / "state") as running:
-            yield running
 
 
 @dataclass

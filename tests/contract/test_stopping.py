@@ -5,7 +5,6 @@ import contextlib
 import os
 import re
 import signal
-import socket
 import subprocess
 import time
 from collections.abc import AsyncIterator, Iterator
@@ -16,21 +15,13 @@ from pathlib import Path
 import aiohttp
 import pytest
 
-from support.places import short_folder
-from support.running import COMMAND, Running, embedded
+from support.places import free_port, short_folder
+from support.running import COMMAND, Running
 from support.visits import recorded
 from support.waiting import until
 from support.ways import WAYS, Place, Way
 
 BEYOND_SECONDS = 8.0  # for answers to leave and for the process to end; nothing else is on this machine
-
-
-@pytest.fixture(scope="module")
-def wand() -> Iterator[Running]:
-    with short_folder() as folder:
-        (folder / "work").mkdir()
-        with embedded(folder / "work", folder / "state") as running:
-            yield running
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,8 +40,7 @@ class Server:
 
 @contextlib.contextmanager
 def serving(wand: Running, folder: Path, stop_seconds: float) -> Iterator[Server]:
-    with socket.create_server(("127.0.0.1", 0)) as found:
-        port = int(found.getsockname()[1])
+    port = free_port()
     settings = wand.state / "stopping.toml"
     text = (wand.state / "server.toml").read_text()
     for name, value in {

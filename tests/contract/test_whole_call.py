@@ -2,24 +2,14 @@
 
 import asyncio
 import hashlib
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
 
 from support import visits
-from support.places import short_folder
-from support.running import Running, embedded
+from support.running import Running
 from support.visits import client_of, marked, recorded, run, text_of, use
 from support.waiting import until
-
-
-@pytest.fixture(scope="module")
-def wand() -> Iterator[Running]:
-    with short_folder() as folder:
-        (folder / "work").mkdir()
-        with embedded(folder / "work", folder / "state") as running:
-            yield running
 
 
 @pytest.mark.parametrize("mode", ["legacy", "2026-07-28"])

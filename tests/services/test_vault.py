@@ -13,7 +13,8 @@ from typing import Any
 import pytest
 from pydantic import SecretStr
 
-from support.prism import ROOT, free_port
+from support.places import free_port
+from support.prism import ROOT
 from wand_proto.errors import Denied, Invalid, NotFound, WandError
 from wand_server.integrations.identity.vault import Vault
 

@@ -3,7 +3,6 @@
 import asyncio
 import json
 import re
-import socket
 import subprocess
 import sys
 import textwrap
@@ -45,11 +44,6 @@ def unpacked(source: Path, site: Path) -> Path:
     with zipfile.ZipFile(wheel) as packed:
         packed.extractall(site)
     return site
-
-
-def free_port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as found:
-        return int(found.getsockname()[1])
 
 
 def house_of(served: Edge, refused: list[tuple[str, str]] | None = None) -> House:

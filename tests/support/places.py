@@ -1,6 +1,7 @@
-"""Folders for what must have a short path: the name of a unix socket has 107 bytes (unix(7))."""
+"""Where something can be put: folders with a short path (of a socket: 107 bytes, unix(7)), free ports."""
 
 import shutil
+import socket
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -15,3 +16,9 @@ def short_folder(place: str = "/tmp") -> Iterator[Path]:
         yield folder
     finally:
         shutil.rmtree(folder)
+
+
+def free_port() -> int:
+    """A TCP port on which nobody listens just now."""
+    with socket.create_server(("127.0.0.1", 0)) as found:
+        return int(found.getsockname()[1])

@@ -2,7 +2,6 @@
 
 import os
 import re
-import socket
 import subprocess
 import time
 import urllib.error
@@ -11,9 +10,11 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from support.places import free_port
+
 ROOT = Path(__file__).resolve().parents[2]
 COMMAND = ROOT / ".dev" / "documents" / "node_modules" / ".bin" / "prism"
-FOLDER = Path(os.environ.get("WAND_OPENAPI_DIR") or "/nowhere")
+FOLDER = Path(os.environ.get("OPENAPI_DIR") or "/nowhere")
 _START_SECONDS = 40.0
 _VIOLATION = re.compile(r"Violation: (request\S*) (.*)")
 
@@ -46,13 +47,6 @@ def answering(document: Path, folder: Path) -> Iterator[Prism]:
     finally:
         process.terminate()
         process.wait(10)
-
-
-def free_port() -> int:
-    with socket.socket() as one:
-        one.bind(("127.0.0.1", 0))
-        port: int = one.getsockname()[1]
-        return port
 
 
 def _wait(process: "subprocess.Popen[bytes]", log: Path, port: int) -> None:

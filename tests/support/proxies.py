@@ -15,6 +15,7 @@ from aiohttp.abc import AbstractResolver, ResolveResult
 
 from support import certificates
 from support.edge import Edge
+from support.places import free_port
 from support.tree import ROOT
 from support.waiting import until
 from wand_proto.tls import Identity
@@ -81,7 +82,7 @@ async def proxied(kind: str, served: Edge, folder: Path) -> AsyncIterator[Proxie
     certificates.good(folder / "pki")
     leaf = replace(certificates.HOSTAGENT, name="proxy", dns=NAME)
     ours = certificates.issue(folder / "pki", certificates.authority_of(folder / "pki"), leaf)
-    port = _free_port()
+    port = free_port()
     argv = _written(kind, folder, _placed(example(kind), ours, port, served.transport.port))
     with _running(argv, folder) as child:
         await until(lambda: _is_open(port, child, folder / "log"))
@@ -177,8 +178,3 @@ def _is_open(port: int, child: "subprocess.Popen[bytes]", log: Path) -> bool:
             return True
     assert child.poll() is None, log.read_text()[-4000:]
     return False
-
-
-def _free_port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as found:
-        return int(found.getsockname()[1])

@@ -5,12 +5,12 @@ import os
 import pwd
 import re
 import signal
-import socket
 import subprocess
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from support.places import free_port
 from support.running import COMMAND, Running
 
 PASSWORD = "correct horse battery"
@@ -38,7 +38,7 @@ class Remote:
 @contextlib.contextmanager
 def remote(wand: Running, folder: Path) -> Iterator[Remote]:
     """Serve the same host agent beside `wand`, and let its user sign in by a password."""
-    origin = f"http://127.0.0.1:{_free_port()}"
+    origin = f"http://127.0.0.1:{free_port()}"
     settings = wand.state / "remote.toml"
     settings.write_text(_settings(wand, origin, folder))
     settings.chmod(0o600)
@@ -77,8 +77,3 @@ def _serving(settings: Path, log: Path) -> Iterator[None]:
         finally:
             child.kill()
             child.wait()
-
-
-def _free_port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as found:
-        return int(found.getsockname()[1])

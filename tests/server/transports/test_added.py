@@ -14,8 +14,9 @@ import pytest
 
 from support import added as page
 from support import certificates
-from support.added import connected, free_port, house_of, modern
+from support.added import connected, house_of, modern
 from support.edge import LEGACY, Edge, edge, legacy
+from support.places import free_port
 from support.running import COMMAND
 from wand_proto.errors import Conflict, Invalid, NotFound, WandError
 from wand_server.auth import keyfile
