@@ -28,6 +28,7 @@ PROXY = {
 _WAITING = 64  # connections that the kernel keeps until the proxy takes them
 _SIOCGIFFLAGS, _SIOCSIFFLAGS = 0x8913, 0x8914
 _IFF_UP = 1
+_OUR_NETWORK = "/proc/self/ns/net"
 
 
 def is_connected() -> bool:
@@ -48,11 +49,20 @@ def new_network() -> int:
     Raises:
         OSError: it cannot be had.
     """
-    home = os.open("/proc/self/ns/net", os.O_RDONLY | os.O_CLOEXEC)
+    return opened_elsewhere(_OUR_NETWORK, "unshare", syscalls.CLONE_NEWNET)
+
+
+def opened_elsewhere(path: str, call: str, *arguments: int) -> int:
+    """A descriptor of a file, opened in the network into which that system call takes us; we go home again.
+
+    Raises:
+        OSError: we do not get there, or it cannot be had.
+    """
+    home = os.open(_OUR_NETWORK, os.O_RDONLY | os.O_CLOEXEC)
     try:
-        syscalls.call("unshare", syscalls.CLONE_NEWNET)
+        syscalls.call(call, *arguments)
         try:
-            return os.open("/proc/self/ns/net", os.O_RDONLY | os.O_CLOEXEC)
+            return os.open(path, os.O_RDONLY | os.O_CLOEXEC)
         finally:
             syscalls.call("setns", home, syscalls.CLONE_NEWNET)
     finally:

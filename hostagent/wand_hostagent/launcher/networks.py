@@ -9,7 +9,7 @@ profile and principal, which share their files anyway.
 
 import os
 
-from wand_hostagent.launcher import syscalls
+from wand_hostagent.launcher import namespaces, syscalls
 from wand_hostagent.launcher.gateway import Gateway
 from wand_hostagent.launcher.walls import Walls
 
@@ -82,12 +82,6 @@ def _whose(walls: Walls) -> tuple[str, ...]:
 
 def _open_counts(network: int) -> int:
     """The file of proc(5) that counts the sockets of that network, which we have to be in for that."""
-    home = os.open("/proc/self/ns/net", os.O_RDONLY | os.O_CLOEXEC)
-    try:
-        syscalls.call("setns", network, syscalls.CLONE_NEWNET)
-        try:
-            return os.open("/proc/thread-self/net/sockstat", os.O_RDONLY | os.O_CLOEXEC)
-        finally:
-            syscalls.call("setns", home, syscalls.CLONE_NEWNET)
-    finally:
-        os.close(home)
+    return namespaces.opened_elsewhere(
+        "/proc/thread-self/net/sockstat", "setns", network, syscalls.CLONE_NEWNET
+    )
