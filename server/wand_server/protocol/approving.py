@@ -5,6 +5,8 @@ to try the call again. So nothing that a client sends back has to be believed, a
 """
 
 from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 from mcp.shared.exceptions import MCPError
@@ -30,18 +32,9 @@ async def call(context: Context, params: CallToolRequestParams, run: Run) -> dic
     Raises:
         ProtocolFailure: the client sends back a state, and none was given to it.
     """
-    if (declined := _declined(params)) is not None:
-        return declined
-    result = await run()
-    for _ in range(MOST_ROUNDS):
-        if not (result.waits and can_be_told(context)):
-            break
-        if context.protocol_version in MODERN_PROTOCOL_VERSIONS:
-            return _asked(result.waits)
-        if not await _wants_it_again(context, result.waits):
-            break
-        result = await run()
-    return wire_result(result)
+    comes_back = context.protocol_version in MODERN_PROTOCOL_VERSIONS
+    again = partial(_wants_it_again, context)
+    return await _until_approved(context, params, run, _Asking(lambda: comes_back, again))
 
 
 async def in_task(context: Context, params: CallToolRequestParams, task: Task, run: Run) -> dict[str, Any]:
@@ -50,15 +43,30 @@ async def in_task(context: Context, params: CallToolRequestParams, task: Task, r
     Raises:
         ProtocolFailure: the client sends back a state, and none was given to it.
     """
+    asking = _Asking(lambda: not task.is_kept, partial(_wants_to_go_on, task))
+    return await _until_approved(context, params, run, asking)
+
+
+@dataclass(frozen=True, slots=True)
+class _Asking:
+    """How a person is asked."""
+
+    comes_back: Callable[[], bool]  # whether the client is to make the call again, with what was answered
+    again: Callable[[str], Awaitable[bool]]  # else: ask, and whether it is to be made again
+
+
+async def _until_approved(
+    context: Context, params: CallToolRequestParams, run: Run, asking: _Asking
+) -> dict[str, Any]:
     if (declined := _declined(params)) is not None:
         return declined
     result = await run()
     for _ in range(MOST_ROUNDS):
         if not (result.waits and can_be_told(context)):
             break
-        if not task.is_kept:
+        if asking.comes_back():
             return _asked(result.waits)
-        if not await _wants_to_go_on(task, result.waits):
+        if not await asking.again(result.waits):
             break
         result = await run()
     return wire_result(result)
