@@ -17,6 +17,11 @@ class Kind:
     setting: str
     hint: str = ""  # where none of a name is installed
 
+    @property
+    def names(self) -> tuple[str, ...]:
+        """Those of all that are installed, in order."""
+        return tuple(sorted({one.name for one in entry_points(group=self.group)}))
+
     def found(self, names: Iterable[str]) -> tuple[EntryPoint, ...]:
         """The entry points of those names, in that order.
 
@@ -47,7 +52,7 @@ class Kind:
         there = entry_points(group=self.group)
         named = [one for one in there if one.name == name]
         if not named:
-            known = ", ".join(sorted({one.name for one in there})) or "none"
+            known = ", ".join(self.names) or "none"
             hint = "; ".join(filter(None, (f"installed are: {known}", self.hint)))
             raise NotFound(f"no package here has a {self.word} {name!r}", field=self.setting, hint=hint)
         if len(named) > 1:

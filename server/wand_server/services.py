@@ -51,9 +51,10 @@ def main(words: Sequence[str]) -> int:
 
 
 def _list(asked: argparse.Namespace) -> int:
-    told = [about(Catalog(), name) for name in Catalog().manifests if asked.name in ("", name)]
+    catalog = Catalog()
+    told = [about(catalog, name) for name in catalog.manifests if asked.name in ("", name)]
     if asked.name and not told:
-        Catalog().check(asked.name, "service")
+        catalog.check(asked.name, "service")
     if asked.json:
         text = json.dumps(told, indent=2, ensure_ascii=False)
     else:

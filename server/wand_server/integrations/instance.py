@@ -3,16 +3,20 @@
 import asyncio
 import fnmatch
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, TypeVar
+
+from pydantic import BaseModel, ValidationError
 
 from wand_proto.errors import Invalid
 from wand_server import arguments
 from wand_server.integrations.index import Entry, Known
-from wand_server.integrations.kit.base import BaseIntegration
+from wand_server.integrations.kit.base import BaseIntegration, Settings
+from wand_server.settings.problems import words
 
 Table = Mapping[str, Any]
+AnySettings = TypeVar("AnySettings", bound=BaseModel)
 ID = re.compile(r"([a-z][a-z0-9_]{1,31})(?::([a-z0-9_-]{1,32}))?")
 
 
@@ -24,19 +28,19 @@ class Instance:
     service: str
     table: Table
     known: Known
+    permits: Settings
     opened: BaseIntegration | None = None
     is_closed: bool = False  # and is opened no more
     one_at_a_time: asyncio.Lock = field(default_factory=asyncio.Lock)
 
     def offers(self, name: str) -> bool:
         """Whether an operation is permitted here."""
-        entry = self.known.operations.get(name)
-        allow, deny = self.table.get("allow", ()), self.table.get("deny", ())
+        entry, permits = self.known.operations.get(name), self.permits
         return (
             entry is not None
-            and (entry.read_only or not self.table.get("read_only", False))
-            and (not allow or _is_one_of(name, allow))
-            and not _is_one_of(name, deny)
+            and (entry.read_only or not permits.read_only)
+            and (not permits.allow or _is_one_of(name, permits.allow))
+            and not _is_one_of(name, permits.deny)
         )
 
     def offered(self) -> Iterator[tuple[str, Entry]]:
@@ -44,6 +48,19 @@ class Instance:
         for name, entry in self.known.operations.items():
             if self.offers(name):
                 yield f"{self.id}.{name}", entry
+
+
+def read(model: type[AnySettings], table: Table, place: str) -> AnySettings:
+    """The settings in a table as that model, which may be about some of them only.
+
+    Raises:
+        Invalid: names the setting that is wrong, and what would be right, not its value: it may be secret.
+    """
+    try:
+        return model.model_validate({name: table[name] for name in model.model_fields if name in table})
+    except ValidationError as error:
+        first = error.errors(include_url=False, include_input=False)[0]
+        raise Invalid(words(first), field=".".join(map(str, (place, *first["loc"])))) from error
 
 
 def check_table(instance: Instance) -> None:
@@ -72,5 +89,5 @@ def check_table(instance: Instance) -> None:
         raise Invalid("is missing", hint=hint, field=f"integrations.{instance.id}.{missing[0]}")
 
 
-def _is_one_of(name: str, patterns: Any) -> bool:
-    return any(fnmatch.fnmatchcase(name, str(pattern)) for pattern in patterns)
+def _is_one_of(name: str, patterns: Iterable[str]) -> bool:
+    return any(fnmatch.fnmatchcase(name, pattern) for pattern in patterns)

@@ -8,15 +8,13 @@ import time
 from collections.abc import Callable, Coroutine, Iterable, Mapping
 from typing import Any
 
-from pydantic import ValidationError
-
 from wand_proto.errors import Broken, Denied, Invalid, NotFound, Unavailable, WandError
 from wand_server import arguments, ports
 from wand_server.integrations.catalog import Catalog
 from wand_server.integrations.finding import Search, Text
 from wand_server.integrations.index import Entry
-from wand_server.integrations.instance import ID, Instance, Table, check_table
-from wand_server.integrations.kit.base import BaseIntegration
+from wand_server.integrations.instance import ID, Instance, Table, check_table, read
+from wand_server.integrations.kit.base import BaseIntegration, Settings
 from wand_server.integrations.kit.secrets import Sources, resolved
 from wand_server.model import Call
 
@@ -179,23 +177,19 @@ class Instances:
         async with instance.one_at_a_time:
             _check_open(instance)
             if instance.opened is None:
-                kind = self._catalog.load(instance.service)
-                place = f"integrations.{instance.id}"
-                table = resolved(kind.Config, instance.table, self._sources, place)
-                try:
-                    opened = kind(kind.Config.model_validate(table))
-                except ValidationError as why:
-                    first = why.errors(include_url=False, include_input=False)[0]
-                    where = ".".join(map(str, (place, *first["loc"])))
-                    raise Invalid(first["msg"], field=where) from why
-                try:
-                    await opened.initialize()
-                    _check_open(instance)
-                except BaseException:
-                    await _close_one(instance.id, opened)
-                    raise
-                instance.opened = opened
+                instance.opened = await self._opened(instance)
             return instance.opened
+
+    async def _opened(self, instance: Instance) -> BaseIntegration:
+        kind, place = self._catalog.load(instance.service), f"integrations.{instance.id}"
+        opened = kind(read(kind.Config, resolved(kind.Config, instance.table, self._sources, place), place))
+        try:
+            await opened.initialize()
+            _check_open(instance)
+        except BaseException:
+            await _close_one(instance.id, opened)
+            raise
+        return opened
 
     def _instance(self, name: str, table: Table) -> Instance:
         match = ID.fullmatch(name)
@@ -204,8 +198,15 @@ class Instances:
                 "must be a service, or a service with a name for this one, as github:work",
                 field=f"integrations.{name}",
             )
-        self._catalog.check(match[1], f"integrations.{name}")
-        return Instance(id=name, service=match[1], table=table, known=self._catalog.entry(match[1]))
+        place = f"integrations.{name}"
+        self._catalog.check(match[1], place)
+        return Instance(
+            id=name,
+            service=match[1],
+            table=table,
+            known=self._catalog.entry(match[1]),
+            permits=read(Settings, table, place),
+        )
 
     def _resolve(self, name: str) -> tuple[Instance, str]:
         """What a name stands for; the service alone will do where it is configured once."""

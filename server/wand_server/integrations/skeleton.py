@@ -232,8 +232,7 @@ class Description:
     def _resource(self, name: str, schema: Any, made: Draft) -> str:
         properties = self._properties(schema)
         if not properties:
-            kind = self._type(schema)
-            return kind if kind != "dict[str, Any]" else "dict[str, Any]"
+            return self._type(schema)
         plain = [(key, inner) for key, inner in properties.items() if _named(key) == key]
         lines = [f"    {key}: {self._type(inner)} | None = None" for key, inner in plain[:_MOST_FIELDS]]
         made.resources.setdefault(name, lines or ["    pass"])

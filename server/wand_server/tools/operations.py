@@ -1,11 +1,12 @@
 """Operations of the services outside: found, described, called. Four tools, however many those are."""
 
 import json
+from abc import abstractmethod
 from typing import Annotated, Any, ClassVar
 
 from pydantic import Field
 
-from wand_server import arguments
+from wand_server import arguments, jsontexts
 from wand_server.model import Call, ToolResult
 from wand_server.ports import Host, Integrations, OperationFound
 from wand_server.tools import unseen
@@ -22,13 +23,13 @@ class OperationTool(ToolModel):
     toolset: ClassVar[str] = "integrations"
     open_world: ClassVar[bool] = True
 
+    @abstractmethod
     async def ask(self, integrations: Integrations, call: Call) -> Answer:
         """Do it.
 
         Raises:
             WandError: what went wrong, in words for whoever asked.
         """
-        raise NotImplementedError
 
 
 class OperationEntry(ModelEntry):
@@ -151,6 +152,7 @@ class CalledAnswer(Answer):
 
     operation: str
     result: Any
+    told: str = Field(exclude=True)  # the result as JSON
     cut: str = ""  # so much of it as a result may hold, where it is more
 
     def text(self) -> str:
@@ -158,7 +160,7 @@ class CalledAnswer(Answer):
             return f"It is too long, so this is the beginning; ask for less.\n{self.cut}"
         if self.result is None:
             return f"{self.operation}: done"
-        return _json(self.result)
+        return self.told
 
 
 class CallOperation(OperationTool):
@@ -175,11 +177,11 @@ class CallOperation(OperationTool):
 
     async def ask(self, integrations: Integrations, call: Call) -> CalledAnswer:
         result = await integrations.run(call, self.operation, self.arguments, may_change=self.may_change)
-        seen = unseen.visible_value(result)
-        text = _json(seen)
-        if len(text) > _MOST_CHARACTERS:
-            return CalledAnswer(operation=self.operation, result=None, cut=text[:_MOST_CHARACTERS])
-        return CalledAnswer(operation=self.operation, result=seen)
+        seen = jsontexts.changed(result, unseen.visible)
+        told = json.dumps(seen, ensure_ascii=False)
+        if len(told) > _MOST_CHARACTERS:
+            return CalledAnswer(operation=self.operation, result=None, told="", cut=told[:_MOST_CHARACTERS])
+        return CalledAnswer(operation=self.operation, result=seen, told=told)
 
 
 class CallOperationWrite(CallOperation):
@@ -190,10 +192,6 @@ class CallOperationWrite(CallOperation):
     read_only = False
     destructive = True
     may_change = True
-
-
-def _json(value: Any) -> str:
-    return json.dumps(value, ensure_ascii=False)
 
 
 def entries(integrations: Integrations) -> tuple[Entry, ...]:

@@ -5,7 +5,6 @@ direction (Unicode Standard Annex 9; "Trojan Source", CVE-2021-42574) a text sho
 """
 
 import re
-from typing import Any
 
 _UNSEEN = re.compile("[\u202a-\u202e\u2066-\u2069\U000e0000-\U000e007f]")
 
@@ -13,17 +12,6 @@ _UNSEEN = re.compile("[\u202a-\u202e\u2066-\u2069\U000e0000-\U000e007f]")
 def visible(text: str) -> str:
     r"""The text with each of them written out, as `\u{e0041}`."""
     return text if text.isascii() else _UNSEEN.sub(lambda found: f"\\u{{{ord(found[0]):x}}}", text)
-
-
-def visible_value(value: Any) -> Any:
-    """The same of JSON, names of members too."""
-    if isinstance(value, str):
-        return visible(value)
-    if isinstance(value, list):
-        return [visible_value(each) for each in value]
-    if isinstance(value, dict):
-        return {visible(name): visible_value(each) for name, each in value.items()}
-    return value
 
 
 def notes(what: str, text: str, then: str) -> tuple[str, ...]:

@@ -145,6 +145,12 @@ async def test_of_several_one_has_to_be_named() -> None:
     [
         ("noets", {}, r"integrations.noets: there is no service 'noets' \(did you mean notes\?\)"),
         ("notes", {"token": "x", "tokn": "y"}, r"integrations.notes.tokn: is not a setting of notes"),
+        ("notes", {"token": "x", "allow": "list_*"}, r"integrations.notes.allow: must be a list"),
+        (
+            "notes",
+            {"token": "x", "read_only": "perhaps"},
+            r"integrations.notes.read_only: must be true or false",
+        ),
         ("notes", {}, r"integrations.notes.token: is missing \(say where the secret is: env:NAME"),
         ("Notes", {}, "must be a service, or a service with a name"),
     ],

@@ -36,11 +36,6 @@ class Route:
     form: bool = False  # the body is a form, not JSON
     fixed: Mapping[str, Any] = field(default_factory=dict)  # sent with every call, where arguments are
 
-    @property
-    def blanks(self) -> tuple[str, ...]:
-        """The names of the arguments that the path takes."""
-        return tuple(name for _, name in _BLANK.findall(self.path))
-
 
 @dataclass(slots=True, kw_only=True)
 class Request:

@@ -11,6 +11,7 @@ from urllib.parse import quote, quote_plus
 from pydantic import BaseModel, SecretStr
 
 from wand_proto.errors import Invalid, NotFound
+from wand_server import jsontexts
 
 _STRUCK = "[secret]"
 _FORMS = "env:NAME, file:/PATH or cred:NAME (a credential of systemd)"
@@ -106,13 +107,7 @@ class Strike:
 
     def out_of_value(self, value: Any) -> Any:
         """The same of JSON, names of members too."""
-        if isinstance(value, str):
-            return self.out_of(value)
-        if isinstance(value, list):
-            return [self.out_of_value(each) for each in value]
-        if isinstance(value, dict):
-            return {self.out_of(name): self.out_of_value(each) for name, each in value.items()}
-        return value
+        return jsontexts.changed(value, self.out_of)
 
 
 def _forms(secret: str) -> Iterable[str]:

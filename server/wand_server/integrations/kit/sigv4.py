@@ -18,7 +18,6 @@ from wand_server.integrations.kit.secrets import Strike
 from wand_server.integrations.kit.signin import Send, SignIn, Stamp, secret
 
 _ALGORITHM = "AWS4-HMAC-SHA256"
-UNSIGNED = "UNSIGNED-PAYLOAD"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
