@@ -223,7 +223,7 @@ async def running(
 
 def _integrations(read: Settings, host: HostClient) -> Instances:
     """The services outside, as they are configured."""
-    instances = Instances(Catalog(), OperationLedger(host), new_request_id)
+    instances = Instances(Catalog(), OperationLedger(host), new_request_id, host=host)
     instances.check(read.integrations.instances)
     instances.configure(read.integrations.instances)
     return instances

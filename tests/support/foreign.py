@@ -26,6 +26,7 @@ class Says:
     status: int = 200
     body: Any = None
     text: str | None = None
+    raw: bytes | None = None
     headers: dict[str, str] = field(default_factory=dict)
     hangs_up: bool = False  # after it has read the request
 
@@ -51,6 +52,8 @@ class Service:
         says = self.answers.pop(0) if len(self.answers) > 1 else self.answers[0]
         if says.hangs_up and request.transport is not None:
             request.transport.abort()
+        if says.raw is not None:
+            return web.Response(status=says.status, body=says.raw, headers=says.headers)
         if says.text is not None:
             return web.Response(status=says.status, text=says.text, headers=says.headers)
         if says.body is None:

@@ -6,6 +6,7 @@ import json
 import logging
 import time
 from collections.abc import Callable, Coroutine, Iterable, Mapping
+from contextlib import AbstractContextManager, nullcontext
 from typing import Any
 
 from wand_proto.errors import Broken, Denied, Invalid, NotFound, Unavailable, WandError
@@ -14,8 +15,10 @@ from wand_server.integrations.catalog import Catalog
 from wand_server.integrations.finding import Search, Text
 from wand_server.integrations.index import Entry
 from wand_server.integrations.instance import ID, Instance, Table, check_table, read
+from wand_server.integrations.kit import workspace
 from wand_server.integrations.kit.base import BaseIntegration, Settings
 from wand_server.integrations.kit.secrets import Sources, resolved
+from wand_server.integrations.kit.workspace import Workspace
 from wand_server.model import Call
 
 log = logging.getLogger(__name__)
@@ -33,11 +36,14 @@ class Instances:
         ledger: ports.Ledger,
         new_id: Callable[[], str],
         sources: Sources | None = None,
+        host: ports.Host | None = None,
     ) -> None:
+        """`host` is where files are that operations send and keep; without it there are none."""
         self._catalog = catalog
         self._ledger = ledger
         self._new_id = new_id
         self._sources = sources or Sources()
+        self._host = host
         self._instances: dict[str, Instance] = {}
         self._entries: dict[str, Entry] = {}
         self._search: Search | None = None
@@ -140,7 +146,13 @@ class Instances:
             read_only=self._entries[full].read_only,
         )
         await self._ledger.begins(call, act)
-        return await self._recorded(call, act, instance, (operation, untrusted))
+        with self._workspace(call, may_change=may_change):
+            return await self._recorded(call, act, instance, (operation, untrusted))
+
+    def _workspace(self, call: Call, *, may_change: bool) -> AbstractContextManager[None]:
+        if self._host is None:
+            return nullcontext()
+        return workspace.given(Workspace(host=self._host, call=call, may_change=may_change))
 
     async def health(self, name: str) -> None:
         """Make sure that a service answers and accepts our sign-in.

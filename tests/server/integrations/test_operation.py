@@ -1,6 +1,7 @@
 """An operation is its signature: what it takes, what it gives back, and what it does to the world."""
 
 from typing import Annotated, Any
+from urllib.parse import parse_qsl
 
 import pytest
 from pydantic import Field
@@ -12,11 +13,16 @@ from wand_server.integrations.kit import (
     Counted,
     Cursor,
     Integration,
+    Lasting,
     Linked,
     Page,
     Resource,
+    Until,
     delete,
     get,
+    head,
+    http,
+    lasting,
     operation,
     patch,
     post,
@@ -26,6 +32,11 @@ from wand_server.integrations.kit import (
 class Thing(Resource):
     id: int
     name: str = ""
+
+
+class Made(Lasting):
+    id: int = 0
+    status: str = Field(default="", alias="is")
 
 
 class Things(Integration):
@@ -63,6 +74,26 @@ class Things(Integration):
     @delete("/things/{id}")
     async def delete_thing(self, id: int) -> None:  # noqa: A002
         """Delete a thing."""
+
+    @head("/things/{id}", headers={"etag": "ETag", "about": "X-About-*"})
+    async def head_thing(self, id: int) -> dict[str, Any]:  # noqa: A002
+        """See of a thing what its headers tell."""
+
+    @post("/form", form="nested")
+    async def bill(self, amount: int, items: list[dict[str, Any]]) -> None:
+        """Bill things."""
+
+    @post("/streamed", joined=lambda pieces: {"id": 1, "name": "".join(each["piece"] for each in pieces)})
+    async def stream_thing(self) -> Thing:
+        """Have a thing told piece by piece."""
+
+    @post("/made", until=Until(again="get_thing", at="/made/{id}", state="is", running=("made",)))
+    async def make_thing(self) -> Made:
+        """Have a thing made, which takes a while."""
+
+    @post("/moved", until=Until(again="get_thing"))
+    async def move_thing(self) -> Made:
+        """Have a thing moved; the service says where to ask."""
 
     @operation(read_only=True)
     async def count_things(self, limit: int = 100) -> int:
@@ -133,6 +164,76 @@ async def test_what_gives_nothing_back_does_not_care_what_is_said() -> None:
     assert (await ask("rename_thing", {"id": 1, "name": "b"}, Says(body={"any": "thing"})))[0] is None
 
 
+async def test_headers_of_an_answer_can_be_told() -> None:
+    said = Says(headers={"ETag": '"1"', "X-About-Us": "yes"})
+    assert (await ask("head_thing", {"id": 1}, said))[0] == {"etag": '"1"', "about": {"us": "yes"}}
+
+
+async def test_a_form_can_be_nested() -> None:
+    _, asked = await ask("bill", {"amount": 1, "items": [{"price": "p", "tax": []}, {"on": True}]})
+    assert parse_qsl(asked[0].body, keep_blank_values=True) == [
+        ("amount", "1"),
+        ("items[0][price]", "p"),
+        ("items[0][tax]", ""),
+        ("items[1][on]", "true"),
+    ]
+
+
+async def test_a_stream_becomes_one_value() -> None:
+    lines = Says(raw=b'{"piece":"a"}\n{"piece":"b"}\n', headers={"Content-Type": "application/x-ndjson"})
+    assert (await ask("stream_thing", {}, lines))[0] == {"id": 1, "name": "ab"}
+
+
+@pytest.mark.parametrize(
+    ("name", "answers", "paths"),
+    [
+        (
+            "make_thing",
+            [
+                Says(body={"id": 7, "is": "made"}),
+                Says(body={"id": 7, "is": "made"}),
+                Says(body={"id": 7, "is": "fine"}),
+            ],
+            ["/made", "/made/7", "/made/7"],
+        ),
+        ("make_thing", [Says(body={"id": 7, "is": "fine"})], ["/made"]),
+        (
+            "move_thing",
+            [Says(status=202, headers={"Location": "../state/1"}), Says(body={"id": 7, "is": "fine"})],
+            ["/moved", "/state/1"],
+        ),
+    ],
+)
+async def test_what_goes_on_is_asked_until_it_is_done(
+    name: str, answers: list[Says], paths: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(lasting, "_FIRST_PAUSE_SECONDS", 0.0)
+    answer, asked = await ask(name, {}, *answers)
+    assert answer == {"id": 7, "status": "fine"}
+    assert [each.path for each in asked] == paths
+
+
+@pytest.mark.parametrize("last", [Says(body={"id": 7, "is": "made"}), Says(status=500)])
+async def test_what_is_not_done_in_time_says_how_to_ask_again(
+    last: Says, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pauses = iter([0.0, 999.0])
+    monkeypatch.setattr(lasting, "_FIRST_PAUSE_SECONDS", 0.0)
+    monkeypatch.setattr(lasting, "_longer", lambda _: next(pauses, 999.0))
+    monkeypatch.setattr(http, "_pause_seconds", lambda *_: 0.0)
+    answer, _ = await ask("make_thing", {}, Says(body={"id": 7, "is": "made"}), last)
+    assert answer == {"id": 7, "status": "made", "goes_on": "it is not done yet: ask by get_thing"}
+
+
+async def test_where_an_answer_leads_gets_no_sign_in() -> None:
+    async with serving(Says(body={"id": 1, "is": "fine"})) as other:
+        made = Says(status=202, headers={"Location": f"{other.url}/x"})
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(lasting, "_FIRST_PAUSE_SECONDS", 0.0)
+            await ask("move_thing", {}, made)
+        assert "authorization" not in other.asked[0].headers
+
+
 async def test_an_operation_with_a_body_can_use_the_others() -> None:
     assert (await ask("count_things", {}, Says(body={"data": [{"id": 1}, {"id": 2}]})))[0] == 2
 
@@ -172,6 +273,11 @@ def test_what_an_operation_does_follows_from_its_method() -> None:
         "create_thing": (False, False, False),
         "rename_thing": (False, False, True),
         "delete_thing": (False, True, True),
+        "head_thing": (True, False, True),
+        "bill": (False, False, False),
+        "stream_thing": (False, False, False),
+        "make_thing": (False, False, False),
+        "move_thing": (False, False, False),
         "count_things": (True, False, True),
     }
 

@@ -1,10 +1,12 @@
 """The kit: everything that an integration imports."""
 
-from wand_server.integrations.kit.answers import Page, Resource
+from wand_server.integrations.kit.answers import Page, Resource, Several
 from wand_server.integrations.kit.assertion import EntraApp, GitHubApp, ServiceAccount
 from wand_server.integrations.kit.base import BaseIntegration, Integration, Settings
+from wand_server.integrations.kit.content import Content, Download
+from wand_server.integrations.kit.lasting import Lasting, Until
 from wand_server.integrations.kit.oauth import OAuth2
-from wand_server.integrations.kit.operation import delete, get, operation, patch, post, put
+from wand_server.integrations.kit.operation import delete, get, head, operation, patch, post, put
 from wand_server.integrations.kit.pace import Rate
 from wand_server.integrations.kit.paging import Counted, Cursor, Linked
 from wand_server.integrations.kit.request import Request, Sent
@@ -17,16 +19,19 @@ __all__ = [
     "BaseIntegration",
     "Basic",
     "Bearer",
+    "Content",
     "Counted",
     "Cursor",
     "Date",
     "DateTime",
+    "Download",
     "Email",
     "EntraApp",
     "FirstOf",
     "GitHubApp",
     "InPath",
     "Integration",
+    "Lasting",
     "Linked",
     "Nobody",
     "OAuth2",
@@ -37,10 +42,13 @@ __all__ = [
     "Sent",
     "ServiceAccount",
     "Settings",
+    "Several",
     "SigV4",
     "SignIn",
+    "Until",
     "delete",
     "get",
+    "head",
     "operation",
     "patch",
     "post",

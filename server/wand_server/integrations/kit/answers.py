@@ -1,8 +1,8 @@
 """What operations give back: of an answer the parts that are declared, so that results stay small."""
 
-from typing import Generic, TypeVar
+from typing import Annotated, Any, Generic, TypeVar
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, BeforeValidator, ConfigDict
 
 AnyItem = TypeVar("AnyItem")
 
@@ -18,3 +18,11 @@ class Page(Resource, Generic[AnyItem]):
 
     items: tuple[AnyItem, ...]
     next_cursor: str | None = None
+
+
+def _several(value: Any) -> Any:
+    return value if isinstance(value, list) else [] if value in (None, "") else [value]
+
+
+Several = Annotated[list[AnyItem], BeforeValidator(_several)]
+"""A list, in answers of XML, where one of many looks like one alone."""

@@ -1,5 +1,6 @@
 """What an integration is: a class that says where a service is, how one signs in, and what it can do."""
 
+import time
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Mapping
 from typing import Any, ClassVar
@@ -10,15 +11,15 @@ from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError
 from wand_proto.errors import Broken, NotFound, WandError
 from wand_server import arguments
 from wand_server.integrations.kit import signin
-from wand_server.integrations.kit.http import Address, Answered, Client
+from wand_server.integrations.kit.bodies import Answered
+from wand_server.integrations.kit.content import SAVE_AS, Download, downloaded, parts_of
+from wand_server.integrations.kit.http import MOST_SECONDS, Address, Client
 from wand_server.integrations.kit.operation import Operation
 from wand_server.integrations.kit.pace import Rate
 from wand_server.integrations.kit.paging import found
-from wand_server.integrations.kit.request import Request, lay_out
+from wand_server.integrations.kit.request import Request, Route, lay_out
 from wand_server.integrations.kit.secrets import Strike
 from wand_server.integrations.kit.signin import Nobody, SignIn
-
-_CURSOR = frozenset({"cursor"})
 
 
 class Settings(BaseModel):
@@ -142,33 +143,85 @@ class Integration(BaseIntegration):
         return None
 
     async def send(self, operation: Operation[..., Any], read: BaseModel) -> Any:
-        """Do an operation that is one request."""
+        """Do an operation that is one request, and what follows it where the service goes on."""
         plan = operation.plan
         if plan.route is None:
             raise Broken(f"{operation.name} is no request")
-        request = lay_out(plan.route, read, without=_CURSOR if plan.paging is not None else frozenset())
-        if plan.paging is not None and (cursor := getattr(read, "cursor", None)):
-            plan.paging.ask(request, cursor)
-        answered = await self.http.send(request, repeatable=plan.marks.idempotent)
+        deadline = time.monotonic() + (plan.seconds or MOST_SECONDS)
+        request = await _laid_out(operation, plan.route, read)
+        answered = await self.http.send(request, repeatable=plan.marks.idempotent, seconds=plan.seconds)
+        self._check(answered)
+        if plan.until is not None:
+            answered = await plan.until.wait((request, answered), self._asked, self.http.base_url, deadline)
+        if operation.is_download:
+            return Download(**await downloaded(answered, getattr(read, SAVE_AS, None)))
         return self._read(operation, request, answered)
 
-    def _read(self, operation: Operation[..., Any], request: Request, answered: Answered) -> Any:
+    async def _asked(self, request: Request) -> Answered:
+        answered = await self.http.send(request)
+        self._check(answered)
+        return answered
+
+    def _check(self, answered: Answered) -> None:
         if (complaint := self.complaint(answered.body)) is not None:
             complaint.message = self.strike.out_of(complaint.message)
             raise complaint
+
+    def _read(self, operation: Operation[..., Any], request: Request, answered: Answered) -> Any:
         if operation.is_silent:
             return None
-        plan = operation.plan
-        value = found(answered.body, plan.place)
-        if plan.paging is not None:
-            items, cursor = plan.paging.read(request, answered)
-            value = {"items": items or [], "next_cursor": cursor}
         try:
-            return operation.answer.validate_python(value)
+            return operation.answer.validate_python(_value(operation, request, answered))
         except ValidationError as why:
             first = why.errors(include_url=False, include_input=False)[0]
             where = ".".join(map(str, first["loc"])) or "the answer"
             raise Broken(f"the service's answer is not as expected: {where}: {first['msg']}") from why
+
+
+async def _laid_out(operation: Operation[..., Any], route: Route, read: BaseModel) -> Request:
+    paging = operation.plan.paging
+    without = {"cursor"} if paging is not None else {SAVE_AS} if operation.is_download else set[str]()
+    request = lay_out(route, read, without, await parts_of(read))
+    if paging is not None and (cursor := getattr(read, "cursor", None)):
+        paging.ask(request, cursor)
+    return request
+
+
+def _value(operation: Operation[..., Any], request: Request, answered: Answered) -> Any:
+    """What is read of an answer, before its types are."""
+    plan = operation.plan
+    if operation.is_text and not plan.place and plan.joined is None and not isinstance(answered.body, str):
+        return answered.text
+    body = answered.body
+    if plan.joined is not None and isinstance(body, list):
+        body = plan.joined(body)
+    value = found(body, plan.place)
+    if plan.paging is not None:
+        items, cursor = plan.paging.read(request, answered)
+        value = {"items": items or [], "next_cursor": cursor}
+    if plan.headers:
+        value = {**_members(value), **_told(answered.headers, plan.headers)}
+    if plan.until is not None and (told := plan.until.told(answered)):
+        value = {**_members(value), "goes_on": told}
+    return value
+
+
+def _members(value: Any) -> dict[str, Any]:
+    return value if isinstance(value, dict) else {}
+
+
+def _told(headers: Mapping[str, str], wanted: Mapping[str, str]) -> dict[str, Any]:
+    """Headers of an answer by their name in the result; `X-Meta-*` is all that begin so, by their rest."""
+    told: dict[str, Any] = {}
+    for name, header in wanted.items():
+        begin = header.lower().removesuffix("*")
+        if header.endswith("*"):
+            told[name] = {
+                key.removeprefix(begin): value for key, value in headers.items() if key.startswith(begin)
+            }
+        elif begin in headers:
+            told[name] = headers[begin]
+    return told
 
 
 def _secrets(config: BaseModel) -> Iterator[str]:

@@ -6,7 +6,18 @@ from typing import Any
 from wand_proto.errors import Conflict, Denied, Exhausted, Invalid, NotFound, Unavailable, WandError
 
 _MOST_CHARACTERS = 500
-_SAID = ("message", "error_description", "errorMessages", "detail", "description", "title", "error", "errors")
+_SAID = (
+    "message",
+    "Message",
+    "Error",
+    "error_description",
+    "errorMessages",
+    "detail",
+    "description",
+    "title",
+    "error",
+    "errors",
+)
 _KINDS: dict[int, type[WandError]] = {
     401: Denied, 402: Denied, 403: Denied, 407: Denied, 451: Denied,
     404: NotFound, 410: NotFound,

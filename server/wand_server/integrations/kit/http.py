@@ -4,18 +4,19 @@ A request that may not be repeated and whose answer got lost is Ambiguous: nobod
 """
 
 import asyncio
-import json
 import random
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from email.utils import parsedate_to_datetime
-from typing import Any, Protocol
+from typing import Protocol
+from urllib.parse import urlsplit
 
 import aiohttp
 
 from wand_proto.errors import Ambiguous, Exhausted, Unavailable, WandError
-from wand_server.integrations.kit import failures
+from wand_server.integrations.kit import bodies, failures
+from wand_server.integrations.kit.bodies import Answered
 from wand_server.integrations.kit.pace import Breaker, Bucket, Rate
 from wand_server.integrations.kit.request import Request
 from wand_server.integrations.kit.secrets import Strike
@@ -28,16 +29,6 @@ _TRIES = 4
 _MOST_BYTES = 8 * 1024 * 1024
 _REPEATABLE = frozenset({"GET", "HEAD", "PUT", "DELETE"})
 _GONE = frozenset({404, 410})
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Answered:
-    """What a service answered; header names are in lower case, a body that is JSON is read."""
-
-    status: int
-    headers: Mapping[str, str]
-    body: Any
-    raw: bytes = b""
 
 
 class Signer(Protocol):
@@ -76,6 +67,16 @@ class Client:
         self._breaker = Breaker()
         self._signer: Signer | None = None
         self._session: aiohttp.ClientSession | None = None
+        self._home = {_origin(address.base_url)}
+
+    @property
+    def base_url(self) -> str:
+        """Where the service is."""
+        return self._address.base_url
+
+    def also_at(self, url: str) -> None:
+        """Sign what goes there too. Other addresses, which an answer may have named, get no sign-in."""
+        self._home.add(_origin(url))
 
     def signed_by(self, signer: Signer) -> None:
         """Sign requests from now on."""
@@ -89,15 +90,19 @@ class Client:
         if self._session is not None:
             await self._session.close()
 
-    async def send(self, request: Request, *, repeatable: bool = False) -> Answered:
+    async def send(
+        self, request: Request, *, repeatable: bool = False, seconds: float | None = None
+    ) -> Answered:
         """The answer to a request; `repeatable` says that to do it twice is to do it once.
+
+        `seconds` is for all of it, where the usual time is too short.
 
         Raises:
             WandError: the service refuses, cannot be reached, or its answer got lost.
         """
         repeatable = repeatable or request.method in _REPEATABLE
         try:
-            return await self._tries(request, repeatable, time.monotonic() + MOST_SECONDS)
+            return await self._tries(request, repeatable, time.monotonic() + (seconds or MOST_SECONDS))
         except WandError as error:
             error.message, error.hint = self._strike.out_of(error.message), self._strike.out_of(error.hint)
             raise
@@ -126,10 +131,12 @@ class Client:
         await self._bucket.take(deadline - time.monotonic())
         signed = request.copy()
         signed.base_url = self._address.base_url
-        signed.headers = {**self._address.headers, **signed.headers}
-        await self._sign(signed, deadline)
+        left = deadline - time.monotonic()
+        if _origin(signed.url) in self._home:
+            signed.headers = {**self._address.headers, **signed.headers}
+            await self._sign(signed, deadline)
         try:
-            answered = await self.once(signed, min(_TRY_SECONDS, deadline - time.monotonic()))
+            answered = await self.once(signed, left if left > MOST_SECONDS else min(_TRY_SECONDS, left))
         except (_Unsent, aiohttp.ClientError, TimeoutError, OSError) as why:
             self._breaker.failed()
             return None, why
@@ -196,6 +203,11 @@ class Client:
         )
 
 
+def _origin(url: str) -> tuple[str, str]:
+    parts = urlsplit(url)
+    return parts.scheme, parts.netloc.lower()
+
+
 def _may_go_on(answered: Answered | None, trouble: Exception | None, repeatable: bool) -> bool:  # noqa: FBT001
     if answered is None:
         return repeatable or isinstance(trouble, _Unsent)
@@ -238,21 +250,9 @@ async def _read(response: aiohttp.ClientResponse) -> Answered:
     return Answered(
         status=response.status,
         headers=headers,
-        body=_body(bytes(raw), headers.get("content-type", "")),
+        body=bodies.read(bytes(raw), headers.get("content-type", "")),
         raw=bytes(raw),
     )
-
-
-def _body(raw: bytes, content_type: str) -> Any:
-    if not raw:
-        return None
-    text = raw.decode("utf-8", "replace")
-    if "json" not in content_type:
-        return text
-    try:
-        return json.loads(text)
-    except (ValueError, RecursionError):
-        return text
 
 
 def _cause(why: Exception | None) -> str:

@@ -7,12 +7,13 @@ nothing at the start.
 
 import inspect
 from collections.abc import Callable, Coroutine, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property, partial
 from typing import (
     Any,
     Concatenate,
     Generic,
+    Literal,
     ParamSpec,
     Protocol,
     TypedDict,
@@ -25,11 +26,15 @@ from typing import (
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, create_model
 
 from wand_server import schema
+from wand_server.integrations.kit.content import SAVE_AS, Download, SaveAs
+from wand_server.integrations.kit.lasting import Until
+from wand_server.integrations.kit.multipart import Kind
 from wand_server.integrations.kit.paging import Paging
 from wand_server.integrations.kit.request import Method, Route
 
 P = ParamSpec("P")
 R = TypeVar("R")
+Joined = Callable[[list[Any]], Any]
 _READING = frozenset({"GET", "HEAD"})
 _IDEMPOTENT = frozenset({"GET", "HEAD", "PUT", "DELETE"})
 
@@ -51,6 +56,10 @@ class Plan:
     route: Route | None = None  # None: its body does it
     place: str = ""  # where in the answer stands what it gives back
     paging: Paging | None = None
+    joined: Joined | None = None  # what a stream of lines or events becomes
+    headers: Mapping[str, str] = field(default_factory=dict)  # of the answer, by their name in the result
+    until: Until | None = None
+    seconds: float | None = None  # for the whole of it, where the usual is too short
 
 
 class More(TypedDict, total=False):
@@ -61,7 +70,13 @@ class More(TypedDict, total=False):
     read_only: bool
     destructive: bool
     idempotent: bool
-    form: bool  # the body is a form
+    form: bool | Literal["nested"]  # the body is a form; nested: with names as a[b][0]
+    multipart: Kind  # the body has parts, and content is one of them
+    media_type: str  # of the body
+    joined: Joined  # makes one value of the list that a stream of lines or events is
+    headers: Mapping[str, str]  # of the answer, by their name in the result; * at the end for several
+    until: Until  # the service goes on with it after its answer
+    seconds: float  # for the whole of it, where the usual is too short
     fixed: Mapping[str, Any]  # sent with every call
 
 
@@ -121,6 +136,8 @@ class Operation(Generic[P, R]):
         if self.plan.paging is not None:
             cursor = Field(default=None, description="next_cursor of the answer before")
             fields.setdefault("cursor", (str | None, cursor))
+        if self.is_download and self.plan.route is not None:
+            fields.setdefault(SAVE_AS, (SaveAs, None))
         return create_model(self.name, __config__=ConfigDict(extra="forbid", frozen=True), **fields)
 
     @cached_property
@@ -132,6 +149,16 @@ class Operation(Generic[P, R]):
     def is_silent(self) -> bool:
         """Whether it gives nothing back, whatever the service says."""
         return self._answer_type is type(None)
+
+    @property
+    def is_download(self) -> bool:
+        """Whether it gives a file back, as it came."""
+        return self._answer_type is Download
+
+    @property
+    def is_text(self) -> bool:
+        """Whether it gives text back, and so XML as it came."""
+        return self._answer_type is str
 
     @cached_property
     def _answer_type(self) -> Any:
@@ -167,6 +194,11 @@ def get(path: str, **more: Unpack[More]) -> Decorator:
     return partial(Operation, plan=_routed("GET", path, more))
 
 
+def head(path: str, **more: Unpack[More]) -> Decorator:
+    """An operation that is a HEAD, for what its headers tell; arguments as with `get`."""
+    return partial(Operation, plan=_routed("HEAD", path, more))
+
+
 def post(path: str, **more: Unpack[More]) -> Decorator:
     """An operation that is a POST; arguments that the path does not take go into the body."""
     return partial(Operation, plan=_routed("POST", path, more))
@@ -194,5 +226,21 @@ def _routed(method: Method, path: str, more: More) -> Plan:
         destructive=more.get("destructive", method == "DELETE"),
         idempotent=more.get("idempotent", reads or method in _IDEMPOTENT),
     )
-    route = Route(method=method, path=path, form=more.get("form", False), fixed=more.get("fixed", {}))
-    return Plan(marks=marks, route=route, place=more.get("place", ""), paging=more.get("paging"))
+    route = Route(
+        method=method,
+        path=path,
+        form=more.get("form", False),
+        multipart=more.get("multipart"),
+        media_type=more.get("media_type", ""),
+        fixed=more.get("fixed", {}),
+    )
+    return Plan(
+        marks=marks,
+        route=route,
+        place=more.get("place", ""),
+        paging=more.get("paging"),
+        joined=more.get("joined"),
+        headers=more.get("headers", {}),
+        until=more.get("until"),
+        seconds=more.get("seconds"),
+    )

@@ -7,7 +7,7 @@ from typing import Any
 from urllib.parse import parse_qsl, urlsplit
 
 from wand_proto.errors import Invalid
-from wand_server.integrations.kit.http import Answered
+from wand_server.integrations.kit.bodies import Answered
 from wand_server.integrations.kit.request import Request
 
 _LINK = re.compile(r'<([^>]*)>\s*;[^,]*\brel="?next\b')  # RFC 8288

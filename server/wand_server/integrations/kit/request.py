@@ -1,9 +1,11 @@
 """A call's arguments laid out as an HTTP request: into the path, the query, the headers or the body."""
 
+import base64
 import json
 import re
 from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, field, replace
+from types import MappingProxyType
 from typing import Any, Literal
 from urllib.parse import quote, urlencode
 
@@ -11,6 +13,7 @@ from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 
 from wand_proto.errors import Invalid
+from wand_server.integrations.kit.multipart import Kind, Multipart, Part
 
 Where = Literal["query", "header", "body", "whole_body"]
 Method = Literal["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE"]
@@ -33,7 +36,11 @@ class Route:
 
     method: Method
     path: str
-    form: bool = False  # the body is a form, not JSON
+    form: bool | Literal["nested"] = False  # the body is a form, not JSON; nested: with names as a[b][0]
+    multipart: Kind | None = None  # the body has parts: a form's with files, or a description and a file
+    media_type: str = (
+        ""  # of the body, where it is not the usual one; a whole body that is text goes as it is
+    )
     fixed: Mapping[str, Any] = field(default_factory=dict)  # sent with every call, where arguments are
 
 
@@ -48,6 +55,7 @@ class Request:
     headers: dict[str, str] = field(default_factory=dict)
     json: Any = None
     form: dict[str, str] | None = None
+    multipart: Multipart | None = None
     body: bytes | None = None
 
     def copy(self) -> "Request":
@@ -62,6 +70,9 @@ class Request:
 
     def encode(self) -> bytes | None:
         """The body as it is sent; its type is among the headers then."""
+        if self.multipart is not None:
+            self.headers.setdefault("Content-Type", self.multipart.media_type)
+            return self.multipart.encode()
         if self.form is not None:
             self.headers.setdefault("Content-Type", "application/x-www-form-urlencoded")
             return urlencode(self.form).encode()
@@ -71,25 +82,80 @@ class Request:
         return self.body
 
 
-def lay_out(route: Route, arguments: BaseModel, without: Collection[str] = ()) -> Request:
-    """The request that carries those arguments; what was left out, or is null, is not sent."""
-    given = arguments.model_dump(mode="json", exclude_none=True, exclude=set(without))
+def lay_out(
+    route: Route,
+    arguments: BaseModel,
+    without: Collection[str] = (),
+    parts: Mapping[str, Part] = MappingProxyType({}),
+) -> Request:
+    """The request that carries those arguments; what was left out, or is null, is not sent.
+
+    In `parts` are those that are content, read.
+    """
+    given = {**arguments.model_dump(mode="json", exclude_none=True, exclude=set(without)), **parts}
     path = _BLANK.sub(lambda blank: _segments(blank[2], given.pop(blank[2]), many=bool(blank[1])), route.path)
     request = Request(method=route.method, path=path)
+    if route.media_type:
+        request.headers["Content-Type"] = route.media_type
     body: dict[str, Any] = {}
     for name, where, value in (*_placed(route, arguments, given), *_fixed(route)):
         match where:
             case "query":
                 request.query[name] = as_text(value)
             case "header":
-                request.headers[name] = as_text(value)
+                request.headers[name] = as_text(value, ascii_only=True)
             case "whole_body":
-                request.json = value
+                _put_whole(request, value)
             case "body":
                 body[name] = value
     if body:
-        request.json, request.form = (None, _as_form(body)) if route.form else (body, None)
+        _put_body(request, route, body)
     return request
+
+
+def _put_whole(request: Request, value: Any) -> None:
+    if isinstance(value, Part):
+        request.body = value.data
+        request.headers.setdefault("Content-Type", value.media_type)
+    elif isinstance(value, str) and request.headers.get("Content-Type"):
+        request.body = value.encode("utf-8", "surrogatepass")
+    else:
+        request.json = value
+
+
+def _put_body(request: Request, route: Route, body: Mapping[str, Any]) -> None:
+    if route.multipart is not None:
+        request.multipart = _in_parts(route.multipart, body)
+    elif route.form:
+        request.form = dict(_nested("", _plain(body))) if route.form == "nested" else _as_form(_plain(body))
+    else:
+        request.json = _plain(body)
+
+
+def _in_parts(kind: Kind, body: Mapping[str, Any]) -> Multipart:
+    files = {name: value for name, value in body.items() if isinstance(value, Part)}
+    rest = {name: value for name, value in body.items() if name not in files}
+    if kind == "related":
+        return Multipart(kind=kind, values=files, about=rest)
+    return Multipart(kind=kind, values={**_as_form(rest), **files})
+
+
+def _plain(body: Mapping[str, Any]) -> dict[str, Any]:
+    """Content as base64, where a body has no other place for it."""
+    return {
+        name: base64.b64encode(value.data).decode() if isinstance(value, Part) else value
+        for name, value in body.items()
+    }
+
+
+def _nested(name: str, value: Any) -> Iterator[tuple[str, str]]:
+    """Values under names such as `items[0][price]`; an empty object or list is sent as an empty text."""
+    if isinstance(value, dict | list) and value:
+        inner = value.items() if isinstance(value, dict) else enumerate(value)
+        for key, each in inner:
+            yield from _nested(f"{name}[{key}]" if name else str(key), each)
+    elif value is not None:
+        yield name, "" if value in ({}, []) else as_text(value)
 
 
 def _segments(name: str, value: Any, *, many: bool) -> str:
@@ -128,10 +194,10 @@ def _as_form(body: Mapping[str, Any]) -> dict[str, str]:
     return {name: as_text(value) for name, value in body.items()}
 
 
-def as_text(value: Any) -> str:
+def as_text(value: Any, *, ascii_only: bool = False) -> str:
     """A value in a query, a form or a header: booleans in lower case, lists with commas, objects as JSON."""
     if isinstance(value, str):
         return value
     if isinstance(value, list) and not any(isinstance(each, dict | list) for each in value):
         return ",".join(map(as_text, value))
-    return json.dumps(value, separators=(",", ":"), ensure_ascii=False)
+    return json.dumps(value, separators=(",", ":"), ensure_ascii=ascii_only)

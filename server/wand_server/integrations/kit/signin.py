@@ -9,7 +9,8 @@ from typing import Literal
 from pydantic import BaseModel, SecretStr
 
 from wand_proto.errors import Invalid
-from wand_server.integrations.kit.http import Answered, Signer
+from wand_server.integrations.kit.bodies import Answered
+from wand_server.integrations.kit.http import Signer
 from wand_server.integrations.kit.request import Request
 from wand_server.integrations.kit.secrets import Strike
 
