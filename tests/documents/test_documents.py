@@ -1,6 +1,7 @@
 """Every operation of a service whose vendor describes it: tried as that description says."""
 
 import asyncio
+import gzip
 import json
 from collections.abc import Iterator
 from pathlib import Path
@@ -34,11 +35,12 @@ def settings(manifest: Manifest, known: Known, url: str) -> dict[str, Any]:
 def document_of(manifest: Manifest, folder: Path) -> Path:
     """The vendor's document, each path with what sign-in puts before it."""
     document = prism.FOLDER / manifest.tests.what
-    if not manifest.tests.prefix:
+    is_packed = document.suffix == ".gz"
+    if not manifest.tests.prefix and not is_packed:
         return document
-    read = json.loads(document.read_text())
+    read = json.loads(gzip.decompress(document.read_bytes()) if is_packed else document.read_bytes())
     read["paths"] = {f"{manifest.tests.prefix}{path}": item for path, item in read["paths"].items()}
-    prefixed = folder / document.name
+    prefixed = folder / document.name.removesuffix(".gz")
     prefixed.write_text(json.dumps(read))
     return prefixed
 

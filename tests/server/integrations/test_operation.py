@@ -59,6 +59,10 @@ class Things(Integration):
     async def list_counted(self, size: int = 2) -> Page[Thing]:
         """List things by pages."""
 
+    @get("/more", paging=Cursor(items="data", mark="last", sent_as="after", more="has_more"))
+    async def list_more(self) -> Page[Thing]:
+        """List things, as long as there are more."""
+
     @get("/linked", paging=Linked())
     async def list_linked(self) -> Page[Thing]:
         """List things by links."""
@@ -129,6 +133,8 @@ async def test_an_answer_is_read_where_it_stands_and_the_rest_is_left_out() -> N
         ),
         ("list_things", Says(body={"data": [{"id": 1}], "meta": {"next": ""}}), None, None),
         ("list_things", Says(body={"data": []}), None, None),
+        ("list_more", Says(body={"data": [], "last": "m2", "has_more": True}), "m2", {"after": "m2"}),
+        ("list_more", Says(body={"data": [{"id": 1}], "last": "m2", "has_more": False}), None, None),
         ("list_counted", Says(body=[{"id": 1}, {"id": 2}]), "2", {"size": "2", "page": "2"}),
         ("list_counted", Says(body=[{"id": 1}]), None, None),
         (
@@ -270,6 +276,7 @@ def test_what_an_operation_does_follows_from_its_method() -> None:
         "list_things": (True, False, True),
         "list_counted": (True, False, True),
         "list_linked": (True, False, True),
+        "list_more": (True, False, True),
         "create_thing": (False, False, False),
         "rename_thing": (False, False, True),
         "delete_thing": (False, True, True),

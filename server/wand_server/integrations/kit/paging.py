@@ -37,13 +37,15 @@ class Cursor(Paging):
     items: str = ""  # where in the answer; empty: it is the list
     mark: str  # where in the answer
     sent_as: str = "cursor"
+    more: str = ""  # where in the answer stands whether more follows, if the mark does not say that
 
     def ask(self, request: Request, cursor: str) -> None:
         _put(request, self.sent_as, cursor)
 
     def read(self, request: Request, answered: Answered) -> tuple[Any, str | None]:  # noqa: ARG002
         mark = found(answered.body, self.mark)
-        return found(answered.body, self.items), str(mark) if mark not in (None, "", False) else None
+        is_last = mark in (None, "", False) or (self.more and not found(answered.body, self.more))
+        return found(answered.body, self.items), None if is_last else str(mark)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
