@@ -6,17 +6,24 @@ import os
 import subprocess
 import time
 import urllib.request
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 import pytest
 from pydantic import SecretStr
 
+from support.foreign import Says, serving
 from support.places import free_port
 from support.prism import ROOT
+from support.services import FakeLedger, Notes
 from wand_proto.errors import Denied, Invalid, NotFound, WandError
+from wand_server.integrations import index
+from wand_server.integrations.catalog import Catalog
 from wand_server.integrations.identity.vault import Vault
+from wand_server.integrations.instances import Instances
+from wand_server.integrations.kit.base import BaseIntegration
+from wand_server.integrations.kit.secrets import Sources
 
 BAO = ROOT / ".dev" / "services" / "bin" / "bao"
 TOKEN = "root-token-of-a-test"
@@ -124,6 +131,58 @@ async def test_a_role_signs_in_and_may_do_what_its_policy_says(url: str, vault: 
             await agent.execute("write_secret", {"path": "apps/api", "data": {}})
     finally:
         await agent.cleanup()
+
+
+class Both(Catalog):
+    """Vault, and a service of notes whose secret is in it."""
+
+    known: Mapping[str, index.Known] = {"vault": index.known(Vault), "notes": index.known(Notes)}
+    manifests: Mapping[str, Any] = {}
+
+    def load(self, service: str) -> type[BaseIntegration]:
+        return Vault if service == "vault" else Notes
+
+
+@pytest.mark.parametrize(
+    ("reference", "vaults", "said"),
+    [
+        ("vault:secret/apps/notes#token", ["vault"], ""),
+        ("vault:secret/apps/notes#token", ["vault:other"], ""),
+        ("vault:secret/apps/notes#none", ["vault"], "integrations.notes.token: there is nothing in vault:"),
+        ("vault:secret/nowhere#token", ["vault"], "integrations.notes.token: vault: answers with 404"),
+        ("vault:secret/apps/notes#token", [], "there is no Vault, or more than one"),
+        ("vault:secret/apps/notes#token", ["vault:a", "vault:b"], "there is no Vault, or more than one"),
+    ],
+)
+async def test_secrets_of_other_services_can_be_in_it(
+    vault: Vault, reference: str, vaults: list[str], said: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level("DEBUG")
+    url = vault.http.base_url
+    await vault.execute("write_secret", {"path": "apps/notes", "data": {"token": "t0ken-of-n0tes"}})
+    instances = Instances(Both(), FakeLedger(), lambda: "a1", Sources({"VAULT": TOKEN}))
+    async with serving(Says(body={"notes": []})) as service:
+        tables = {name: {"base_url": url, "token": "env:VAULT", "deny": ["*"]} for name in vaults}
+        instances.configure({**tables, "notes": {"base_url": service.url, "token": reference}})
+        try:
+            if said:
+                with pytest.raises(WandError, match=said):
+                    await instances.health("notes")
+                return
+            await instances.health("notes")
+            assert service.asked[0].headers["authorization"] == "Bearer t0ken-of-n0tes"
+            assert "t0ken" not in caplog.text
+        finally:
+            await instances.close()
+
+
+async def test_its_own_secret_is_not_in_it(url: str) -> None:
+    instances = Instances(Both(), FakeLedger(), lambda: "a1")
+    instances.configure({"vault": {"base_url": url, "token": "vault:secret/apps/vault#token"}})
+    with pytest.raises(
+        Invalid, match=r"integrations\.vault\.token: the secret of a Vault cannot be in a Vault"
+    ):
+        await instances.health("vault")
 
 
 @pytest.mark.parametrize(

@@ -82,7 +82,7 @@ def check_table(instance: Instance) -> None:
     if missing:
         about = known[missing[0]]
         hint = (
-            "say where the secret is: env:NAME, file:/PATH or cred:NAME"
+            "say where the secret is: env:NAME, file:/PATH, cred:NAME or vault:MOUNT/PATH#FIELD"
             if about.secret
             else about.description
         )

@@ -17,13 +17,14 @@ from wand_server.integrations.index import Entry
 from wand_server.integrations.instance import ID, Instance, Table, check_table, read
 from wand_server.integrations.kit import workspace
 from wand_server.integrations.kit.base import BaseIntegration, Settings
-from wand_server.integrations.kit.secrets import Sources, resolved
+from wand_server.integrations.kit.secrets import Sources, in_vault, resolved
 from wand_server.integrations.kit.workspace import Workspace
 from wand_server.model import Call
 
 log = logging.getLogger(__name__)
 
 _CLOSE_SECONDS = 5.0
+_VAULT = "vault"
 _LAST_SECONDS = 45.0  # for the calls that run on an instance that is configured no more
 
 
@@ -194,7 +195,9 @@ class Instances:
 
     async def _opened(self, instance: Instance) -> BaseIntegration:
         kind, place = self._catalog.load(instance.service), f"integrations.{instance.id}"
-        opened = kind(read(kind.Config, resolved(kind.Config, instance.table, self._sources, place), place))
+        opened = kind(
+            read(kind.Config, await resolved(kind.Config, instance.table, self._secret, place), place)
+        )
         try:
             await opened.initialize()
             _check_open(instance)
@@ -202,6 +205,32 @@ class Instances:
             await _close_one(instance.id, opened)
             raise
         return opened
+
+    async def _secret(self, reference: str, field: str) -> str:
+        """The secret that a setting names, from a Vault through the instance that is configured for it."""
+        where = in_vault(reference, field)
+        if where is None:
+            return self._sources.read(reference, field)
+        instance = self._vault(field)
+        try:
+            given = {"mount": where.mount, "path": where.path}
+            read = await (await self._open(instance)).execute("read_secret", given)
+        except WandError as error:
+            raise type(error)(f"{instance.id}: {error.message}", hint=error.hint, field=field) from error
+        value = (read.get("data") or {}).get(where.member)
+        if not isinstance(value, str) or not value:
+            raise NotFound(f"there is nothing in {reference}", field=field)
+        return value
+
+    def _vault(self, field: str) -> Instance:
+        """The Vault in which secrets of others are: the one called `vault`, or the only one."""
+        vaults = {name: one for name, one in self._instances.items() if one.service == _VAULT}
+        if field.split(".")[1] in vaults:
+            raise Invalid("the secret of a Vault cannot be in a Vault: use env:, file: or cred:", field=field)
+        if _VAULT not in vaults and len(vaults) != 1:
+            hint = "configure [integrations.vault]"
+            raise Invalid("there is no Vault, or more than one and none called vault", hint=hint, field=field)
+        return vaults.get(_VAULT) or next(iter(vaults.values()))
 
     def _instance(self, name: str, table: Table) -> Instance:
         match = ID.fullmatch(name)

@@ -7,7 +7,7 @@ from urllib.parse import quote
 import pytest
 
 from wand_proto.errors import Invalid, NotFound
-from wand_server.integrations.kit.secrets import Sources, Strike
+from wand_server.integrations.kit.secrets import Sources, Strike, in_vault
 
 SECRET = 'kV3$x/ü"s3cr3t+pl'
 
@@ -32,6 +32,13 @@ def test_what_is_no_reference_is_refused_and_not_repeated(reference: str, kind: 
         Sources({}).read(reference, "slack.token")
     assert "slack.token" in str(caught.value)
     assert SECRET not in str(caught.value)
+
+
+@pytest.mark.parametrize("reference", ["vault:", "vault:a", "vault:a/b", "vault:a/b#", "vault:/b#c"])
+def test_a_reference_into_a_vault_says_where(reference: str) -> None:
+    assert in_vault("vault:secret/apps/slack#token", "x") == ("secret", "apps/slack", "token")
+    with pytest.raises(Invalid, match=r"slack\.token: must be as vault:MOUNT/PATH#FIELD"):
+        in_vault(reference, "slack.token")
 
 
 @pytest.mark.parametrize("before", ["", "a", "ab", "abc"])

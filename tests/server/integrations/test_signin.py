@@ -29,6 +29,8 @@ from wand_server.integrations.kit import (
     Nobody,
     OAuth2,
     ServiceAccount,
+    Session,
+    oauth,
 )
 from wand_server.integrations.kit.http import Address, Client
 from wand_server.integrations.kit.oauth import Token, Tokens
@@ -125,6 +127,63 @@ async def test_a_token_is_fetched_with_the_clients_credentials(by: Any, wanted: 
         assert ("authorization" in service.asked[0].headers) == (by == "basic")
 
 
+LOGGED_IN = Says(
+    body={"auth": {"key": "s3ssion-a"}},
+    headers={"Set-Cookie": "SID=s3ssion-b; Path=/", "X-Token": "s3ssion-c"},
+)
+
+
+@pytest.mark.parametrize(
+    ("way", "body", "header", "value"),
+    [
+        (
+            Session(path="/login", token="auth.key"),
+            '{"username":"u","password":"p"}',
+            "authorization",
+            "Bearer s3ssion-a",
+        ),
+        (
+            Session(path="/login", cookie="SID", body="form", fields={"j_user": "username"}),
+            "j_user=u",
+            "cookie",
+            "SID=s3ssion-b",
+        ),
+        (
+            Session(path="/login", token="X-Token", header="X-Session", word="", fields={}),
+            "{}",
+            "x-session",
+            "s3ssion-c",
+        ),
+    ],
+)
+async def test_a_session_is_begun_by_logging_in_and_again_when_it_is_refused(
+    way: Session, body: str, header: str, value: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(oauth, "_OLD_SECONDS", -1.0)
+    strike = Strike()
+    async with serving(LOGGED_IN, Says(status=401), LOGGED_IN, FINE) as service:
+        asking = client(service, way, strike, username="u", password="p")
+        await asking.send(Request(method="GET", path="/x"))
+        await asking.close()
+        assert [one.path for one in service.asked] == ["/login", "/x", "/login", "/x"]
+        assert (service.asked[0].body, service.asked[-1].headers[header]) == (body, value)
+        assert strike.out_of(f"{value}!") == f"{value[:-9]}[secret]!"
+
+
+@pytest.mark.parametrize(
+    ("answer", "kind", "said"),
+    [
+        (Says(status=403, body={"message": "no"}), Denied, "says 403 no"),
+        (Says(status=502), Unavailable, "answers with 502"),
+        (Says(body={}), Denied, "the answer to the log-in has no member token"),
+    ],
+)
+async def test_a_log_in_that_fails_says_why(answer: Says, kind: type[WandError], said: str) -> None:
+    async with serving(answer) as service:
+        with pytest.raises(kind, match=said):
+            await ask(service, Session(path="/login"), username="u", password="p")
+
+
 async def test_many_who_wait_fetch_one_token() -> None:
     async with serving(TOKEN, FINE) as service:
         asking = client(
@@ -190,7 +249,7 @@ async def test_a_token_that_is_about_to_end_is_renewed_before() -> None:
 
 
 async def test_a_refusal_is_tried_once_more_with_a_new_token(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("wand_server.integrations.kit.oauth._OLD_SECONDS", -1)
+    monkeypatch.setattr(oauth, "_OLD_SECONDS", -1)
     refused = Says(status=401, body={"message": "expired"})
     async with serving(TOKEN, refused, SECOND, FINE) as service:
         asked = await ask(service, OAuth2(token_url=service.url + "/token"), client_id="c", client_secret="s")
@@ -201,7 +260,7 @@ async def test_a_refusal_is_tried_once_more_with_a_new_token(monkeypatch: pytest
 
 
 async def test_a_refresh_token_that_is_replaced_is_used_from_then_on(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("wand_server.integrations.kit.oauth._OLD_SECONDS", -1)
+    monkeypatch.setattr(oauth, "_OLD_SECONDS", -1)
     replaced = Says(body={"access_token": "t0ken-of-access-1", "refresh_token": "r3fresh-2"})
     async with serving(replaced, Says(status=401), SECOND, FINE) as service:
         way = OAuth2(token_url=service.url + "/token", grant="refresh_token")

@@ -10,6 +10,7 @@ from wand_server.integrations.kit.operation import delete, get, head, operation,
 from wand_server.integrations.kit.pace import Rate
 from wand_server.integrations.kit.paging import Counted, Cursor, Linked
 from wand_server.integrations.kit.request import Request, Sent
+from wand_server.integrations.kit.session import Session
 from wand_server.integrations.kit.signin import ApiKey, Basic, Bearer, FirstOf, InPath, Nobody, SignIn
 from wand_server.integrations.kit.sigv4 import SigV4
 from wand_server.integrations.kit.texts import Date, DateTime, Email
@@ -41,6 +42,7 @@ __all__ = [
     "Resource",
     "Sent",
     "ServiceAccount",
+    "Session",
     "Settings",
     "Several",
     "SigV4",

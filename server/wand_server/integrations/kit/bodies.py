@@ -3,7 +3,7 @@
 import json
 import re
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from wand_server.integrations.kit import plainxml
@@ -21,6 +21,7 @@ class Answered:
     headers: Mapping[str, str]
     body: Any
     raw: bytes = b""
+    cookies: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def text(self) -> str:

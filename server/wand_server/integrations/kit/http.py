@@ -157,6 +157,7 @@ class Client:
 
     async def once(self, request: Request, seconds: float = _TRY_SECONDS) -> Answered:
         """Send it as it is, once: for sign-in itself. Raises what aiohttp raises."""
+        request.base_url = request.base_url or self._address.base_url
         body = request.encode()
         timeout = aiohttp.ClientTimeout(total=max(0.1, seconds), connect=_CONNECT_SECONDS)
         try:
@@ -252,6 +253,7 @@ async def _read(response: aiohttp.ClientResponse) -> Answered:
         headers=headers,
         body=bodies.read(bytes(raw), headers.get("content-type", "")),
         raw=bytes(raw),
+        cookies={name: cookie.value for name, cookie in response.cookies.items()},
     )
 
 

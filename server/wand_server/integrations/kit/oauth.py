@@ -12,6 +12,7 @@ from pydantic import BaseModel
 
 from wand_proto.errors import Denied, Unavailable, WandError
 from wand_server.integrations.kit import failures
+from wand_server.integrations.kit.bodies import Answered
 from wand_server.integrations.kit.http import Signer
 from wand_server.integrations.kit.request import Request
 from wand_server.integrations.kit.secrets import Strike
@@ -151,22 +152,40 @@ async def ask(
         Denied: it gives none.
         Unavailable: it cannot be asked.
     """
-    host = urlsplit(request.url).hostname
-    try:
-        answered = await send(request)
-    except (aiohttp.ClientError, TimeoutError, OSError) as why:
-        raise Unavailable(f"no sign-in: {host} cannot be reached ({type(why).__name__})") from why
+    answered = await answer_of(send, request, strike)
     whole = answered.body if isinstance(answered.body, dict) else {}
     body = whole.get(inside, {}) if inside else whole
     body = body if isinstance(body, dict) else {}
-    if answered.status >= 500:
-        raise Unavailable(f"no sign-in: {host} answers with {answered.status}")
     value = body.get(name)
-    if answered.status >= 300 or not isinstance(value, str) or not value:
-        said = strike.out_of(failures.said(answered.body))
-        raise Denied(f"no sign-in: {host} says {answered.status} {said}".rstrip())
+    if not isinstance(value, str) or not value:
+        raise _refused(request, answered, strike)
     strike.add(value)
     return body
+
+
+async def answer_of(send: Send, request: Request, strike: Strike) -> Answered:
+    """What whoever signs us in answers.
+
+    Raises:
+        Denied: it does not sign us in.
+        Unavailable: it cannot be asked.
+    """
+    try:
+        answered = await send(request)
+    except (aiohttp.ClientError, TimeoutError, OSError) as why:
+        host = urlsplit(request.url).hostname
+        raise Unavailable(f"no sign-in: {host} cannot be reached ({type(why).__name__})") from why
+    if answered.status >= 500:
+        host = urlsplit(request.url).hostname
+        raise Unavailable(f"no sign-in: {host} answers with {answered.status}")
+    if answered.status >= 400:
+        raise _refused(request, answered, strike)
+    return answered
+
+
+def _refused(request: Request, answered: Answered, strike: Strike) -> Denied:
+    said = strike.out_of(failures.said(answered.body))
+    return Denied(f"no sign-in: {urlsplit(request.url).hostname} says {answered.status} {said}".rstrip())
 
 
 def token_in(body: Mapping[str, Any], *, name: str = "access_token") -> Token:

@@ -3,9 +3,10 @@
 import base64
 import json
 import os
-from collections.abc import Iterable, Mapping
+import re
+from collections.abc import Awaitable, Callable, Iterable, Mapping
 from pathlib import Path
-from typing import Any, get_args
+from typing import Any, NamedTuple, get_args
 from urllib.parse import quote, quote_plus
 
 from pydantic import BaseModel, SecretStr
@@ -14,9 +15,27 @@ from wand_proto.errors import Invalid, NotFound
 from wand_server import jsontexts
 
 _STRUCK = "[secret]"
-_FORMS = "env:NAME, file:/PATH or cred:NAME (a credential of systemd)"
+_FORMS = (
+    "env:NAME, file:/PATH, cred:NAME (a credential of systemd), or vault:MOUNT/PATH#FIELD (in the Vault "
+    "that is configured)"
+)
 _SHORTEST = 6  # characters; less is no secret, and striking it out would garble what is said
 _MOST_BYTES = 64 * 1024
+
+
+_VAULT = "vault:"
+_IN_VAULT = re.compile(r"vault:([^/#]+)/([^#]+)#([^#]+)")
+
+Read = Callable[[str, str], Awaitable[str]]
+"""The secret that a reference names, and the setting in which it stands."""
+
+
+class InVault(NamedTuple):
+    """Where in a Vault a secret is: in the store mounted there, at that path, that member."""
+
+    mount: str
+    path: str
+    member: str
 
 
 class Sources:
@@ -26,7 +45,7 @@ class Sources:
         self._environment = environment
 
     def read(self, reference: str, field: str) -> str:
-        """The secret that a reference names.
+        """The secret that a reference names, unless that is in a Vault.
 
         Raises:
             Invalid: it is no reference. What stands there is not repeated: it may be the secret itself.
@@ -62,18 +81,33 @@ def _content(path: Path, field: str) -> str:
         raise NotFound(f"{path} cannot be read ({type(why).__name__})", field=field) from why
 
 
-def resolved(
-    model: type[BaseModel], table: Mapping[str, Any], sources: Sources, place: str
+async def resolved(
+    model: type[BaseModel], table: Mapping[str, Any], read: Read, place: str
 ) -> dict[str, Any]:
     """The settings of an instance, each reference to a secret replaced by the secret.
 
     Raises:
-        Invalid, NotFound: as `Sources.read` does; the field is named below `place`.
+        WandError: as `read` does; the field is named below `place`.
     """
+    secrets = secret_names(model)
     return {
-        name: sources.read(str(value), f"{place}.{name}") if name in secret_names(model) else value
+        name: await read(str(value), f"{place}.{name}") if name in secrets else value
         for name, value in table.items()
     }
+
+
+def in_vault(reference: str, field: str) -> InVault | None:
+    """What a reference into a Vault names; None where it is another.
+
+    Raises:
+        Invalid: it begins as one, and is none.
+    """
+    if not reference.startswith(_VAULT):
+        return None
+    match = _IN_VAULT.fullmatch(reference)
+    if not match:
+        raise Invalid("must be as vault:MOUNT/PATH#FIELD, such as vault:secret/apps/slack#token", field=field)
+    return InVault(mount=match[1], path=match[2], member=match[3])
 
 
 def secret_names(model: type[BaseModel]) -> frozenset[str]:
