@@ -12,7 +12,7 @@ from typing import Any
 from wand_proto.errors import Broken, Denied, Invalid, NotFound, Unavailable, WandError
 from wand_server import arguments, ports
 from wand_server.integrations.catalog import Catalog
-from wand_server.integrations.finding import Search, Text
+from wand_server.integrations.finding import Search, Text, text_of
 from wand_server.integrations.index import Entry
 from wand_server.integrations.instance import ID, Instance, Table, check_table, read
 from wand_server.integrations.kit import workspace
@@ -280,13 +280,9 @@ class Instances:
         )
 
     def _text(self, name: str) -> Text:
-        instance, _, operation = name.rpartition(".")
+        instance = name.rpartition(".")[0]
         about = self._catalog.manifests.get(self._instances[instance].service)
-        words = operation.replace("_", " ")
-        told = [(words, 2.0), (self._entries[name].summary, 1.5), (instance.replace(":", " "), 1.5)]
-        if about:
-            told += [(about.name, 1.5), (" ".join(about.keywords), 0.5), (about.summary, 0.3)]
-        return Text(name=name, parts=tuple(told))
+        return text_of(name, self._entries[name].summary, about)
 
 
 def _is_of(name: str, service: str) -> bool:

@@ -2,7 +2,8 @@
 
 import pytest
 
-from wand_server.integrations.finding import Search, Text, stems
+from wand_server.integrations.finding import Search, Text
+from wand_server.integrations.speech import said
 
 SEARCH = Search(
     [
@@ -53,7 +54,7 @@ def test_the_same_words_give_the_same_order() -> None:
 
 
 def test_endings_do_not_count() -> None:
-    assert list(stems("Deployments deployed, deploying the channels")) == [
+    assert list(said("Deployments deployed, deploying the channels")) == [
         "deploy",
         "deploy",
         "deploy",

@@ -41,6 +41,8 @@ class Manifest(Frozen):
     scopes: tuple[str, ...] = ()  # the least that its operations need, as the vendor calls them
     limits: str = ""  # what the vendor says of how often one may ask
     keywords: tuple[str, ...] = ()  # words that people use for what it does
+    also: tuple[str, ...] = ()  # what people call it beside its name and its id
+    words: Mapping[str, str] = Field(default_factory=dict)  # what people say who want an operation
     extra: str = ""  # the optional dependency of `wand-server` that it needs
     tests: Tests
 

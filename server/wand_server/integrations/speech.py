@@ -1,0 +1,205 @@
+"""How people say things: which words count in a request, which mean the same, which phrase means a word."""
+
+import re
+from collections.abc import Iterable, Iterator, Mapping
+
+_WORD = re.compile(r"[a-z0-9]+")
+_SHORTEST = 3  # letters that a word keeps
+_ENDINGS = ("ations", "ation", "ments", "ment", "ings", "ing", "ies", "ers", "ed", "es", "er", "s", "e", "y")
+_SILENT = frozenset(
+    """
+    a an the of to in on for with and or my me our we i is are was were be been do does did done it its this
+    that these those there from at by as all please can could would want need how some into up out over have
+    has had got get so if just will should let like here about them him her his they he she you your us not
+    no yes again already
+    ll ve re don didn isn doesn im
+    """.split()  # noqa: SIM905 - a text is easier to read
+)
+_IRREGULAR = {
+    word: plain
+    for plain, words in {
+        "send": "sent",
+        "say": "said",
+        "write": "wrote written",
+        "run": "ran",
+        "make": "made",
+        "find": "found",
+        "build": "built",
+        "pay": "paid",
+        "person": "people folks guys",
+        "leave": "left",
+        "give": "gave given",
+        "break": "broke broken",
+        "buy": "bought",
+        "take": "took taken",
+        "keep": "kept",
+        "tell": "told",
+    }.items()
+    for word in words.split()
+}
+_PHRASES = """
+get rid of: delete remove
+throw away: delete remove
+take back: delete
+take out: remove
+tear down: destroy delete
+turn off: disable stop
+turn on: enable start
+switch off: disable stop
+switch on: enable start
+shut down: stop
+bring up: start
+bring back: start restore
+bring down: stop
+spin up: create start
+fire up: start
+kick off: start run trigger
+kick out: remove
+roll out: apply deploy
+roll back: revert undo
+set up: create init
+clean up: delete remove
+look up: get find
+look for: search find
+look at: get show
+check out: checkout
+check in: checkin
+log in: login sign
+logged in: login sign
+logs in: login sign
+log out: logout revoke
+sign in: login sign
+signed in: login sign
+sign out: logout revoke
+sign off: approve
+pass on: forward
+hand over: assign
+write down: note create
+find out: get
+how many: count list
+how much: usage get
+how big: size
+how full: usage space
+how long: time
+who is: user member list
+who are: user member list
+what is in: list
+what's in: list
+what's on: list
+is there: list
+are there: list
+pull request: pullrequest pull request
+pull requests: pullrequest pull request
+pr: pullrequest pull request
+prs: pullrequest pull request
+k8s: kubernetes
+repo: repository
+repos: repository
+config: configuration
+dir: directory folder
+info: information
+docs: document
+doc: document
+dm: direct message
+pic: picture
+app: application
+apps: application
+pw: password
+"""
+_ALIKE = """
+list show display browse enumerate which what any
+get fetch read retrieve view look see show detail describe
+create add make new generate
+delete remove drop erase trash destroy wipe discard
+update change edit modify set rename correct fix adjust replace
+send post write tell notify message announce inform ping
+search find query lookup seek where hunt
+start run launch trigger execute kick begin boot resume
+stop cancel abort kill halt terminate end
+restart reboot redeploy bounce
+enable activate unlock
+disable deactivate suspend block lock freeze
+approve accept confirm grant permit
+deny reject refuse decline
+invite share
+upload put store save attach
+download export fetch get
+user person member colleague account employee who staff
+ticket issue incident case bug problem
+picture image photo screenshot
+email mail
+chat conversation
+channel room
+secret password credential
+payment charge pay bill
+customer client contact
+deployment rollout release
+folder directory
+file document object item
+holiday vacation leave
+comment note reply remark
+reply answer respond
+login sign
+access permission right
+version revision
+space usage quota storage
+commit change
+history log
+result output
+machine node server host
+"""  # what people say in each other's place
+ALIKE_WEIGHT = 0.4
+
+
+def said(text: str) -> Iterator[str]:
+    """The words of a text without their endings, and without those that say nothing."""
+    for word in _WORD.findall(text.lower()):
+        if word not in _SILENT and (len(word) > 1 or word.isdigit()):
+            yield stem(_IRREGULAR.get(word, word))
+
+
+def asked(query: str) -> Mapping[str, float]:
+    """The words of a request, and what each counts: less where it stands for a phrase, or is alike."""
+    text = " ".join(re.findall(r"[a-z0-9']+", query.lower()))
+    words: dict[str, float] = {}
+    for phrase, meant in _MEANT:
+        text, count = phrase.subn(" ", text)
+        if count:
+            words.update(dict.fromkeys(map(stem, meant), 0.8))
+    words.update(dict.fromkeys(said(text), 1.0))
+    for word in list(words):
+        for other in _ALIKE_TO.get(word, ()):
+            words.setdefault(other, ALIKE_WEIGHT * words[word])
+    return words
+
+
+def stem(word: str) -> str:
+    """A word without its ending."""
+    for ending in _ENDINGS:
+        if word.endswith(ending) and len(word) - len(ending) >= _SHORTEST:
+            return _single(word[: -len(ending)])
+    return word
+
+
+def _single(word: str) -> str:
+    """What was doubled before an ending, once, as in stopped."""
+    return word[:-1] if word[-1] == word[-2] and word[-1] not in "aeiou" else word
+
+
+def _groups(lines: Iterable[str]) -> Mapping[str, tuple[str, ...]]:
+    table: dict[str, tuple[str, ...]] = {}
+    for line in lines:
+        words = tuple(map(stem, line.split()))
+        for word in words:
+            table[word] = (*table.get(word, ()), *(other for other in words if other != word))
+    return table
+
+
+def _phrases(lines: Iterable[str]) -> Iterator[tuple[re.Pattern[str], tuple[str, ...]]]:
+    for line in lines:
+        phrase, _, meant = line.partition(":")
+        yield re.compile(rf"\b{re.escape(phrase.strip())}\b"), tuple(meant.split())
+
+
+_ALIKE_TO = _groups(filter(None, map(str.strip, _ALIKE.splitlines())))
+_MEANT = tuple(_phrases(filter(None, map(str.strip, _PHRASES.splitlines()))))
