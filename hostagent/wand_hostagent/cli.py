@@ -14,6 +14,7 @@ COMMANDS = {
     "policy": ("wand_hostagent.policy.command", "check, explain, test and reload the policy"),
     "approve": ("wand_hostagent.approve", "see what waits for a person, and say yes or no to it"),
     "jobs": ("wand_hostagent.running", "see which jobs run now"),
+    "backends": ("wand_hostagent.whereto", "see where jobs can run, and change where they do by default"),
     "audit": ("wand_hostagent.audit.command", "verify or show a ledger"),
     "pki": ("wand_hostagent.pki", "make, show or renew certificates"),
     "doctor": ("wand_hostagent.doctor", "tell what is missing on this machine, and how to get it"),

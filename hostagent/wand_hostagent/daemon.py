@@ -20,10 +20,12 @@ from pathlib import Path
 
 from grpc import aio
 
-from wand_hostagent import VERSION
+from wand_hostagent import VERSION, kinds
 from wand_hostagent.approvals import Approvals, Terms
 from wand_hostagent.backends.native import NativeBackend
+from wand_hostagent.choosing import Backends
 from wand_hostagent.desk import Desk
+from wand_hostagent.dispatch import Begun, Recorded
 from wand_hostagent.filesystem.client import FileWorkers
 from wand_hostagent.gate import Gate, Means
 from wand_hostagent.jobs import Jobs, Retention
@@ -37,6 +39,7 @@ from wand_hostagent.service.files import Files
 from wand_hostagent.service.host import Facts, Host
 from wand_hostagent.service.intercept import Doorkeeper
 from wand_hostagent.settings import DEFAULT_PATH, Settings, load
+from wand_hostagent.switching import Switch
 from wand_proto import garbage, logline, sdnotify, tls
 from wand_proto.errors import Conflict, Denied, WandError
 from wand_proto.v1 import execution_pb2_grpc, files_pb2_grpc, host_pb2_grpc
@@ -95,11 +98,14 @@ class _Parts:
     jobs: Jobs
     gate: Gate
     approvals: Approvals
+    switch: Switch
 
     def desk(self, settings: Settings) -> AbstractAsyncContextManager[None]:
         """The administrator's socket, open while this is entered."""
         uids = {0, os.geteuid()} if settings.development else {0}
-        return Desk(self.approvals, self.reload, uids, self.link.note).open(settings.control_socket)
+        return Desk(self.approvals, self.reload, self.switch, uids, self.link.note).open(
+            settings.control_socket
+        )
 
     def reload_soon(self, reloading: "set[asyncio.Task[str]]") -> None:
         task = asyncio.create_task(self.reload(), name="reload policy")
@@ -144,7 +150,7 @@ async def _parts(settings: Settings, path: Path) -> AsyncIterator[_Parts]:
         link = await stack.enter_async_context(LauncherLink.open(settings.launcher_socket))
         table = settings.spool_directory / "positions"
         positions = stack.enter_context(Positions.open(table, slots=settings.max_jobs))
-        native = NativeBackend(link, positions)
+        native = NativeBackend(link, positions, settings.labels)
         jobs = await stack.enter_async_context(
             Jobs.open(settings.spool_directory, native, max_jobs=settings.max_jobs, retention=kept)
         )
@@ -158,9 +164,18 @@ async def _parts(settings: Settings, path: Path) -> AsyncIterator[_Parts]:
             settings="" if path == DEFAULT_PATH else f" --settings {shlex.quote(str(path))}",
         )
         approvals = Approvals(link.record, terms, OpenActs(settings.spool_directory / "approvals.json"))
-        gate = Gate(policy, link, jobs, Means({native.name: native}, files), approvals)
+        begun = Begun(settings.spool_directory / "begun", link.record)
+        await begun.tell_of_lost()
+        others = await stack.enter_async_context(kinds.opened(settings.backends, path))
+        backends = Backends(
+            (native, *(Recorded(one, link.record, begun) for one in others)),
+            default=settings.default_backend,
+            balance=settings.balance,
+            running=jobs.running_on,
+        )
+        gate = Gate(policy, link, jobs, Means(backends, files), approvals)
         stack.push_async_callback(gate.finish)
-        yield _Parts(policy, link, jobs, gate, approvals)
+        yield _Parts(policy, link, jobs, gate, approvals, Switch(policy, link, backends))
 
 
 @asynccontextmanager
@@ -170,7 +185,7 @@ async def _counter(settings: Settings, parts: _Parts) -> AsyncIterator[list[str]
     server = aio.server(
         interceptors=[doorkeeper], options=listen.OPTIONS, maximum_concurrent_rpcs=listen.MOST_CALLS
     )
-    host = Host(parts.gate, parts.facts, VERSION)
+    host = Host(parts.gate, parts.facts, VERSION, parts.switch)
     execution = Execution(parts.gate)
     execution_pb2_grpc.add_ExecutionServicer_to_server(execution, server)
     files_pb2_grpc.add_FilesServicer_to_server(Files(parts.gate), server)

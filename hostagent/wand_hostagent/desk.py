@@ -1,4 +1,4 @@
-"""The administrator's socket: answers what waits for a person, and has the policy read again.
+"""The administrator's socket: answers what waits for a person, has the policy read again, moves new jobs.
 
 It is no part of the link: no server and no agent can reach it. The kernel says who is at the other end, and
 nobody but root is listened to (with `development`, our own user too). One line of JSON asks, one answers.
@@ -6,13 +6,14 @@ nobody but root is listened to (with `development`, our own user too). One line 
 
 from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
 from wand_hostagent import approvals
 from wand_hostagent.approvals import Approvals
 from wand_hostagent.service.listen import check_free
+from wand_hostagent.switching import Switch
 from wand_proto import desk, unixsocket
 from wand_proto.errors import Denied, Invalid
 
@@ -25,6 +26,7 @@ class Desk:
 
     approvals: Approvals
     reload: Callable[[str], Awaitable[str]]  # who asks; the digest of the policy that was read
+    switch: Switch
     uids: Collection[int]
     note: Callable[[str, Mapping[str, Any]], None] = lambda *_: None  # what is not waited for, for the ledger
 
@@ -63,6 +65,13 @@ class Desk:
             case "yes" | "no":
                 answered = await self.approvals.answer(asked["id"], yes=asked["do"] == "yes", by=by)
                 return {"approvals": [approvals.told(answered)]}
+            case "backends":
+                return {"backends": [asdict(one) for one in await self.switch.report()]}
+            case "default":
+                await self.switch.to(asked["id"], by)
+                return {"default": self.switch.backends.default}
             case "reload":
                 return {"policy": await self.reload(by)}
-        raise Invalid(f"is {asked['do']!r}; there are: list, show, yes, no, reload", field="do")
+        raise Invalid(
+            f"is {asked['do']!r}; there are: list, show, yes, no, backends, default, reload", field="do"
+        )

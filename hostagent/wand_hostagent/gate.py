@@ -3,28 +3,29 @@
 import asyncio
 import logging
 import signal
-from collections.abc import AsyncGenerator, Mapping
+from collections.abc import AsyncGenerator, Mapping, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass, replace
 from types import MappingProxyType
 from typing import Any, Protocol
 
-from wand_hostagent import records
+from wand_hostagent import insiders, records
 from wand_hostagent.approvals import Approvals
 from wand_hostagent.backends.base import ExecutionBackend
+from wand_hostagent.choosing import Backends
 from wand_hostagent.filesystem.model import Answer, Ask, Edit, List, Read, Search, Write
 from wand_hostagent.jobs import Jobs
 from wand_hostagent.launcherlink import LauncherLink
 from wand_hostagent.model import CHANGES, Event, Exited, FileAct, FileVerb, Input, Job
+from wand_hostagent.policy.backends import NATIVE, chosen
 from wand_hostagent.policy.decide import decide, file_profile
-from wand_hostagent.policy.index import groups_of
 from wand_hostagent.policy.model import Answer as Decision
-from wand_hostagent.policy.model import Permit, Policy, Question
+from wand_hostagent.policy.model import Permit, PolicySource, Question
 from wand_hostagent.policy.paths import resolved
 from wand_hostagent.reports import ProfilesReport, who
 from wand_hostagent.runs import Fed, JobSummary, OutputPart, Run, StreamName
 from wand_proto.context import Caller
-from wand_proto.errors import BrokenPolicy, Conflict, Denied, Invalid, WandError
+from wand_proto.errors import BrokenPolicy, Conflict, Denied, Invalid, Unavailable, WandError
 
 log = logging.getLogger(__name__)
 
@@ -38,15 +39,7 @@ VERBS: Mapping[type[Ask], FileVerb] = {
 
 
 FINISH_SECONDS = 10.0  # how long changes may take that have begun when the host agent stops
-AUDITORS = "auditors"  # who may read the ledger from afar
 NO_INPUT = "start it in the background, in a terminal or with its stdin given"
-
-
-class PolicySource(Protocol):
-    """Where the policy is; what cannot be read raises BrokenPolicy."""
-
-    @property
-    def current(self) -> Policy: ...
 
 
 class FileBackend(Protocol):
@@ -59,7 +52,7 @@ class FileBackend(Protocol):
 class Means:
     """What acts, given a permit."""
 
-    backends: Mapping[str, ExecutionBackend]
+    backends: Backends
     files: FileBackend
 
 
@@ -90,11 +83,44 @@ class Gate:
         Raises:
             Denied: the policy, or the system, says no.
         """
-        backend = self._backend(job)
-        permit = await self._permit(caller, job)
-        async with aclosing(self._jobs.run(permit, backend)) as events:
-            async for event in events:
-                yield event
+        first, *others = await self._permitted(caller, job)
+        for place, (backend, permit) in enumerate((first, *others), start=1):
+            started = False
+            try:
+                async with aclosing(self._jobs.run(permit, backend)) as events:
+                    async for event in events:
+                        started = True
+                        yield event
+            except Unavailable:
+                self._backends.could_not_reach(backend)
+                if started or place > len(others):
+                    raise
+            else:
+                return
+
+    async def _permitted(self, caller: Caller, job: Job) -> list[tuple[ExecutionBackend, Permit]]:
+        """The backends on which the job may run, the one to be tried first before the others."""
+        meant = self._backends.best_first(self._asked(caller, job))
+        if len(meant) > 1 and (permitted := self._undoubted(caller, job, meant)):
+            return permitted
+        return [(meant[0], await self._permit(caller, _on(job, meant[0])))]
+
+    def _asked(self, caller: Caller, job: Job) -> str:
+        """The backend that the job names, else that which the policy chooses; empty for the default."""
+        try:
+            return job.backend or chosen(self._policy.current, caller, job)
+        except BrokenPolicy:
+            return ""  # it is denied, wherever it would run
+
+    def _undoubted(
+        self, caller: Caller, job: Job, meant: Sequence[ExecutionBackend]
+    ) -> list[tuple[ExecutionBackend, Permit]]:
+        """Those of several backends that the policy permits without a question."""
+        try:
+            decided = [(one, decide(self._policy.current, caller, _on(job, one))) for one in meant]
+        except BrokenPolicy:
+            return []
+        return [(one, permit) for one, permit in decided if isinstance(permit, Permit)]
 
     async def attach(
         self, caller: Caller, job: str, stdout_offset: int, stderr_offset: int
@@ -152,12 +178,6 @@ class Gate:
     def list_jobs(self, caller: Caller) -> tuple[JobSummary, ...]:
         """The caller's jobs, running ones first."""
         return self._jobs.all_of(caller.principal)
-
-    def _backend(self, job: Job) -> ExecutionBackend:
-        name = job.backend or next(iter(self._backends))
-        if name not in self._backends:
-            raise Invalid(f"is {name!r}; there are: {', '.join(self._backends)}", field="backend")
-        return self._backends[name]
 
     # -- files ----------------------------------------------------------------------------------------------
 
@@ -274,11 +294,7 @@ class Gate:
             Denied: the caller is not; that is on record.
             BrokenPolicy: nobody can say who is.
         """
-        groups = (*caller.groups, *groups_of(self._policy.current, caller.principal))
-        if AUDITORS not in groups:
-            message = f"the ledger is for the group {AUDITORS!r}"
-            await self._link.record("refused", {**who(caller), "rule": "", "message": message})
-            raise Denied(message, hint="whoever looks after this host says who is in it")
+        await insiders.only(self._policy.current, self._link, caller, insiders.AUDITORS, "read the ledger")
         await self._link.record("audit_read", {**who(caller), **({"before": before} if before else {})})
         return await self._link.ledger(before)
 
@@ -309,3 +325,8 @@ class Gate:
     async def profiles(self) -> ProfilesReport:
         """The profiles as the launcher has read them, and what this machine guarantees."""
         return await self._link.profiles()
+
+
+def _on(job: Job, backend: ExecutionBackend) -> Job:
+    """The job as it is to run there; on the native backend it need not say so."""
+    return job if backend.name in (job.backend, NATIVE) else replace(job, backend=backend.name)

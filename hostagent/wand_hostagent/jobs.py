@@ -89,6 +89,10 @@ class Jobs:
         """How many run now."""
         return len(self._runs)
 
+    def running_on(self, backend: str) -> int:
+        """How many run on that backend."""
+        return sum(run.origin.backend.name == backend for run in self._runs.values())
+
     def run(self, permit: Permit, backend: ExecutionBackend) -> AsyncGenerator[Event, None]:
         """Run the permitted job and follow it; closed early, it ends the job unless that is detached.
 

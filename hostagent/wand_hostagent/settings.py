@@ -6,7 +6,7 @@ import socket
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 from wand_proto import tomlfile
 from wand_proto.credentials import pki_file
@@ -72,6 +72,10 @@ class Settings:
     )  # root's, to approve and to reload; none given: beside the first of `listen`
     spool_directory: Path = Path("/var/lib/wand-hostagent/spool")
     max_jobs: int = 64  # at once
+    default_backend: str = "native"  # where jobs run that nobody says a backend for: its name, or labels
+    balance: Literal["least_busy", "round_robin"] = "least_busy"  # among several that are meant
+    labels: dict[str, str] = field(default_factory=dict)  # of the native backend
+    backends: dict[str, Any] = field(default_factory=dict)  # a table for each kind that is on, read by it
     kept: Kept = field(default_factory=Kept)
     asking: Asking = field(default_factory=Asking)
     stop_seconds: float = 5.0  # how long calls that are being served may go on after SIGTERM

@@ -146,7 +146,7 @@ def _choice(kind: Any, parts: tuple[Any, ...], value: Any, where: str, at: str) 
 
 
 def _plain(kind: Any, origin: Any, value: Any, where: str, at: str) -> Any:
-    if type(value) is kind and origin is None:
+    if (type(value) is kind and origin is None) or kind is Any:  # Any: whoever knows what it means reads it
         return value
     if kind is float and type(value) is int:
         return float(value)

@@ -13,8 +13,6 @@ Reason = Literal[
     "out_of_memory", "process_limit", "disk_limit", "cpu_limit", "file_size_limit",
 ]  # fmt: skip
 OnOutput = Callable[[StreamName, bytes], Awaitable[None]]
-
-
 Size = tuple[int, int]  # of a terminal: columns and rows; 0 is the host's own
 
 
@@ -30,6 +28,7 @@ class Command:
     stdin_open: bool = False  # it goes on with what `feed` gives; else it ends, in a terminal too
     terminal: Size | None = None
     wall_seconds: float | None = None
+    backend: str = ""  # its name, or labels
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -54,6 +53,7 @@ class CommandOutcome:
     directory: str
     also: tuple[Reason, ...] = ()  # limits that it ran into, and did not end by
     limits: Mapping[str, float] = field(default_factory=dict)  # as granted
+    backend: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -233,6 +233,7 @@ class HostStatus:
     launcher_up: bool
     policy_digest: str
     guarantees: tuple[Guarantee, ...]
+    backends: tuple[str, ...] = ()  # a line for each: its name, its labels, whether it is down
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -393,8 +394,6 @@ class Ledger(Protocol):
 
     async def begins(self, call: Call, act: Act) -> None:
         """Have it on record that it is about to begin; raises where it must not."""
-        ...
 
     async def ended(self, call: Call, act: Act, seconds: float, failure: WandError | None) -> None:
         """Have it on record how it ended."""
-        ...

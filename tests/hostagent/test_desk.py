@@ -11,13 +11,20 @@ from typing import Any
 
 import pytest
 
+from support.elsewhere import Elsewhere
+from support.fakelauncher import linked
+from support.gates import Rules
 from support.people import ANN, job
 from support.places import short_folder
 from wand_hostagent import cli, control
 from wand_hostagent.approvals import Approvals, Terms
+from wand_hostagent.backends.base import Health
+from wand_hostagent.choosing import Backends
 from wand_hostagent.desk import Desk
+from wand_hostagent.launcherlink import LauncherLink
 from wand_hostagent.policy.decide import decide
 from wand_hostagent.policy.model import Policy, Question, Rule, Verdict
+from wand_hostagent.switching import Switch
 from wand_proto.errors import (
     BrokenPolicy,
     Conflict,
@@ -55,8 +62,16 @@ async def desk(uids: Collection[int]) -> AsyncIterator[tuple[Path, Approvals]]:
         await approvals.permit(ANN, asked, {})
     with short_folder() as folder:
         path = folder / "control.sock"
-        async with Desk(approvals, reload, uids, lambda *told: NOTED.append(told)).open(path):
-            yield path, approvals
+        async with linked() as (_, link):
+            noted = Desk(approvals, reload, switch(link), uids, lambda *told: NOTED.append(told))
+            async with noted.open(path):
+                yield path, approvals
+
+
+def switch(link: LauncherLink) -> Switch:
+    """Two backends, of which one is down."""
+    away = Elsewhere("moon", {"air": "none"}, health_is=Health(up=False, detail="no \x1b[8mair"))
+    return Switch(Rules(), link, Backends([Elsewhere("native"), away]))
 
 
 async def command(path: Path, *words: str) -> int:
@@ -65,7 +80,8 @@ async def command(path: Path, *words: str) -> int:
     settings.write_text(f'control_socket = "{path}"\n')
     settings.chmod(0o600)
     act, *rest = words
-    chosen = "policy" if act == "reload" else "approve"
+    chosen = {"reload": "policy", "default": "backends", "backends": "backends"}.get(act, "approve")
+    act = "list" if act == "backends" else act
     return await asyncio.to_thread(cli.run, [chosen, act, "--settings", str(settings), *rest])
 
 
@@ -129,9 +145,11 @@ async def test_only_the_administrator_is_listened_to() -> None:
 async def test_the_socket_is_for_its_owner_alone() -> None:
     async with desk({os.geteuid()}) as (path, _):
         assert stat.S_IMODE(path.stat().st_mode) == 0o600
-        with pytest.raises(Conflict, match="listens at"):
-            async with Desk(Approvals(nothing), lambda _: asyncio.sleep(0, ""), {0}).open(path):
-                pass
+        async with linked() as (_, link):
+            second = Desk(Approvals(nothing), lambda _: asyncio.sleep(0, ""), switch(link), {0})
+            with pytest.raises(Conflict, match="listens at"):
+                async with second.open(path):
+                    pass
     assert not path.exists()
 
 
@@ -153,3 +171,15 @@ async def test_what_is_wrong_is_told(asked: dict[str, str], kind: type[WandError
 async def test_where_nobody_listens_the_command_says_so(tmp_path: Path) -> None:
     with pytest.raises(Unavailable, match="no answer at"):
         control.ask(tmp_path / "nothing.sock", {"do": "list"})
+
+
+async def test_a_person_sees_where_jobs_can_run_and_moves_them(capsys: pytest.CaptureFixture[str]) -> None:
+    async with desk({os.geteuid()}) as (path, _):
+        assert await command(path, "backends") == 0
+        assert capsys.readouterr().out == "native  up default\nmoon  DOWN air=none  no \\x1b[8mair\n"
+        assert await command(path, "default", "air=none") == 0
+        assert "from now on run on air=none" in capsys.readouterr().out
+        assert await command(path, "default", "mars") == 1
+        assert "is 'mars'; there are: native, moon (air=none)" in capsys.readouterr().err
+        assert await command(path, "backends") == 0
+        assert "DOWN default" in capsys.readouterr().out

@@ -174,7 +174,7 @@ async def test_input_ends_for_good_where_it_was_to_end() -> None:
     async with real_house() as (_, every):
         running = asyncio.create_task(whole(every, asked := shell("sleep 60", terminal=SIZE, stdin=b"x")))
         await until(lambda: every.jobs.running)
-        await until(lambda: every.gate._backend(asked).input_of(asked.id))
+        await until(lambda: every.gate._backends.all["native"].input_of(asked.id))
         with pytest.raises(Conflict, match="has ended"):
             await every.gate.feed(ANN, asked.id, Input(data=b"x"))
         await every.gate.feed(ANN, asked.id, Input(interrupt=True))

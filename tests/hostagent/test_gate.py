@@ -358,7 +358,7 @@ async def test_who_is_no_auditor_is_refused_on_record() -> None:
 
     ((event, told),) = launcher.records
     assert (event, told["principal"], told["rule"]) == ("refused", "ann", "")
-    assert told["message"] == "the ledger is for the group 'auditors'"
+    assert told["message"] == "only the group 'auditors' may read the ledger"
 
 
 async def test_a_relative_path_is_denied_where_the_policy_is_broken() -> None:

@@ -1,6 +1,6 @@
 """A real gate with real jobs over a launcher that is a fake, or is not."""
 
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Iterator, Sequence
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,7 +10,9 @@ from support.fakefiles import FakeFiles
 from support.fakelauncher import FakeLauncher, fake_launcher
 from support.places import short_folder
 from wand_hostagent.approvals import Approvals, Terms
+from wand_hostagent.backends.base import ExecutionBackend
 from wand_hostagent.backends.native import NativeBackend
+from wand_hostagent.choosing import Backends
 from wand_hostagent.gate import Gate, Means
 from wand_hostagent.jobs import Jobs
 from wand_hostagent.launcherlink import LauncherLink
@@ -64,7 +66,13 @@ def table_in(spool: Path, slots: int) -> Iterator[Positions]:
 
 @asynccontextmanager
 async def house(
-    socket: Path, spool: Path, *, slots: int = 64, terms: Terms | None = None, **parts: Any
+    socket: Path,
+    spool: Path,
+    *,
+    slots: int = 64,
+    terms: Terms | None = None,
+    others: Sequence[ExecutionBackend] = (),
+    **parts: Any,
 ) -> AsyncIterator[House]:
     """A gate over the launcher at `socket`; `slots` are for counting, `parts` go to the jobs."""
     async with LauncherLink.open(socket) as link:
@@ -73,7 +81,13 @@ async def house(
             async with Jobs.open(spool, native, **parts) as jobs:
                 files, rules = FakeFiles(), Rules()
                 approvals = Approvals(link.record, terms, OpenActs(spool / "approvals.json"))
-                gate = Gate(rules, link, jobs, Means({"native": native}, files), approvals)
+                gate = Gate(
+                    rules,
+                    link,
+                    jobs,
+                    Means(Backends((native, *others), running=jobs.running_on), files),
+                    approvals,
+                )
                 yield House(gate, jobs, link, files, rules, approvals)
 
 

@@ -181,6 +181,12 @@ class WireHost(
     async def OperationEnds(self, request: Any, context: Any) -> Any:
         return await self._reply(request, context, host_pb2.OperationEndsReply())
 
+    async def Backends(self, request: Any, context: Any) -> Any:
+        return await self._reply(request, context, host_pb2.BackendsReply())
+
+    async def SetDefaultBackend(self, request: Any, context: Any) -> Any:
+        return await self._reply(request, context, host_pb2.SetDefaultBackendReply())
+
     async def Audit(self, request: Any, context: Any) -> Any:
         return await self._reply(request, context, host_pb2.AuditReply(records=['{"seq":1}']))
 

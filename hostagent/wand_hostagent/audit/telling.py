@@ -42,6 +42,16 @@ def _run(record: Record) -> str:
     return f"{fields.get('job')}  {_who(why)}: {_command(fields)}  ({where}{rule})"
 
 
+def _dispatch(record: Record) -> str:
+    fields, why = record.fields, why_of(record)
+    where = f"on {fields.get('backend')}, by rule {why.get('rule')!r}"
+    return f"{fields.get('job')}  {_who(why)}: {_command(fields)}  ({where})"
+
+
+def _dispatch_signal(record: Record) -> str:
+    return f"{record.fields['job']}  signal {record.fields['signal']}, on {record.fields['backend']}"
+
+
 def _refused(record: Record) -> str:
     fields, why = record.fields, why_of(record)
     said = next((fields[name] for name in ("message", "say", "reason", "rule") if fields.get(name)), "")
@@ -206,6 +216,9 @@ _TELLERS: Mapping[str, Callable[[Record], str]] = {
     "sign_in_refused": _sign_in_refused,
     "run": _run,
     "worker": _run,
+    "dispatch": _dispatch,
+    "dispatch_end": _end,
+    "dispatch_signal": _dispatch_signal,
     "refused": _refused,
     "file": _file,
     "file_end": _file_end,

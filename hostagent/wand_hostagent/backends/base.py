@@ -1,11 +1,22 @@
-"""What every backend is: a Permit goes in, Events come out. Public: others may bring their own."""
+"""What every backend is: a Permit goes in, Events come out. Public: others may bring their own.
+
+A package adds backends by an entry point of the group `wand_hostagent.backends`, which names a
+`BackendKind`; docs/how-to/add-a-backend.md shows one. A backend decides nothing and records nothing: what it
+is handed has been permitted, and is on record before its `run` begins.
+"""
 
 from abc import ABC, abstractmethod
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Mapping, Sequence
+from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
+from pathlib import Path
+from types import MappingProxyType
+from typing import Any, Generic, TypeVar
 
-from wand_hostagent.model import Event, Exited, Input
+from wand_hostagent.model import Event, Exited, Input, Output
 from wand_hostagent.policy.model import Permit
+
+S = TypeVar("S")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -15,6 +26,14 @@ class ExecutionResult:
     stdout: bytes
     stderr: bytes
     exited: Exited
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Health:
+    """Whether jobs can be run there now, and why not, or what answers there."""
+
+    up: bool
+    detail: str = ""
 
 
 class JobInput(ABC):
@@ -45,21 +64,25 @@ class JobInput(ABC):
 
 
 class ExecutionBackend(ABC):
-    """A place where jobs run."""
+    """A place where jobs run. Its name is that of its kind, or `KIND:PLACE` where a kind has several."""
 
     name: str
+    labels: Mapping[str, str] = MappingProxyType({})  # by which it can be chosen, instead of by its name
 
     @abstractmethod
     def run(self, permit: Permit) -> AsyncGenerator[Event, None]:
         """Start the permitted job and follow it: one Started, any Outputs, one Exited.
 
-        Closing the iterator early ends the job and its whole process tree, unless it was detached.
+        Closing the iterator early ends the job and its whole process tree, unless it was detached and the
+        backend can find it again. Where a link breaks in mid-job, the job's end is Reason.LOST.
 
         Raises:
             NotFound: there is no such program or directory.
             Denied: the system does not let it start.
             Exhausted: a ceiling is reached.
-            Unavailable: the backend cannot be reached; nothing was started.
+            Invalid: this backend cannot do what is asked; the field is named.
+            Unavailable: the backend cannot be reached; nothing was started, so another may be tried.
+            Ambiguous: the link broke, and whether it was started cannot be known.
         """
 
     def input_of(self, job: str) -> JobInput | None:  # noqa: ARG002 - a backend may have none
@@ -69,3 +92,51 @@ class ExecutionBackend(ABC):
     @abstractmethod
     async def signal(self, job: str, signal: int) -> bool:
         """Send a signal to the job's processes; False where it has ended."""
+
+    async def health(self) -> Health:
+        """Whether jobs can be run now; it starts nothing, and answers within seconds."""
+        return Health(up=True)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Surroundings:
+    """What a kind is handed beside its own settings."""
+
+    name: str  # under which the settings name the kind; the names of its backends begin with it
+    folder: Path  # of the settings file: where relative paths begin
+
+
+class BackendKind(ABC, Generic[S]):
+    """Backends of one kind, as a table `[backends.NAME]` of the settings describes them."""
+
+    settings: type[S]  # a frozen dataclass; an unknown key, or a value of another type, stops the start
+
+    @abstractmethod
+    def open(
+        self, settings: S, around: Surroundings
+    ) -> AbstractAsyncContextManager[Sequence[ExecutionBackend]]:
+        """The backends, one for each place, while entered; what an earlier host agent left is swept first.
+
+        A place that cannot be reached is no reason to fail: its `health` and its `run` say so.
+
+        Raises:
+            Invalid: a setting cannot be meant; the field is named.
+        """
+
+
+AnyKind = BackendKind[Any]
+
+
+async def whole(backend: ExecutionBackend, permit: Permit) -> ExecutionResult:
+    """Run a permitted job to its end, and have all of what it wrote."""
+    written: dict[str, list[bytes]] = {"stdout": [], "stderr": []}
+    exited: Exited | None = None
+    async for event in backend.run(permit):
+        if isinstance(event, Exited):
+            exited = event
+        elif isinstance(event, Output):
+            written[event.stream].append(event.data)
+    assert exited is not None
+    return ExecutionResult(
+        stdout=b"".join(written["stdout"]), stderr=b"".join(written["stderr"]), exited=exited
+    )

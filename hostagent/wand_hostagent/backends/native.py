@@ -1,15 +1,15 @@
 """The native backend: a command on this host, started by the launcher, its output read from pipes."""
 
 import asyncio
-import hashlib
 import os
-from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
+from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping, Sequence
 from contextlib import aclosing
 from functools import partial
-from typing import Any
+from types import MappingProxyType
 
 from wand_hostagent.backends import terminal
-from wand_hostagent.backends.base import ExecutionBackend, JobInput
+from wand_hostagent.backends.base import ExecutionBackend, Health, JobInput
+from wand_hostagent.backends.facts import why
 from wand_hostagent.backends.following import Following
 from wand_hostagent.backends.streams import Ends, Pipes
 from wand_hostagent.backends.terminal import Handover
@@ -17,7 +17,7 @@ from wand_hostagent.launcherlink import LauncherLink
 from wand_hostagent.model import Event, Job, Started
 from wand_hostagent.policy.model import Permit
 from wand_hostagent.positions import Counts, Positions, uncounted
-from wand_hostagent.reports import FoundJob, RunRequest, StartedReport, who
+from wand_hostagent.reports import FoundJob, RunRequest, StartedReport
 from wand_proto.alarms import Alarms
 from wand_proto.errors import Broken, NotFound, TimedOut
 
@@ -30,8 +30,11 @@ class NativeBackend(ExecutionBackend):
 
     name = "native"
 
-    def __init__(self, link: LauncherLink, positions: Positions) -> None:
+    def __init__(
+        self, link: LauncherLink, positions: Positions, labels: Mapping[str, str] = MappingProxyType({})
+    ) -> None:
         self.link = link
+        self.labels = labels
         self.positions = positions
         self._followed: dict[str, Following] = {}
         self._alarms = Alarms(TICK_SECONDS)
@@ -105,6 +108,11 @@ class NativeBackend(ExecutionBackend):
             return False
         return True
 
+    async def health(self) -> Health:
+        """Whether the launcher can be asked."""
+        up = self.link.is_up
+        return Health(up=up, detail="the launcher answers" if up else "the launcher is down")
+
 
 def request(permit: Permit, job: Job, profile: str) -> RunRequest:
     """What the launcher is asked for a permitted job."""
@@ -127,22 +135,6 @@ def argv_of(job: Job) -> tuple[str, ...]:
         return job.argv
     shell = next((path for path in SHELLS if os.access(path, os.X_OK)), SHELLS[-1])
     return shell, "-c", job.argv[0]
-
-
-def why(permit: Permit, job: Job) -> dict[str, Any]:
-    """What the ledger is told beside what is run."""
-    facts: dict[str, Any] = {
-        **who(permit.caller),
-        "rule": permit.rule,
-        "policy": permit.policy_digest,
-        "form": "shell" if job.shell else "argv",
-    }
-    if job.stdin:
-        facts |= {"stdin_bytes": len(job.stdin), "stdin_sha256": hashlib.sha256(job.stdin).hexdigest()}
-    if permit.approval:
-        facts["approval"] = permit.approval
-    facts |= {name: True for name in ("detached", "stdin_open") if getattr(job, name)}
-    return facts
 
 
 def started(permit: Permit, report: StartedReport, profile: str) -> Started:

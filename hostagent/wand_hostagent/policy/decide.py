@@ -11,6 +11,7 @@ from typing import TypeVar
 
 from wand_hostagent.model import FileAct, Job, Limits
 from wand_hostagent.policy import refusing
+from wand_hostagent.policy.backends import speaks_of
 from wand_hostagent.policy.index import CallerRules, rules_for
 from wand_hostagent.policy.matching import Match, command_match, file_match, touch_match
 from wand_hostagent.policy.model import NETWORKS, Answer, Permit, Policy, Rule, Verdict
@@ -22,7 +23,6 @@ from wand_proto.context import Caller
 Amount = TypeVar("Amount", int, float)
 
 _NO_LIMITS = Limits()
-NATIVE = "native"  # the backend of a job that names none
 
 
 def decide(policy: Policy, caller: Caller, act: Job | FileAct) -> Answer:
@@ -90,7 +90,7 @@ def _view(rules: CallerRules, job: Job, seen: Seen, begins: tuple[str, ...]) -> 
     matching = [
         (rule, match)
         for rule in rules.for_program(seen.command.program)
-        if not rule.backends or (job.backend or NATIVE) in rule.backends
+        if speaks_of(rule, job.backend)
         if (match := command_match(rule, seen))
     ]
     guarding = [
@@ -133,7 +133,8 @@ def _permit(case: Case, act: Job | FileAct, used: list[Rule], neutral: Mapping[s
 
 def _decide_unread(case: Case, job: Job, why: str) -> Answer:
     """A text that cannot be read might be anything: denied, or asked where anything is allowed."""
-    concerning = [rule for rule in case.rules.of_commands if rule.shell is not False]
+    of_commands = (rule for rule in case.rules.of_commands if speaks_of(rule, job.backend))
+    concerning = [rule for rule in of_commands if rule.shell is not False]
     for rule in concerning:
         if rule.verdict is Verdict.DENY and _speaks_of_all(rule):
             return _refusal(case, job, rule)

@@ -23,6 +23,7 @@ class CallerRules:
             rule for rule in self.of_files if rule.speaks_of_files and rule.verdict is not Verdict.ALLOW
         )
         self.of_commands = tuple(rule for rule in concerning if not rule.speaks_of_files)
+        self.choosing = tuple(rule for rule in self.of_commands if rule.backend)
         self._by_name: dict[str, list[int]] = {}
         self._wild: dict[str, list[tuple[str, int]]] = {}
         self._anything: list[int] = []

@@ -148,6 +148,15 @@ def _wrongs(rule: Rule) -> list[tuple[bool, str]]:
     says_what = rule.speaks_of_commands or rule.speaks_of_files
     return [
         (not rule.name, "has no name"),
+        (denies and bool(rule.backend), "denies, so nothing of it runs on a backend; say backends"),
+        (
+            "=" in rule.backend and not rule.backends,
+            "has a backend by labels; say in backends which ones it lets it be",
+        ),
+        (
+            rule.speaks_of_files and bool(rule.backend or rule.backends),
+            "speaks of files, which are those of this host; leave the backends out",
+        ),
         (
             rule.speaks_of_commands and rule.speaks_of_files,
             "speaks of commands and of files; write two rules",

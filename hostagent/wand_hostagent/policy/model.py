@@ -6,7 +6,7 @@ Only `policy.decide` makes a Permit, and only a Permit opens a backend or a file
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import Any
+from typing import Any, Protocol
 
 from wand_hostagent.model import FileAct, FileVerb, Job, Limits
 from wand_hostagent.policy.effects import Effect
@@ -27,7 +27,8 @@ class Verdict(StrEnum):
 class Rule:
     """One rule; an empty tuple matches everything of its kind, and every part must match.
 
-    Who: `principals`, `groups`, `clients` and `on_behalf_of` are globs. What, of commands: `programs` are
+    Who: `principals`, `groups`, `clients` and `on_behalf_of` are globs. Where: `backends` are globs, see
+    `policy.backends`. What, of commands: `programs` are
     globs on the program as written and on its last part, which a rule that allows trusts only bare or in the
     system's own folders; `arguments` are globs on the words after it from the left, or from its verb on;
     `options` stand anywhere among them; `effects` are what it may do. What, of files: `paths` are folders,
@@ -43,6 +44,7 @@ class Rule:
     on_behalf_of: tuple[str, ...] = ()
     hosts: tuple[str, ...] = ()
     backends: tuple[str, ...] = ()
+    backend: str = ""  # where a job runs that names none
     programs: tuple[str, ...] = ()
     arguments: tuple[str, ...] = ()
     options: tuple[str, ...] = ()
@@ -77,6 +79,13 @@ class Policy:
     digest: str
     groups: Mapping[str, tuple[str, ...]] = field(default_factory=dict)  # by name: globs on principals
     worked_out: dict[Any, Any] = field(default_factory=dict, init=False, compare=False, repr=False)
+
+
+class PolicySource(Protocol):
+    """Where the policy is; what cannot be read raises BrokenPolicy."""
+
+    @property
+    def current(self) -> Policy: ...
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 
 from wand_hostagent.model import FileAct, Job
+from wand_hostagent.policy.backends import NATIVE, speaks_of
 from wand_hostagent.policy.index import CallerRules
 from wand_hostagent.policy.model import Permit, Policy, Question, Refusal, Rule, Verdict
 from wand_hostagent.policy.survey import Seen
@@ -123,7 +124,7 @@ def _permitted(rules: CallerRules, act: Job | FileAct) -> str:
         (text,) = rules.remembered(("files", act.profile), lambda: (_permitted_files(rules, act.profile),))
         return text
     begins = "" if act.shell else posixpath.basename(act.argv[0])[:1]
-    key = ("commands", act.shell, act.profile, begins)
+    key = ("commands", act.shell, act.profile, act.backend, begins)
     (text,) = rules.remembered(key, lambda: (_permitted_commands(rules, act, begins),))
     return text
 
@@ -142,6 +143,10 @@ def _permitted_commands(rules: CallerRules, job: Job, begins: str) -> str:
     allowing = [rule for rule in rules.of_commands if rule.verdict is Verdict.ALLOW]
     if not allowing:
         return "the policy permits you no command"
+    here = [rule for rule in allowing if speaks_of(rule, job.backend)]
+    if not here:
+        return _with_backends(allowing)
+    allowing = here
     fitting = [rule for rule in allowing if job.profile in ("", rule.profile)]
     if not fitting:
         return _with_profiles(allowing)
@@ -150,6 +155,11 @@ def _permitted_commands(rules: CallerRules, job: Job, begins: str) -> str:
         return "only shell text is permitted" if not job.shell else "only argv is permitted, no shell text"
     named = dict.fromkeys(form for rule in fitting for form in _forms(rule))
     return "permitted: " + _listed(sorted(named, key=lambda form: not form.startswith(begins)))
+
+
+def _with_backends(rules: list[Rule]) -> str:
+    named = (name for rule in rules for name in (rule.backends or (rule.backend or NATIVE,)))
+    return f"permitted on the backend {_listed(named)}"
 
 
 def _with_profiles(rules: list[Rule]) -> str:

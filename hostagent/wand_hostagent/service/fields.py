@@ -10,6 +10,7 @@ from wand_proto.errors import Invalid
 BIGGEST = 2**63 - 1  # of a count or offset: what the kernel and the launcher can hold
 PATH_BYTES = 4096  # PATH_MAX, limits.h(0p)
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._@-]{0,127}")
+_BACKEND = re.compile(r"[A-Za-z0-9][A-Za-z0-9._@:=,-]{0,255}")
 _SHA256 = re.compile(r"[0-9a-f]{64}")
 
 T = TypeVar("T")
@@ -33,9 +34,17 @@ def path(untrusted: str, field: str, *, empty: bool = False) -> str:
 
 
 def name(untrusted: str, field: str, *, empty: bool = False) -> str:
-    """The name of a job, profile or backend."""
+    """The name of a job or profile."""
     if (untrusted or not empty) and not _NAME.fullmatch(untrusted):
         raise Invalid("must be 1 to 128 letters, digits, dots, dashes, underscores or @", field=field)
+    return untrusted
+
+
+def backend(untrusted: str, field: str, *, empty: bool = False) -> str:
+    """The name of a backend, or labels."""
+    if (untrusted or not empty) and not _BACKEND.fullmatch(untrusted):
+        right = "must be a name as docker:build, or labels as os=debian,role=build"
+        raise Invalid(f"is {untrusted!r:.80}; it {right}", field=field)
     return untrusted
 
 

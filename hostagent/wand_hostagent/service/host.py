@@ -11,9 +11,11 @@ from wand_hostagent.gate import Gate
 from wand_hostagent.model import Job
 from wand_hostagent.policy.model import Permit
 from wand_hostagent.reports import ProfileReport, ProfilesReport
+from wand_hostagent.service import fields
 from wand_hostagent.service import translate_host as translate
 from wand_hostagent.service.execution import new_id
 from wand_hostagent.service.intercept import Context, caller
+from wand_hostagent.switching import Switch
 from wand_proto.errors import BrokenPolicy, Exhausted, TimedOut, WandError
 from wand_proto.v1 import host_pb2 as wire
 from wand_proto.v1 import host_pb2_grpc
@@ -39,7 +41,8 @@ class Facts:
 class Host(host_pb2_grpc.HostServicer):
     """Answers from the kernel, the launcher's profiles and the gate; without a launcher, with less."""
 
-    def __init__(self, gate: Gate, facts: Callable[[], Facts], version: str) -> None:
+    def __init__(self, gate: Gate, facts: Callable[[], Facts], version: str, switch: Switch) -> None:
+        self._switch = switch
         self._gate = gate
         self._facts = facts
         self._version = version
@@ -61,6 +64,7 @@ class Host(host_pb2_grpc.HostServicer):
         reply.jobs_ceiling = facts.jobs_ceiling
         reply.launcher_up = facts.launcher_up
         reply.policy_digest = self._gate.policy_digest
+        reply.backends.extend(translate.backends_to_wire(await self._switch.report()).backends)
         reply.guarantees.extend(translate.guarantees_to_wire(report.guarantees))
         return reply
 
@@ -83,6 +87,15 @@ class Host(host_pb2_grpc.HostServicer):
 
     async def Profiles(self, request: wire.ProfilesRequest, context: Context) -> wire.ProfilesReply:
         return translate.profiles_to_wire(await self._gate.profiles())
+
+    async def Backends(self, request: wire.BackendsRequest, context: Context) -> wire.BackendsReply:
+        return translate.backends_to_wire(await self._switch.report())
+
+    async def SetDefaultBackend(
+        self, request: wire.SetDefaultBackendRequest, context: Context
+    ) -> wire.SetDefaultBackendReply:
+        await self._switch.for_caller(caller(), fields.backend(request.name, "name"))
+        return wire.SetDefaultBackendReply()
 
     async def Audit(self, request: wire.AuditRequest, context: Context) -> wire.AuditReply:
         return wire.AuditReply(records=await self._gate.audit(caller(), request.before))

@@ -51,7 +51,7 @@ def job_from_wire(untrusted: wire.RunRequest, job: str) -> Job:
         stdin=fields.blob(untrusted.stdin, "stdin", most_bytes=MOST_STDIN_BYTES),
         limits=limits_from_wire(untrusted.limits),
         profile=fields.name(untrusted.profile, "profile", empty=True),
-        backend=fields.name(untrusted.backend, "backend", empty=True),
+        backend=fields.backend(untrusted.backend, "backend", empty=True),
         detached=untrusted.detached,
         terminal=size_from_wire(untrusted.terminal, "terminal") if untrusted.HasField("terminal") else None,
         stdin_open=untrusted.stdin_open,

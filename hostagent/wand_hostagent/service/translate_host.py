@@ -10,6 +10,7 @@ from wand_hostagent.policy.model import Answer, Permit, Question
 from wand_hostagent.reports import Guarantee, ProfileReport, ProfilesReport
 from wand_hostagent.service import fields
 from wand_hostagent.service.translate import limits_to_wire, shell_from_wire, words_from_wire
+from wand_hostagent.switching import BackendReport
 from wand_proto.errors import Invalid
 from wand_proto.v1 import host_pb2 as wire
 from wand_proto.v1 import types_pb2 as words
@@ -100,6 +101,17 @@ def _operation(untrusted_id: str, untrusted_name: str) -> dict[str, str]:
 
 
 # -- to the wire -----------------------------------------------------------------------------------------
+
+
+def backends_to_wire(reports: Iterable[BackendReport]) -> wire.BackendsReply:
+    return wire.BackendsReply(
+        backends=[
+            wire.BackendSummary(
+                name=one.name, labels=one.labels, up=one.up, detail=one.detail, default=one.is_default
+            )
+            for one in reports
+        ]
+    )
 
 
 def info_to_wire(info: Info, profile: ProfileReport | None, version: str) -> wire.InfoReply:

@@ -158,7 +158,7 @@ class RunRequest(_message.Message):
     profile: _builtins.str
     """empty: the one the policy chooses"""
     backend: _builtins.str
-    """empty: the default one"""
+    """its name, or labels as os=debian,role=build; empty: as policy says, or the default one"""
     detached: _builtins.bool
     """the job outlives the call"""
     stdin_open: _builtins.bool

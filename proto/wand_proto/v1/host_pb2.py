@@ -25,13 +25,15 @@ _sym_db = _symbol_database.Default()
 from wand_proto.v1 import types_pb2 as wand__proto_dot_v1_dot_types__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x18wand_proto/v1/host.proto\x12\x11wand.hostagent.v1\x1a\x19wand_proto/v1/types.proto\"\r\n\x0bInfoRequest\"\xe9\x01\n\tInfoReply\x12\x10\n\x08hostname\x18\x01 \x01(\t\x12\x0f\n\x07os_name\x18\x02 \x01(\t\x12\x0e\n\x06kernel\x18\x03 \x01(\t\x12\x14\n\x0c\x61rchitecture\x18\x04 \x01(\t\x12\x0c\n\x04\x63pus\x18\x05 \x01(\r\x12\x14\n\x0cmemory_bytes\x18\x06 \x01(\x04\x12\x19\n\x11\x62oot_unix_seconds\x18\x07 \x01(\x01\x12\x10\n\x08timezone\x18\x08 \x01(\t\x12\x11\n\tworkspace\x18\t \x01(\t\x12\x0e\n\x06run_as\x18\n \x01(\t\x12\x0f\n\x07version\x18\x0b \x01(\t\x12\x0e\n\x06shells\x18\x0c \x03(\t\"\x0f\n\rStatusRequest\"=\n\x04\x44isk\x12\x0c\n\x04path\x18\x01 \x01(\t\x12\x13\n\x0btotal_bytes\x18\x02 \x01(\x04\x12\x12\n\nfree_bytes\x18\x03 \x01(\x04\"\x8f\x03\n\x0bStatusReply\x12\x0f\n\x07load_1m\x18\x01 \x01(\x01\x12\x0f\n\x07load_5m\x18\x02 \x01(\x01\x12\x10\n\x08load_15m\x18\x03 \x01(\x01\x12\x13\n\x0b\x63pu_percent\x18\x04 \x01(\x01\x12\x1a\n\x12memory_total_bytes\x18\x05 \x01(\x04\x12\x1e\n\x16memory_available_bytes\x18\x06 \x01(\x04\x12\x18\n\x10swap_total_bytes\x18\x07 \x01(\x04\x12\x17\n\x0fswap_free_bytes\x18\x08 \x01(\x04\x12&\n\x05\x64isks\x18\t \x03(\x0b\x32\x17.wand.hostagent.v1.Disk\x12\x16\n\x0euptime_seconds\x18\n \x01(\x01\x12\x14\n\x0cjobs_running\x18\x0b \x01(\r\x12\x14\n\x0cjobs_ceiling\x18\x0c \x01(\r\x12\x13\n\x0blauncher_up\x18\r \x01(\x08\x12\x15\n\rpolicy_digest\x18\x0e \x01(\t\x12\x30\n\nguarantees\x18\x0f \x03(\x0b\x32\x1c.wand.hostagent.v1.Guarantee\"#\n\x12\x46indCommandRequest\x12\r\n\x05names\x18\x01 \x03(\t\"=\n\x0c\x46oundCommand\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x0c\n\x04path\x18\x02 \x01(\t\x12\x11\n\tpermitted\x18\x03 \x01(\x08\"E\n\x10\x46indCommandReply\x12\x31\n\x08\x63ommands\x18\x01 \x03(\x0b\x32\x1f.wand.hostagent.v1.FoundCommand\"@\n\x0e\x45xplainRequest\x12\x0c\n\x04\x61rgv\x18\x01 \x03(\t\x12\r\n\x05shell\x18\x02 \x01(\t\x12\x11\n\tdirectory\x18\x03 \x01(\t\"^\n\x0c\x45xplainReply\x12\x11\n\tpermitted\x18\x01 \x01(\x08\x12\x0c\n\x04rule\x18\x02 \x01(\t\x12\x0e\n\x06source\x18\x03 \x01(\t\x12\x0f\n\x07message\x18\x04 \x01(\t\x12\x0c\n\x04hint\x18\x05 \x01(\t\"\x11\n\x0fProfilesRequest\"\x9e\x01\n\x0eProfileSummary\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x11\n\tworkspace\x18\x02 \x01(\t\x12\x0e\n\x06run_as\x18\x03 \x01(\t\x12)\n\x06limits\x18\x04 \x01(\x0b\x32\x19.wand.hostagent.v1.Limits\x12\x30\n\nguarantees\x18\x05 \x03(\x0b\x32\x1c.wand.hostagent.v1.Guarantee\"]\n\rProfilesReply\x12\x33\n\x08profiles\x18\x01 \x03(\x0b\x32!.wand.hostagent.v1.ProfileSummary\x12\x17\n\x0f\x64\x65\x66\x61ult_profile\x18\x02 \x01(\t\"\x1e\n\x0c\x41uditRequest\x12\x0e\n\x06\x62\x65\x66ore\x18\x01 \x01(\x04\"\x1d\n\nAuditReply\x12\x0f\n\x07records\x18\x01 \x03(\t\"<\n\rSignInRefused\x12\x0f\n\x07\x61\x64\x64ress\x18\x01 \x01(\t\x12\x0b\n\x03why\x18\x02 \x01(\t\x12\r\n\x05times\x18\x03 \x01(\r\"J\n\x15SignInsRefusedRequest\x12\x31\n\x07refused\x18\x01 \x03(\x0b\x32 .wand.hostagent.v1.SignInRefused\"\x15\n\x13SignInsRefusedReply\"R\n\x14\x43onfigChangedRequest\x12\n\n\x02\x62y\x18\x01 \x01(\t\x12\x0e\n\x06\x62\x65\x66ore\x18\x02 \x01(\t\x12\r\n\x05\x61\x66ter\x18\x03 \x01(\t\x12\x0f\n\x07\x63hanged\x18\x04 \x03(\t\"\x14\n\x12\x43onfigChangedReply\"d\n\x16OperationBeginsRequest\x12\n\n\x02id\x18\x01 \x01(\t\x12\x11\n\toperation\x18\x02 \x01(\t\x12\x18\n\x10\x61rguments_sha256\x18\x03 \x01(\t\x12\x11\n\tread_only\x18\x04 \x01(\x08\"\x16\n\x14OperationBeginsReply\"h\n\x14OperationEndsRequest\x12\n\n\x02id\x18\x01 \x01(\t\x12\x11\n\toperation\x18\x02 \x01(\t\x12\x0f\n\x07\x66\x61ilure\x18\x03 \x01(\t\x12\x0f\n\x07message\x18\x04 \x01(\t\x12\x0f\n\x07seconds\x18\x05 \x01(\x01\"\x14\n\x12OperationEndsReply2\xea\x06\n\x04Host\x12\x44\n\x04Info\x12\x1e.wand.hostagent.v1.InfoRequest\x1a\x1c.wand.hostagent.v1.InfoReply\x12J\n\x06Status\x12 .wand.hostagent.v1.StatusRequest\x1a\x1e.wand.hostagent.v1.StatusReply\x12Y\n\x0b\x46indCommand\x12%.wand.hostagent.v1.FindCommandRequest\x1a#.wand.hostagent.v1.FindCommandReply\x12M\n\x07\x45xplain\x12!.wand.hostagent.v1.ExplainRequest\x1a\x1f.wand.hostagent.v1.ExplainReply\x12P\n\x08Profiles\x12\".wand.hostagent.v1.ProfilesRequest\x1a .wand.hostagent.v1.ProfilesReply\x12G\n\x05\x41udit\x12\x1f.wand.hostagent.v1.AuditRequest\x1a\x1d.wand.hostagent.v1.AuditReply\x12\x62\n\x0eSignInsRefused\x12(.wand.hostagent.v1.SignInsRefusedRequest\x1a&.wand.hostagent.v1.SignInsRefusedReply\x12_\n\rConfigChanged\x12\'.wand.hostagent.v1.ConfigChangedRequest\x1a%.wand.hostagent.v1.ConfigChangedReply\x12\x65\n\x0fOperationBegins\x12).wand.hostagent.v1.OperationBeginsRequest\x1a\'.wand.hostagent.v1.OperationBeginsReply\x12_\n\rOperationEnds\x12\'.wand.hostagent.v1.OperationEndsRequest\x1a%.wand.hostagent.v1.OperationEndsReplyb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x18wand_proto/v1/host.proto\x12\x11wand.hostagent.v1\x1a\x19wand_proto/v1/types.proto\"\r\n\x0bInfoRequest\"\xe9\x01\n\tInfoReply\x12\x10\n\x08hostname\x18\x01 \x01(\t\x12\x0f\n\x07os_name\x18\x02 \x01(\t\x12\x0e\n\x06kernel\x18\x03 \x01(\t\x12\x14\n\x0c\x61rchitecture\x18\x04 \x01(\t\x12\x0c\n\x04\x63pus\x18\x05 \x01(\r\x12\x14\n\x0cmemory_bytes\x18\x06 \x01(\x04\x12\x19\n\x11\x62oot_unix_seconds\x18\x07 \x01(\x01\x12\x10\n\x08timezone\x18\x08 \x01(\t\x12\x11\n\tworkspace\x18\t \x01(\t\x12\x0e\n\x06run_as\x18\n \x01(\t\x12\x0f\n\x07version\x18\x0b \x01(\t\x12\x0e\n\x06shells\x18\x0c \x03(\t\"\x0f\n\rStatusRequest\"=\n\x04\x44isk\x12\x0c\n\x04path\x18\x01 \x01(\t\x12\x13\n\x0btotal_bytes\x18\x02 \x01(\x04\x12\x12\n\nfree_bytes\x18\x03 \x01(\x04\"\xc4\x03\n\x0bStatusReply\x12\x0f\n\x07load_1m\x18\x01 \x01(\x01\x12\x0f\n\x07load_5m\x18\x02 \x01(\x01\x12\x10\n\x08load_15m\x18\x03 \x01(\x01\x12\x13\n\x0b\x63pu_percent\x18\x04 \x01(\x01\x12\x1a\n\x12memory_total_bytes\x18\x05 \x01(\x04\x12\x1e\n\x16memory_available_bytes\x18\x06 \x01(\x04\x12\x18\n\x10swap_total_bytes\x18\x07 \x01(\x04\x12\x17\n\x0fswap_free_bytes\x18\x08 \x01(\x04\x12&\n\x05\x64isks\x18\t \x03(\x0b\x32\x17.wand.hostagent.v1.Disk\x12\x16\n\x0euptime_seconds\x18\n \x01(\x01\x12\x14\n\x0cjobs_running\x18\x0b \x01(\r\x12\x14\n\x0cjobs_ceiling\x18\x0c \x01(\r\x12\x13\n\x0blauncher_up\x18\r \x01(\x08\x12\x15\n\rpolicy_digest\x18\x0e \x01(\t\x12\x30\n\nguarantees\x18\x0f \x03(\x0b\x32\x1c.wand.hostagent.v1.Guarantee\x12\x33\n\x08\x62\x61\x63kends\x18\x10 \x03(\x0b\x32!.wand.hostagent.v1.BackendSummary\"#\n\x12\x46indCommandRequest\x12\r\n\x05names\x18\x01 \x03(\t\"=\n\x0c\x46oundCommand\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x0c\n\x04path\x18\x02 \x01(\t\x12\x11\n\tpermitted\x18\x03 \x01(\x08\"E\n\x10\x46indCommandReply\x12\x31\n\x08\x63ommands\x18\x01 \x03(\x0b\x32\x1f.wand.hostagent.v1.FoundCommand\"@\n\x0e\x45xplainRequest\x12\x0c\n\x04\x61rgv\x18\x01 \x03(\t\x12\r\n\x05shell\x18\x02 \x01(\t\x12\x11\n\tdirectory\x18\x03 \x01(\t\"^\n\x0c\x45xplainReply\x12\x11\n\tpermitted\x18\x01 \x01(\x08\x12\x0c\n\x04rule\x18\x02 \x01(\t\x12\x0e\n\x06source\x18\x03 \x01(\t\x12\x0f\n\x07message\x18\x04 \x01(\t\x12\x0c\n\x04hint\x18\x05 \x01(\t\"\x11\n\x0fProfilesRequest\"\x9e\x01\n\x0eProfileSummary\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x11\n\tworkspace\x18\x02 \x01(\t\x12\x0e\n\x06run_as\x18\x03 \x01(\t\x12)\n\x06limits\x18\x04 \x01(\x0b\x32\x19.wand.hostagent.v1.Limits\x12\x30\n\nguarantees\x18\x05 \x03(\x0b\x32\x1c.wand.hostagent.v1.Guarantee\"]\n\rProfilesReply\x12\x33\n\x08profiles\x18\x01 \x03(\x0b\x32!.wand.hostagent.v1.ProfileSummary\x12\x17\n\x0f\x64\x65\x66\x61ult_profile\x18\x02 \x01(\t\"\x11\n\x0f\x42\x61\x63kendsRequest\"\xb9\x01\n\x0e\x42\x61\x63kendSummary\x12\x0c\n\x04name\x18\x01 \x01(\t\x12=\n\x06labels\x18\x02 \x03(\x0b\x32-.wand.hostagent.v1.BackendSummary.LabelsEntry\x12\n\n\x02up\x18\x03 \x01(\x08\x12\x0e\n\x06\x64\x65tail\x18\x04 \x01(\t\x12\x0f\n\x07\x64\x65\x66\x61ult\x18\x05 \x01(\x08\x1a-\n\x0bLabelsEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\t:\x02\x38\x01\"D\n\rBackendsReply\x12\x33\n\x08\x62\x61\x63kends\x18\x01 \x03(\x0b\x32!.wand.hostagent.v1.BackendSummary\"(\n\x18SetDefaultBackendRequest\x12\x0c\n\x04name\x18\x01 \x01(\t\"\x18\n\x16SetDefaultBackendReply\"\x1e\n\x0c\x41uditRequest\x12\x0e\n\x06\x62\x65\x66ore\x18\x01 \x01(\x04\"\x1d\n\nAuditReply\x12\x0f\n\x07records\x18\x01 \x03(\t\"<\n\rSignInRefused\x12\x0f\n\x07\x61\x64\x64ress\x18\x01 \x01(\t\x12\x0b\n\x03why\x18\x02 \x01(\t\x12\r\n\x05times\x18\x03 \x01(\r\"J\n\x15SignInsRefusedRequest\x12\x31\n\x07refused\x18\x01 \x03(\x0b\x32 .wand.hostagent.v1.SignInRefused\"\x15\n\x13SignInsRefusedReply\"R\n\x14\x43onfigChangedRequest\x12\n\n\x02\x62y\x18\x01 \x01(\t\x12\x0e\n\x06\x62\x65\x66ore\x18\x02 \x01(\t\x12\r\n\x05\x61\x66ter\x18\x03 \x01(\t\x12\x0f\n\x07\x63hanged\x18\x04 \x03(\t\"\x14\n\x12\x43onfigChangedReply\"d\n\x16OperationBeginsRequest\x12\n\n\x02id\x18\x01 \x01(\t\x12\x11\n\toperation\x18\x02 \x01(\t\x12\x18\n\x10\x61rguments_sha256\x18\x03 \x01(\t\x12\x11\n\tread_only\x18\x04 \x01(\x08\"\x16\n\x14OperationBeginsReply\"h\n\x14OperationEndsRequest\x12\n\n\x02id\x18\x01 \x01(\t\x12\x11\n\toperation\x18\x02 \x01(\t\x12\x0f\n\x07\x66\x61ilure\x18\x03 \x01(\t\x12\x0f\n\x07message\x18\x04 \x01(\t\x12\x0f\n\x07seconds\x18\x05 \x01(\x01\"\x14\n\x12OperationEndsReply2\xa9\x08\n\x04Host\x12\x44\n\x04Info\x12\x1e.wand.hostagent.v1.InfoRequest\x1a\x1c.wand.hostagent.v1.InfoReply\x12J\n\x06Status\x12 .wand.hostagent.v1.StatusRequest\x1a\x1e.wand.hostagent.v1.StatusReply\x12Y\n\x0b\x46indCommand\x12%.wand.hostagent.v1.FindCommandRequest\x1a#.wand.hostagent.v1.FindCommandReply\x12M\n\x07\x45xplain\x12!.wand.hostagent.v1.ExplainRequest\x1a\x1f.wand.hostagent.v1.ExplainReply\x12P\n\x08Profiles\x12\".wand.hostagent.v1.ProfilesRequest\x1a .wand.hostagent.v1.ProfilesReply\x12P\n\x08\x42\x61\x63kends\x12\".wand.hostagent.v1.BackendsRequest\x1a .wand.hostagent.v1.BackendsReply\x12k\n\x11SetDefaultBackend\x12+.wand.hostagent.v1.SetDefaultBackendRequest\x1a).wand.hostagent.v1.SetDefaultBackendReply\x12G\n\x05\x41udit\x12\x1f.wand.hostagent.v1.AuditRequest\x1a\x1d.wand.hostagent.v1.AuditReply\x12\x62\n\x0eSignInsRefused\x12(.wand.hostagent.v1.SignInsRefusedRequest\x1a&.wand.hostagent.v1.SignInsRefusedReply\x12_\n\rConfigChanged\x12\'.wand.hostagent.v1.ConfigChangedRequest\x1a%.wand.hostagent.v1.ConfigChangedReply\x12\x65\n\x0fOperationBegins\x12).wand.hostagent.v1.OperationBeginsRequest\x1a\'.wand.hostagent.v1.OperationBeginsReply\x12_\n\rOperationEnds\x12\'.wand.hostagent.v1.OperationEndsRequest\x1a%.wand.hostagent.v1.OperationEndsReplyb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
 _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'wand_proto.v1.host_pb2', _globals)
 if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
+  _globals['_BACKENDSUMMARY_LABELSENTRY']._loaded_options = None
+  _globals['_BACKENDSUMMARY_LABELSENTRY']._serialized_options = b'8\001'
   _globals['_INFOREQUEST']._serialized_start=74
   _globals['_INFOREQUEST']._serialized_end=87
   _globals['_INFOREPLY']._serialized_start=90
@@ -41,45 +43,57 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_DISK']._serialized_start=342
   _globals['_DISK']._serialized_end=403
   _globals['_STATUSREPLY']._serialized_start=406
-  _globals['_STATUSREPLY']._serialized_end=805
-  _globals['_FINDCOMMANDREQUEST']._serialized_start=807
-  _globals['_FINDCOMMANDREQUEST']._serialized_end=842
-  _globals['_FOUNDCOMMAND']._serialized_start=844
-  _globals['_FOUNDCOMMAND']._serialized_end=905
-  _globals['_FINDCOMMANDREPLY']._serialized_start=907
-  _globals['_FINDCOMMANDREPLY']._serialized_end=976
-  _globals['_EXPLAINREQUEST']._serialized_start=978
-  _globals['_EXPLAINREQUEST']._serialized_end=1042
-  _globals['_EXPLAINREPLY']._serialized_start=1044
-  _globals['_EXPLAINREPLY']._serialized_end=1138
-  _globals['_PROFILESREQUEST']._serialized_start=1140
-  _globals['_PROFILESREQUEST']._serialized_end=1157
-  _globals['_PROFILESUMMARY']._serialized_start=1160
-  _globals['_PROFILESUMMARY']._serialized_end=1318
-  _globals['_PROFILESREPLY']._serialized_start=1320
-  _globals['_PROFILESREPLY']._serialized_end=1413
-  _globals['_AUDITREQUEST']._serialized_start=1415
-  _globals['_AUDITREQUEST']._serialized_end=1445
-  _globals['_AUDITREPLY']._serialized_start=1447
-  _globals['_AUDITREPLY']._serialized_end=1476
-  _globals['_SIGNINREFUSED']._serialized_start=1478
-  _globals['_SIGNINREFUSED']._serialized_end=1538
-  _globals['_SIGNINSREFUSEDREQUEST']._serialized_start=1540
-  _globals['_SIGNINSREFUSEDREQUEST']._serialized_end=1614
-  _globals['_SIGNINSREFUSEDREPLY']._serialized_start=1616
-  _globals['_SIGNINSREFUSEDREPLY']._serialized_end=1637
-  _globals['_CONFIGCHANGEDREQUEST']._serialized_start=1639
-  _globals['_CONFIGCHANGEDREQUEST']._serialized_end=1721
-  _globals['_CONFIGCHANGEDREPLY']._serialized_start=1723
-  _globals['_CONFIGCHANGEDREPLY']._serialized_end=1743
-  _globals['_OPERATIONBEGINSREQUEST']._serialized_start=1745
-  _globals['_OPERATIONBEGINSREQUEST']._serialized_end=1845
-  _globals['_OPERATIONBEGINSREPLY']._serialized_start=1847
-  _globals['_OPERATIONBEGINSREPLY']._serialized_end=1869
-  _globals['_OPERATIONENDSREQUEST']._serialized_start=1871
-  _globals['_OPERATIONENDSREQUEST']._serialized_end=1975
-  _globals['_OPERATIONENDSREPLY']._serialized_start=1977
-  _globals['_OPERATIONENDSREPLY']._serialized_end=1997
-  _globals['_HOST']._serialized_start=2000
-  _globals['_HOST']._serialized_end=2874
+  _globals['_STATUSREPLY']._serialized_end=858
+  _globals['_FINDCOMMANDREQUEST']._serialized_start=860
+  _globals['_FINDCOMMANDREQUEST']._serialized_end=895
+  _globals['_FOUNDCOMMAND']._serialized_start=897
+  _globals['_FOUNDCOMMAND']._serialized_end=958
+  _globals['_FINDCOMMANDREPLY']._serialized_start=960
+  _globals['_FINDCOMMANDREPLY']._serialized_end=1029
+  _globals['_EXPLAINREQUEST']._serialized_start=1031
+  _globals['_EXPLAINREQUEST']._serialized_end=1095
+  _globals['_EXPLAINREPLY']._serialized_start=1097
+  _globals['_EXPLAINREPLY']._serialized_end=1191
+  _globals['_PROFILESREQUEST']._serialized_start=1193
+  _globals['_PROFILESREQUEST']._serialized_end=1210
+  _globals['_PROFILESUMMARY']._serialized_start=1213
+  _globals['_PROFILESUMMARY']._serialized_end=1371
+  _globals['_PROFILESREPLY']._serialized_start=1373
+  _globals['_PROFILESREPLY']._serialized_end=1466
+  _globals['_BACKENDSREQUEST']._serialized_start=1468
+  _globals['_BACKENDSREQUEST']._serialized_end=1485
+  _globals['_BACKENDSUMMARY']._serialized_start=1488
+  _globals['_BACKENDSUMMARY']._serialized_end=1673
+  _globals['_BACKENDSUMMARY_LABELSENTRY']._serialized_start=1628
+  _globals['_BACKENDSUMMARY_LABELSENTRY']._serialized_end=1673
+  _globals['_BACKENDSREPLY']._serialized_start=1675
+  _globals['_BACKENDSREPLY']._serialized_end=1743
+  _globals['_SETDEFAULTBACKENDREQUEST']._serialized_start=1745
+  _globals['_SETDEFAULTBACKENDREQUEST']._serialized_end=1785
+  _globals['_SETDEFAULTBACKENDREPLY']._serialized_start=1787
+  _globals['_SETDEFAULTBACKENDREPLY']._serialized_end=1811
+  _globals['_AUDITREQUEST']._serialized_start=1813
+  _globals['_AUDITREQUEST']._serialized_end=1843
+  _globals['_AUDITREPLY']._serialized_start=1845
+  _globals['_AUDITREPLY']._serialized_end=1874
+  _globals['_SIGNINREFUSED']._serialized_start=1876
+  _globals['_SIGNINREFUSED']._serialized_end=1936
+  _globals['_SIGNINSREFUSEDREQUEST']._serialized_start=1938
+  _globals['_SIGNINSREFUSEDREQUEST']._serialized_end=2012
+  _globals['_SIGNINSREFUSEDREPLY']._serialized_start=2014
+  _globals['_SIGNINSREFUSEDREPLY']._serialized_end=2035
+  _globals['_CONFIGCHANGEDREQUEST']._serialized_start=2037
+  _globals['_CONFIGCHANGEDREQUEST']._serialized_end=2119
+  _globals['_CONFIGCHANGEDREPLY']._serialized_start=2121
+  _globals['_CONFIGCHANGEDREPLY']._serialized_end=2141
+  _globals['_OPERATIONBEGINSREQUEST']._serialized_start=2143
+  _globals['_OPERATIONBEGINSREQUEST']._serialized_end=2243
+  _globals['_OPERATIONBEGINSREPLY']._serialized_start=2245
+  _globals['_OPERATIONBEGINSREPLY']._serialized_end=2267
+  _globals['_OPERATIONENDSREQUEST']._serialized_start=2269
+  _globals['_OPERATIONENDSREQUEST']._serialized_end=2373
+  _globals['_OPERATIONENDSREPLY']._serialized_start=2375
+  _globals['_OPERATIONENDSREPLY']._serialized_end=2395
+  _globals['_HOST']._serialized_start=2398
+  _globals['_HOST']._serialized_end=3463
 # @@protoc_insertion_point(module_scope)

@@ -150,6 +150,7 @@ class StatusReply(_message.Message):
     LAUNCHER_UP_FIELD_NUMBER: _builtins.int
     POLICY_DIGEST_FIELD_NUMBER: _builtins.int
     GUARANTEES_FIELD_NUMBER: _builtins.int
+    BACKENDS_FIELD_NUMBER: _builtins.int
     load_1m: _builtins.float
     load_5m: _builtins.float
     load_15m: _builtins.float
@@ -169,6 +170,10 @@ class StatusReply(_message.Message):
     def guarantees(self) -> _containers.RepeatedCompositeFieldContainer[_types_pb2.Guarantee]:
         """what bounds a command here, and what does not"""
 
+    @_builtins.property
+    def backends(self) -> _containers.RepeatedCompositeFieldContainer[Global___BackendSummary]:
+        """where commands can run"""
+
     def __init__(
         self,
         *,
@@ -187,10 +192,11 @@ class StatusReply(_message.Message):
         launcher_up: _builtins.bool = ...,
         policy_digest: _builtins.str = ...,
         guarantees: _abc.Iterable[_types_pb2.Guarantee] | None = ...,
+        backends: _abc.Iterable[Global___BackendSummary] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["cpu_percent", b"cpu_percent", "disks", b"disks", "guarantees", b"guarantees", "jobs_ceiling", b"jobs_ceiling", "jobs_running", b"jobs_running", "launcher_up", b"launcher_up", "load_15m", b"load_15m", "load_1m", b"load_1m", "load_5m", b"load_5m", "memory_available_bytes", b"memory_available_bytes", "memory_total_bytes", b"memory_total_bytes", "policy_digest", b"policy_digest", "swap_free_bytes", b"swap_free_bytes", "swap_total_bytes", b"swap_total_bytes", "uptime_seconds", b"uptime_seconds"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["backends", b"backends", "cpu_percent", b"cpu_percent", "disks", b"disks", "guarantees", b"guarantees", "jobs_ceiling", b"jobs_ceiling", "jobs_running", b"jobs_running", "launcher_up", b"launcher_up", "load_15m", b"load_15m", "load_1m", b"load_1m", "load_5m", b"load_5m", "memory_available_bytes", b"memory_available_bytes", "memory_total_bytes", b"memory_total_bytes", "policy_digest", b"policy_digest", "swap_free_bytes", b"swap_free_bytes", "swap_total_bytes", b"swap_total_bytes", "uptime_seconds", b"uptime_seconds"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -395,6 +401,129 @@ class ProfilesReply(_message.Message):
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___ProfilesReply: _TypeAlias = ProfilesReply  # noqa: Y015
+
+@_typing.final
+class BackendsRequest(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    def __init__(
+        self,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___BackendsRequest: _TypeAlias = BackendsRequest  # noqa: Y015
+
+@_typing.final
+class BackendSummary(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    @_typing.final
+    class LabelsEntry(_message.Message):
+        DESCRIPTOR: _descriptor.Descriptor
+
+        KEY_FIELD_NUMBER: _builtins.int
+        VALUE_FIELD_NUMBER: _builtins.int
+        key: _builtins.str
+        value: _builtins.str
+        def __init__(
+            self,
+            *,
+            key: _builtins.str = ...,
+            value: _builtins.str = ...,
+        ) -> None: ...
+        _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+        def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+        _ClearFieldArgType: _TypeAlias = _typing.Literal["key", b"key", "value", b"value"]  # noqa: Y015
+        def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+        def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+    NAME_FIELD_NUMBER: _builtins.int
+    LABELS_FIELD_NUMBER: _builtins.int
+    UP_FIELD_NUMBER: _builtins.int
+    DETAIL_FIELD_NUMBER: _builtins.int
+    DEFAULT_FIELD_NUMBER: _builtins.int
+    name: _builtins.str
+    up: _builtins.bool
+    """whether jobs can be run there now"""
+    detail: _builtins.str
+    default: _builtins.bool
+    @_builtins.property
+    def labels(self) -> _containers.ScalarMap[_builtins.str, _builtins.str]: ...
+    def __init__(
+        self,
+        *,
+        name: _builtins.str = ...,
+        labels: _abc.Mapping[_builtins.str, _builtins.str] | None = ...,
+        up: _builtins.bool = ...,
+        detail: _builtins.str = ...,
+        default: _builtins.bool = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["default", b"default", "detail", b"detail", "labels", b"labels", "name", b"name", "up", b"up"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___BackendSummary: _TypeAlias = BackendSummary  # noqa: Y015
+
+@_typing.final
+class BackendsReply(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    BACKENDS_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def backends(self) -> _containers.RepeatedCompositeFieldContainer[Global___BackendSummary]: ...
+    def __init__(
+        self,
+        *,
+        backends: _abc.Iterable[Global___BackendSummary] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["backends", b"backends"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___BackendsReply: _TypeAlias = BackendsReply  # noqa: Y015
+
+@_typing.final
+class SetDefaultBackendRequest(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    NAME_FIELD_NUMBER: _builtins.int
+    name: _builtins.str
+    """of a backend, or labels"""
+    def __init__(
+        self,
+        *,
+        name: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["name", b"name"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___SetDefaultBackendRequest: _TypeAlias = SetDefaultBackendRequest  # noqa: Y015
+
+@_typing.final
+class SetDefaultBackendReply(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    def __init__(
+        self,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___SetDefaultBackendReply: _TypeAlias = SetDefaultBackendReply  # noqa: Y015
 
 @_typing.final
 class AuditRequest(_message.Message):

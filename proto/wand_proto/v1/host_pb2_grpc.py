@@ -59,6 +59,16 @@ class HostStub:
                 request_serializer=wand__proto_dot_v1_dot_host__pb2.ProfilesRequest.SerializeToString,
                 response_deserializer=wand__proto_dot_v1_dot_host__pb2.ProfilesReply.FromString,
                 _registered_method=True)
+        self.Backends = channel.unary_unary(
+                '/wand.hostagent.v1.Host/Backends',
+                request_serializer=wand__proto_dot_v1_dot_host__pb2.BackendsRequest.SerializeToString,
+                response_deserializer=wand__proto_dot_v1_dot_host__pb2.BackendsReply.FromString,
+                _registered_method=True)
+        self.SetDefaultBackend = channel.unary_unary(
+                '/wand.hostagent.v1.Host/SetDefaultBackend',
+                request_serializer=wand__proto_dot_v1_dot_host__pb2.SetDefaultBackendRequest.SerializeToString,
+                response_deserializer=wand__proto_dot_v1_dot_host__pb2.SetDefaultBackendReply.FromString,
+                _registered_method=True)
         self.Audit = channel.unary_unary(
                 '/wand.hostagent.v1.Host/Audit',
                 request_serializer=wand__proto_dot_v1_dot_host__pb2.AuditRequest.SerializeToString,
@@ -115,6 +125,19 @@ class HostServicer:
 
     def Profiles(self, request, context):
         """Missing associated documentation comment in .proto file."""
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def Backends(self, request, context):
+        """Missing associated documentation comment in .proto file."""
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def SetDefaultBackend(self, request, context):
+        """For the group "administrators": jobs that start from now on run there, where nobody says where.
+        """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
@@ -176,6 +199,16 @@ def add_HostServicer_to_server(servicer, server):
                     servicer.Profiles,
                     request_deserializer=wand__proto_dot_v1_dot_host__pb2.ProfilesRequest.FromString,
                     response_serializer=wand__proto_dot_v1_dot_host__pb2.ProfilesReply.SerializeToString,
+            ),
+            'Backends': grpc.unary_unary_rpc_method_handler(
+                    servicer.Backends,
+                    request_deserializer=wand__proto_dot_v1_dot_host__pb2.BackendsRequest.FromString,
+                    response_serializer=wand__proto_dot_v1_dot_host__pb2.BackendsReply.SerializeToString,
+            ),
+            'SetDefaultBackend': grpc.unary_unary_rpc_method_handler(
+                    servicer.SetDefaultBackend,
+                    request_deserializer=wand__proto_dot_v1_dot_host__pb2.SetDefaultBackendRequest.FromString,
+                    response_serializer=wand__proto_dot_v1_dot_host__pb2.SetDefaultBackendReply.SerializeToString,
             ),
             'Audit': grpc.unary_unary_rpc_method_handler(
                     servicer.Audit,
@@ -338,6 +371,60 @@ class Host:
             '/wand.hostagent.v1.Host/Profiles',
             wand__proto_dot_v1_dot_host__pb2.ProfilesRequest.SerializeToString,
             wand__proto_dot_v1_dot_host__pb2.ProfilesReply.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def Backends(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/wand.hostagent.v1.Host/Backends',
+            wand__proto_dot_v1_dot_host__pb2.BackendsRequest.SerializeToString,
+            wand__proto_dot_v1_dot_host__pb2.BackendsReply.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def SetDefaultBackend(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/wand.hostagent.v1.Host/SetDefaultBackend',
+            wand__proto_dot_v1_dot_host__pb2.SetDefaultBackendRequest.SerializeToString,
+            wand__proto_dot_v1_dot_host__pb2.SetDefaultBackendReply.FromString,
             options,
             channel_credentials,
             insecure,

@@ -36,6 +36,9 @@ class HostStub:
     FindCommand: _grpc.UnaryUnaryMultiCallable[_host_pb2.FindCommandRequest, _host_pb2.FindCommandReply]
     Explain: _grpc.UnaryUnaryMultiCallable[_host_pb2.ExplainRequest, _host_pb2.ExplainReply]
     Profiles: _grpc.UnaryUnaryMultiCallable[_host_pb2.ProfilesRequest, _host_pb2.ProfilesReply]
+    Backends: _grpc.UnaryUnaryMultiCallable[_host_pb2.BackendsRequest, _host_pb2.BackendsReply]
+    SetDefaultBackend: _grpc.UnaryUnaryMultiCallable[_host_pb2.SetDefaultBackendRequest, _host_pb2.SetDefaultBackendReply]
+    """For the group "administrators": jobs that start from now on run there, where nobody says where."""
     Audit: _grpc.UnaryUnaryMultiCallable[_host_pb2.AuditRequest, _host_pb2.AuditReply]
     SignInsRefused: _grpc.UnaryUnaryMultiCallable[_host_pb2.SignInsRefusedRequest, _host_pb2.SignInsRefusedReply]
     ConfigChanged: _grpc.UnaryUnaryMultiCallable[_host_pb2.ConfigChangedRequest, _host_pb2.ConfigChangedReply]
@@ -50,6 +53,9 @@ class HostAsyncStub(HostStub):
     FindCommand: _aio.UnaryUnaryMultiCallable[_host_pb2.FindCommandRequest, _host_pb2.FindCommandReply]  # type: ignore[assignment]
     Explain: _aio.UnaryUnaryMultiCallable[_host_pb2.ExplainRequest, _host_pb2.ExplainReply]  # type: ignore[assignment]
     Profiles: _aio.UnaryUnaryMultiCallable[_host_pb2.ProfilesRequest, _host_pb2.ProfilesReply]  # type: ignore[assignment]
+    Backends: _aio.UnaryUnaryMultiCallable[_host_pb2.BackendsRequest, _host_pb2.BackendsReply]  # type: ignore[assignment]
+    SetDefaultBackend: _aio.UnaryUnaryMultiCallable[_host_pb2.SetDefaultBackendRequest, _host_pb2.SetDefaultBackendReply]  # type: ignore[assignment]
+    """For the group "administrators": jobs that start from now on run there, where nobody says where."""
     Audit: _aio.UnaryUnaryMultiCallable[_host_pb2.AuditRequest, _host_pb2.AuditReply]  # type: ignore[assignment]
     SignInsRefused: _aio.UnaryUnaryMultiCallable[_host_pb2.SignInsRefusedRequest, _host_pb2.SignInsRefusedReply]  # type: ignore[assignment]
     ConfigChanged: _aio.UnaryUnaryMultiCallable[_host_pb2.ConfigChangedRequest, _host_pb2.ConfigChangedReply]  # type: ignore[assignment]
@@ -91,6 +97,21 @@ class HostServicer(metaclass=_abc_1.ABCMeta):
         request: _host_pb2.ProfilesRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_host_pb2.ProfilesReply, _abc.Awaitable[_host_pb2.ProfilesReply]]: ...
+
+    @_abc_1.abstractmethod
+    def Backends(
+        self,
+        request: _host_pb2.BackendsRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_host_pb2.BackendsReply, _abc.Awaitable[_host_pb2.BackendsReply]]: ...
+
+    @_abc_1.abstractmethod
+    def SetDefaultBackend(
+        self,
+        request: _host_pb2.SetDefaultBackendRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_host_pb2.SetDefaultBackendReply, _abc.Awaitable[_host_pb2.SetDefaultBackendReply]]:
+        """For the group "administrators": jobs that start from now on run there, where nobody says where."""
 
     @_abc_1.abstractmethod
     def Audit(

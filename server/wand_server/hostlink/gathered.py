@@ -64,6 +64,7 @@ class Gathered:
     def __init__(self, kept: Kept) -> None:
         self.job = ""
         self._directory = ""
+        self._backend = ""
         self._limits: dict[str, float] = {}
         self._streams: dict[ports.StreamName, Ends] = {"stdout": Ends(kept), "stderr": Ends(kept)}
         self._exited: execution_pb2.Exited | None = None
@@ -82,6 +83,7 @@ class Gathered:
         match event.WhichOneof("kind"):
             case "started":
                 self.job, self._directory = event.started.job, event.started.directory
+                self._backend = event.started.backend
                 self._limits = {field.name: amount for field, amount in event.started.limits.ListFields()}
             case "exited":
                 self._exited = execution_pb2.Exited()
@@ -142,4 +144,5 @@ class Gathered:
             directory=self._directory,
             also=tuple(map(translate.reason, exited.also)),
             limits=self._limits,
+            backend=self._backend,
         )

@@ -63,7 +63,7 @@ def run_request(command: ports.Command, wall_seconds: float) -> execution_pb2.Ru
     request = execution_pb2.RunRequest()  # filled in place: parts made and copied cost thrice as much
     request.directory, request.stdin = command.directory, command.stdin
     request.limits.wall_seconds = wall_seconds
-    request.stdin_open = command.stdin_open
+    request.stdin_open, request.backend = command.stdin_open, command.backend
     if command.environment:
         request.environment.update(command.environment)
     if command.terminal is not None:
@@ -154,7 +154,15 @@ def status(reply: host_pb2.StatusReply) -> ports.HostStatus:
             ports.Guarantee(name=each.name, enforced=each.enforced, detail=each.detail)
             for each in reply.guarantees
         ),
+        backends=tuple(map(_backend, reply.backends)),
     )
+
+
+def _backend(summary: host_pb2.BackendSummary) -> str:
+    """A backend in a line: its name, its labels, and what there is to say of it."""
+    labels = [f"{name}={value}" for name, value in sorted(summary.labels.items())]
+    marks = [*labels, *(["default"] if summary.default else []), *([] if summary.up else ["DOWN"])]
+    return f"{summary.name} ({', '.join(marks)})" if marks else summary.name
 
 
 def found_commands(reply: host_pb2.FindCommandReply) -> tuple[ports.FoundCommand, ...]:

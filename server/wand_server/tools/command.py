@@ -87,6 +87,9 @@ class ExecuteCommand(Tool):
     columns: int = Field(default=0, ge=0, le=1000, description="of the terminal; 0: 80 by 24")
     rows: int = Field(default=0, ge=0, le=1000)
     background: bool = False
+    backend: str = Field(
+        default="", max_length=256, description="where; a name (docker, ssh:web1) or labels (os=debian)"
+    )
     timeout_seconds: Annotated[float, Field(gt=0, le=86400)] | None = Field(
         default=None, description="default: the server's, commonly 300"
     )
@@ -125,6 +128,7 @@ class ExecuteCommand(Tool):
             stdin_open=self.background and (self.terminal or self.stdin is not None),
             terminal=(self.columns, self.rows) if self.terminal else None,
             wall_seconds=self.timeout_seconds,
+            backend=self.backend,
         )
         if self.background:
             return running(await host.start(call, command))

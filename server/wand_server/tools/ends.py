@@ -62,7 +62,19 @@ _NO_MEMORY = "The machine ran out of memory, and the kernel ended the command wi
 def notes(outcome: CommandOutcome) -> list[str]:
     """What has to be said of the end; nothing where a command just exited."""
     told = [_told(reason, outcome.limits) for reason in (outcome.reason, *outcome.also)]
+    if outcome.backend not in ("", "native"):
+        told = [_elsewhere(outcome), *told[outcome.reason == "lost" :]]
     return [text for text in dict.fromkeys(told) if text]
+
+
+def _elsewhere(outcome: CommandOutcome) -> str:
+    """Where it ran, and that nobody knows how it went where that is so."""
+    if outcome.reason != "lost":
+        return f"It ran on {outcome.backend}."
+    return (
+        f"The link to {outcome.backend} broke while the command ran: it may have ended, or run on. How far "
+        "it came is not known. Look at what it changed before you run it again."
+    )
 
 
 def _told(reason: Reason, limits: Mapping[str, float]) -> str:

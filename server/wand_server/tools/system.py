@@ -101,6 +101,7 @@ class StatusAnswer(Answer):
     launcher_up: bool
     policy_digest: str
     guarantees: list[GuaranteePart]
+    backends: list[str]
 
     def text(self) -> str:
         return "\n".join((*self._use(), *self._jobs(), *self._bounds()))
@@ -117,7 +118,8 @@ class StatusAnswer(Answer):
     def _jobs(self) -> list[str]:
         running = f"jobs: {self.jobs_running} running, at most {self.jobs_ceiling}"
         down = "The launcher is down: nothing can be run until it is back."
-        return [running] if self.launcher_up else [running, down]
+        where = [f"backends: {'; '.join(self.backends)}"] if len(self.backends) > 1 else []
+        return [running, *where] if self.launcher_up else [running, *where, down]
 
     def _bounds(self) -> list[str]:
         lines = [
@@ -136,7 +138,7 @@ def _free(what: str, free_bytes: int, total_bytes: int) -> str:
 
 
 class GetSystemStatus(Tool):
-    """How the host fares now: load, CPU, memory, disks, running jobs, and what bounds a command here. Ask
+    """How the host fares now: load, CPU, memory, disks, running jobs, backends, what bounds a command. Ask
     when something is slow or fails without a clear reason.
     """
 
@@ -169,6 +171,7 @@ class GetSystemStatus(Tool):
                 GuaranteePart(name=each.name, enforced=each.enforced, detail=each.detail)
                 for each in status.guarantees
             ],
+            backends=list(status.backends),
         )
 
 

@@ -1,0 +1,110 @@
+"""What the launcher does not start is on record all the same, before it begins and when it has ended."""
+
+import asyncio
+from collections.abc import Mapping
+from contextlib import aclosing
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from support.elsewhere import Elsewhere
+from support.people import job, permit
+from wand_hostagent.dispatch import Begun, Recorded
+from wand_hostagent.model import Event
+from wand_proto.errors import Ambiguous, Exhausted, Unavailable
+
+
+class Ledger:
+    """Remembers; says no where it was told to."""
+
+    def __init__(self, *refuses: str) -> None:
+        self.refuses = refuses
+        self.records: list[tuple[str, Mapping[str, Any]]] = []
+
+    async def record(self, event: str, fields: Mapping[str, Any]) -> None:
+        if event in self.refuses:
+            raise Exhausted("the disk is full")
+        self.records.append((event, fields))
+
+    def ends(self) -> list[str]:
+        return [fields["reason"] for event, fields in self.records if event == "dispatch_end"]
+
+
+def recorded(folder: Path, ledger: Ledger, backend: Elsewhere) -> Recorded:
+    return Recorded(backend, ledger.record, Begun(folder / "begun", ledger.record))
+
+
+async def all_of(backend: Recorded, *argv: str) -> list[Event]:
+    async with asyncio.timeout(30), aclosing(backend.run(permit(job(*argv, stdin=b"x")))) as events:
+        return [event async for event in events]
+
+
+async def test_a_job_is_on_record_before_it_begins_and_when_it_has_ended(tmp_path: Path) -> None:
+    ledger, elsewhere = Ledger(), Elsewhere("moon:base")
+    await all_of(recorded(tmp_path, ledger, elsewhere), "ls", "-l")
+
+    (begin, asked), (end, outcome) = ledger.records
+    assert (begin, end) == ("dispatch", "dispatch_end")
+    assert (asked["backend"], asked["argv"], asked["rule"]) == ("moon:base", ["ls", "-l"], "people")
+    assert (asked["principal"], asked["stdin_bytes"]) == ("ann", 1)
+    assert (outcome["reason"], outcome["exit_code"], outcome["stdout_bytes"]) == ("exited", 0, 10)
+    assert outcome["job"] == asked["job"]
+    assert not list((tmp_path / "begun").iterdir())
+
+
+async def test_what_cannot_be_recorded_does_not_begin(tmp_path: Path) -> None:
+    elsewhere = Elsewhere("moon")
+    with pytest.raises(Exhausted):
+        await all_of(recorded(tmp_path, Ledger("dispatch"), elsewhere), "ls")
+    assert elsewhere.asked == []
+
+
+@pytest.mark.parametrize(
+    ("parts", "reason"),
+    [
+        ({"fails": Unavailable("away")}, "not_started"),
+        ({"fails": Ambiguous("broke")}, "lost"),
+        ({"fails_after_start": Ambiguous("broke")}, "lost"),
+        ({"fails": KeyError("a defect of somebody's")}, "lost"),
+    ],
+)
+async def test_how_it_failed_is_on_record(tmp_path: Path, parts: dict[str, Any], reason: str) -> None:
+    ledger = Ledger()
+    with pytest.raises((Unavailable, Ambiguous, KeyError)):
+        await all_of(recorded(tmp_path, ledger, Elsewhere("moon", **parts)), "ls")
+    assert ledger.ends() == [reason]
+
+
+async def test_one_that_we_end_was_cancelled(tmp_path: Path) -> None:
+    ledger = Ledger()
+    events = recorded(tmp_path, ledger, Elsewhere("moon")).run(permit(job("ls")))
+    await anext(events)
+    await events.aclose()
+    assert ledger.ends() == ["cancelled"]
+
+
+async def test_of_one_whose_end_is_not_on_record_a_later_host_agent_says_that_it_is_lost(
+    tmp_path: Path,
+) -> None:
+    await all_of(recorded(tmp_path, Ledger("dispatch_end"), Elsewhere("moon")), "ls")
+    (left,) = (tmp_path / "begun").iterdir()
+
+    full, later = Ledger("dispatch_end"), Ledger()
+    for ledger in (full, later, later):
+        await Begun(tmp_path / "begun", ledger.record).tell_of_lost()
+
+    assert later.records == [
+        ("dispatch_end", {"job": left.name, "backend": "moon", "reason": "lost"}),
+    ]
+
+
+async def test_a_signal_is_on_record_before_it_is_sent(tmp_path: Path) -> None:
+    elsewhere = Elsewhere("moon")
+    with pytest.raises(Exhausted):
+        await recorded(tmp_path, Ledger("dispatch_signal"), elsewhere).signal("j1", 15)
+    assert elsewhere.signals == []
+    ledger = Ledger()
+    await recorded(tmp_path, ledger, elsewhere).signal("j1", 15)
+    assert ledger.records == [("dispatch_signal", {"job": "j1", "backend": "moon", "signal": 15})]
+    assert elsewhere.signals == [("j1", 15)]

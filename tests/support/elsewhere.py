@@ -1,0 +1,50 @@
+"""A backend that runs nothing: it remembers what it was asked, and does what it was told to."""
+
+from collections.abc import AsyncGenerator, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from wand_hostagent.backends.base import ExecutionBackend, Health
+from wand_hostagent.model import Event, Exited, Job, Limits, Output, Reason, Started
+from wand_hostagent.policy.model import Permit
+from wand_proto.errors import WandError
+
+
+@dataclass
+class Elsewhere(ExecutionBackend):
+    """Every job writes the backend's name and exits, unless it fails."""
+
+    name: str
+    labels: Mapping[str, str] = field(default_factory=dict)
+    fails: Exception | None = None
+    fails_after_start: WandError | None = None
+    health_is: Health = field(default_factory=lambda: Health(up=True))
+    asked: list[Permit] = field(default_factory=list)
+    signals: list[tuple[str, int]] = field(default_factory=list)
+
+    async def run(self, permit: Permit) -> AsyncGenerator[Event, None]:
+        self.asked.append(permit)
+        if self.fails is not None:
+            raise self.fails
+        job = permit.act
+        assert isinstance(job, Job)
+        yield Started(
+            job=job.id, backend=self.name, profile="", rule=permit.rule, limits=Limits(), directory="/"
+        )
+        if self.fails_after_start is not None:
+            raise self.fails_after_start
+        written = f"{self.name}\n".encode()
+        yield Output(stream="stdout", data=written, offset=0)
+        yield Exited(job=job.id, reason=Reason.EXITED, stdout_bytes=len(written))
+
+    async def signal(self, job: str, signal: int) -> bool:
+        self.signals.append((job, signal))
+        return True
+
+    async def health(self) -> Health:
+        return self.health_is
+
+
+def told(records: list[tuple[str, Mapping[str, Any]]], event: str) -> list[Mapping[str, Any]]:
+    """What the launcher was told of an event."""
+    return [fields for name, fields in records if name == event]
