@@ -3,7 +3,7 @@
 import difflib
 import json
 from collections.abc import Iterable, Sequence
-from typing import Any, TypeVar
+from typing import Any, TypeVar, get_args
 
 from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
@@ -14,6 +14,7 @@ AnyModel = TypeVar("AnyModel", bound=BaseModel)
 
 _SHOWN_CHARACTERS = 80
 _SHOWN_ERRORS = 10
+_OF_MORE = frozenset({"list_type", "tuple_type", "dict_type", "model_type"})  # what is no list, no object
 _MUST = {  # what pydantic calls a problem, in the words of JSON
     **dict.fromkeys(("list_type", "tuple_type"), "must be a list"),
     "dict_type": "must be an object of names and values",
@@ -34,6 +35,8 @@ _MUST = {  # what pydantic calls a problem, in the words of JSON
 def read(model: type[AnyModel], untrusted: dict[str, Any]) -> AnyModel:
     """The arguments as a model; null stands for an argument that is left out.
 
+    Some models write a list or an object as text, in JSON: where one is wanted, that is read as it is meant.
+
     Raises:
         Invalid: names every argument that does not fit, what was wrong, and what would be right.
     """
@@ -42,7 +45,25 @@ def read(model: type[AnyModel], untrusted: dict[str, Any]) -> AnyModel:
         return model.model_validate(given)
     except ValidationError as error:
         problems = error.errors(include_url=False, include_context=True)
+        if unpacked := _unpacked(given, problems):
+            return read(model, {**given, **unpacked})
         raise Invalid(_explain(model, problems), field=_place(problems[0]["loc"])) from error
+
+
+def _unpacked(given: dict[str, Any], problems: Sequence[ErrorDetails]) -> dict[str, Any]:
+    """The arguments that came as the JSON text of a list or an object, where one had to be, as what it says."""
+    wanted = [str(each["loc"][0]) for each in problems if each["type"] in _OF_MORE and len(each["loc"]) == 1]
+    found = {name: _parsed(given[name]) for name in wanted}
+    return {name: value for name, value in found.items() if isinstance(value, list | dict)}
+
+
+def _parsed(value: object) -> object:
+    if not isinstance(value, str):
+        return None
+    try:
+        return json.loads(value)
+    except (ValueError, RecursionError):
+        return None
 
 
 def nearest(name: str, known: Iterable[str]) -> str:
@@ -80,21 +101,42 @@ def _problem(model: type[BaseModel], problem: ErrorDetails) -> str:
         case "string_too_short" | "too_short":
             return f"{place}: must not be empty"
         case known if known in _MUST:
-            return (
-                f"{place}: {_MUST[known].format_map(problem.get('ctx', {}))}, not {_shown(problem['input'])}"
-            )
+            bounds = {name: _whole(bound) for name, bound in problem.get("ctx", {}).items()}
+            return f"{place}: {_MUST[known].format_map(bounds)}, not {_shown(problem['input'])}"
         case _:
             return f"{place}: {problem['msg']}, not {_shown(problem['input'])}"
 
 
+def _whole(bound: object) -> object:
+    """A bound as a person writes it: 60, not 60.0."""
+    return int(bound) if isinstance(bound, float) and bound.is_integer() else bound
+
+
 def _known(model: type[BaseModel], location: tuple[int | str, ...]) -> str:
-    """What would be right instead; of values inside an argument, the problems beside this one tell it."""
-    if len(location) > 1:
+    """What would be right instead."""
+    names = _names(model, location[:-1])
+    if names is None:
         return ""
-    names = list(model.model_fields)
     if not names:
         return "; the tool takes none"
-    return "; " + (nearest(str(location[0]), names) or f"there are: {', '.join(names)}")
+    return "; " + (nearest(str(location[-1]), names) or f"there are: {', '.join(names)}")
+
+
+def _names(model: type[BaseModel], path: Sequence[int | str]) -> list[str] | None:
+    """The names that there are at a place: those of the model, or of one of which an argument is a list."""
+    if not path:
+        return list(model.model_fields)
+    field = model.model_fields.get(str(path[0]))
+    within = _model_in(field.annotation) if field else None
+    return _names(within, [part for part in path[1:] if not isinstance(part, int)]) if within else None
+
+
+def _model_in(kind: Any) -> type[BaseModel] | None:
+    """The one model of which a type is, or holds; None where there are more, or none."""
+    if isinstance(kind, type) and issubclass(kind, BaseModel):
+        return kind
+    found = [each for each in map(_model_in, get_args(kind)) if each]
+    return found[0] if len(found) == 1 else None
 
 
 def _place(location: tuple[int | str, ...]) -> str:

@@ -8,8 +8,16 @@ Mode = Literal["validation", "serialization"]
 
 
 def schema_of(model: type[BaseModel], mode: Mode) -> dict[str, Any]:
-    """The model's schema without titles, references, and its docstring, which the tool's description is."""
-    return lean(model.model_json_schema(mode=mode))
+    """The model's schema without titles, references, and its docstring, which the tool's description is.
+
+    Of what is sent to us null is not told: it says no more than leaving the argument out, and there are
+    clients whose model takes no type that is a list of two.
+    """
+    schema = lean(model.model_json_schema(mode=mode))
+    if mode == "validation":
+        named = schema["properties"]
+        schema["properties"] = {name: _without_null(each) for name, each in named.items()}
+    return schema
 
 
 def lean(whole: dict[str, Any]) -> dict[str, Any]:
@@ -17,6 +25,14 @@ def lean(whole: dict[str, Any]) -> dict[str, Any]:
     definitions = whole.pop("$defs", {})
     whole.pop("description", None)
     return cast("dict[str, Any]", _smaller(whole, definitions))
+
+
+def _without_null(argument: dict[str, Any]) -> dict[str, Any]:
+    match argument.get("type"):
+        case [kind, "null"]:
+            return {**argument, "type": kind}
+        case _:
+            return argument
 
 
 def _smaller(node: Any, definitions: dict[str, Any]) -> Any:

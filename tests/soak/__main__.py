@@ -1,12 +1,14 @@
 """Clients of every kind at work on one Wand, some cancelled, some killed; then nothing may have grown.
 
 `./dev soak [SECONDS]`. One call in twenty is cancelled, one in fifty ends with its client killed.
+`./dev soak --draw FIGURES SVG` draws what `--figures` has kept of a run.
 """
 
 import argparse
 import asyncio
 import contextlib
 import json
+import os
 import random
 import sys
 import tempfile
@@ -15,19 +17,19 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, TextIO
 
 import aiohttp
 
-from soak import clients
+from soak import clients, drawing
 from soak.clients import Answer, Client, Connect
-from soak.watching import Watch
+from soak.watching import Watch, temporary
 from support.running import Running, embedded
 
 CLIENTS = 50
 CANCELLED, KILLED = 1 / 20, 1 / 50
 _CALLS_OF_ONE_VISIT = (5, 60)
-_LOOK_SECONDS = 2.0
+_LOOK_SECONDS, _MOST_LOOKS = 2.0, 300
 _ANSWER_SECONDS = 60.0
 _BUSY = ("Exhausted", "-31429", "already running", "most at once")
 _GONE = (ConnectionError, aiohttp.ClientError, OSError)
@@ -45,6 +47,11 @@ class Tally:
     killed: int = 0
     busy: int = 0
     wrong: list[str] = field(default_factory=list)
+
+    @property
+    def all(self) -> int:
+        """Every call, however it ended."""
+        return self.calls.total() + self.cancelled + self.killed
 
 
 def acts(chance: random.Random) -> Act:
@@ -141,18 +148,19 @@ async def kill(client: Client, chance: random.Random, tally: Tally) -> None:
     raise _Killed
 
 
-async def soak(wand: Running, seconds: float, seed: int) -> tuple[Tally, Watch]:
+async def soak(wand: Running, seconds: float, seed: int, kept: TextIO | None) -> tuple[Tally, Watch]:
     """Let all of them at it for so long."""
     (wand.workspace / "kept.txt").write_text("what every client reads\n" * 50)
-    tally, watch, until = Tally(), Watch(wand), time.monotonic() + seconds
+    tally, watch, until = Tally(), Watch(wand, kept=kept), time.monotonic() + seconds
     ways = clients.every(wand)
     async with asyncio.TaskGroup() as group:
         for number in range(CLIENTS):
             name, connect = ways[number % len(ways)]
             group.create_task(visit_again_and_again(name, connect, seed + number, until, tally))
-        while time.monotonic() < until:
-            await asyncio.sleep(_LOOK_SECONDS)
-            watch.look()
+        pause = max(_LOOK_SECONDS, seconds / _MOST_LOOKS)
+        while time.monotonic() + pause < until:  # the last clients are going when it is over
+            await asyncio.sleep(pause)
+            watch.look(tally.all)
     return tally, watch
 
 
@@ -173,19 +181,31 @@ def report(tally: Tally, watch: Watch, seconds: float) -> bool:
     return not tally.wrong and all(each.is_flat for each in growths)
 
 
-def main(words: Sequence[str]) -> int:
+def options(words: Sequence[str]) -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="./dev soak", description=__doc__)
     parser.add_argument("seconds", nargs="?", type=float, default=600.0, help="how long (default: 600)")
     parser.add_argument("--seed", type=int, default=random.SystemRandom().randrange(2**31))
-    told = parser.parse_args(words)
-    print(f"{CLIENTS} clients, seed {told.seed}")
+    parser.add_argument("--figures", type=Path, metavar="FILE", help="keep each reading here, as it is taken")
+    parser.add_argument("--draw", type=Path, nargs=2, metavar=("FIGURES", "SVG"), help="draw those of a run")
+    return parser.parse_args(words)
+
+
+def main(words: Sequence[str]) -> int:
+    told = options(words)
+    if told.draw:
+        told.draw[1].write_text(drawing.drawn(told.draw[0].read_text()))
+        return 0
+    print(f"{CLIENTS} clients, seed {told.seed}", flush=True)
     with contextlib.ExitStack() as stack:
-        folder = Path(
-            stack.enter_context(tempfile.TemporaryDirectory(prefix="ws", dir="/tmp"))
-        )  # a short name
+        scratch = tempfile.TemporaryDirectory(prefix="ws", dir="/tmp")  # a short name: sockets lie below it
+        folder = Path(stack.enter_context(scratch))
         (folder / "work").mkdir()
+        (folder / "tmp").mkdir()
+        os.environ["TMPDIR"] = str(folder / "tmp")
+        kept = stack.enter_context(told.figures.open("w")) if told.figures else None
         wand = stack.enter_context(embedded(folder / "work", folder / "state"))
-        well = report(*asyncio.run(soak(wand, told.seconds, told.seed)), told.seconds)
+        assert temporary(wand) == folder / "tmp"
+        well = report(*asyncio.run(soak(wand, told.seconds, told.seed, kept)), told.seconds)
     print("  nothing is left of it")  # `embedded` has looked
     return 0 if well else 1
 

@@ -1,11 +1,14 @@
 """What Wand's processes and folders hold, looked at again and again, and whether it grows."""
 
 import contextlib
+import json
+import os
 import statistics
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import TextIO
 
 from support.running import Running, descendants
 
@@ -17,7 +20,8 @@ PROCESSES = {
 _MIB = 2**20
 _ROOM = {"MiB": 4.0, "descriptors": 8.0, "threads": 2.0}  # that growth over the watched time may be
 _OTHER_ROOM = 16.0
-_SHARE = 0.1  # or so much of the descriptors that there were: how many jobs run is left to chance
+_SHARE = 0.1  # or so much of what there was, where it is left to chance how many jobs run
+_BY_SHARE = ("descriptors", "a call", "processes")
 _MARKS = "▁▂▃▄▅▆▇█"
 _GRAPH_MARKS = 40
 
@@ -46,11 +50,15 @@ class Watch:
     wand: Running
     times: list[float] = field(default_factory=list)
     readings: list[Reading] = field(default_factory=list)
+    kept: TextIO | None = None  # where each reading is written, a line of JSON
 
-    def look(self) -> None:
-        """Take one reading."""
+    def look(self, calls: int) -> None:
+        """Take one reading, after so many calls."""
         self.times.append(time.monotonic())
-        self.readings.append(dict(_figures(self.wand)))
+        self.readings.append(dict(_figures(self.wand, calls)))
+        if self.kept is not None:
+            told = {"seconds": round(self.times[-1] - self.times[0], 1), **self.readings[-1]}
+            print(json.dumps(told), file=self.kept, flush=True)
 
     def growths(self) -> list[Growth]:
         """How each figure went over the last third, when what is kept on purpose has filled up."""
@@ -78,31 +86,43 @@ def _growth(name: str, times: Sequence[float], values: Sequence[float]) -> Growt
         first=first,
         last=statistics.median(values[-quarter:]),
         grown=slope * (times[-1] - times[0]),
-        room=max(room, first * _SHARE) if "descriptors" in name else room,
+        room=max(room, first * _SHARE) if any(word in name for word in _BY_SHARE) else room,
     )
 
 
-def _figures(wand: Running) -> Iterator[tuple[str, float]]:
+def _figures(wand: Running, calls: int) -> Iterator[tuple[str, float]]:
     family = {pid: command for pid in descendants(wand.pid) if (command := _command(pid))}
     for name, words in PROCESSES.items():
         pid = next(pid for pid, command in family.items() if all(word in command for word in words))
         yield f"{name}, MiB", _status(pid, "VmRSS") / 1024
         yield f"{name}, descriptors", len(list(Path(f"/proc/{pid}/fd").iterdir()))
         yield f"{name}, threads", _status(pid, "Threads")
-    files = [path for path in wand.state.rglob("*") if path.is_file()]
-    yield "files of its state", len(files)
-    yield "spool, MiB", sum(_size(path) for path in files if "spool" in path.parts) / _MIB
-    yield "control groups", sum(1 for _ in _control_groups(wand))
+    sizes = {path: size for path in _below(wand.state) if (size := _size(path)) is not None}
+    ledger = sum(size for path, size in sizes.items() if "ledger" in path.parts)
+    yield "processes", len(family)
+    yield "files of its state", len(sizes)
+    yield "spool, MiB", sum(size for path, size in sizes.items() if "spool" in path.parts) / _MIB
+    yield "ledger, bytes a call", ledger / max(calls, 1)  # it grows with each: that is what it is for
+    yield "temporary files", sum(1 for _ in _below(temporary(wand)))
+    yield "control groups", sum(len(folders) for _, folders, _ in os.walk(_control_group(wand)))
 
 
-def _control_groups(wand: Running) -> Iterator[Path]:
-    """The groups below the one in which Wand's launcher is."""
-    for mount in ("/sys/fs/cgroup/unified", "/sys/fs/cgroup"):
-        own = Path(f"/proc/{wand.pid}/cgroup").read_text().rpartition("::")[2].strip()
-        folder = Path(mount + own)
-        if (folder / "cgroup.procs").exists():
-            yield from (path for path in folder.rglob("*") if path.is_dir())
-            return
+def temporary(wand: Running) -> Path:
+    """The folder that a soak gives Wand for its temporary files."""
+    return wand.state.with_name("tmp")
+
+
+def _below(folder: Path) -> Iterator[Path]:
+    """The files below a folder; what goes meanwhile is passed over."""
+    for place, _, names in os.walk(folder):
+        yield from (Path(place, name) for name in names)
+
+
+def _control_group(wand: Running) -> Path:
+    """The group in which Wand's launcher makes its own."""
+    own = Path(f"/proc/{wand.pid}/cgroup").read_text().rpartition("::")[2].strip()
+    places = [Path(mount + own) for mount in ("/sys/fs/cgroup/unified", "/sys/fs/cgroup")]
+    return next((place for place in places if (place / "cgroup.procs").exists()), places[0])
 
 
 def _command(pid: int) -> str:
@@ -116,7 +136,7 @@ def _status(pid: int, key: str) -> int:
     return next(int(line.split()[1]) for line in lines if line.startswith(key + ":"))
 
 
-def _size(path: Path) -> int:
+def _size(path: Path) -> int | None:
     with contextlib.suppress(OSError):
-        return path.stat().st_size
-    return 0
+        return path.lstat().st_size
+    return None

@@ -49,7 +49,7 @@ class ReadAnswer(Answer):
 
     def _heading(self) -> str:
         digest = f", sha256 {self.sha256}" if self.sha256 else ""
-        where = f" from line {self.first_line}" if self.first_line else f" from byte {self.offset}"
+        where = f", from line {self.first_line}" if self.first_line else f", from byte {self.offset}"
         start = where if self.offset or self.next_offset is not None else ""
         return f"{self.path}: {render.count(self.total_bytes, 'byte')}{digest}{start}"
 
@@ -65,8 +65,6 @@ class ReadAnswer(Answer):
             return (f"There is more: read on with first_line={self.next_line}.",)
         if self.next_offset is not None:
             return (f"There is more: read on with offset={self.next_offset}.",)
-        if not self.content and (self.offset or (self.first_line or 1) > 1):
-            return ("There is nothing here: this is past its end.",)
         return ("The job still runs: more may come.",) if self.running else ()
 
 
@@ -145,7 +143,7 @@ def _file_answer(read: FileRead) -> ReadAnswer:
         next_line=None if is_binary else read.next_line or None,
         binary=read.binary or is_binary,
         sha256=read.sha256,
-        notes=notes,
+        notes=(*notes, *_nothing_here(content, read.offset, read.first_line)),
     )
 
 
@@ -156,6 +154,8 @@ def _output_answer(path: str, part: OutputPart, *, lost_bytes: int) -> ReadAnswe
     if more and not is_binary:
         data = render.whole_characters(data) or data
     content, notes = _content(data, is_binary=is_binary)
+    if not more and not part.running:
+        notes = (*notes, *_nothing_here(content, part.offset))
     if lost_bytes > 0:
         notes = (f"before this {render.lost(lost_bytes)}", *notes)
     return ReadAnswer(
@@ -168,6 +168,11 @@ def _output_answer(path: str, part: OutputPart, *, lost_bytes: int) -> ReadAnswe
         running=part.running,
         notes=notes,
     )
+
+
+def _nothing_here(content: str, offset: int, first_line: int = 0) -> tuple[str, ...]:
+    is_past_end = not content and (offset > 0 or first_line > 1)
+    return ("There is nothing here: this is past its end.",) if is_past_end else ()
 
 
 def _content(data: bytes, *, is_binary: bool) -> tuple[str, tuple[str, ...]]:
@@ -231,7 +236,7 @@ class WriteFile(Tool):
     def _content_or_edits(self) -> Self:
         if (self.content is None) == (not self.edits):
             raise ValueError("give exactly one of content (the text to write) and edits (what to change)")
-        if self.edits and self.model_fields_set & {"mode", "create_directories"}:
+        if self.edits and (self.mode != "create" or self.create_directories):  # some clients say defaults
             raise ValueError("mode and create_directories go with content, not with edits")
         return self
 

@@ -54,6 +54,8 @@ class EntryPart(Part):
 class ListAnswer(Answer):
     """A folder's names."""
 
+    is_sparse = True
+
     path: str
     entries: list[EntryPart]
     truncated: bool
@@ -134,6 +136,8 @@ class MatchPart(Part):
 class SearchAnswer(Answer):
     """What was found."""
 
+    is_sparse = True
+
     path: str
     searched: Literal["lines", "names"]
     matches: list[MatchPart]
@@ -191,7 +195,7 @@ def _match_part(match: Match) -> MatchPart:
     return MatchPart(
         path=match.path,
         line=match.line,
-        text=match.text,
+        text=match.text if match.line else "",  # of a name there is no more to tell
         before=match.before,
         after=match.after,
     )

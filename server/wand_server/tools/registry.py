@@ -98,7 +98,7 @@ def result_of(answer: Answer) -> ToolResult:
     """The answer in both forms."""
     return ToolResult(
         text=render.clipped(answer.text()),
-        structured=answer.model_dump(mode="json"),
+        structured=answer.model_dump(mode="json", exclude_defaults=answer.is_sparse),
         is_error=answer.is_failure(),
     )
 

@@ -295,7 +295,7 @@ def test_schemas_are_lean() -> None:
         "additionalProperties": False,
         "properties": {
             "name": {"type": "string"},
-            "tags": {"type": ["array", "null"], "items": {"type": "string"}},
+            "tags": {"type": "array", "items": {"type": "string"}},
         },
         "required": ["name"],
     }

@@ -66,7 +66,7 @@ def test_what_only_reads_is_never_marked_destructive(kind: Any) -> None:
         (
             "execute_command",
             {"command": "ls", "timeout_seconds": 0},
-            "timeout_seconds: must be above 0.0, not 0",
+            "timeout_seconds: must be above 0, not 0",
         ),
         (
             "execute_command",
@@ -85,6 +85,17 @@ def test_what_only_reads_is_never_marked_destructive(kind: Any) -> None:
         ("read_file", {"path": "wand://jobs/../x"}, "path: wand://jobs/../x is not the output of a job"),
         ("write_file", {"path": "a"}, "give exactly one of content (the text to write) and edits"),
         ("write_file", {"path": "a", "edits": [{"old_text": "x"}]}, "edits[0].new_text: is missing"),
+        (
+            "write_file",
+            {"path": "a", "edits": [{"oldText": "x", "new_text": ""}]},
+            "edits[0].oldText: there is no such argument; did you mean old_text?",
+        ),
+        ("write_file", {"path": "a", "edits": "[1"}, 'edits: must be a list, not "[1"'),
+        (
+            "write_file",
+            {"path": "a", "mode": "append", "edits": [{"old_text": "x", "new_text": ""}]},
+            "mode and create_directories go with content",
+        ),
         (
             "write_file",
             {"path": "a", "content": "", "mode": "w"},
@@ -120,6 +131,44 @@ async def test_null_stands_for_an_argument_that_is_left_out() -> None:
     arguments = {"command": "ls", "argv": None, "timeout_seconds": None, "stdin": None}
 
     assert not (await Registry(FakeHost()).call("execute_command", arguments, call())).is_error
+
+
+@pytest.mark.parametrize(
+    ("tool", "arguments", "as_it_is_meant"),
+    [
+        ("execute_command", {"argv": '["ls", "-l"]'}, {"argv": ["ls", "-l"]}),
+        (
+            "execute_command",
+            {"command": "ls", "environment": '{"A": "b"}'},
+            {"command": "ls", "environment": {"A": "b"}},
+        ),
+        (
+            "write_file",
+            {"path": "a", "edits": '[{"old_text": "x", "new_text": "[1]"}]'},
+            {"path": "a", "edits": [{"old_text": "x", "new_text": "[1]"}]},
+        ),
+        ("write_file", {"path": "a", "content": "[1]"}, {"path": "a", "content": "[1]"}),  # text stays text
+        (
+            "write_file",
+            {
+                "path": "a",
+                "mode": "create",
+                "edits": [{"old_text": "x", "new_text": ""}],
+            },  # the default, said
+            {"path": "a", "edits": [{"old_text": "x", "new_text": ""}]},
+        ),
+    ],
+)
+async def test_what_models_write_another_way_is_read_as_it_is_meant(
+    tool: str, arguments: Any, as_it_is_meant: Any
+) -> None:
+    said, meant = FakeHost(), FakeHost()
+
+    result = await Registry(said).call(tool, arguments, call())
+    await Registry(meant).call(tool, as_it_is_meant, call())
+
+    assert not result.is_error
+    assert said.asked == meant.asked != []
 
 
 async def test_an_unknown_tool_is_not_found_and_the_nearest_is_named() -> None:

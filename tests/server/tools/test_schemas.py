@@ -63,3 +63,17 @@ async def test_every_answer_is_as_its_schema_says(
 
     Draft202012Validator(TOOLS[tool].input_schema).validate(arguments)
     Draft202012Validator(TOOLS[tool].output_schema).validate(result.structured)
+
+
+@pytest.mark.parametrize("tool", TOOLS.values(), ids=lambda tool: str(tool.name))
+def test_each_argument_has_one_type_for_clients_that_know_no_lists_of_them(tool: ToolDescription) -> None:
+    assert all(isinstance(part.get("type", ""), str) for part in tool.input_schema["properties"].values())
+
+
+async def test_of_what_was_found_only_what_there_is_to_tell_is_told() -> None:
+    result = await Registry(FakeHost(found=FOUND)).call("search_files", {"pattern": "x"}, call())
+
+    assert result.structured["matches"] == [
+        {"path": "a", "line": 1, "text": "x", "before": ["w"]},
+        {"path": "b"},
+    ]
