@@ -130,6 +130,12 @@ class _Kept:
     watched: Watched
     stamp: tuple[int, ...] = ()
     walls: Walls | None = None
+    needed: Watched | None = None  # the libraries of listed programs: an upgrade puts others in their place
+
+    def looked(self, programs: Sequence[str]) -> tuple[int, ...]:
+        """Changes when something that is shown, or that may run, is another file."""
+        needed = self.needed.stamp() if self.needed else ()
+        return (*self.watched.stamp(), *map(_age, programs), *needed)
 
 
 class Builder:
@@ -156,10 +162,12 @@ class Builder:
                 del self._kept[next(iter(self._kept))]
             kept = _Kept(profile.digest, wanted, Watched(wanted.paths, sight.kind_of, self._lookout))
             self._kept[key] = kept
-        stamp = (*kept.watched.stamp(), *map(_age, profile.programs))
-        if kept.walls is None or kept.stamp != stamp:
-            kept.walls = self._build(profile, sight.arrange(kept.wanted), worker=worker)
-            kept.stamp = stamp
+        if kept.walls is None or kept.stamp != kept.looked(profile.programs):
+            needed = closure.of(profile.programs) if profile.programs and not worker else None
+            if needed is not None:
+                kept.needed = Watched((*needed.executed, *needed.read), _age, self._lookout)
+            kept.stamp = kept.looked(profile.programs)
+            kept.walls = self._build(profile, sight.arrange(kept.wanted), needed, worker=worker)
         return kept.walls
 
     def _wanted(self, profile: Profile, *, worker: bool) -> Wanted:
@@ -174,7 +182,9 @@ class Builder:
             instead=_instead(profile),
         )
 
-    def _build(self, profile: Profile, items: tuple[Item, ...], *, worker: bool) -> Walls:
+    def _build(
+        self, profile: Profile, items: tuple[Item, ...], needed: closure.Needed | None, *, worker: bool
+    ) -> Walls:
         machine, executable = self._machine, profile.execute_in_workspace
         tree = None
         if machine.own_tree:
@@ -183,8 +193,8 @@ class Builder:
                 items, executable=executable, fresh_proc=machine.fresh_proc, masked=masked,
                 lookout=self._lookout,
             )  # fmt: skip
-        if profile.programs and not worker:
-            found = landlock.rules_for(closure.of(profile.programs), items)
+        if needed is not None:
+            found = landlock.rules_for(needed, items)
         else:
             found = landlock.rules(items, executable=executable, own_tree=machine.own_tree)
         ruleset = landlock.Ruleset(rules=found, deny_tcp=profile.network == "none")

@@ -66,11 +66,14 @@ class FoundAnswer(Answer):
 
     operations: list[Shown]
     services: list[str]
+    truncated: bool
 
     def text(self) -> str:
+        services = f"Configured are: {', '.join(self.services) or 'no services'}"
         if not self.operations:
-            return f"Nothing fits. Configured are: {', '.join(self.services) or 'no services'}"
-        return "\n".join(map(_line, self.operations))
+            return f"Nothing fits. {services}"
+        more = f"There are more: say what for, name a service, or raise limit. {services}"
+        return "\n".join((*map(_line, self.operations), *([more] if self.truncated else [])))
 
 
 def _line(one: Shown) -> str:
@@ -92,8 +95,12 @@ class FindOperations(OperationTool):
     limit: int = Field(default=8, ge=1, le=100)
 
     async def ask(self, integrations: Integrations, call: Call) -> FoundAnswer:  # noqa: ARG002
-        found = integrations.find(self.query, self.service, self.limit)
-        return FoundAnswer(operations=list(map(_shown, found)), services=list(integrations.services()))
+        found = integrations.find(self.query, self.service, self.limit + 1)
+        return FoundAnswer(
+            operations=list(map(_shown, found[: self.limit])),
+            services=list(integrations.services()),
+            truncated=len(found) > self.limit,
+        )
 
 
 def _shown(found: OperationFound) -> Shown:

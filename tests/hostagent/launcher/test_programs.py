@@ -3,6 +3,7 @@
 import json
 import os
 import shutil
+import struct
 import tomllib
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -12,8 +13,10 @@ import pytest
 
 from support import tree
 from support.launcher_client import Client, Failed, launched, write_profile
-from wand_hostagent.launcher import closure
+from wand_hostagent.launcher import closure, users
+from wand_hostagent.launcher.profile import Profile
 from wand_hostagent.launcher.refusal import Refused
+from wand_hostagent.launcher.walls import Builder
 
 SHIPPED = sorted((tree.ROOT / "packaging" / "etc" / "profiles.d").glob("*.toml"))
 LISTED = [
@@ -39,7 +42,7 @@ ATTACKS = {
     "a copy of one that is listed": "cp /usr/bin/ls l; chmod +x l; ./l && echo GOT",
     "that copy by its loader": f"cp /usr/bin/ls l; {LOADER} ./l && echo GOT",
     "one among the libraries": "for p in /usr/lib/git-core/git-* /usr/lib/openssh/*;"
-    f" do {LOADER} $p --help && echo GOT; done",
+    f" do {LOADER} $p --help && echo GOT && break; done",
     "a script that was written": "printf '#!/usr/bin/uname\\n' > s; chmod +x s; ./s && echo GOT",
     "a library that was written": "cp /usr/lib/*/libutil.so.1 e.so;"
     " LD_PRELOAD=./e.so cat /proc/self/maps | while read l; do case $l in *r-xp*e.so) echo GOT; esac; done",
@@ -93,6 +96,44 @@ def test_what_a_program_needs_is_its_loader_and_its_libraries_and_no_folder_of_p
     assert os.path.realpath(LOADER) in needed.executed
     assert any("libc.so.6" in path for path in needed.read)
     assert not {path for path in needed.read if path in {"/usr/lib", "/usr/bin", "/usr/libexec"}}
+
+
+class Everything:
+    """A machine that can put up all walls."""
+
+    own_tree, fresh_proc, landlock, filters = True, True, 6, True
+
+
+def program(folder: Path) -> Path:
+    """A file as ELF has it that names a loader, of which there are two."""
+    loader = os.fsencode(folder / "loader")
+    header = struct.pack("<6s10xHHIQQQIHHHHHH", b"\x7fELF\x02\x01", 2, 62, 1, 0, 64, 0, 0, 64, 56, 1, 0, 0, 0)
+    interpreter = struct.pack("<IIQQQQQQ", 3, 4, 120, 0, 0, len(loader), len(loader), 1)
+    (folder / "program").write_bytes(header + interpreter + loader)
+    for name in ("loader-1", "loader-2"):
+        (folder / name).touch()
+    (folder / "loader").symlink_to("loader-1")
+    return folder / "program"
+
+
+@pytest.mark.parametrize("upgrade", ["by another name", "by the same name"])
+def test_after_an_upgrade_of_a_library_the_walls_are_others(tmp_path: Path, upgrade: str) -> None:
+    user = users.own()
+    profile = Profile(name="p", workspace="/srv/work", user=user, programs=(str(program(tmp_path)),))
+    builder = Builder(Everything(), ())
+    before = builder.walls(profile)
+    assert builder.walls(profile) is before
+
+    if upgrade == "by the same name":
+        (tmp_path / "loader-2").rename(tmp_path / "loader-1")
+    else:
+        (tmp_path / "loader").unlink()
+        (tmp_path / "loader").symlink_to("loader-2")
+        (tmp_path / "loader-1").unlink()
+
+    after = builder.walls(profile)
+    assert after is not before  # and with them go the inits that wait, which hold on to the file of before
+    assert ("loader-2" in str(after)) == (upgrade == "by another name")
 
 
 @pytest.mark.parametrize("path", SHIPPED, ids=lambda path: path.stem)

@@ -43,6 +43,15 @@ async def test_an_operation_is_found_described_and_called() -> None:
         assert (json.loads(result.text), result.structured["result"]) == ({"id": 2, "text": ""},) * 2
 
 
+async def test_what_is_left_out_of_a_list_of_operations_is_said_to_be() -> None:
+    async with tools() as registry:
+        some = await said(registry, "find_operations", limit=1)
+        every = await said(registry, "find_operations", limit=100)
+    more = "There are more: say what for, name a service, or raise limit. Configured are: notes"
+    assert some.splitlines() == [every.splitlines()[0], more]
+    assert "There are more" not in every
+
+
 async def test_what_changes_nothing_is_called_by_another_tool() -> None:
     async with tools() as registry:
         assert await said(registry, "call_operation", operation="notes.write_note") == (
