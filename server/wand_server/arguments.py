@@ -51,7 +51,7 @@ def read(model: type[AnyModel], untrusted: dict[str, Any]) -> AnyModel:
 
 
 def _unpacked(given: dict[str, Any], problems: Sequence[ErrorDetails]) -> dict[str, Any]:
-    """The arguments that came as the JSON text of a list or an object, where one had to be, as what it says."""
+    """What came as the JSON text of a list or an object where one was wanted, as what it says."""
     wanted = [str(each["loc"][0]) for each in problems if each["type"] in _OF_MORE and len(each["loc"]) == 1]
     found = {name: _parsed(given[name]) for name in wanted}
     return {name: value for name, value in found.items() if isinstance(value, list | dict)}

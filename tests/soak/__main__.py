@@ -23,7 +23,7 @@ import aiohttp
 
 from soak import clients, drawing
 from soak.clients import Answer, Client, Connect
-from soak.watching import Watch, temporary
+from soak.watching import Watch, figures, temporary
 from support.running import Running, embedded
 
 CLIENTS = 50
@@ -151,7 +151,8 @@ async def kill(client: Client, chance: random.Random, tally: Tally) -> None:
 async def soak(wand: Running, seconds: float, seed: int, kept: TextIO | None) -> tuple[Tally, Watch]:
     """Let all of them at it for so long."""
     (wand.workspace / "kept.txt").write_text("what every client reads\n" * 50)
-    tally, watch, until = Tally(), Watch(wand, kept=kept), time.monotonic() + seconds
+    tally, until = Tally(), time.monotonic() + seconds
+    watch = Watch(lambda: figures(wand, tally.all), kept=kept)
     ways = clients.every(wand)
     async with asyncio.TaskGroup() as group:
         for number in range(CLIENTS):
@@ -160,7 +161,7 @@ async def soak(wand: Running, seconds: float, seed: int, kept: TextIO | None) ->
         pause = max(_LOOK_SECONDS, seconds / _MOST_LOOKS)
         while time.monotonic() + pause < until:  # the last clients are going when it is over
             await asyncio.sleep(pause)
-            watch.look(tally.all)
+            watch.look()
     return tally, watch
 
 

@@ -19,14 +19,16 @@ def drawn(figures: str) -> str:
     width = _LEFT * 2 + _COLUMNS * _WIDE + (_COLUMNS - 1) * _GAP_ACROSS
     height = _TOP + rows * (_HIGH + _GAP_DOWN)
     box = f'viewBox="0 0 {width} {height}" role="img" font-family="sans-serif" font-size="12" fill="{_INK}"'
+    below = (
+        "each from nothing up, with its most and its last; the slope over the shaded third is what is judged"
+    )
     title = f"Fifty clients for {seconds[-1] / 60:.0f} minutes"
     lines = [
         f'<svg xmlns="http://www.w3.org/2000/svg" {box}>',
         f"<title>{title}</title>",
         f'<rect width="{width}" height="{height}" fill="{_PAPER}"/>',
         f'<text x="{_LEFT}" y="30" font-size="16" font-weight="bold">{title}</text>',
-        f'<text x="{_LEFT}" y="50">each from nothing up, with its most and its last;'
-        " the slope over the shaded third is what is judged</text>",
+        f'<text x="{_LEFT}" y="50">{below}</text>',
     ]
     for number, name in enumerate(names):
         row, column = divmod(number, _COLUMNS)

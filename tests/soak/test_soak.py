@@ -1,19 +1,25 @@
 """The soak's own judgement: what grows is said to grow, and a wrong answer is not taken for a right one."""
 
+from collections.abc import Mapping
 from pathlib import Path
+from xml.etree import ElementTree as ET
 
 import pytest
 
 from soak.__main__ import complaint
+from soak.drawing import drawn
 from soak.watching import Watch
-from support.running import Running
 
-NOBODY = Running(url="", key="", workspace=Path(), state=Path(), printed="", pid=0)
+
+def nobody() -> Mapping[str, float]:
+    raise AssertionError("nobody is watched here")
+
+
 CALL = ("tools/call", {"name": "read_file"})
 
 
 def watched(name: str, values: list[float]) -> Watch:
-    return Watch(NOBODY, [float(at) for at in range(len(values))], [{name: value} for value in values])
+    return Watch(nobody, [float(at) for at in range(len(values))], [{name: value} for value in values])
 
 
 @pytest.mark.parametrize(
@@ -27,6 +33,9 @@ def watched(name: str, values: list[float]) -> Watch:
         ("launcher, descriptors", [200 + 4 * at for at in range(40)], "grows"),
         ("control groups", [0, 30] * 20, "flat"),
         ("control groups", list(range(0, 80, 2)), "grows"),
+        ("ledger, bytes a call", [800 - at % 30 for at in range(40)], "flat"),
+        ("ledger, bytes a call", [700 + 10 * at for at in range(40)], "grows"),
+        ("temporary files", [0.0] * 40, "flat"),
     ],
 )
 def test_what_grows_over_the_last_third_is_said_to_grow(name: str, values: list[float], said: str) -> None:
@@ -37,6 +46,21 @@ def test_what_grows_over_the_last_third_is_said_to_grow(name: str, values: list[
 
 def test_a_graph_goes_from_the_least_to_the_most() -> None:
     assert watched("threads", [1.0, 2.0, 8.0]).graph("threads") == "▁▂█"
+
+
+def test_a_run_is_drawn_from_what_was_kept_of_it(tmp_path: Path) -> None:
+    kept = tmp_path / "figures"
+    with kept.open("w") as file:
+        watch = Watch(lambda: {"threads": 3.0, "spool, MiB": len(watch.times) / 2}, kept=file)
+        for _ in range(9):
+            watch.look()
+
+    text = drawn(kept.read_text())
+
+    ET.fromstring(text)
+    assert [name in text for name in (">threads<", ">spool, MiB<")] == [True, True]
+    assert text.count("<polyline") == 2
+    assert ">4 · 4<" in text  # the most of it and the last
 
 
 @pytest.mark.parametrize(

@@ -5,7 +5,7 @@ import json
 import os
 import statistics
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TextIO
@@ -47,15 +47,15 @@ class Growth:
 class Watch:
     """Readings of one Wand, each at its time."""
 
-    wand: Running
+    figures: Callable[[], Reading]
     times: list[float] = field(default_factory=list)
     readings: list[Reading] = field(default_factory=list)
     kept: TextIO | None = None  # where each reading is written, a line of JSON
 
-    def look(self, calls: int) -> None:
-        """Take one reading, after so many calls."""
+    def look(self) -> None:
+        """Take one reading."""
         self.times.append(time.monotonic())
-        self.readings.append(dict(_figures(self.wand, calls)))
+        self.readings.append(self.figures())
         if self.kept is not None:
             told = {"seconds": round(self.times[-1] - self.times[0], 1), **self.readings[-1]}
             print(json.dumps(told), file=self.kept, flush=True)
@@ -90,10 +90,18 @@ def _growth(name: str, times: Sequence[float], values: Sequence[float]) -> Growt
     )
 
 
+def figures(wand: Running, calls: int) -> Reading:
+    """How it stands with that Wand, after so many calls."""
+    return dict(_figures(wand, calls))
+
+
 def _figures(wand: Running, calls: int) -> Iterator[tuple[str, float]]:
     family = {pid: command for pid in descendants(wand.pid) if (command := _command(pid))}
-    for name, words in PROCESSES.items():
-        pid = next(pid for pid, command in family.items() if all(word in command for word in words))
+    pids = {
+        name: next(pid for pid, command in family.items() if all(word in command for word in words))
+        for name, words in PROCESSES.items()
+    }
+    for name, pid in pids.items():
         yield f"{name}, MiB", _status(pid, "VmRSS") / 1024
         yield f"{name}, descriptors", len(list(Path(f"/proc/{pid}/fd").iterdir()))
         yield f"{name}, threads", _status(pid, "Threads")
@@ -104,7 +112,8 @@ def _figures(wand: Running, calls: int) -> Iterator[tuple[str, float]]:
     yield "spool, MiB", sum(size for path, size in sizes.items() if "spool" in path.parts) / _MIB
     yield "ledger, bytes a call", ledger / max(calls, 1)  # it grows with each: that is what it is for
     yield "temporary files", sum(1 for _ in _below(temporary(wand)))
-    yield "control groups", sum(len(folders) for _, folders, _ in os.walk(_control_group(wand)))
+    groups = _jobs_group(pids["launcher"])
+    yield "control groups", sum(len(folders) for _, folders, _ in os.walk(groups)) if groups else 0
 
 
 def temporary(wand: Running) -> Path:
@@ -118,11 +127,13 @@ def _below(folder: Path) -> Iterator[Path]:
         yield from (Path(place, name) for name in names)
 
 
-def _control_group(wand: Running) -> Path:
-    """The group in which Wand's launcher makes its own."""
-    own = Path(f"/proc/{wand.pid}/cgroup").read_text().rpartition("::")[2].strip()
-    places = [Path(mount + own) for mount in ("/sys/fs/cgroup/unified", "/sys/fs/cgroup")]
-    return next((place for place in places if (place / "cgroup.procs").exists()), places[0])
+def _jobs_group(launcher: int) -> Path | None:
+    """The control group in which a launcher makes those of its jobs, which it holds open; None without."""
+    for file in Path(f"/proc/{launcher}/fd").iterdir():
+        with contextlib.suppress(OSError):
+            if (path := file.readlink()).name == "jobs" and (path / "cgroup.procs").exists():
+                return path
+    return None
 
 
 def _command(pid: int) -> str:
