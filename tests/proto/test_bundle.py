@@ -80,6 +80,15 @@ def test_variables_are_named_and_not_told(tmp_path: Path, monkeypatch: pytest.Mo
     assert (CANARY in text, "WAND_OAUTH__CLIENT_ID" in text, "HARMLESS" in text) == (False, True, False)
 
 
+def test_variables_of_ours_and_of_systemd_are_named_and_no_others() -> None:
+    ours = ["WAND_X", "CREDENTIALS_DIRECTORY", "STATE_DIRECTORY", "RUNTIME_DIRECTORY", "LISTEN_FDS"]
+    ours += ["NOTIFY_SOCKET", "INVOCATION_ID"]
+
+    found = bundle.environment(dict.fromkeys([*ours, "HOME", "XWAND_X", "wand_x"], CANARY))
+
+    assert found == dict.fromkeys(sorted(ours), bundle.HIDDEN)
+
+
 def test_files_are_named_with_their_modes_and_not_contained(tmp_path: Path) -> None:
     key = tmp_path / "x.key"
     key.write_text(CANARY)
