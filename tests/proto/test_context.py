@@ -21,7 +21,7 @@ WHOLE = Caller(
     traceparent="00-1-2-01",
     peer="wand://server",
 )
-NEEDED = [("wand-request-id", "r1"), ("wand-principal-bin", b"ann")]
+NEEDED: list[tuple[str, str | bytes]] = [("wand-request-id", "r1"), ("wand-principal-bin", b"ann")]
 
 
 @pytest.mark.parametrize("caller", [LEAST, WHOLE, replace(LEAST, groups=("one",))])

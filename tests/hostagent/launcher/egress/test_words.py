@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from wand_hostagent.launcher.egress import answers, pace, wire
+from wand_hostagent.launcher.egress import answers, wire
 from wand_hostagent.launcher.egress.destinations import MOST
 from wand_hostagent.launcher.egress.pace import Pace
 
@@ -145,7 +145,7 @@ def test_an_answer_is_summed_up_by_its_first_line(answer: bytes, said: str) -> N
 
 def test_so_many_at_once_and_then_so_many_a_second(monkeypatch: pytest.MonkeyPatch) -> None:
     now = [100.0]
-    monkeypatch.setattr(pace.time, "monotonic", lambda: now[0])
+    monkeypatch.setattr("time.monotonic", lambda: now[0])
     one = Pace(3, 2)
 
     def taken() -> int:
