@@ -23,14 +23,16 @@ import aiohttp
 
 from soak import clients, drawing
 from soak.clients import Answer, Client, Connect
+from soak.resting import Turnstile
 from soak.watching import Watch, figures, temporary
-from support.running import Running, embedded
+from support.running import Running, descendants, embedded
+from wand_server.transports.sessions import SESSIONS_OF_ONE_CEILING
 
 CLIENTS = 50
 CANCELLED, KILLED = 1 / 20, 1 / 50
 _CALLS_OF_ONE_VISIT = (5, 60)
-_LOOK_SECONDS, _MOST_LOOKS = 2.0, 300
-_ANSWER_SECONDS = 60.0
+_LOOK_SECONDS, _MOST_LOOKS = 3.0, 200
+_ANSWER_SECONDS = 120.0
 _BUSY = ("Exhausted", "-31429", "already running", "most at once")
 _GONE = (ConnectionError, aiohttp.ClientError, OSError)
 
@@ -40,8 +42,9 @@ _LONG: Act = ("tools/call", {"name": "execute_command", "arguments": {"argv": ["
 
 @dataclass
 class Tally:
-    """What the clients saw."""
+    """What the clients saw, and how they are kept from asking while somebody looks."""
 
+    turnstile: Turnstile = field(default_factory=Turnstile)
     calls: Counter[str] = field(default_factory=Counter)
     cancelled: int = 0
     killed: int = 0
@@ -100,12 +103,13 @@ async def visit(name: str, client: Client, chance: random.Random, until: float, 
         if time.monotonic() > until:
             return
         fate = chance.random()
-        if fate < KILLED:
-            await kill(client, chance, tally)
-        elif fate < KILLED + CANCELLED:
-            await cancel(client, chance, tally)
-        else:
-            await work(name, client, acts(chance), tally)
+        async with tally.turnstile.passed():
+            if fate < KILLED:
+                await kill(client, chance, tally)
+            elif fate < KILLED + CANCELLED:
+                await cancel(client, chance, tally)
+            else:
+                await work(name, client, acts(chance), tally)
 
 
 async def work(name: str, client: Client, act: Act, tally: Tally) -> None:
@@ -154,6 +158,7 @@ async def soak(wand: Running, seconds: float, seed: int, kept: TextIO | None) ->
     tally, until = Tally(), time.monotonic() + seconds
     watch = Watch(lambda: figures(wand, tally.all), kept=kept)
     ways = clients.every(wand)
+    await clients.abandon_sessions(wand, SESSIONS_OF_ONE_CEILING)
     async with asyncio.TaskGroup() as group:
         for number in range(CLIENTS):
             name, connect = ways[number % len(ways)]
@@ -161,7 +166,8 @@ async def soak(wand: Running, seconds: float, seed: int, kept: TextIO | None) ->
         pause = max(_LOOK_SECONDS, seconds / _MOST_LOOKS)
         while time.monotonic() + pause < until:  # the last clients are going when it is over
             await asyncio.sleep(pause)
-            watch.look()
+            async with tally.turnstile.at_rest(lambda: len(descendants(wand.pid))):
+                watch.look()
     return tally, watch
 
 

@@ -132,6 +132,13 @@ async def over_http(wand: Running, version: str) -> AsyncIterator[Client]:
         await client.end()
 
 
+async def abandon_sessions(wand: Running, number: int) -> None:
+    """Begin so many sessions that nobody will end: what is kept for clients that have left is full then."""
+    async with aiohttp.ClientSession(headers=wand.headers) as http:
+        for _ in range(number):
+            await HttpClient(http, wand.url, LEGACY[0]).begin()
+
+
 class LineClient:
     """Messages one by one over something that carries text: a WebSocket, or a pipe."""
 

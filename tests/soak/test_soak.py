@@ -1,5 +1,6 @@
 """The soak's own judgement: what grows is said to grow, and a wrong answer is not taken for a right one."""
 
+import asyncio
 from collections.abc import Mapping
 from pathlib import Path
 from xml.etree import ElementTree as ET
@@ -8,6 +9,7 @@ import pytest
 
 from soak.__main__ import complaint
 from soak.drawing import drawn
+from soak.resting import Turnstile
 from soak.watching import Watch
 
 
@@ -61,6 +63,30 @@ def test_a_run_is_drawn_from_what_was_kept_of_it(tmp_path: Path) -> None:
     assert [name in text for name in (">threads<", ">spool, MiB<")] == [True, True]
     assert text.count("<polyline") == 2
     assert ">4 · 4<" in text  # the most of it and the last
+
+
+async def test_nobody_asks_while_somebody_looks() -> None:
+    turnstile, said = Turnstile(), []
+    go = asyncio.Event()
+
+    async def call() -> None:
+        async with turnstile.passed():
+            said.append("asks")
+            await go.wait()
+            said.append("is answered")
+
+    first = asyncio.create_task(call())
+    await asyncio.sleep(0)
+    counts = iter([5, 4, 3, 3, 3, 9])
+    asyncio.get_running_loop().call_soon(go.set)
+    async with turnstile.at_rest(lambda: next(counts)):
+        second = asyncio.create_task(call())
+        await asyncio.sleep(0)
+        said.append("looks")
+    await asyncio.gather(first, second)
+
+    assert said == ["asks", "is answered", "looks", "asks", "is answered"]
+    assert next(counts) == 9  # it was looked at when nothing changed any more
 
 
 @pytest.mark.parametrize(

@@ -221,6 +221,8 @@ class _Walker:
             shelldoubts.check_target(targets[0])
         writes = any(child.type in WRITES for child in node.children)
         more = [word for words in targets[1:] for word in words]
+        if shelldoubts.only_copies(node, targets):
+            return False, more
         if targets and node.type == "file_redirect" and not NOWHERE.issuperset(targets[0]):
             (self.writes_to if writes else self.reads_from).append(targets[0][0])
         return writes and not NOWHERE.issuperset(targets[0] if targets else ()), more

@@ -1,7 +1,7 @@
 """Where bash's grammar is more generous than bash: text that it takes otherwise is not read at all."""
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from itertools import pairwise
 
 from wand_hostagent.policy.grammar import Node, leaves
@@ -10,6 +10,8 @@ from wand_hostagent.policy.shellnodes import APART, ENDS, NUMBER_BEFORE, STRANDE
 
 _LITERAL = frozenset({"comment", "raw_string", "ansi_c_string"})
 _RUNS = re.compile(r"(?<!\\)(?:\\\\)*(?:`|\$[({\[]|[<>]\()")
+_COPIES = frozenset({">&", "<&"})
+_NUMBER = re.compile(r"[0-9]+-?")
 _TESTS_NOT = frozenset({"<", ">", ">>", "&&", "||"})
 
 
@@ -55,6 +57,12 @@ def check_redirection(node: Node, content: bytes, text: Callable[[Node], str]) -
         raise Unreadable("a number stands before a redirection")
     if any(one.type == "file_descriptor" and not text(one).isdigit() for one in node.children):
         raise Unreadable("a redirection of what is no number")
+
+
+def only_copies(node: Node, targets: Sequence[tuple[str, ...]]) -> bool:
+    """Whether a redirection is to a number, as in 2>&1, and opens nothing; `>&name` writes that file."""
+    is_copy = any(one.type in _COPIES for one in node.children)
+    return is_copy and bool(targets) and _NUMBER.fullmatch(targets[0][0]) is not None
 
 
 def check_target(words: tuple[str, ...]) -> None:

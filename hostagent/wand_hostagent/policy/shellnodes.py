@@ -47,7 +47,7 @@ STEPS = {
 }  # the method for each kind of node
 NUMBER_BEFORE = re.compile(rb"(?:^|[\s;&|(){}<>])\d+$")
 ASSIGNS = re.compile(r"[A-Za-z_]\w*(?:\[[^\]]*\])?\+?=")
-WRITES = frozenset({">", ">>", "&>", "&>>", ">|", "<>"})
+WRITES = frozenset({">", ">>", "&>", "&>>", ">|", "<>", ">&"})
 NOWHERE = frozenset({"/dev/null", "/dev/stdout", "/dev/stderr", "/dev/tty"})
 APART = WORDS | {
     "command_name",
