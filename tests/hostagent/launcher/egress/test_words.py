@@ -1,5 +1,6 @@
 """What the proxy says: to the launcher by a closed table, to a client in words; and how often."""
 
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -145,7 +146,8 @@ def test_an_answer_is_summed_up_by_its_first_line(answer: bytes, said: str) -> N
 
 def test_so_many_at_once_and_then_so_many_a_second(monkeypatch: pytest.MonkeyPatch) -> None:
     now = [100.0]
-    monkeypatch.setattr("time.monotonic", lambda: now[0])
+    clock = SimpleNamespace(monotonic=lambda: now[0])
+    monkeypatch.setattr("wand_hostagent.launcher.egress.pace.time", clock)
     one = Pace(3, 2)
 
     def taken() -> int:
