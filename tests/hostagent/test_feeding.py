@@ -11,7 +11,7 @@ import pytest
 from support.gates import House, house
 from support.launcher_client import Launcher, launched
 from support.people import ANN, BOB, shell
-from support.waiting import descriptors, until
+from support.waiting import open_files, until
 from wand_hostagent.backends.inputs import MOST_UNREAD_BYTES
 from wand_hostagent.model import Exited, Input, Job, Limits, Output, Reason
 from wand_hostagent.policy.model import Rule, Verdict
@@ -24,12 +24,12 @@ ASKS = "import getpass; print('read', getpass.getpass('word: '))"
 
 @asynccontextmanager
 async def real_house() -> AsyncIterator[tuple[Launcher, House]]:
-    before = descriptors()
+    before = open_files()
     with launched("") as launcher:
         async with house(launcher.socket, launcher.folder / "spool") as every:
             every.rules.rules = ANYTHING
             yield launcher, every
-    assert descriptors() == before
+    assert not open_files() - before
 
 
 class Kept:

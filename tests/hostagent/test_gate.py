@@ -12,6 +12,7 @@ import pytest
 from support.gates import fake_house
 from support.people import ANN, BOB, job, shell
 from support.waiting import until
+from wand_hostagent.approvals import Terms
 from wand_hostagent.filesystem.model import Edit, Mode, Read, ReadAnswer, Replacement, Search, Write
 from wand_hostagent.model import Event, Exited, Input, Output, Reason, Started
 from wand_hostagent.policy.model import Permit, Refusal, Rule, Verdict
@@ -302,7 +303,7 @@ async def test_a_change_is_made_at_the_permitted_path_and_nowhere_else() -> None
 
 
 async def test_a_change_that_a_person_approved_says_by_which_yes() -> None:
-    async with fake_house() as (launcher, house):
+    async with fake_house(terms=Terms(wait_seconds=0)) as (launcher, house):
         house.rules.rules = (
             Rule(name="ask", verdict=Verdict.ASK, paths=("/srv/work",), profile="developer"),
         )

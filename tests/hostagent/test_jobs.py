@@ -14,7 +14,7 @@ from support.fakelauncher import fake_launcher
 from support.gates import House, fake_house, house
 from support.people import ANN, job, shell
 from support.places import short_folder
-from support.waiting import descriptors, until
+from support.waiting import open_files, until
 from wand_hostagent import jobs
 from wand_hostagent.jobs import Retention
 from wand_hostagent.model import Event, Exited, Job, Output, Reason, Started
@@ -185,7 +185,7 @@ async def test_ended_jobs_go_by_age() -> None:
 
 
 async def test_a_restarted_host_agent_finds_its_detached_jobs_again() -> None:
-    before = descriptors()
+    before = open_files()
     asked = shell("echo one; read line < /dev/null; sleep 60", detached=True)
     with fake_launcher() as launcher, short_folder() as spool:
         async with house(launcher.path, spool) as first:
@@ -196,7 +196,7 @@ async def test_a_restarted_host_agent_finds_its_detached_jobs_again() -> None:
             await second.gate.signal(ANN, asked.id, signal.SIGTERM)
             events = await all_of(second.gate.attach(ANN, asked.id, 0, 0))
             await until(lambda: not launcher.jobs)
-    assert descriptors() == before
+    assert not open_files() - before
 
     assert (summary.job, summary.running) == (asked.id, True)
     assert text(events) == b"one\n"

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from support.fakelauncher import FakeLauncher, linked
-from support.waiting import descriptors, until
+from support.waiting import open_files, until
 from wand_hostagent.backends.streams import Pipes
 from wand_hostagent.launcherlink import LauncherLink
 from wand_hostagent.model import Limits, Reason
@@ -155,10 +155,10 @@ async def test_the_profiles_are_read() -> None:
 
 @asynccontextmanager
 async def counted() -> AsyncIterator[tuple[FakeLauncher, LauncherLink]]:
-    before = descriptors()
+    before = open_files()
     async with linked() as pair:
         yield pair
-    assert descriptors() == before
+    assert not open_files() - before
 
 
 @pytest.mark.parametrize("steps", range(1, 12))

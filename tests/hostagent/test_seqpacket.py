@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from support.waiting import descriptors, until
+from support.waiting import open_files, until
 from wand_hostagent.seqpacket import Connection, close_all, connect
 
 MOST = 1000
@@ -30,7 +30,7 @@ class End:
 @contextmanager
 def ends() -> Iterator[tuple[End, socket.socket]]:
     """A connection, and the raw socket at its other end."""
-    before = descriptors()
+    before = open_files()
     ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
     ours.setblocking(False)
 
@@ -46,7 +46,7 @@ def ends() -> Iterator[tuple[End, socket.socket]]:
         yield end, theirs
     end.connection.close()
     close_all(end.descriptors)
-    assert descriptors() == before
+    assert not open_files() - before
 
 
 async def test_messages_come_whole_and_in_order_with_their_descriptors() -> None:
@@ -129,10 +129,10 @@ async def test_what_is_queued_when_the_connection_closes_was_not_sent() -> None:
 
 
 async def test_nobody_listens(tmp_path: Path) -> None:
-    before = descriptors()
+    before = open_files()
     with pytest.raises(OSError, match="No such file"):
         connect(tmp_path / "none")
-    assert descriptors() == before
+    assert not open_files() - before
 
 
 def take_all(theirs: socket.socket, came: list[bytes]) -> bool:

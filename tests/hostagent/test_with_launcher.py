@@ -16,7 +16,7 @@ import pytest
 from support.gates import House, house
 from support.launcher_client import Launcher, launched, marked
 from support.people import ANN, job, shell
-from support.waiting import descriptors, until
+from support.waiting import open_files, until
 from wand_hostagent.filesystem.model import Mode, Write
 from wand_hostagent.model import Event, Exited, FileVerb, Limits, Output, Reason, Started
 from wand_hostagent.policy.model import Rule, Verdict
@@ -33,12 +33,12 @@ PROFILE = 'environment_allowed = ["FORCE_COLOR"]\n' + "[limits]\nwall_seconds = 
 
 @asynccontextmanager
 async def real_house(**parts: Any) -> AsyncIterator[tuple[Launcher, House]]:
-    before = descriptors()
+    before = open_files()
     with launched(PROFILE) as launcher:
         async with house(launcher.socket, launcher.folder / "spool", **parts) as every:
             every.rules.rules = RULES
             yield launcher, every
-    assert descriptors() == before
+    assert not open_files() - before
 
 
 async def all_of(events: AsyncIterator[Event]) -> list[Event]:

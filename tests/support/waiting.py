@@ -1,6 +1,7 @@
 """Waiting, always with a bound, for what other tasks and processes bring about."""
 
 import asyncio
+import contextlib
 import gc
 from collections.abc import Callable
 from pathlib import Path
@@ -13,10 +14,17 @@ async def until(true: Callable[[], object], seconds: float = 30.0) -> None:
             await asyncio.sleep(0.002)
 
 
-def descriptors() -> int:
-    """How many descriptors this process has open, those of garbage not counted."""
+def open_files() -> set[str]:
+    """Every descriptor of this process with what it leads to, those of garbage not counted.
+
+    What is there later and was not before is left over; others, such as gRPC, may close theirs meanwhile.
+    """
     gc.collect()
-    return len(list(Path("/proc/self/fd").iterdir()))
+    found = set()
+    for one in Path("/proc/self/fd").iterdir():
+        with contextlib.suppress(OSError):  # the one by which they are listed
+            found.add(f"{one.name} {one.readlink()}")
+    return found
 
 
 def is_alive(pid: int) -> bool:

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from support.waiting import descriptors, until
+from support.waiting import open_files, until
 from wand_hostagent.backends.inputs import MOST_UNREAD_BYTES, Keyboard, PipeInput
 from wand_hostagent.model import Input
 from wand_proto.errors import Conflict, Exhausted
@@ -17,12 +17,12 @@ from wand_proto.errors import Conflict, Exhausted
 @pytest.fixture
 def terminal() -> Iterator[tuple[int, int]]:
     """The master of a terminal, and the job's end of it."""
-    before = descriptors()
+    before = open_files()
     master, other = os.openpty()
     yield master, other
     os.close(other)
     os.close(master)
-    assert descriptors() == before
+    assert not open_files() - before
 
 
 def lines(terminal: int) -> list[bytes]:

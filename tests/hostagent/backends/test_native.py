@@ -11,7 +11,7 @@ import pytest
 
 from support.fakelauncher import FakeLauncher, linked
 from support.people import job, permit, shell
-from support.waiting import descriptors, is_alive, until
+from support.waiting import is_alive, open_files, until
 from wand_hostagent.backends.native import NativeBackend, argv_of
 from wand_hostagent.backends.streams import PIPE_BYTES, WIDE_BYTES
 from wand_hostagent.model import Event, Exited, Job, Limits, Output, Reason, Started
@@ -25,12 +25,12 @@ def positions() -> Positions:
 
 @asynccontextmanager
 async def native() -> AsyncIterator[tuple[FakeLauncher, NativeBackend]]:
-    before = descriptors()
+    before = open_files()
     async with linked() as (launcher, link):
         yield launcher, NativeBackend(link, positions())
         await link.record("still up", {})
         assert not launcher.jobs, "every job is forgotten in the end"
-    assert descriptors() == before
+    assert not open_files() - before
 
 
 async def all_of(backend: NativeBackend, asked: Job) -> list[Event]:

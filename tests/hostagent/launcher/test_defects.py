@@ -16,7 +16,7 @@ import pytest
 from support import crashing
 from support.launcher_client import Launcher, launched
 from support.ledgers import records
-from support.waiting import descriptors, until
+from support.waiting import open_files, until
 from wand_hostagent.launcher import cgroup, tenants, users
 from wand_hostagent.launcher.cgroup import Groups, Leaf
 from wand_hostagent.launcher.child import Plan
@@ -286,11 +286,11 @@ def test_a_leaf_that_cannot_be_made_leaves_nothing_open(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     groups = Groups(os.open(tmp_path, os.O_RDONLY | os.O_DIRECTORY), frozenset({"memory"}))
-    before = descriptors()
+    before = open_files()
     monkeypatch.setattr(cgroup, "_write", no_descriptors)
     with pytest.raises(OSError, match="open files"):
         groups.leaf()
-    assert (descriptors(), list(tmp_path.iterdir())) == (before, [])
+    assert (open_files() - before, list(tmp_path.iterdir())) == (set(), [])
     os.close(groups.descriptor)
 
 

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from support.launcher_client import SECONDS, Client, Failed, Launcher, launched, write_profile
-from support.waiting import descriptors
+from support.waiting import open_files
 from wand_hostagent.launcher import folder
 from wand_hostagent.launcher.loop import Loop
 
@@ -161,7 +161,7 @@ def test_what_changes_while_it_is_read_is_read_again(tmp_path: Path) -> None:
 def test_a_lease_on_a_profile_neither_stops_a_writer_nor_ends_us(tmp_path: Path) -> None:
     path = tmp_path / "p.toml"
     path.write_text("")
-    before, stop = descriptors(), threading.Event()
+    before, stop = open_files(), threading.Event()
 
     def write() -> None:
         while not stop.is_set():
@@ -173,7 +173,7 @@ def test_a_lease_on_a_profile_neither_stops_a_writer_nor_ends_us(tmp_path: Path)
     stop.set()
     writer.join(SECONDS)
     assert found <= {True, False}
-    assert descriptors() == before
+    assert not open_files() - before
     assert not folder._is_being_written(str(path))
 
 

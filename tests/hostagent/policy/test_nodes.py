@@ -7,10 +7,13 @@ from wand_hostagent.policy.grammar import Node, parse
 from wand_hostagent.policy.reading import HOLE, SPLITS, Unreadable
 from wand_hostagent.policy.shellnodes import HOLDS, INERT, STEPS
 
-LS, ID, ANY = ("ls",), ("id",), (HOLE, SPLITS)  # the last is what shows only when it runs
-ECHO = ("echo", *ANY)
+Words = tuple[str, ...]
+LS: Words = ("ls",)
+ID: Words = ("id",)
+ANY = (HOLE, SPLITS)  # the last is what shows only when it runs
+ECHO: Words = ("echo", *ANY)
 HIDDEN = ("",)  # a command of which nothing is known, so that it is asked about
-Commands = list[tuple[str, ...]]
+Commands = list[Words]
 READ: list[tuple[str, Commands]] = [
     ("ls; id", [LS, ID]),
     ("ls & id", [LS, ID]),
@@ -50,7 +53,7 @@ READ: list[tuple[str, Commands]] = [
     ("((i++))", [HIDDEN]),  # i may say `a[$(id)]`
     ("A=(1); echo ${A[0]}", [ECHO]),
     ("echo ${x[$(id)]}", [HIDDEN, ID, ECHO, HIDDEN]),
-    *((f"echo ${{x{how}}}", [ECHO]) for how in (":-y", "-y", ":1:2", "//a/b", "^^", ",", "%%a", "[@]", "")),
+    *[(f"echo ${{x{how}}}", [ECHO]) for how in (":-y", "-y", ":1:2", "//a/b", "^^", ",", "%%a", "[@]", "")],
     ("echo ${#x}", [ECHO]),
     ("echo ${x@P}", [HIDDEN, ECHO]),
     ("echo ${!x}", [HIDDEN, ECHO]),
@@ -79,7 +82,7 @@ READ: list[tuple[str, Commands]] = [
     ("cat <<<x", [("cat",)]),
     ("ls >/dev/null 2>&1", [LS]),
 ]  # fmt: skip
-OPENED = [
+OPENED: list[tuple[str, bool, Words, Words]] = [
     ("ls >f", True, (), ("f",)),
     ("ls >>f", True, (), ("f",)),
     ("ls >|f", True, (), ("f",)),
@@ -91,7 +94,7 @@ OPENED = [
     ("<f ls", False, ("f",), ()),
     ("ls <f >g", True, ("f",), ("g",)),
     ("ls 2>f", True, (), ("f",)),
-    *((f"ls {how}", False, (), ()) for how in ("2>&1", ">&2", "<&3", ">& 1", "3>&1-", ">&-", ">&/dev/null")),
+    *[(f"ls {how}", False, (), ()) for how in ("2>&1", ">&2", "<&3", ">& 1", "3>&1-", ">&-", ">&/dev/null")],
 ]
 
 
@@ -121,7 +124,8 @@ def kinds(node: Node) -> set[str]:
 
 
 def test_every_node_that_is_read_stands_in_one_of_these_texts() -> None:
-    seen = {kind for text, *_ in (*READ, *OPENED) for kind in kinds(parse(text)[0])}
+    texts = [text for text, _ in READ] + [text for text, *_ in OPENED]
+    seen = {kind for text in texts for kind in kinds(parse(text)[0])}
 
     assert (HOLDS | INERT | STEPS.keys()) - seen <= {"translated_string"}  # bash: $"…"
 
