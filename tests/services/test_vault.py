@@ -110,6 +110,24 @@ async def test_a_text_is_encrypted_and_decrypted(vault: Vault) -> None:
     }
 
 
+async def test_a_role_logs_in_anew_and_its_token_stays_here(url: str) -> None:
+    role = asked(url, "GET", "/v1/auth/approle/role/agent/role-id", {})["data"]["role_id"]
+    pin = asked(url, "POST", "/v1/auth/approle/role/agent/secret-id", {})["data"]["secret_id"]
+    service = Vault(Vault.Config(base_url=url, role_id=role, secret_id=SecretStr(pin)))
+    await service.initialize()
+    try:
+        about = await service.execute("login_approle", {})
+        assert "reads" in about["policies"]
+        assert "id" not in about
+    finally:
+        await service.cleanup()
+
+
+async def test_a_token_has_no_role_to_log_in_by(vault: Vault) -> None:
+    with pytest.raises(Invalid, match="by a token, not by an AppRole"):
+        await vault.execute("login_approle", {})
+
+
 async def test_it_says_how_it_is_and_who_we_are(vault: Vault) -> None:
     assert (await vault.execute("get_health", {}))["sealed"] is False
     assert (await vault.execute("seal_status", {}))["sealed"] is False

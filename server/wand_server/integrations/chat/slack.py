@@ -5,7 +5,20 @@ from typing import Annotated, Any
 from pydantic import Field, SecretStr
 
 from wand_proto.errors import Conflict, Denied, Exhausted, Invalid, NotFound, WandError
-from wand_server.integrations.kit import Bearer, Cursor, Integration, Page, Rate, Resource, Sent, get, post
+from wand_server.integrations.kit import (
+    Bearer,
+    Content,
+    Cursor,
+    Integration,
+    Page,
+    Rate,
+    Request,
+    Resource,
+    Sent,
+    get,
+    operation,
+    post,
+)
 
 ChannelId = Annotated[str, Field(description="id (C0123…); for a direct message the id of a user")]
 Time = Annotated[
@@ -69,6 +82,16 @@ class Found(Resource):
     permalink: str | None = None
     ts: str = ""
     username: str | None = None
+
+
+class Place(Resource):
+    upload_url: str
+    file_id: str
+
+
+class Uploaded(Resource):
+    id: str
+    title: str | None = None
 
 
 class Identity(Resource):
@@ -181,6 +204,37 @@ class Slack(Integration):
         page: Annotated[int, Field(ge=1, le=100)] = 1,
     ) -> list[Found]:
         """Search all messages that the user of the token can see."""
+
+    @operation()
+    async def upload_file(
+        self,
+        channel: ChannelId,
+        content: Content,
+        comment: Annotated[str | None, Field(description="a message that goes with it")] = None,
+        thread_ts: Time | None = None,
+    ) -> list[Uploaded]:
+        """Share a file, a picture or a long text in a channel, with a comment."""
+        part = await content.part()
+        name = part.name or "text.txt"
+        place = await self._place(filename=name, length=len(part.data))
+        headers = {"Content-Type": part.media_type}
+        await self.http.send(Request(method="POST", path=place.upload_url, headers=headers, body=part.data))
+        files = [{"id": place.file_id, "title": name}]
+        return await self._share(files=files, channel=channel, comment=comment, thread_ts=thread_ts)
+
+    @post("/files.getUploadURLExternal", form=True)
+    async def _place(self, filename: str, length: int) -> Place:
+        """Where a file of that length, in bytes, can be sent."""
+
+    @post("/files.completeUploadExternal", place="files")
+    async def _share(
+        self,
+        files: list[dict[str, str]],
+        channel: Annotated[str, Sent("channel_id")],
+        comment: Annotated[str | None, Sent("initial_comment")] = None,
+        thread_ts: str | None = None,
+    ) -> list[Uploaded]:
+        """Put files that were sent where people see them."""
 
     @get("/auth.test")
     async def test_auth(self) -> Identity:

@@ -154,6 +154,17 @@ class Vault(Integration):
     async def get_secret_metadata(self, path: Path, mount: Mount = "secret") -> Metadata:
         """Say which versions of a secret there are, and from when."""
 
+    @operation(idempotent=True)
+    async def login_approle(self) -> About:
+        """Log in anew by the AppRole of the settings; the token stays here, what it may do is said."""
+        if not getattr(self.config, "role_id", "") or getattr(self.config, "token", None):
+            raise Invalid(
+                "this instance signs in by a token, not by an AppRole",
+                hint="give it the settings role_id and secret_id, and no token",
+            )
+        await self.http.sign_in_anew()
+        return await self.lookup_token()
+
     @get("/v1/auth/token/lookup-self", place="data")
     async def lookup_token(self) -> About:
         """Say who our token belongs to, and for how long it lasts."""

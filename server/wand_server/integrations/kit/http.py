@@ -82,6 +82,10 @@ class Client:
         """Sign requests from now on."""
         self._signer = signer
 
+    async def sign_in_anew(self) -> bool:
+        """Whether there is a new sign-in in place of the one before; some have nothing that could be new."""
+        return self._signer is not None and await self._signer.renew()
+
     def add_headers(self, headers: Mapping[str, str]) -> None:
         """Send those with every request from now on."""
         self._address = replace(self._address, headers={**self._address.headers, **headers})
