@@ -2,7 +2,7 @@
 
 import pytest
 
-from support.foreign import Says, Service, serving
+from support.foreign import Asked, Says, Service, serving
 from wand_proto.errors import (
     Ambiguous,
     Conflict,
@@ -17,6 +17,7 @@ from wand_server.integrations.kit import http
 from wand_server.integrations.kit.http import Address, Client
 from wand_server.integrations.kit.request import Method, Request
 from wand_server.integrations.kit.secrets import Strike
+from wand_server.integrations.kit.signin import Stamp
 
 SOON = Says(status=429, headers={"Retry-After": "0"})
 LATER = Says(status=503, headers={"Retry-After": "0"})
@@ -151,3 +152,44 @@ async def test_nothing_leads_into_our_own_networks(url: str) -> None:
 async def test_a_service_that_an_administrator_has_named_may_be_ours() -> None:
     async with serving(FINE) as service:
         assert await ask(service) == {"fine": True}
+
+
+async def follow(*answers: Says) -> tuple[object, list[Asked]]:
+    async with serving(*answers) as service:
+        asking = client(service)
+        asking.signed_by(Stamp(lambda request: request.headers.update(authorization="Bearer of-a-test")))
+        try:
+            answered = await asking.send(Request(method="GET", path="/file", query={"a": "b"}, follows=True))
+            return answered.body, service.asked
+        finally:
+            await asking.close()
+
+
+async def test_a_file_is_fetched_where_the_service_keeps_it_and_our_sign_in_stays_at_home() -> None:
+    async with serving(FINE) as store:
+        elsewhere = Says(status=302, headers={"Location": f"{store.url}/kept?signature=s%2F1"})
+        body, asked = await follow(Says(status=307, headers={"Location": "/moved"}), elsewhere)
+    assert body == {"fine": True}
+    assert [(each.path, each.query, "authorization" in each.headers) for each in (*asked, *store.asked)] == [
+        ("/file", {"a": "b"}, True),
+        ("/moved", {}, True),
+        ("/kept", {"signature": "s/1"}, False),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("where", "said"),
+    [
+        ("https://169.254.169.254/latest", "private_hosts"),
+        ("ftp://a.example/b", "leads on to ftp://"),
+        ("", "a redirect"),
+    ],
+)
+async def test_a_redirect_leads_nowhere_else(where: str, said: str) -> None:
+    with pytest.raises(Unavailable, match=said):
+        await follow(Says(status=302, headers={"Location": where}))
+
+
+async def test_redirects_come_to_an_end() -> None:
+    with pytest.raises(Unavailable, match="sends us on and on"):
+        await follow(Says(status=302, headers={"Location": "/x"}))

@@ -182,6 +182,7 @@ async def _laid_out(operation: Operation[..., Any], route: Route, read: BaseMode
     paging = operation.plan.paging
     without = {"cursor"} if paging is not None else {SAVE_AS} if operation.is_download else set[str]()
     request = lay_out(route, read, without, await parts_of(read))
+    request.follows = operation.is_download and route.method == "GET"
     if paging is not None and (cursor := getattr(read, "cursor", None)):
         paging.ask(request, cursor)
     return request

@@ -4,13 +4,14 @@ A request that may not be repeated and whose answer got lost is Ambiguous: nobod
 """
 
 import asyncio
+import io
 import random
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from email.utils import parsedate_to_datetime
 from typing import Protocol
-from urllib.parse import urlsplit
+from urllib.parse import urljoin, urlsplit
 
 import aiohttp
 
@@ -29,6 +30,7 @@ _TRIES = 4
 _MOST_BYTES = 8 * 1024 * 1024
 _REPEATABLE = frozenset({"GET", "HEAD", "PUT", "DELETE"})
 _GONE = frozenset({404, 410})
+_ONWARD = frozenset({301, 302, 303, 307, 308})
 
 
 class Signer(Protocol):
@@ -123,12 +125,27 @@ class Client:
                     return Answered(status=204, headers={}, body=None)  # the try before did it
                 if answered.status < 300:
                     return answered
+                if (onward := self._onward(request, answered)) is not None:
+                    request = onward
+                    continue
             seconds = _pause_seconds(number, answered)
             if not _may_go_on(answered, trouble, repeatable) or not _fits(number, seconds, deadline):
                 raise self._failure(request, answered, trouble, repeatable)
             unsure = unsure or _may_be_done(answered, trouble)
             await asyncio.sleep(seconds)
-        raise Unavailable("does not accept our sign-in twice in a row")
+        said = "does not accept our sign-in twice in a row" if renewed else "sends us on and on"
+        raise Unavailable(said)
+
+    def _onward(self, request: Request, answered: Answered) -> Request | None:
+        """Where a file is kept, for a request that follows; the guard judges that address as every other."""
+        where = answered.headers.get("location", "")
+        if not request.follows or answered.status not in _ONWARD or not where:
+            return None
+        url = urljoin(replace(request, base_url=self._address.base_url).url, where)
+        scheme = urlsplit(url).scheme
+        if scheme != "https" and scheme != urlsplit(self._address.base_url).scheme:
+            raise Unavailable(f"leads on to {scheme or 'no'}://, where nothing keeps it secret")
+        return Request(method="GET", path=url, follows=True)
 
     async def _try(self, request: Request, deadline: float) -> tuple[Answered | None, Exception | None]:
         self._breaker.check()
@@ -170,7 +187,7 @@ class Client:
                 request.url,
                 params=request.query,
                 headers=request.headers,
-                data=body,
+                data=io.BytesIO(body) if body is not None else None,  # which is read piece by piece
                 allow_redirects=False,
                 timeout=timeout,
             ) as response:

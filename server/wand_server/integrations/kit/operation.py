@@ -77,7 +77,8 @@ class More(TypedDict, total=False):
     headers: Mapping[str, str]  # of the answer, by their name in the result; * at the end for several
     until: Until  # the service goes on with it after its answer
     seconds: float  # for the whole of it, where the usual is too short
-    fixed: Mapping[str, Any]  # sent with every call
+    fixed: Mapping[str, Any]  # sent with every call, where arguments are
+    query: Mapping[str, str]  # sent with every call, in the query
 
 
 class Sender(Protocol):
@@ -233,6 +234,7 @@ def _routed(method: Method, path: str, more: More) -> Plan:
         multipart=more.get("multipart"),
         media_type=more.get("media_type", ""),
         fixed=more.get("fixed", {}),
+        query=more.get("query", {}),
     )
     return Plan(
         marks=marks,

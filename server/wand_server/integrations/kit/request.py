@@ -42,6 +42,7 @@ class Route:
         ""  # of the body, where it is not the usual one; a whole body that is text goes as it is
     )
     fixed: Mapping[str, Any] = field(default_factory=dict)  # sent with every call, where arguments are
+    query: Mapping[str, str] = field(default_factory=dict)  # sent with every call, in the query
 
 
 @dataclass(slots=True, kw_only=True)
@@ -57,6 +58,7 @@ class Request:
     form: dict[str, str] | None = None
     multipart: Multipart | None = None
     body: bytes | None = None
+    follows: bool = False  # a redirect, to where the service keeps its files
 
     def copy(self) -> "Request":
         """The same, to be changed."""
@@ -93,8 +95,8 @@ def lay_out(
     In `parts` are those that are content, read.
     """
     given = {**arguments.model_dump(mode="json", exclude_none=True, exclude=set(without)), **parts}
-    path = _BLANK.sub(lambda blank: _segments(blank[2], given.pop(blank[2]), many=bool(blank[1])), route.path)
-    request = Request(method=route.method, path=path)
+    path = _BLANK.sub(lambda blank: segments(blank[2], given.pop(blank[2]), many=bool(blank[1])), route.path)
+    request = Request(method=route.method, path=path, query=dict(route.query))
     if route.media_type:
         request.headers["Content-Type"] = route.media_type
     body: dict[str, Any] = {}
@@ -158,7 +160,7 @@ def _nested(name: str, value: Any) -> Iterator[tuple[str, str]]:
         yield name, "" if value in ({}, []) else as_text(value)
 
 
-def _segments(name: str, value: Any, *, many: bool) -> str:
+def segments(name: str, value: Any, *, many: bool) -> str:
     """A value as a part of a path that it cannot lead out of.
 
     Raises:
