@@ -15,7 +15,7 @@ from support.places import free_port
 ROOT = Path(__file__).resolve().parents[2]
 COMMAND = ROOT / ".dev" / "documents" / "node_modules" / ".bin" / "prism"
 FOLDER = Path(os.environ.get("OPENAPI_DIR") or "/nowhere")
-_START_SECONDS = 40.0
+_START_SECONDS = 120.0
 _VIOLATION = re.compile(r"Violation: (request\S*) (.*)")
 
 

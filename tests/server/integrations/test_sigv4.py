@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 import pytest
 
 from wand_server.integrations.kit.request import Request
-from wand_server.integrations.kit.sigv4 import Credentials, signed_headers
+from wand_server.integrations.kit.sigv4 import Credentials, presigned_url, signed_headers
 
 EMPTY = "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855"
 SUITE = Credentials(
@@ -72,3 +72,13 @@ def test_a_request_is_signed_as_published(
 ) -> None:
     headers = signed_headers(request_, who, when, EMPTY)
     assert headers["Authorization"].endswith(f"Signature={signature}")
+
+
+def test_a_url_is_signed_as_published() -> None:
+    request = Request(method="GET", path="/test.txt", base_url=BUCKET)  # S3's "Authenticating by query"
+    assert presigned_url(request, S3, IN_2013, 86400) == (
+        "https://examplebucket.s3.amazonaws.com/test.txt?X-Amz-Algorithm=AWS4-HMAC-SHA256"
+        "&X-Amz-Credential=AKIAIOSFODNN7EXAMPLE%2F20130524%2Fus-east-1%2Fs3%2Faws4_request"
+        "&X-Amz-Date=20130524T000000Z&X-Amz-Expires=86400&X-Amz-SignedHeaders=host"
+        "&X-Amz-Signature=aeeed9bbccd4d02ee5c0109b86d86835f995330da4c265957d157751f604d404"
+    )

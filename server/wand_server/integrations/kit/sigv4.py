@@ -48,6 +48,27 @@ def signed_headers(request: Request, who: Credentials, now: datetime, payload_ha
     return {**headers, "Authorization": f"{_ALGORITHM} {said}"}
 
 
+def presigned_url(request: Request, who: Credentials, now: datetime, valid_seconds: int) -> str:
+    """A URL by which whoever holds it can make that request of S3 for so long, without signing anything."""
+    stamp = now.strftime("%Y%m%dT%H%M%SZ")
+    parts = urlsplit(request.url)
+    scope = f"{stamp[:8]}/{who.region}/{who.service}/aws4_request"
+    query = {
+        **request.query,
+        "X-Amz-Algorithm": _ALGORITHM,
+        "X-Amz-Credential": f"{who.access_key}/{scope}",
+        "X-Amz-Date": stamp,
+        "X-Amz-Expires": str(valid_seconds),
+        "X-Amz-SignedHeaders": "host",
+    }
+    asked = Request(method=request.method, path=request.url, query=query)
+    _, canonical = _canonical(asked, {"host": parts.netloc}, parts.path, is_s3=True)
+    whole = hashlib.sha256(f"{canonical}\nUNSIGNED-PAYLOAD".encode()).hexdigest()
+    signature = _signature(who, stamp[:8], f"{_ALGORITHM}\n{stamp}\n{scope}\n{whole}")
+    said = "&".join(f"{name}={value}" for name, value in map(_quoted_pair, query.items()))
+    return f"{request.url}?{said}&X-Amz-Signature={signature}"
+
+
 def _canonical(request: Request, headers: Mapping[str, str], path: str, *, is_s3: bool) -> tuple[str, str]:
     """The names of the signed headers, and the canonical request up to them."""
     lower = {name.lower(): " ".join(value.split()) for name, value in headers.items()}
@@ -72,7 +93,8 @@ def _signature(who: Credentials, day: str, text: str) -> str:
     return hmac.digest(key, text.encode(), "sha256").hex()
 
 
-def _now() -> datetime:
+def now() -> datetime:
+    """The moment, as signatures name it."""
     return datetime.now(UTC)
 
 
@@ -81,16 +103,20 @@ class SigV4(SignIn):
     """Settings `access_key_id`, `secret_access_key`, `region`, and `session_token` where there is one."""
 
     service: str
-    clock: Callable[[], datetime] = _now
+    clock: Callable[[], datetime] = now
 
-    def signer(self, settings: BaseModel, send: Send, strike: Strike) -> Signer:  # noqa: ARG002
-        who = Credentials(
+    def credentials(self, settings: BaseModel) -> Credentials:
+        """Who signs, by these settings."""
+        return Credentials(
             access_key=secret(settings, "access_key_id"),
             secret_key=secret(settings, "secret_access_key"),
             session_token=secret(settings, "session_token"),
             region=secret(settings, "region"),
             service=self.service,
         )
+
+    def signer(self, settings: BaseModel, send: Send, strike: Strike) -> Signer:  # noqa: ARG002
+        who = self.credentials(settings)
 
         def add(request: Request) -> None:
             payload = hashlib.sha256(request.encode() or b"").hexdigest()
