@@ -102,7 +102,7 @@ class Anthropic(Integration):
     async def health_check(self) -> None:
         await self.list_models(limit=1)
 
-    @post("/v1/messages", read_only=True)
+    @post("/v1/messages", read_only=True, seconds=180.0)
     async def create_message(
         self,
         model: Model,
@@ -152,3 +152,7 @@ class Anthropic(Integration):
     @post("/v1/messages/batches/{batch_id}/cancel", idempotent=True, destructive=True)
     async def cancel_batch(self, batch_id: BatchId) -> Batch:
         """Stop a batch of prompts; what is answered already stays."""
+
+    @get("/v1/messages/batches/{batch_id}/results")
+    async def get_batch_results(self, batch_id: BatchId) -> list[Result]:
+        """Read the answers of a batch of prompts that has ended, each by the custom_id of its prompt."""

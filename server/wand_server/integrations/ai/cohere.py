@@ -126,7 +126,7 @@ class Cohere(Integration):
     async def health_check(self) -> None:
         await self.check_api_key()
 
-    @post("/v2/chat", read_only=True, fixed={"stream": False})
+    @post("/v2/chat", read_only=True, seconds=180.0, fixed={"stream": False})
     async def chat(
         self,
         model: Model,

@@ -73,7 +73,7 @@ class Ollama(Integration):
     async def health_check(self) -> None:
         await self.get_version()
 
-    @post("/api/chat", fixed=WHOLE, read_only=True)
+    @post("/api/chat", fixed=WHOLE, read_only=True, seconds=180.0)
     async def chat(
         self,
         model: Name,
@@ -84,7 +84,7 @@ class Ollama(Integration):
     ) -> Chatted:
         """Have a model answer in a conversation."""
 
-    @post("/api/generate", fixed=WHOLE, read_only=True)
+    @post("/api/generate", fixed=WHOLE, read_only=True, seconds=180.0)
     async def generate_text(
         self, model: Name, prompt: str, system: str | None = None, options: dict[str, Any] | None = None
     ) -> Generated:
@@ -104,7 +104,7 @@ class Ollama(Integration):
     async def show_model(self, model: Name) -> Details:
         """Look at a model: its parameters, its template, what it can do."""
 
-    @post("/api/pull", fixed=WHOLE, idempotent=True)
+    @post("/api/pull", fixed=WHOLE, idempotent=True, seconds=180.0)
     async def pull_model(self, model: Name) -> Status:
         """Download a model."""
 

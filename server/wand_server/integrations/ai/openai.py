@@ -1,20 +1,32 @@
 """OpenAI's API, and that of servers that speak like it."""
 
+import base64
+import binascii
 from typing import Annotated, Any, Literal
 
 from pydantic import Field, SecretStr
 
+from wand_proto.errors import Broken
 from wand_server.integrations.kit import (
     Bearer,
+    Content,
     Cursor,
+    Download,
     Integration,
     Page,
+    Request,
     Resource,
     Sent,
     delete,
     get,
+    operation,
     post,
 )
+from wand_server.integrations.kit.bodies import Answered
+from wand_server.integrations.kit.content import SaveAs, downloaded
+from wand_server.integrations.kit.paging import found
+
+THINKING_SECONDS = 180.0
 
 Model = Annotated[str, Field(min_length=1, description="id of a model, as list_models tells")]
 FileId = Annotated[str, Field(description="id of a file (file-…)")]
@@ -97,6 +109,15 @@ class Judged(Resource):
     category_scores: dict[str, float] = {}
 
 
+class Picture(Download):
+    url: str | None = None
+    revised_prompt: str | None = None
+
+
+class Transcript(Resource):
+    text: str = ""
+
+
 class About(Resource):
     id: str = ""
     owned_by: str | None = None
@@ -151,7 +172,7 @@ class OpenAI(Integration):
     async def health_check(self) -> None:
         await self.list_models()
 
-    @post("/responses", read_only=True, fixed={"store": False})
+    @post("/responses", read_only=True, seconds=THINKING_SECONDS, fixed={"store": False})
     async def create_response(
         self,
         model: Model,
@@ -175,7 +196,7 @@ class OpenAI(Integration):
     ) -> Answer:
         """Ask GPT: have a model of OpenAI answer a prompt, with tools such as web search."""
 
-    @post("/chat/completions", read_only=True)
+    @post("/chat/completions", read_only=True, seconds=THINKING_SECONDS)
     async def create_chat_completion(
         self,
         model: Model,
@@ -200,6 +221,51 @@ class OpenAI(Integration):
     async def create_moderation(self, texts: Texts, model: Model | None = None) -> list[Judged]:
         """Check texts for what is harmful: hate, violence, self-harm, sexual content (moderation)."""
 
+    @operation(read_only=True)
+    async def create_image(
+        self,
+        model: Model,
+        prompt: Annotated[str, Field(min_length=1)],
+        size: Annotated[str | None, Field(examples=["1024x1024"])] = None,
+        quality: Annotated[str | None, Field(description="such as low, high, auto", examples=["low"])] = None,
+        background: Literal["transparent", "opaque", "auto"] | None = None,
+        save_as: SaveAs = None,
+    ) -> Picture:
+        """Generate an image (picture, drawing, logo) from a description, and save it into the workspace."""
+        given = {"size": size, "quality": quality, "background": background}
+        body = {"model": model, "prompt": prompt, "n": 1} | {n: each for n, each in given.items() if each}
+        request = Request(method="POST", path="/images/generations", json=body)
+        answered = await self.http.send(request, seconds=THINKING_SECONDS)
+        return await _picture(answered, save_as)
+
+    @post("/audio/speech", read_only=True, seconds=THINKING_SECONDS)
+    async def create_speech(
+        self,
+        model: Model,
+        text: Annotated[str, Field(min_length=1, max_length=4096), Sent("input")],
+        voice: Annotated[str, Field(description="such as alloy, coral, sage", examples=["alloy"])],
+        instructions: Annotated[str | None, Field(description="how to say it")] = None,
+        response_format: Literal["mp3", "opus", "aac", "flac", "wav", "pcm"] | None = None,
+        speed: Annotated[float | None, Field(ge=0.25, le=4)] = None,
+    ) -> Download:
+        """Have a text read aloud (text to speech): an audio file, to save into the workspace."""
+
+    @post(
+        "/audio/transcriptions",
+        multipart="form-data",
+        fixed={"response_format": "json"},
+        read_only=True,
+        seconds=THINKING_SECONDS,
+    )
+    async def create_transcription(
+        self,
+        file: Annotated[Content, Field(description="the recording: mp3, m4a, wav, webm and others")],
+        model: Model,
+        language: Annotated[str | None, Field(description="of the recording, such as en")] = None,
+        prompt: Annotated[str | None, Field(description="words that occur in it")] = None,
+    ) -> Transcript:
+        """Transcribe a recording (speech to text): what is said in an audio file."""
+
     @get("/models", place="data")
     async def list_models(self) -> list[About]:
         """List the models that the key may use at OpenAI."""
@@ -207,6 +273,16 @@ class OpenAI(Integration):
     @get("/models/{model}")
     async def get_model(self, model: Model) -> About:
         """Look a model of OpenAI up: whether it is there, and whose it is."""
+
+    @post("/files", multipart="form-data")
+    async def upload_file(
+        self,
+        file: Content,
+        purpose: Annotated[
+            str, Field(description="batch, fine-tune, user_data, vision or evals", examples=["batch"])
+        ],
+    ) -> File:
+        """Upload a file to OpenAI, for a batch, for fine-tuning, or to be asked about."""
 
     @get("/files", paging=Cursor(items="data", mark="last_id", sent_as="after", more="has_more"))
     async def list_files(
@@ -237,3 +313,19 @@ class OpenAI(Integration):
     @get("/batches/{batch_id}")
     async def get_batch(self, batch_id: BatchId) -> Batch:
         """Look how far a batch at OpenAI is, and which file has its results."""
+
+
+async def _picture(answered: Answered, save_as: str | None) -> Picture:
+    """The image in an answer; older models only say where it is."""
+    images = found(answered.body, "data")
+    first = images[0] if isinstance(images, list) and images and isinstance(images[0], dict) else {}
+    about = {"url": first.get("url"), "revised_prompt": first.get("revised_prompt")}
+    try:
+        raw = base64.b64decode(first.get("b64_json") or "", validate=True)
+    except (binascii.Error, TypeError, ValueError) as why:
+        raise Broken("the service's image is no base64") from why
+    if not raw:
+        return Picture.model_validate(about)
+    kind = {"content-type": f"image/{found(answered.body, 'output_format') or 'png'}"}
+    kept = await downloaded(Answered(status=200, headers=kind, body=None, raw=raw), save_as)
+    return Picture.model_validate(about | kept)

@@ -26,7 +26,7 @@ Inputs = Annotated[
 Wait = Annotated[
     str | None,
     Field(
-        pattern=r"^wait(=([1-9]|[12][0-9]|30))?$",
+        pattern=r"^wait(=([1-9]|[1-5][0-9]|60))?$",
         description="wait=20: answer when done, after 20 s at most",
         examples=["wait=20"],
     ),
@@ -117,7 +117,7 @@ class Replicate(Integration):
     async def health_check(self) -> None:
         await self.get_account()
 
-    @post("/predictions")
+    @post("/predictions", seconds=90.0)
     async def create_prediction(
         self,
         version: Annotated[
@@ -143,7 +143,7 @@ class Replicate(Integration):
     async def cancel_prediction(self, prediction_id: Id) -> Prediction:
         """Cancel a prediction that runs."""
 
-    @post("/models/{owner}/{name}/predictions")
+    @post("/models/{owner}/{name}/predictions", seconds=90.0)
     async def run_model(
         self,
         owner: Owner,
