@@ -45,13 +45,18 @@ def document_of(manifest: Manifest, folder: Path) -> Path:
     return prefixed
 
 
-def attempts(service: str) -> Iterator[tuple[str, dict[str, Any]]]:
-    for name, operation in CATALOG.load(service).operations.items():
-        schema = operation.input_schema
-        few, many = (samples.arguments(schema, whole=whole) for whole in (False, True))
-        yield name, few
-        if many != few:
-            yield name, many
+def attempts(manifest: Manifest) -> Iterator[tuple[str, dict[str, Any]]]:
+    """Each operation with few arguments and with all, as the manifest has it."""
+    tests = manifest.tests
+    for name, operation in CATALOG.load(manifest.id).operations.items():
+        if name in tests.excused:
+            continue
+        few, many = (samples.arguments(operation.input_schema, whole=whole) for whole in (False, True))
+        kept = {key: value for key, value in many.items() if key not in tests.without.get(name, ())}
+        given = dict(tests.given.get(name, {}))
+        yield name, few | given
+        if kept != few:
+            yield name, kept | given
 
 
 async def tried(manifest: Manifest, server: prism.Prism) -> list[str]:
@@ -62,9 +67,7 @@ async def tried(manifest: Manifest, server: prism.Prism) -> list[str]:
     service, wrong = kind(kind.Config(**opened)), []
     await service.initialize()
     try:
-        for name, arguments in attempts(manifest.id):
-            if name in manifest.tests.excused:
-                continue
+        for name, arguments in attempts(manifest):
             why = ""
             try:
                 await service.execute(name, arguments)

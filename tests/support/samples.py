@@ -9,14 +9,15 @@ _TEXTS = (
     "abc", "abc-def", "1503435956.000247", "2026-01-02", "2026-01-02T03:04:05Z", "a@b.example", "1", "https://a.example/b",
     "123e4567-e89b-12d3-a456-426614174000",
 )  # fmt: skip
+_OURS = ("cursor", "save_as")  # which answers are for, and the workspace
 _FORMATS = {"email": "@", "uri": "://", "date-time": "T", "date": "-", "uuid": "123e"}
 
 
 def arguments(schema: Mapping[str, Any], *, whole: bool) -> dict[str, Any]:
     """An object that fits: with what must be in it, or with as much as can be."""
-    properties = schema.get("properties", {})
-    wanted = properties if whole else schema.get("required", ())
-    return {name: sample(properties[name]) for name in wanted if name != "cursor"}
+    properties, required = schema.get("properties", {}), schema.get("required", ())
+    wanted = [name for name in properties if name not in _OURS] if whole else []
+    return {name: sample(properties[name]) for name in dict.fromkeys((*required, *wanted))}
 
 
 def sample(schema: Mapping[str, Any]) -> Any:

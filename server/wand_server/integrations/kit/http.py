@@ -189,6 +189,7 @@ class Client:
                 headers=request.headers,
                 data=io.BytesIO(body) if body is not None else None,  # which is read piece by piece
                 allow_redirects=False,
+                skip_auto_headers=("Content-Type",),  # Dropbox refuses one where there is no body
                 timeout=timeout,
             ) as response:
                 return await _read(response)

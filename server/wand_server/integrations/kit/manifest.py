@@ -3,7 +3,7 @@
 import tomllib
 from collections.abc import Mapping
 from importlib.resources.abc import Traversable
-from typing import Literal
+from typing import Any, Literal
 
 from pydantic import Field, ValidationError
 
@@ -25,6 +25,8 @@ class Tests(Frozen):
     what: str = Field(min_length=1)  # its package, the file of the document, where the contract is from
     prefix: str = ""  # of every path, where the document leaves out what sign-in puts there
     settings: Mapping[str, str] = Field(default_factory=dict)  # for the tests, where none is required
+    given: Mapping[str, Mapping[str, Any]] = Field(default_factory=dict)  # arguments, by operation
+    without: Mapping[str, tuple[str, ...]] = Field(default_factory=dict)  # those that the document lacks
     excused: Mapping[str, str] = Field(default_factory=dict)  # operations that are not tried there, and why
 
 

@@ -98,6 +98,8 @@ class Linked(Paging):
 
 def found(body: Any, place: str) -> Any:
     """What stands at a dotted place in an answer; None where nothing does."""
+    if isinstance(body, dict) and place in body:
+        return body[place]  # a name may have dots of its own, as @odata.nextLink
     for name in place.split(".") if place else ():
         body = body.get(name) if isinstance(body, dict) else None
     return body

@@ -1,0 +1,35 @@
+"""How one signs in to Google's services: the same for all of them, but for the scope."""
+
+from pydantic import Field, SecretStr
+
+from wand_server.integrations.kit.assertion import ServiceAccount
+from wand_server.integrations.kit.base import Integration
+from wand_server.integrations.kit.oauth import OAuth2
+from wand_server.integrations.kit.signin import Bearer, FirstOf, SignIn
+
+_TOKENS = "https://oauth2.googleapis.com/token"
+_SCOPES = "https://www.googleapis.com/auth/"
+
+
+class GoogleConfig(Integration.Config):
+    """A service account, a person's refresh token, or an access token for an hour."""
+
+    service_account: SecretStr | None = Field(default=None, description="the JSON file of its key, whole")
+    subject: str = Field(
+        default="", description="for whom the service account acts, by domain-wide delegation"
+    )
+    client_id: str = Field(default="", description="of the OAuth client that the refresh token is for")
+    client_secret: SecretStr | None = None
+    refresh_token: SecretStr | None = None
+    access_token: SecretStr | None = Field(default=None, description="lasts an hour: to try it")
+
+
+def google(scope: str) -> SignIn:
+    """The sign-in for a scope, such as `drive`."""
+    return FirstOf(
+        (
+            (("service_account",), ServiceAccount(scope=_SCOPES + scope)),
+            (("refresh_token", "client_id"), OAuth2(token_url=_TOKENS, grant="refresh_token")),
+            (("access_token",), Bearer("access_token")),
+        )
+    )
