@@ -139,14 +139,17 @@ async def test_a_certificate_that_expires_under_a_stream_is_good_for_no_new_call
     soon = datetime.now(UTC) + timedelta(seconds=4)
     authority = certificates.authority_of(wand.pki)
     certificates.issue(wand.pki, authority, certificates.SERVER, days=1, since=soon - timedelta(days=1))
+    go = wand.workspace / "go"
     async with linked(wand) as host:
-        running = asyncio.create_task(host.run(call(), text("echo begun; sleep 6; echo ended")))
+        waits = text(f"echo begun; until [ -e {go} ]; do sleep 0.05; done; echo ended")
+        running = asyncio.create_task(host.run(call(), waits))
         await host.run(call(), text("true"))
         await until(lambda: datetime.now(UTC) > soon + timedelta(seconds=1))
 
         with pytest.raises(errors.Unauthenticated, match="expired on"):
             await host.run(call(), text("true"))
 
+        go.touch()
         assert (await running).stdout == b"begun\nended\n"
         pki.ensure(wand.pki, "test", renew=True)
         await until(lambda: "new channel with renewed certificates" in caplog.messages)

@@ -21,7 +21,8 @@ from mutation.watching import seen, sources, watch
 from mutation.workers import Worker, in_rooms
 
 AIM = 0.85
-_MOST_SECONDS = 60.0  # of tests for one mutant, as they took when they were watched
+_MOST_SECONDS = 60.0  # of tests for one mutant, as long as they took when they were watched
+_PATIENCE_SECONDS, _PATIENCE = 25, 4  # and as long as they may take then, before that counts as noticed
 _SURE = {"tests/proto/test_errors.py::test_an_error_comes_back_as_the_same_class[Invalid]": 1.0}
 _LIVED = frozenset({"alive", "unseen"})
 
@@ -35,6 +36,9 @@ def options(words: Sequence[str]) -> argparse.Namespace:
     parser.add_argument("--again", action="store_true", help="try anew those that lived")
     parser.add_argument(
         "--known", action="store_true", help="go by what was watched before, and watch nothing"
+    )
+    parser.add_argument(
+        "--seconds", type=float, default=_MOST_SECONDS, help="of tests for one mutant (default: 60)"
     )
     parser.add_argument("--only", default="", help="only mutants of modules whose path has this in it")
     told = parser.parse_args(words)
@@ -71,7 +75,7 @@ def attempt(package: str, chosen: Sequence[Mutant], picker: Picker, told: argpar
     lock = threading.Lock()
 
     def one(worker: Worker, mutant: Mutant) -> None:
-        found = _tried(worker, mutant, texts[mutant.path], picker.pick(mutant, _MOST_SECONDS))
+        found = _tried(worker, mutant, texts[mutant.path], picker.pick(mutant, told.seconds))
         with lock, (STATE / f"{package}.jsonl").open("a") as file:
             file.write(json.dumps(found) + "\n")
             print(f"{package}: {_shown(found)}", flush=True)
@@ -92,7 +96,7 @@ def _tried(worker: Worker, mutant: Mutant, text: bytes, tests: Mapping[str, floa
     """How it went: `failed` or `time` where a test noticed, `unseen` where none runs the statement."""
     said: Any = {"how": "unseen"}
     if tests:
-        seconds = 25 + 4 * sum(tests.values())
+        seconds = _PATIENCE_SECONDS + _PATIENCE * sum(tests.values())
         broken = mutant.apply(text).decode()
         said = worker.ask("attempt", path=mutant.path, text=broken, tests=tests, seconds=seconds)
         said = said or {"how": "time"}

@@ -49,6 +49,11 @@ class EventLog:
         """The number of the newest event, 0 before any."""
         return self._last
 
+    @property
+    def size_bytes(self) -> int:
+        """How much of it is kept."""
+        return self._bytes
+
     async def notify(self, message: dict[str, Any]) -> None:
         """Add a message."""
         self._put(message)

@@ -30,6 +30,7 @@ ALONE_SECONDS = 120.0  # how long calls go on for a client that reads nothing an
 _REAP_SECONDS = 30.0
 _QUICK_TICK_SECONDS, _SLOW_TICK_SECONDS = 0.025, 1.0
 _ENDED_STREAMS_KEPT = 16
+_ENDED_BYTES_KEPT = 1024 * 1024  # of one session, for a client that comes back
 _STANDALONE = "g"
 
 
@@ -95,8 +96,7 @@ class Session:
             )
         self._counter += 1
         stream = EventLog(f"{self._counter:x}")
-        if len(self._streams) > _ENDED_STREAMS_KEPT:
-            self._forget_old_streams()
+        self._forget_old_streams()
         self._streams[stream.key] = stream
         call = self._calls[request.id] = asyncio.create_task(self._run(request, stream, self.principal))
         self._callers[request.id] = self.principal
@@ -158,9 +158,14 @@ class Session:
             stream.end(failures.error(ProtocolFailure(CANCELLED, "Request cancelled"), message_id))
 
     def _forget_old_streams(self) -> None:
-        ended = [key for key, stream in self._streams.items() if stream.is_ended]
-        for key in ended[: max(0, len(ended) - _ENDED_STREAMS_KEPT)]:
-            del self._streams[key]
+        """The newest are kept: so many, and so much of them; of one alone, whatever it is."""
+        ended = [stream for stream in self._streams.values() if stream.is_ended]
+        kept_bytes = sum(stream.size_bytes for stream in ended)
+        for number, stream in enumerate(ended[:-1]):
+            if len(ended) - number <= _ENDED_STREAMS_KEPT and kept_bytes <= _ENDED_BYTES_KEPT:
+                return
+            kept_bytes -= stream.size_bytes
+            del self._streams[stream.key]
 
 
 class Clocks:

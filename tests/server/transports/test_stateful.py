@@ -81,6 +81,23 @@ async def test_a_broken_stream_goes_on_where_it_broke(server: Edge) -> None:
     assert not server.tools.slow_cancelled.is_set()
 
 
+@pytest.mark.parametrize(("most_bytes", "kept"), [(2**20, 16), (1000, 2), (0, 1)])
+async def test_of_answers_so_many_and_so_much_is_kept_for_a_client_that_comes_back(
+    server: Edge, monkeypatch: pytest.MonkeyPatch, most_bytes: int, kept: int
+) -> None:
+    monkeypatch.setattr("wand_server.transports.sessions._ENDED_BYTES_KEPT", most_bytes)
+    session = await server.initialize()
+    for number in range(20):
+        told = call("count", number, progressToken="p")
+        async with server.client.post(server.url, json=told, headers=session) as response:
+            await response.read()
+
+    (one,) = server.transport.sessions._sessions.values()
+    ended = [stream.key for stream in one._streams.values() if stream.is_ended]
+    assert ended[-1] == f"{one._counter:x}"
+    assert len(ended) - 1 <= kept
+
+
 async def test_a_cancelled_call_ends(server: Edge) -> None:
     session = await server.initialize()
     running = asyncio.create_task(server.client.post(server.url, json=call("slow", 7), headers=session))
