@@ -1,7 +1,6 @@
 """Every operation of a service whose vendor describes it: tried as that description says."""
 
 import asyncio
-import gzip
 import json
 from collections.abc import Iterator
 from pathlib import Path
@@ -10,7 +9,7 @@ from typing import Any
 import pytest
 from pydantic import SecretStr
 
-from support import prism, samples
+from support import described, prism, samples
 from wand_proto.errors import WandError
 from wand_server.integrations.catalog import Catalog
 from wand_server.integrations.index import Known
@@ -29,20 +28,20 @@ pytestmark = [
 def settings(manifest: Manifest, known: Known, url: str) -> dict[str, Any]:
     """Something for each setting that must be, and what the manifest says."""
     needed = {name: f"value-of-{name}" for name, one in known.settings.items() if one.required}
-    return {**needed, **manifest.tests.settings, "base_url": url}
+    said = {name: value.replace("{url}", url) for name, value in manifest.tests.settings.items()}
+    return {**needed, **said, "base_url": url}
 
 
 def document_of(manifest: Manifest, folder: Path) -> Path:
     """The vendor's document, each path with what sign-in puts before it."""
-    document = prism.FOLDER / manifest.tests.what
-    is_packed = document.suffix == ".gz"
-    if not manifest.tests.prefix and not is_packed:
-        return document
-    read = json.loads(gzip.decompress(document.read_bytes()) if is_packed else document.read_bytes())
-    read["paths"] = {f"{manifest.tests.prefix}{path}": item for path, item in read["paths"].items()}
-    prefixed = folder / document.name.removesuffix(".gz")
-    prefixed.write_text(json.dumps(read))
-    return prefixed
+    read = described.mended(described.read(prism.FOLDER, manifest.tests.what))
+    if manifest.tests.prefix:
+        read["paths"] = {f"{manifest.tests.prefix}{path}": item for path, item in read["paths"].items()}
+    if manifest.tests.tokens:
+        read["paths"][manifest.tests.tokens] = described.TOKENS
+    document = folder / "document.json"
+    document.write_text(json.dumps(read))
+    return document
 
 
 def attempts(manifest: Manifest) -> Iterator[tuple[str, dict[str, Any]]]:

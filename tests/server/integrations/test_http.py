@@ -28,7 +28,7 @@ def client(service: Service, strike: Strike | None = None) -> Client:
     return Client(Address(base_url=service.url, hosts=("127.0.0.1",)), strike or Strike())
 
 
-async def ask(service: Service, method: Method = "GET", *, repeatable: bool = False) -> object:
+async def ask(service: Service, method: Method = "GET", *, repeatable: bool | None = None) -> object:
     asking = client(service)
     try:
         return (await asking.send(Request(method=method, path="/x"), repeatable=repeatable)).body
@@ -65,6 +65,13 @@ async def test_a_post_whose_end_is_not_known_is_ambiguous_and_not_repeated(answe
 async def test_a_post_that_may_be_repeated_is() -> None:
     async with serving(Says(hangs_up=True), FINE) as service:
         assert await ask(service, "POST", repeatable=True) == {"fine": True}
+
+
+async def test_a_put_that_may_not_be_repeated_is_not() -> None:
+    async with serving(Says(hangs_up=True), FINE) as service:
+        with pytest.raises(Ambiguous, match="PUT /x may have been done, or not"):
+            await ask(service, "PUT", repeatable=False)
+        assert len(service.asked) == 1
 
 
 async def test_a_delete_that_was_done_by_the_try_before_is_done() -> None:

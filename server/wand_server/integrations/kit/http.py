@@ -97,7 +97,7 @@ class Client:
             await self._session.close()
 
     async def send(
-        self, request: Request, *, repeatable: bool = False, seconds: float | None = None
+        self, request: Request, *, repeatable: bool | None = None, seconds: float | None = None
     ) -> Answered:
         """The answer to a request; `repeatable` says that to do it twice is to do it once.
 
@@ -106,7 +106,7 @@ class Client:
         Raises:
             WandError: the service refuses, cannot be reached, or its answer got lost.
         """
-        repeatable = repeatable or request.method in _REPEATABLE
+        repeatable = request.method in _REPEATABLE if repeatable is None else repeatable
         try:
             return await self._tries(request, repeatable, time.monotonic() + (seconds or MOST_SECONDS))
         except WandError as error:
@@ -204,6 +204,7 @@ class Client:
                 cookie_jar=aiohttp.DummyCookieJar(),
                 headers={"User-Agent": "wand"},
             )
+            self._session._retry_connection = False  # noqa: SLF001 - what is sent again is decided above alone
         return self._session
 
     def _failure(

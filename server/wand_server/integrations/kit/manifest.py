@@ -24,7 +24,8 @@ class Tests(Frozen):
     against: Checked
     what: str = Field(min_length=1)  # its package, the file of the document, where the contract is from
     prefix: str = ""  # of every path, where the document leaves out what sign-in puts there
-    settings: Mapping[str, str] = Field(default_factory=dict)  # for the tests, where none is required
+    settings: Mapping[str, str] = Field(default_factory=dict)  # for the tests; {url} stands for the server's
+    tokens: str = ""  # the path where sign-in asks for a token, which the document does not know
     given: Mapping[str, Mapping[str, Any]] = Field(default_factory=dict)  # arguments, by operation
     without: Mapping[str, tuple[str, ...]] = Field(default_factory=dict)  # those that the document lacks
     excused: Mapping[str, str] = Field(default_factory=dict)  # operations that are not tried there, and why
