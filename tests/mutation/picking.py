@@ -44,7 +44,7 @@ class Picker:
     def pick(self, mutant: Mutant, seconds: float) -> dict[str, float]:
         """Tests with their usual seconds, for so long in all: the module's own first, then the quick."""
         near = self._running(mutant)
-        names = near if mutant.function else near | self._by_module[mutant.path]
+        names = near if mutant.function else near | self._by_module.get(mutant.path, set())
         by_file: dict[str, list[str]] = defaultdict(list)
         for name in sorted(names, key=lambda name: (name not in near, self._seconds[name], name)):
             by_file[name.partition("::")[0]].append(name)
@@ -70,7 +70,9 @@ class Picker:
             places = [names for (path, _, _), names in self._by_place.items() if path == mutant.path]
             return set().union(*places)
         place = (mutant.path, mutant.function)
-        return self._by_place[(*place, mutant.line)] | self._by_place[(*place, -1)]
+        none: frozenset[str] = frozenset()  # what is asked for is not kept: rooms share us
+        there = self._by_place.get((*place, mutant.line), none)
+        return {*there, *self._by_place.get((*place, -1), none)}
 
     def _typical(self, names: list[str]) -> float:
         return sorted(self._seconds[name] for name in names)[len(names) // 2]

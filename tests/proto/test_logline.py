@@ -132,7 +132,9 @@ def test_a_wrong_format_a_circle_and_a_flood_do_not_break_the_line() -> None:
     circle.append(circle)
 
     assert line("%d files", "no number")["event"] == "%d files"
-    assert line("e", circle=circle)["event"] == "e"
+    table: dict[str, object] = {}
+    table["table"] = table
+    assert line("e", circle=circle, table=table)["event"] == "e"
     flood = line("e", **{f"field{number}": "x" * 4000 for number in range(100)})
     assert flood.keys() == {"ts", "level", "component", "event", "cut"}
     assert (flood["event"], flood["cut"][0]) == ("e", "field0")

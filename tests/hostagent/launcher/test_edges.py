@@ -147,7 +147,7 @@ def test_what_the_launcher_does_unless_it_is_told() -> None:
     )
     assert (told.explain, told.development, told.allow_unconfined, told.fork) == ("", False, False, False)
     assert (told.anchor, told.secret) == ((), ())
-    assert (told.ledger_most_bytes, told.ledger_most_days) == (MOST_BYTES, MOST_DAYS)
+    assert (told.ledger_most_bytes, told.ledger_most_days) == (MOST_BYTES, MOST_DAYS) == (64 * 2**20, 30)
 
 
 def test_what_the_launcher_is_told() -> None:
