@@ -271,6 +271,18 @@ def test_a_permit_holds_what_was_asked_clamped() -> None:
             "only shell text is permitted",
         ),
         (
+            [allow("a", programs=("git",)), deny("b", programs=("git",), arguments=("push", "--force*"))],
+            job("git", "push", "--force", "-q", "origin"),
+            "git is denied by the rule 'b'",
+            "permitted: git push -q origin",  # the same with fewer options
+        ),
+        (
+            [allow("a", programs=("git",)), deny("b", programs=("git",), arguments=("push",))],
+            job("git", "push", "--force"),
+            "git is denied by the rule 'b'",
+            "permitted: git",
+        ),
+        (
             [allow("a", paths=("/srv",), verbs=("read", "list"))],
             act("write", "/srv/x"),
             "no rule permits write of /srv/x",

@@ -10,6 +10,7 @@ from support.tree import ROOT
 from wand_hostagent.policy.decide import decide
 from wand_hostagent.policy.load import load
 from wand_hostagent.policy.model import Permit, Policy, Question, Refusal
+from wand_hostagent.policy.programs import network
 from wand_proto.context import Caller
 
 CALLER = Caller(principal="x", request_id="r", groups=("developers",))
@@ -216,3 +217,21 @@ def test_a_letter_of_curl_is_not_that_of_wget(shipped: Policy, text: str) -> Non
 )
 def test_what_stays_here_or_goes_where_it_always_goes_is_not(shipped: Policy, text: str) -> None:
     assert isinstance(decide(shipped, CALLER, shell(text)), Permit)
+
+
+@pytest.mark.parametrize(
+    ("address", "odd"),
+    [
+        ("https://example.org/x", False), ("example.org:8080", False), ("http://internal", False),
+        ("http://user:pw@example.org/", False), ("http://10.0.0.1:80", False), ("http://127.0.0.1/", False),
+        ("http://[::1]", False), ("http://[::1]:80/", False), ("[::1]:80", False),
+        ("http://[fe80::1]/", True), ("http://[fe80::1]:80", True),
+        ("http://169.254.169.254/", True), ("http://0.0.0.0", True), ("http://0/", True),
+        ("http://0x7f.1/", True), ("http://2130706433/", True), ("http://0177.0.0.1/", True),
+        ("http://1.2.3", True), ("http://x@169.254.169.254/", True), ("http://x:y@0177.0.0.1", True),
+        ("http://a.internal", True), ("http://a.internal:80", True), ("http://A.Internal./y", True),
+        ("user@host.internal/x", True), ("http://é.example", True), ("http://a%62.example", True),
+    ],
+)  # fmt: skip
+def test_an_address_that_hides_which_machine_it_is_is_odd(address: str, *, odd: bool) -> None:
+    assert network._is_odd(address) is odd

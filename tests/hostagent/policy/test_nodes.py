@@ -134,9 +134,15 @@ def test_every_node_that_is_read_stands_in_one_of_these_texts() -> None:
     "text",
     [
         'echo $"a"', "f()", "if ls", "} ls", "ls 3<>f", "a?b", "for", "[-e f ]",
-        "ls >-x", "echo `", "((", "ls\x00", "{ls; }",
+        "ls >-x", "!(ls)", "!$(ls)", "echo `", "((", "ls\x00", "{ls; }",
     ],
 )  # fmt: skip
 def test_what_bash_reads_otherwise_is_not_read(text: str) -> None:
     with pytest.raises(Unreadable):
+        shell.read(text)
+
+
+@pytest.mark.parametrize(("text", "line"), [("ls 3<>f", 1), ("ls\nid\nls 3<>f", 3)])
+def test_where_it_is_not_read_is_said(text: str, line: int) -> None:
+    with pytest.raises(Unreadable, match=f"line {line} is no bash"):
         shell.read(text)

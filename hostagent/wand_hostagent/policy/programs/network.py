@@ -10,7 +10,7 @@ _HERE = re.compile(r"(?:\w+://)?(?:[^/@]*@)?(?:localhost|127\.0\.0\.1|\[::1\])(?
 
 def _is_odd(address: str) -> bool:
     """Whether an address names a machine's own services, or its host in a way that hides which it is."""
-    host = re.sub(r"^\w+://|^[^/?#]*@", "", address.partition(HOLE)[0]).partition("/")[0]
+    host = re.sub(r"^(?:\w+://)?(?:[^/?#]*@)?", "", address.partition(HOLE)[0]).partition("/")[0]
     host = host.rpartition(":")[0] if re.search(r"[^:]:\d*$|\]:", host) and not host.endswith("]") else host
     name = host.strip("[]").rstrip(".").lower()
     if not name.isascii() or "%" in name or name.endswith(".internal"):
