@@ -14,7 +14,7 @@ from wand_hostagent.policy import refusing
 from wand_hostagent.policy.backends import speaks_of
 from wand_hostagent.policy.index import CallerRules, rules_for
 from wand_hostagent.policy.matching import Match, command_match, file_match, touch_match
-from wand_hostagent.policy.model import NETWORKS, Answer, Permit, Policy, Rule, Verdict
+from wand_hostagent.policy.model import NETWORKS, Answer, Permit, Policy, Question, Rule, Verdict
 from wand_hostagent.policy.places import places_of
 from wand_hostagent.policy.refusing import Case
 from wand_hostagent.policy.survey import Seen, Survey, survey
@@ -65,16 +65,28 @@ class _View:
 
 
 def _decide_job(case: Case, job: Job, surveyed: Survey) -> Answer:
+    judged = _judged(case, job, surveyed)
+    return _refusal(case, job, judged.rule, judged.seen) if isinstance(judged, _No) else judged
+
+
+@dataclass(frozen=True, slots=True)
+class _No:
+    """A refusal before its words: to find what is permitted instead, as much has to be judged again."""
+
+    rule: Rule | None = None  # none: no rule permits it
+    seen: Seen | None = None  # the command that stands in the way
+
+
+def _judged(case: Case, job: Job, surveyed: Survey) -> Permit | Question | _No:
     begins = places_of(job.directory, surveyed.moves)
     views = [_view(case.rules, job, seen, begins) for seen in surveyed.seen]
     for view in views:
         if rule := view.first(Verdict.DENY, Match.SURELY):
-            return _refusal(case, job, rule, view.seen)
+            return _No(rule, view.seen)
     needed = [view for view in views if not view.seen.command.carries] or views
     used = _one_profile(needed, job.profile)
     if used is None:
-        lacking = next((view.seen for view in needed if not view.may_run), None)
-        return _refusal(case, job, None, lacking)
+        return _No(seen=next((view.seen for view in needed if not view.may_run), None))
     permit = _permit(case, job, used, surveyed.neutral)
     for view in views:
         for verdict, match in _DOUBTS:
@@ -162,7 +174,7 @@ def _decide_file(case: Case, act: FileAct) -> Answer:
 
 def _refusal(case: Case, act: Job | FileAct, rule: Rule | None, seen: Seen | None = None) -> Answer:
     def is_permitted(other: Job) -> bool:
-        return isinstance(_decide_job(case, other, survey(other)), Permit)
+        return isinstance(_judged(case, other, survey(other)), Permit)
 
     return refusing.refusal(case, refusing.Subject(act, seen), rule, is_permitted)
 

@@ -7,8 +7,10 @@ import pytest
 from support.people import ANN, BOB, act, job, shell
 from support.rules import allow, deny, said
 from wand_hostagent.model import FileAct, Job, Limits
+from wand_hostagent.policy import decide as deciding
 from wand_hostagent.policy.decide import decide, lower
 from wand_hostagent.policy.model import Permit, Policy, Question, Refusal, Rule, Verdict
+from wand_hostagent.policy.survey import Survey, survey
 
 SOME_PROGRAMS = [
     allow("git", programs=("git",)),
@@ -297,6 +299,19 @@ def test_a_refusal_says_what_is_permitted(
 
     assert isinstance(answer, Refusal)
     assert (answer.message, answer.hint) == (message, hint)
+
+
+def test_a_refusal_looks_for_what_is_permitted_among_few(monkeypatch: pytest.MonkeyPatch) -> None:
+    judged: list[Job] = []
+
+    def counting(asked: Job) -> Survey:
+        judged.append(asked)
+        return survey(asked)
+
+    monkeypatch.setattr(deciding, "survey", counting)
+    rules = [allow("another", programs=("y",))]
+    assert said(rules, job("x", *["-a", "-b", "-c", "-d", "-e", "-f"])) == "-"
+    assert len(judged) == 1 + 6 + 1  # itself, without each of the options, and without any
 
 
 def test_a_refusal_names_no_more_than_a_dozen_programs() -> None:
