@@ -2,6 +2,7 @@
 
 import argparse
 import asyncio
+import contextlib
 import json
 import os
 import re
@@ -12,10 +13,14 @@ from typing import Any
 
 from wand_proto.context import new_request_id
 from wand_proto.errors import Invalid, WandError
+from wand_proto.tls import Identity
 from wand_server import ports, settings
+from wand_server.hostlink.channel import Link
+from wand_server.hostlink.client import HostClient
 from wand_server.integrations import skeleton
 from wand_server.integrations.catalog import Catalog
 from wand_server.integrations.instances import Instances
+from wand_server.integrations.kit.commands import CommandIntegration
 from wand_server.model import Call
 
 _WANTED = re.compile(r"([a-z][a-z0-9_]*)=(GET|POST|PUT|PATCH|DELETE):(/.*)")
@@ -141,16 +146,28 @@ class _NoLedger:
 
 async def _check(path: Path, names: Sequence[str]) -> int:
     read = settings.load(path, os.environ)
-    instances = Instances(Catalog(), _NoLedger(), new_request_id)
-    instances.check(read.integrations.instances)
-    instances.configure(read.integrations.instances)
-    try:
+    configured = read.integrations.instances
+    async with contextlib.AsyncExitStack() as parts:
+        host = await _host(read, parts) if any(map(_is_on_host, configured)) else None
+        instances = Instances(Catalog(), _NoLedger(), new_request_id, host=host)
+        instances.check(configured)
+        instances.configure(configured)
+        parts.push_async_callback(instances.close)
         wanted = names or instances.services()
         if not wanted:
             sys.stdout.write(f"no service is set up in {path}\n")
         return max([await _told(instances, name) for name in wanted], default=0)
-    finally:
-        await instances.close()
+
+
+def _is_on_host(instance: str) -> bool:
+    known, service = Catalog().known, instance.partition(":")[0]
+    return service in known and issubclass(Catalog().load(service), CommandIntegration)
+
+
+async def _host(read: settings.Settings, parts: contextlib.AsyncExitStack) -> HostClient:
+    about = read.hostagent
+    link = Link(about.address, Identity(about.ca, about.certificate, about.key))
+    return HostClient(link=await parts.enter_async_context(link))
 
 
 async def _told(instances: Instances, name: str) -> int:

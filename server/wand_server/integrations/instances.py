@@ -10,7 +10,7 @@ from contextlib import AbstractContextManager, nullcontext
 from typing import Any
 
 from wand_proto.errors import Broken, Denied, Invalid, NotFound, Unavailable, WandError
-from wand_server import arguments, ports
+from wand_server import arguments, ports, scopes
 from wand_server.integrations.catalog import Catalog
 from wand_server.integrations.finding import Search, Text, text_of
 from wand_server.integrations.index import Entry
@@ -19,10 +19,11 @@ from wand_server.integrations.kit import workspace
 from wand_server.integrations.kit.base import BaseIntegration, Settings
 from wand_server.integrations.kit.secrets import Sources, in_vault, resolved
 from wand_server.integrations.kit.workspace import Workspace
-from wand_server.model import Call
+from wand_server.model import Call, Principal
 
 log = logging.getLogger(__name__)
 
+_OURSELVES = Principal(name="wand-server", means="anonymous", scopes=scopes.EVERYDAY)
 _CLOSE_SECONDS = 5.0
 _VAULT = "vault"
 _LAST_SECONDS = 45.0  # for the calls that run on an instance that is configured no more
@@ -39,7 +40,7 @@ class Instances:
         sources: Sources | None = None,
         host: ports.Host | None = None,
     ) -> None:
-        """`host` is where files are that operations send and keep; without it there are none."""
+        """`host` is where files are that operations send and keep, and programs that they run."""
         self._catalog = catalog
         self._ledger = ledger
         self._new_id = new_id
@@ -163,7 +164,8 @@ class Instances:
         """
         instance = self._named(name)
         try:
-            await (await self._open(instance)).health_check()
+            with self._workspace(Call(principal=_OURSELVES, request_id=self._new_id()), may_change=False):
+                await (await self._open(instance)).health_check()
         except WandError as error:
             raise _at(instance, error) from error
 
@@ -302,7 +304,8 @@ def _check_open(instance: Instance) -> None:
 
 def _at(instance: Instance, error: WandError) -> WandError:
     """The same error, which says at whom it happened; its field is one of the caller's where it names one."""
-    error.message = f"{instance.id}: {error.message}" if not error.field else error.message
+    told = error.field or (instance.opened is not None and instance.opened.tells_errors_whole)
+    error.message = error.message if told else f"{instance.id}: {error.message}"
     return error
 
 

@@ -3,6 +3,7 @@
 from wand_server.integrations.kit.answers import Page, Resource, Several
 from wand_server.integrations.kit.assertion import EntraApp, GitHubApp, ServiceAccount
 from wand_server.integrations.kit.base import BaseIntegration, Integration, Settings
+from wand_server.integrations.kit.commands import CommandIntegration, Directory, Operand, Ran, Word, options
 from wand_server.integrations.kit.content import Content, Download
 from wand_server.integrations.kit.lasting import Lasting, Until
 from wand_server.integrations.kit.oauth import OAuth2
@@ -20,11 +21,13 @@ __all__ = [
     "BaseIntegration",
     "Basic",
     "Bearer",
+    "CommandIntegration",
     "Content",
     "Counted",
     "Cursor",
     "Date",
     "DateTime",
+    "Directory",
     "Download",
     "Email",
     "EntraApp",
@@ -36,7 +39,9 @@ __all__ = [
     "Linked",
     "Nobody",
     "OAuth2",
+    "Operand",
     "Page",
+    "Ran",
     "Rate",
     "Request",
     "Resource",
@@ -48,10 +53,12 @@ __all__ = [
     "SigV4",
     "SignIn",
     "Until",
+    "Word",
     "delete",
     "get",
     "head",
     "operation",
+    "options",
     "patch",
     "post",
     "put",

@@ -20,6 +20,7 @@ from wand_server.integrations.kit.paging import found
 from wand_server.integrations.kit.request import Request, Route, lay_out
 from wand_server.integrations.kit.secrets import Strike
 from wand_server.integrations.kit.signin import Nobody, SignIn
+from wand_server.integrations.kit.tls import Trust
 
 
 class Settings(BaseModel):
@@ -44,6 +45,7 @@ class BaseIntegration(ABC):
     Config: ClassVar[type[BaseModel]] = Settings
     REQUIRED_CONFIG_KEYS: ClassVar[tuple[str, ...]] = ()
     operations: ClassVar[Mapping[str, Operation[..., Any]]] = {}
+    tells_errors_whole: ClassVar[bool] = False  # its errors say who speaks, and need no name before them
 
     def __init_subclass__(cls) -> None:
         super().__init_subclass__()
@@ -97,8 +99,12 @@ class BaseIntegration(ABC):
             hint = arguments.nearest(operation, self.operations) or f"there are: {', '.join(self.operations)}"
             raise NotFound(f"there is no operation {operation!r:.80}", hint=hint, field="operation")
         read = arguments.read(declared.arguments, untrusted)
-        result = await declared.run(self, read)  # type: ignore[arg-type] # only an Integration declares requests
+        result = await declared.run(self, read)
         return declared.answer.dump_python(result, mode="json", exclude_none=True)
+
+    async def send(self, operation: Operation[..., Any], read: BaseModel) -> Any:  # noqa: ARG002
+        """Do an operation that is one request: for those who speak HTTP."""
+        raise Broken(f"{operation.name} is a request, and {type(self).__name__} sends none")
 
 
 class Integration(BaseIntegration):
@@ -114,6 +120,7 @@ class Integration(BaseIntegration):
 
     base_url: ClassVar[str] = ""
     sign_in: ClassVar[SignIn] = Nobody()
+    trust: ClassVar[Trust | None] = None  # of a service that has an authority of its own
     rate: ClassVar[Rate | None] = None
     headers: ClassVar[Mapping[str, str]] = {}
 
@@ -132,6 +139,7 @@ class Integration(BaseIntegration):
             hosts=(*named, *getattr(self.config, "private_hosts", ())),
             headers=self.headers,
             rate=self.rate,
+            tls=self.trust.context(self.config) if self.trust is not None else None,
         )
 
     async def cleanup(self) -> None:

@@ -6,6 +6,7 @@ A request that may not be repeated and whose answer got lost is Ambiguous: nobod
 import asyncio
 import io
 import random
+import ssl
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
@@ -53,6 +54,7 @@ class Address:
     hosts: tuple[str, ...] = ()  # beside the public internet, by name
     headers: Mapping[str, str] = field(default_factory=dict)
     rate: Rate | None = None
+    tls: ssl.SSLContext | None = None  # where the public authorities are not those to trust
 
 
 class _Unsent(Exception):
@@ -200,7 +202,7 @@ class Client:
         if self._session is None:
             resolver = PublicResolver(hosts=self._address.hosts)
             self._session = aiohttp.ClientSession(
-                connector=PublicConnector(resolver),
+                connector=PublicConnector(resolver, self._address.tls),
                 cookie_jar=aiohttp.DummyCookieJar(),
                 headers={"User-Agent": "wand"},
             )
