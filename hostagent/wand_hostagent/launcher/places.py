@@ -91,7 +91,8 @@ def find_program(profile: Profile, word: str, place: Place) -> str:
         Refused: there is none that the profile's user may execute.
     """
     if "/" in word:
-        candidates = [os.path.join(place.path, word)]  # noqa: PTH118 - Path would fold "./" and "//"
+        beside = os.path.join(place.path, word)  # noqa: PTH118 - Path would fold "./" and "//"
+        candidates = [word if word[0] == "/" else beside]
     else:
         candidates = [f"{folder}/{word}" for folder in profile.path.split(":")] if word else []
     found = ""

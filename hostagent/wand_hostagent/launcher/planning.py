@@ -23,7 +23,8 @@ from wand_hostagent.launcher.steps import Body, Command, Table
 from wand_hostagent.launcher.walls import Builder, Walls
 
 _BODIES = 64  # of tables, kept for the next job
-_MOST_KEPT = 4096  # characters of an environment that is kept with them
+_MOST_KEPT = 4096  # characters of an environment that is kept with them, and bytes of orders
+_KINDS = 0o170000  # S_IFMT: inode(7)
 _WORKER = str(Path(__file__).resolve().parents[1] / "filesystem")
 _NOT_FOR_WORKERS = frozenset({"wall_seconds", "cpu_seconds", "output_bytes", "disk_bytes"})  # it lives on
 
@@ -73,6 +74,14 @@ class _Common(NamedTuple):
     orders: vfork.WithEnvironment | None  # where an init of the nursery can take them
 
 
+class _Words(NamedTuple):
+    """A command line, as the kernel gets it; `orders` is empty where no init of the nursery can take it."""
+
+    program: bytes
+    argv: Sequence[bytes]
+    orders: bytes
+
+
 class Planner:
     """Makes plans for one kind of box; what is `covered` no job sees."""
 
@@ -82,11 +91,12 @@ class Planner:
         self._bodies: dict[tuple[int, bytes, tuple[object, ...]], tuple[Walls, Body]] = {}
         self._kernel_limits: dict[tuple[object, ...], dict[int, tuple[int, int]]] = {}
         self._common: dict[tuple[object, ...], _Common] = {}
+        self._words: dict[tuple[object, ...], tuple[_Common, _Words]] = {}
         self._workspaces: dict[int, tuple[Walls, str]] = {}  # where they really are
         self._builder = Builder(box, covered, Lookout())
         self._open_files = limits.raise_open_files()
 
-    def plan(self, asked: Asking, profile: Profile, answer: Callable[[Mapping[str, Any]], None]) -> Planned:
+    def plan(self, asked: Asking, profile: Profile, answer: Callable[[Mapping[str, Any]], object]) -> Planned:
         """Check everything that a job asks for.
 
         Raises:
@@ -158,20 +168,18 @@ class Planner:
         what: tuple[Mapping[str, Any], _Common, Place],
         uses: tuple[int, ...],
         asked: Asking,
-        answer: Callable[[Mapping[str, Any]], None],
+        answer: Callable[[Mapping[str, Any]], object],
     ) -> Plan:
         """The plan; it takes the place over."""
         facts, common, place = what
-        program = places.encoded(facts["program"], "argv")
-        argv = [places.encoded(word, "argv") for word in facts["argv"]]
-        orders = common.orders.with_program(program, argv) if common.orders is not None else b""
+        program, argv, orders = self._written(common, facts["program"], facts["argv"])
         return Plan(
             job=asked.fields["job"],
             command=lambda: replace(
                 common.command, program=program, argv=argv, streams=uses, directory=place.descriptor
             ),
             body=common.body,
-            orders=orders if len(orders) <= vfork.MOST_ORDERS else b"",
+            orders=orders,
             walls=common.walls,
             streams=uses,
             uses=uses if place.descriptor < 0 else (*uses, place.descriptor),
@@ -181,6 +189,23 @@ class Planner:
             answer=answer,
             folders=common.profile.folders if asked.do == "run" else (),
         )
+
+    def _written(self, common: _Common, program: str, argv: Sequence[str]) -> "_Words":
+        """A command line as bytes, and the orders of an init for it, where one can take them.
+
+        Raises:
+            Refused: it cannot be written as bytes.
+        """
+        key = (id(common), program, *argv)
+        kept = self._words.get(key)
+        if kept is not None and kept[0] is common:
+            return kept[1]
+        words = [places.encoded(word, "argv") for word in (program, *argv)]
+        orders = common.orders.with_program(words[0], words[1:]) if common.orders is not None else b""
+        written = _Words(words[0], words[1:], orders if len(orders) <= vfork.MOST_ORDERS else b"")
+        if len(orders) < _MOST_KEPT:
+            _keep(self._words, key, (common, written))
+        return written
 
     def _narrowed(self, profile: Profile, network: str) -> Profile:
         """The profile with that network instead of a wider one.
@@ -206,7 +231,7 @@ class Planner:
         return walls, Table(self._made_common(wanted, profile, walls).command)
 
     def _worker(
-        self, asked: Asking, profile: Profile, answer: Callable[[Mapping[str, Any]], None]
+        self, asked: Asking, profile: Profile, answer: Callable[[Mapping[str, Any]], object]
     ) -> Planned:
         if not stat.S_ISSOCK(os.fstat(asked.descriptors[0]).st_mode):
             raise Refused("Invalid", "a worker talks on a socket", field="descriptors")
@@ -322,8 +347,8 @@ def _size(asked: Asking) -> terminal.Size | None:
 def _check_streams(descriptors: tuple[int, ...], *, with_terminal: bool) -> None:
     """Refuse what would give a command more than a stream: a directory, or a mere place (O_PATH)."""
     for descriptor in descriptors:
-        mode = os.fstat(descriptor).st_mode
-        if with_terminal and not stat.S_ISSOCK(mode):
+        kind = os.fstat(descriptor).st_mode & _KINDS
+        if with_terminal and kind != stat.S_IFSOCK:
             raise Refused("Invalid", "a terminal's other end is sent over a socket", field="descriptors")
-        if stat.S_ISDIR(mode) or fcntl.fcntl(descriptor, fcntl.F_GETFL) & os.O_PATH:
+        if kind == stat.S_IFDIR or fcntl.fcntl(descriptor, fcntl.F_GETFL) & os.O_PATH:
             raise Refused("Invalid", "a stream is a pipe, a socket, a device or a file", field="descriptors")

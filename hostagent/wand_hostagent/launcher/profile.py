@@ -49,16 +49,15 @@ class Profile:
     principal: str = ""  # for whom the profile has been settled, where it is for each another; see tenants.py
     accounts: str = ""  # the folder of the lists of users and groups that are shown then
     digest: str = ""  # SHA-256 of the file
+    folders: tuple[str, ...] = field(init=False)  # where a command may start
+    is_personal: bool = field(init=False)  # whether it is another for each principal
 
-    @property
-    def folders(self) -> tuple[str, ...]:
-        """Where a command may start."""
-        return (self.workspace, *self.directories)
-
-    @property
-    def is_personal(self) -> bool:
-        """Whether it is another for each principal."""
-        return self.users is not None or any(PRINCIPAL in path for path in self.folders)
+    def __post_init__(self) -> None:
+        """Work out once what every job asks for."""
+        folders = (self.workspace, *self.directories)
+        object.__setattr__(self, "folders", folders)
+        personal = self.users is not None or any(PRINCIPAL in path for path in folders)
+        object.__setattr__(self, "is_personal", personal)
 
     def admits(self, principal: str) -> bool:
         """Whether that principal may use it; nobody has no name."""
