@@ -81,6 +81,10 @@ class Journal:
         if self._timer is None:
             self._timer = self._loop.later(_SECONDS, self.flush)
 
+    def prepare(self) -> None:
+        """Seal what waits, so that who comes next waits less; to be asked when nobody does."""
+        self._ledger.seal_ahead(self._waiting)
+
     def flush(self) -> None:
         """Write what waits; where the disk does not take it, try again in a while."""
         self._timer = None

@@ -14,6 +14,7 @@ from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
+from operator import is_not
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -26,6 +27,7 @@ from wand_hostagent.launcher.refusal import Refused, reason_of
 
 MOST_BYTES = 64 * 2**20
 MOST_DAYS = 30.0
+_UNTELLABLE = (TypeError, ValueError, LookupError, AttributeError, RecursionError)  # by no record
 
 
 class Entry(NamedTuple):
@@ -33,6 +35,15 @@ class Entry(NamedTuple):
 
     event: str
     fields: Mapping[str, Any]
+
+
+class _Sealed(NamedTuple):
+    """Entries as lines, from the place where the first of them belongs to that after the last."""
+
+    begin: record.Place
+    entries: Sequence[Entry]
+    lines: Sequence[bytes]
+    end: record.Place
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -82,6 +93,7 @@ class Ledger:
             ledgerfile.lock(self._key.descriptor, self.path)
             self._key.reload()
             self._keys = self._key.keys
+            self._ahead = _nothing(self._keys.place)
             self._recover()
         except Refused:
             self.close()
@@ -99,14 +111,11 @@ class Ledger:
             raise Refused("Broken", f"the ledger failed earlier: {self.broken}", hint="restart the launcher")
         if self._is_behind:
             self._keep_keys()
-        place, lines = self._keys.place, []
-        for entry in entries:
-            line, digest = record.seal(place, entry.event, self._strike(entry.fields, place.key))
-            lines.append(line)
-            place = place.next(digest)
-        block = b"".join(lines)
+        sealed = self._sealed(entries)
+        block = b"".join(sealed.lines)
         self._write(block)
-        self._keys.place = place
+        self._keys.place = sealed.end
+        self._ahead = _nothing(sealed.end)  # which lets go of the keys that were used
         self._keys.size += len(block)
         self._unsigned += len(entries)
         for entry in entries:
@@ -114,6 +123,23 @@ class Ledger:
         self._is_behind = True  # records are durable without it; it must only not stay so
         if not keys_later:
             self.keep_up()
+
+    def seal_ahead(self, entries: Sequence[Entry]) -> None:
+        """Do what can be done of `append` before the time: these will be the first that are written then."""
+        with suppress(*_UNTELLABLE):
+            self._ahead = self._sealed(entries)
+
+    def _sealed(self, entries: Sequence[Entry]) -> "_Sealed":
+        """The entries as lines that go on where the ledger ends; those that are sealed already stay so."""
+        ahead = self._ahead
+        if ahead.begin is not self._keys.place or not _begins_with(entries, ahead.entries):
+            ahead = _nothing(self._keys.place)
+        lines, place = list(ahead.lines), ahead.end
+        for entry in entries[len(lines) :]:
+            line, digest = record.seal(place, entry.event, self._strike(entry.fields, place.key))
+            lines.append(line)
+            place = place.next(digest)
+        return _Sealed(ahead.begin, tuple(entries), lines, place)
 
     def keep_up(self) -> None:
         """Let the disk have the keys of the next record, and no longer those of the last, if it can."""
@@ -140,7 +166,7 @@ class Ledger:
         place = self._keys.place
         try:
             record.seal(place, entry.event, self._strike(entry.fields, place.key))
-        except (TypeError, ValueError, LookupError, AttributeError, RecursionError):
+        except _UNTELLABLE:
             return False
         return True
 
@@ -296,6 +322,15 @@ class Ledger:
         if self._keys.place.seq:
             fields = {"bytes": len(found.torn), "sha256": sha256(found.torn).hexdigest()}
             self.append([Entry("cut", fields)])
+
+
+def _nothing(place: record.Place) -> _Sealed:
+    return _Sealed(place, (), (), place)
+
+
+def _begins_with(entries: Sequence[Entry], first: Sequence[Entry]) -> bool:
+    """Whether those very ones come first."""
+    return len(first) <= len(entries) and not any(map(is_not, first, entries))
 
 
 def _seconds(moment: str) -> float:
