@@ -117,7 +117,13 @@ failed_step:
         syscall
         hlt
 
-# In the process of a command: nothing but that byte lets it go on, neither an end nor any other.
+# In the process of a command, whose parent sleeps, and has nothing above its stack that we would write over.
+command:
+        call    receive
+        jnc     step
+        jmp     not_let_go
+
+# Nothing but that byte lets it go on, neither an end nor any other.
 wait_for_go:
         mov     edi, CONTROL
         mov     esi, OFFSET told
@@ -161,7 +167,7 @@ table_failed:
         stc
         ret
 
-# Wait for a message: a table, with the descriptors that it names. Nobody there, or too much: leave.
+# Wait for a message: a table, with the descriptors that it names. The carry flag says that none came whole.
 receive:
         mov     dword ptr [vector], BLOB
         mov     dword ptr [vector + 8], BLOB_SIZE
@@ -175,9 +181,13 @@ receive:
         mov     eax, SYS_recvmsg
         syscall
         test    rax, rax
-        jle     leave
+        jle     not_received
         test    dword ptr [message + 48], 0x28  # MSG_TRUNC | MSG_CTRUNC
-        jnz     leave
+        jnz     not_received
+        clc
+        ret
+not_received:
+        stc
         ret
 
 # The first process of a job. It blocks every signal; it leaves when it is told to or nobody listens.
@@ -213,14 +223,15 @@ main:
 
 # The first message is how it confines itself, and every command with it.
         call    receive
+        jc      leave
         mov     ebx, BLOB
         call    do_table
         mov     r13, rax
         mov     r12d, 'B'
         jc      no_step
 
-# The second is the command. clone3(2) is not there any more, but vfork(2) is.
-        call    receive
+# The second is the command, for a process that waits for it: made now, so that no job waits for that.
+# clone3(2) is not there any more, but vfork(2) is.
         mov     ebx, BLOB
         mov     r12d, OFFSET result
         mov     edi, 0x4111                     # CLONE_VM | CLONE_VFORK | SIGCHLD
@@ -231,7 +242,7 @@ main:
         mov     eax, SYS_clone
         syscall
         test    rax, rax
-        jz      step
+        jz      command
         js      no_process
         mov     r14, rax
         mov     rbx, [result]

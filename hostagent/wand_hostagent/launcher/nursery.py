@@ -74,7 +74,13 @@ class Nursery:
         """The same, where there is one already: nothing is made, and nobody waits."""
         cast = self._casts.get(id(walls))
         trace = walls.tree.watched.stamp() if cast is not None and walls.tree is not None else ()
-        return _first(cast) if cast is not None and cast.is_of(walls, trace) else None
+        if cast is None or not cast.waiting or not cast.is_of(walls, trace):
+            return None
+        infant = cast.waiting.popleft()  # one that is dead takes no orders
+        if _is_as_others(infant):
+            return infant
+        infant.end()
+        return None
 
     def stock(self, walls: Walls) -> None:
         """See to it that inits for these walls wait, when there is time."""
@@ -237,15 +243,17 @@ def _lives(infant: Infant) -> bool:
 
 
 def _is_as_others(infant: Infant) -> bool:
-    """Whether the kernel ends it as any other where memory is short; sees to it as soon as that can be."""
+    """Whether the kernel ends it, and the command that it will start, as any other where memory is short.
+
+    It is seen to as soon as that can be: a process that has been made has the score of the one that made it.
+    """
     if infant.spared and sparing.is_apart(infant.pid):
-        sparing.stop(infant.pid)
-        infant.spared = False
+        infant.spared = not sparing.stop_with_child(infant.pid)
     return not infant.spared
 
 
 def _wait_as_others(infant: Infant) -> None:
-    """The same of one that has all but become a program: vfork(2) lets us go on a moment before.
+    """The same of one that is about to be ready.
 
     Raises:
         TimeoutError: it has not.
@@ -253,5 +261,5 @@ def _wait_as_others(infant: Infant) -> None:
     give_up = time.monotonic() + _PATIENCE_SECONDS
     while not _is_as_others(infant):
         if time.monotonic() > give_up or not _lives(infant):
-            raise TimeoutError(errno.ETIMEDOUT, "it does not become a program")
+            raise TimeoutError(errno.ETIMEDOUT, "it does not become ready")
         os.sched_yield()

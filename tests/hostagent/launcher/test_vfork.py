@@ -239,6 +239,7 @@ def test_an_init_names_the_step_that_failed(held: Held) -> None:
     assert held.end() == 0
 
 
+MORE_THAN_IT_TAKES = 70  # descriptors
 WAITS = 2  # steps that a command does before it waits
 READS = ["0", "0x3"]  # its system call then, and the descriptor
 
@@ -287,6 +288,32 @@ def test_a_command_does_not_begin_when_nobody_can_let_it_go_any_more(held: Held)
     wait_for_its_wait(held)
     held.socket.close()
     assert held.output.read() == b""
+    assert held.end() == 0
+
+
+@needs_code
+@needs_root
+def test_a_command_whose_descriptors_did_not_all_arrive_does_not_begin(held: Held) -> None:
+    held.settle()
+    orders = vfork.Orders([step("umask", 0)]).with_program(b"/bin/true", (b"/bin/true",), ())
+    socket.send_fds(held.socket, [orders], [held.pidfd] * MORE_THAN_IT_TAKES)
+    assert held.says()[:3] == (b"F", 0, errno.ECANCELED)
+    assert held.end() == 0
+
+
+@needs_code
+@needs_root
+def test_the_process_of_a_command_is_there_before_its_orders(held: Held) -> None:
+    held.settle()
+    give_up = time.monotonic() + SECONDS
+    children = Path(f"/proc/{held.pid}/task/{held.pid}/children")
+    while not (found := children.read_text().split()) and time.monotonic() < give_up:
+        os.sched_yield()
+    assert len(found) == 1
+    assert held.run(b"/bin/sh", b"-c", b"read x") == b"S"
+    assert children.read_text().split() == found
+    os.write(held.input, b"\n")
+    assert held.says()[0] == b"E"
     assert held.end() == 0
 
 
