@@ -127,6 +127,8 @@ class LauncherLink:
             message = protocol.decode(untrusted)
             if message.get("say") == "exited":
                 return self._ended(reports.read_exited(message))
+            if "exited" in message:  # it was over before there was anything to say
+                self._ended(reports.read_exited(message["exited"]))
         except (protocol.Unreadable, WandError) as error:
             close_all(descriptors)
             log.error("launcher's message unreadable", extra={"error": str(error)})  # noqa: TRY400 - one line says it

@@ -72,6 +72,7 @@ class NoChildren:
             self.reports.failed(child, Refused("NotFound", "the program is gone"))
             return
         self.running[plan.job] = child
+        child.told = True
         self.reports.started(child)
 
     def signal(self, job: str, number: int, reason: str) -> None:

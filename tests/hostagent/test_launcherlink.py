@@ -45,6 +45,15 @@ async def test_a_run_is_started_and_its_end_is_told() -> None:
     assert launcher.runs[0]["why"] == {"principal": "ann"}
 
 
+async def test_a_start_and_an_end_may_come_in_one_message() -> None:
+    async with linked() as (launcher, link):
+        launcher.is_slow = True
+        started = await start(link, asking("sh", "-c", "exit 3"))
+        assert link.ending("j1").result().exit_code == 3
+
+    assert (started.job, started.limits.wall_seconds) == ("j1", 30)
+
+
 async def test_a_failure_comes_back_as_the_class_that_the_launcher_named() -> None:
     async with linked() as (launcher, link):
         launcher.fails["record"] = Denied("no", hint="yes", field="event")

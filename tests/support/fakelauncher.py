@@ -49,6 +49,7 @@ class FakeLauncher:
     jobs: dict[str, FakeJob] = field(default_factory=dict)
     fails: dict[str, WandError] = field(default_factory=dict)
     silent: set[str] = field(default_factory=set)
+    is_slow: bool = False  # jobs are over before it says that they have started
     _connections: list[Connection] = field(default_factory=list)
     _listening: socket.socket | None = None
 
@@ -122,8 +123,12 @@ class FakeLauncher:
         job = FakeJob(asked, self.ceiling | limits, process, descriptors[3:], time.time())
         self.jobs[asked["job"]] = job
         started = {"job": asked["job"], "pid": process.pid, "directory": asked["directory"] or self.workspace}
-        self._say({"say": "started", "re": request.re, **started, "limits": job.limits, "program": "?"})
-        self._watch(job)
+        answer = {"say": "started", "re": request.re, **started, "limits": job.limits, "program": "?"}
+        if self.is_slow:
+            self._ended(job, answer)
+        else:
+            self._say(answer)
+            self._watch(job)
 
     def _popen(self, asked: Mapping[str, Any], descriptors: list[int]) -> subprocess.Popen[bytes]:
         stdin, stdout, stderr = descriptors
@@ -153,7 +158,7 @@ class FakeLauncher:
 
         loop.add_reader(watched, ended)
 
-    def _ended(self, job: FakeJob) -> None:
+    def _ended(self, job: FakeJob, answer: Mapping[str, Any] | None = None) -> None:
         status = job.process.wait()
         killed = -status if status < 0 else 0
         job.exited = {
@@ -167,7 +172,7 @@ class FakeLauncher:
             "peak_memory_bytes": 1,
         }
         if job.asked["job"] in self.jobs:
-            self._say(job.exited)
+            self._say({**answer, "exited": job.exited} if answer else job.exited)
 
     def _kill(self, job: FakeJob, signum: int, reason: str) -> None:
         job.reason = "" if reason == "signal" else reason

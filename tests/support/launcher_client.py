@@ -229,6 +229,8 @@ class Client:
             self.exits[message["job"]] = message
         else:
             self.answers[message["re"]] = (message, descriptors)
+            if "exited" in message:
+                self.exits[message["job"]] = message["exited"]
 
     def run(self, *argv: str, stdin: bytes = b"", keep: bool = True, **fields: Any) -> Running:
         """Start a command, its standard input given whole."""

@@ -32,7 +32,7 @@ class Plan(NamedTuple):
     kept: tuple[int, ...]  # our ends of the job's output, kept for a later host agent
     limits: Mapping[str, float]
     facts: Mapping[str, Any]  # what `started` and `adopted` say of it
-    answer: Callable[[Mapping[str, Any]], None]  # to whoever asked for it
+    answer: Callable[[Mapping[str, Any]], object]  # to whoever asked for it, whose connection comes back
     folders: tuple[str, ...] = ()  # what it may write
 
     def no_command(self, index: int, number: int) -> Refused:
@@ -65,7 +65,8 @@ class Child:
     infant: Infant | None = None  # its init, where that is one of the nursery
     deadline: int | None = None
     watch: Watch | None = None
-    started: bool = False
+    started: bool = False  # its command has run
+    told: bool = False  # and whoever asked for it has heard so
     reason: str = ""
     status: int | None = None
     failure: Refused | None = None

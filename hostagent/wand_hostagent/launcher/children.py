@@ -271,7 +271,7 @@ class Children:
 
     def _hear(self, child: Child, text: bytes, letter: bytes, first: int, second: int) -> None:
         if letter == b"S":
-            child.started = True
+            child.started = child.told = True
             self.outcomes.started(child)
         elif letter == b"E":
             child.status = first
@@ -291,10 +291,10 @@ class Children:
             self._hear(child, b"", letter, child.plan.body.place(first), second)
         elif letter == b"B":
             self._hear(child, child.infant.birth.settling[first].shown.encode(), letter, first, second)
-        elif not child.started:
-            self._hear(child, b"", b"S", 0, 0)
-        if letter == b"E":
-            child.status = first
+        elif letter == b"S":
+            self._hear(child, b"", letter, 0, 0)
+        else:
+            child.started, child.status = True, first
             self._leave(child)
             self._report(child, child.ending(first, _used(microseconds / 1e6, kibibytes)))
 
@@ -339,9 +339,7 @@ class Children:
             gone = Refused("Broken", "the first process of the job died before the command ran")
             self.outcomes.failed(child, child.failure or gone)
             return
-        if not child.started:  # ended on purpose before it ran: whoever asked for it still waits
-            self.outcomes.started(child)
-        self.outcomes.ended(child, ending)
+        self.outcomes.ended(child, ending)  # ended on purpose before it ran, too: whoever asked still waits
 
 
 def _give(infant: Infant, plan: Plan) -> None:

@@ -67,9 +67,11 @@ class Peers:
         for peer in tuple(self.now):
             self.drop(peer, "the launcher stops")
 
-    def tell_all(self, message: Mapping[str, Any]) -> None:
+    def tell_all(self, message: Mapping[str, Any], but: object = None) -> None:
+        """Send it to everyone but one."""
         for peer in tuple(self.now):
-            self.tell(peer, message)
+            if peer is not but:
+                self.tell(peer, message)
 
     def tell(self, peer: Peer, message: Mapping[str, Any], descriptors: Sequence[int] = ()) -> None:
         """Send a message, at once or when the peer reads again; one that never reads is dropped."""

@@ -26,6 +26,7 @@ Requests, host agent to launcher; each has `do`, and `re`, a number that its ans
 Answers and events, launcher to host agent; each has `say`:
 
     started   re job pid limits directory program
+              and exited, where it has ended already                 the whole of that message
     done      re                                                     of kill, record (durable), note, forget
     jobs      re jobs                                                commands, running or not forgotten; each
                                                                      has job profile argv directory limits why
@@ -38,7 +39,8 @@ Answers and events, launcher to host agent; each has `say`:
                                                                      each guarantee has name enforced detail
     failed    re kind message hint field                             kind is a class of wand_proto.errors
     exited    job reason exit_code signal wall_seconds cpu_seconds peak_memory_bytes also
-              sent once to whoever is connected, and again to whoever connects, until `forget`
+              sent once to whoever is connected and has not heard it in `started`, and again to whoever
+              connects, until `forget`
 """
 
 import json

@@ -34,17 +34,7 @@ class Reports:
         self.kept: OrderedDict[str, Ended] = OrderedDict()
 
     def started(self, child: Child) -> None:
-        plan = child.plan
-        plan.answer(
-            {
-                "say": "started",
-                "job": plan.job,
-                "pid": child.pid,
-                "limits": plan.limits,
-                "directory": plan.facts["directory"],
-                "program": plan.facts["program"],
-            }
-        )
+        child.plan.answer(_started(child))
 
     def failed(self, child: Child, refusal: Refused) -> None:
         self.not_started(child.plan.job, refusal)
@@ -57,6 +47,7 @@ class Reports:
         self.journal.later(Entry("end", fields))
 
     def ended(self, child: Child, ending: Ending) -> None:
+        """Tell all who are connected; one message says both to who has not heard yet that it started."""
         told = ending._asdict()
         self.journal.later(Entry("end", told))
         message = {"say": "exited", **told}
@@ -64,7 +55,9 @@ class Reports:
             self.kept[ending.job] = Ended(message, child.plan.kept, child.plan.facts, child.since)
         while len(self.kept) > self._most:
             self.forget(next(iter(self.kept)))
-        self._peers.tell_all(message)
+        asker = None if child.told else child.plan.answer({**_started(child), "exited": message})
+        self._peers.tell_all(message, but=asker)
+        self.journal.prepare()
 
     def joined(self, peer: Peer) -> None:
         """Tell whoever connects of every end that nobody has taken."""
@@ -75,6 +68,18 @@ class Reports:
         ended = self.kept.pop(job, None)
         if ended is not None:
             close(ended.kept)
+
+
+def _started(child: Child) -> dict[str, Any]:
+    plan = child.plan
+    return {
+        "say": "started",
+        "job": plan.job,
+        "pid": child.pid,
+        "limits": plan.limits,
+        "directory": plan.facts["directory"],
+        "program": plan.facts["program"],
+    }
 
 
 def failure(refusal: Refused) -> dict[str, Any]:

@@ -175,6 +175,10 @@ class Service:
     def _tell(self, asked: Asked, message: Mapping[str, Any], descriptors: tuple[int, ...] = ()) -> None:
         self._peers.tell(asked.peer, {"re": asked.re, **message}, descriptors)
 
+    def _answer(self, asked: Asked, message: Mapping[str, Any]) -> Peer:
+        self._tell(asked, message)
+        return asked.peer
+
     def _tell_done(self, asked: Asked) -> None:
         """Say so, where it was not to be left out."""
         if "quiet" not in asked.fields:
@@ -190,7 +194,7 @@ class Service:
         principal = principal_of(asked.fields["why"])
         profile = self._house.shelf.take(asked.fields["profile"], principal)
         profile = self._house.tenants.settle(profile, principal)
-        planned = self._planner.plan(asked, profile, lambda message: self._tell(asked, message))
+        planned = self._planner.plan(asked, profile, lambda message: self._answer(asked, message))
         self._starting.add(job)
         ordered = self._children.order(planned.plan)
         return Act(
