@@ -4,7 +4,6 @@ import argparse
 import asyncio
 import contextlib
 import os
-import select
 import shutil
 import statistics
 import subprocess
@@ -15,13 +14,15 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from support.launcher_client import PROGRAM, Client, command, new_job, write_profile
+from bench._asking import Asking, linked
+from support.launcher_client import PROGRAM, Client, command, write_profile
 
 NOTE = """\
 /bin/true with its output caught, ms, medians of {starts} starts; the contenders take turns start by start.
-"limit" is posix_spawn, a pipe and waitpid in C. The launcher is asked over its socket and has answered when
-the output has ended and the job is reported as ended. "durable" keeps its ledger on {disk}, "no disk" on a
-tmpfs, where fdatasync costs nothing.\
+"limit" is posix_spawn, a pipe and waitpid in C. The launcher is asked over its socket, by C too, and has
+answered when the output has ended and the job is reported as ended; "by Python" it is asked as asyncio is.
+"durable" keeps its ledger on {disk}, "no disk" on a tmpfs, where fdatasync costs nothing. "box alone" is an
+init that waits, given its orders by C: no request, no check, no record, so what is left is the kernel's.\
 """
 TRUE = "/bin/true"
 BALLAST_MIB = 300
@@ -38,7 +39,7 @@ runpy.run_path(sys.argv[0], run_name="__main__")
 """
 GOALS = (
     ("launcher, no disk", "limit", 1.6),
-    ("launcher, no disk", "asyncio", 1.1),
+    ("launcher, by Python", "asyncio", 1.1),
     ("launcher, durable", "limit", 2.3),
     ("launcher, 300 MB", "launcher, no disk", 1.05),
     ("launcher, no disk", "bwrap", 0.25),
@@ -184,31 +185,6 @@ def take_turns(contenders: Mapping[str, Start], starts: int) -> dict[str, list[f
     return taken
 
 
-def rate(client: Client, starts: int, in_flight: int = IN_FLIGHT) -> float:
-    """Starts a second with several in flight, nobody reading any output."""
-    null = os.open(os.devnull, os.O_RDWR)
-    fields = {"profile": "p", "directory": "", "environment": {}, "limits": {}, "why": {}, "argv": [TRUE]}
-    sent, began = 0, time.perf_counter()
-    client.exits.clear()
-    ended = 0
-    while ended < starts:
-        while sent < min(starts, ended + in_flight):
-            client.send({"do": "run", "re": next(client.numbers), "job": new_job(), **fields}, [null] * 3)
-            sent += 1
-        client.receive()
-        for job in tuple(client.exits):
-            del client.exits[job]
-            client.send({"do": "forget", "re": next(client.numbers), "job": job, "quiet": True})
-            ended += 1
-        client.answers.clear()
-    seconds = time.perf_counter() - began
-    while select.select([client.socket], [], [], 0.1)[0]:
-        client.receive()
-    client.answers.clear()
-    os.close(null)
-    return starts / seconds
-
-
 def row(name: str, taken: Sequence[float], limit: float) -> str:
     ordered = sorted(seconds * 1000 for seconds in taken)
     middle = statistics.median(ordered)
@@ -244,19 +220,22 @@ def main() -> None:
     told = options()
     with contextlib.ExitStack() as stack:
         enter = stack.enter_context
-        homes = [enter(folder(HOMES)) for _ in range(3)]
+        homes = [enter(folder(HOMES)) for _ in range(4)]
         disk, memory = enter(folder(told.disk)), enter(folder("/dev/shm"))
         durable = enter(launcher(homes[0], disk, told.profile))
         quick = enter(launcher(homes[1], memory / "quick", told.profile))
         heavy = enter(launcher(homes[2], memory / "heavy", told.profile, BALLAST_MIB))
-        binary = compiled(homes[0])
-        client = enter(Client(durable.socket))
+        other = enter(launcher(homes[3], memory / "other", told.profile))
+        binary, asking = compiled(homes[0]), Asking(homes[0])
+        links = [enter(linked(one.socket)) for one in (quick, durable, heavy)]
         contenders: dict[str, Start] = {
             "limit": enter(bare(binary, [TRUE])),
+            "box alone": enter(asking.box(homes[0] / "profiles")),
+            "launcher, no disk": asking.ask(links[0]),
+            "launcher, durable": asking.ask(links[1]),
+            "launcher, 300 MB": asking.ask(links[2]),
+            "launcher, by Python": asked(enter(Client(other.socket))),
             "asyncio": enter(of_asyncio()),
-            "launcher, no disk": asked(enter(Client(quick.socket))),
-            "launcher, durable": asked(client),
-            "launcher, 300 MB": asked(enter(Client(heavy.socket))),
         }
         bwrap = shutil.which("bwrap")
         if bwrap:
@@ -264,7 +243,7 @@ def main() -> None:
             contenders["bwrap"] = enter(bare(binary, [*confined, "--dev", "/dev", TRUE]))
         print(NOTE.format(starts=told.starts, disk=told.disk))
         print("\n".join(report(take_turns(contenders, told.starts))))
-        many = statistics.median(rate(client, told.many) for _ in range(3))
+        many = statistics.median(asking.rate(links[1], told.many, IN_FLIGHT) for _ in range(3))
         print(verdict(f"starts a second, durable, {IN_FLIGHT} in flight", many, RATE_GOAL, below=False))
         size = durable.resident_mib
         print(verdict("launcher resident, MiB", size, RESIDENT_GOAL_MIB, below=True))

@@ -8,9 +8,9 @@ import time
 from pathlib import Path
 from typing import Any
 
-from bench.launcher import HOMES, asked, folder, launcher, rate, take_turns, verdict
+from bench._asking import Asking, linked
+from bench.launcher import HOMES, folder, launcher, take_turns, verdict
 from support.crashing import mutant
-from support.launcher_client import Client
 from wand_hostagent.audit import verify
 from wand_hostagent.launcher.ledger import Entry, Ledger
 
@@ -89,8 +89,9 @@ def main() -> None:
             enter(launcher(homes[0], disks[0], "")),
             enter(launcher(homes[1], disks[1], "", program=program)),
         ]
-        ours, forgetting = (enter(Client(one.socket)) for one in running)
-        taken = take_turns({"ours": asked(ours), "forgets": asked(forgetting)}, told.starts)
+        asking = Asking(homes[0])
+        ours, forgetting = (enter(linked(one.socket)) for one in running)
+        taken = take_turns({"ours": asking.ask(ours), "forgets": asking.ask(forgetting)}, told.starts)
         middles = {name: statistics.median(times) * 1000 for name, times in taken.items()}
         for name, middle in middles.items():
             print(f"  {name:44}{middle:9.3f} ms")
@@ -98,8 +99,8 @@ def main() -> None:
         print(verdict("added to a start, ms", added, ADDED_GOAL_MS, below=True))
         rates: dict[str, list[float]] = {"ours": [], "forgets": []}
         for _ in range(5):
-            rates["ours"].append(rate(ours, told.many, IN_FLIGHT))
-            rates["forgets"].append(rate(forgetting, told.many, IN_FLIGHT))
+            rates["ours"].append(asking.rate(ours, told.many, IN_FLIGHT))
+            rates["forgets"].append(asking.rate(forgetting, told.many, IN_FLIGHT))
         most = {name: statistics.median(each) for name, each in rates.items()}
         print(
             f"  starts a second, {IN_FLIGHT} in flight: {most['ours']:.0f}, and {most['forgets']:.0f} without"
