@@ -46,6 +46,8 @@ class Known(NamedTuple):
 
 def ending(known: Known, usage: Usage) -> Ending:
     """How the job ended: what was done to it stands before what it did itself."""
+    if not (known.given or known.status or usage.out_of_memory or usage.process_limit):  # as most do
+        return _ended(known, usage, "exited")
     killed = os.WIFSIGNALED(known.status)
     own = _own_reason(known, usage)
     reason = known.given or own
@@ -55,15 +57,20 @@ def ending(known: Known, usage: Usage) -> Ending:
         also = tuple(
             hint for hint in dict.fromkeys(hints) if hint.endswith(("_limit", "_memory")) and hint != reason
         )
+    return _ended(known, usage, reason)._replace(
+        exit_code=0 if killed else os.waitstatus_to_exitcode(known.status),
+        signal=os.WTERMSIG(known.status) if killed else 0,
+        also=also,
+    )
+
+
+def _ended(known: Known, usage: Usage, reason: str) -> Ending:
     return Ending(
         job=known.job,
         reason=reason,
-        exit_code=0 if killed else os.waitstatus_to_exitcode(known.status),
-        signal=os.WTERMSIG(known.status) if killed else 0,
         wall_seconds=round(known.wall_seconds, 6),
         cpu_seconds=round(usage.cpu_seconds, 6),
         peak_memory_bytes=usage.peak_memory_bytes,
-        also=also,
     )
 
 

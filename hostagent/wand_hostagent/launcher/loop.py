@@ -13,6 +13,7 @@ from wand_hostagent.launcher import log
 READ = select.EPOLLIN
 WRITE = select.EPOLLOUT
 _REST_SECONDS = 0.5  # for a descriptor whose call has failed
+_AT_ONCE = 64  # descriptors; the others are still ready in the next turn
 _MOST_SECONDS = 86400.0  # that are waited for at once: epoll_wait(2) takes no more than 24 days
 
 
@@ -72,7 +73,7 @@ class Loop:
 
     def turn(self) -> None:
         """Wait for the next thing, and do all that is due."""
-        found = self._epoll.poll(0 if self._rest else self._patience())
+        found = self._epoll.poll(0 if self._rest else self._patience(), _AT_ONCE)
         if self._rest and not found:
             _contain(self._rest.popleft())
         for descriptor, events in found:

@@ -74,7 +74,8 @@ KILL_REASONS = frozenset({"cancelled", "output_limit", "signal"})
 
 
 _encoded = jsontext.encoder(ascii_alone=False, sort_keys=False)
-_decoded = json.JSONDecoder().decode
+_decoder: Any = json.JSONDecoder()
+_decoded, _scanned = _decoder.decode, _decoder.scan_once
 _NUMBERS = int | float  # to make it costs more than to ask for it
 
 
@@ -205,12 +206,21 @@ def encode(message: Mapping[str, Any]) -> bytes:
 def decode(untrusted: bytes | memoryview) -> dict[str, Any]:
     """A datagram as an object, its fields not yet looked at."""
     try:
-        message = _decoded(str(untrusted, "utf-8", "surrogatepass"))
+        message = _value(str(untrusted, "utf-8", "surrogatepass"))
     except (ValueError, RecursionError) as error:
         raise Unreadable("message", "is not JSON") from error
     if not isinstance(message, dict):
         raise Unreadable("message", "is not an object")
     return message
+
+
+def _value(text: str) -> Any:
+    """The value that a text is; raises ValueError where it is none."""
+    try:
+        value, end = _scanned(text, 0)
+    except StopIteration:
+        end = -1
+    return value if end == len(text) else _decoded(text)  # which sees to what stands around it, too
 
 
 def read_request(untrusted: Mapping[str, Any], descriptors: int) -> Request:

@@ -47,16 +47,21 @@ class Reports:
         self.journal.later(Entry("end", fields))
 
     def ended(self, child: Child, ending: Ending) -> None:
-        """Tell all who are connected; one message says both to who has not heard yet that it started."""
+        """Tell all who are connected, record it, and keep it until somebody says that it is known.
+
+        One message says both to who has not heard yet that the job started. It leaves first: somebody waits.
+        """
         told = ending._asdict()
-        self.journal.later(Entry("end", told))
         message = {"say": "exited", **told}
-        if child.plan.facts["kind"] == "run":  # the end of a worker is of no use to a later host agent
-            self.kept[ending.job] = Ended(message, child.plan.kept, child.plan.facts, child.since)
-        while len(self.kept) > self._most:
-            self.forget(next(iter(self.kept)))
-        asker = None if child.told else child.plan.answer({**_started(child), "exited": message})
-        self._peers.tell_all(message, but=asker)
+        try:
+            asker = None if child.told else child.plan.answer({**_started(child), "exited": message})
+            self._peers.tell_all(message, but=asker)
+        finally:
+            self.journal.later(Entry("end", told))
+            if child.plan.facts["kind"] == "run":  # the end of a worker is of no use to a later host agent
+                self.kept[ending.job] = Ended(message, child.plan.kept, child.plan.facts, child.since)
+            while len(self.kept) > self._most:
+                self.forget(next(iter(self.kept)))
         self.journal.prepare()
 
     def joined(self, peer: Peer) -> None:
