@@ -22,6 +22,7 @@ from grpc import aio
 
 from wand_hostagent import VERSION, kinds
 from wand_hostagent.approvals import Approvals, Terms
+from wand_hostagent.backends.host import HostBackend
 from wand_hostagent.backends.native import NativeBackend
 from wand_hostagent.choosing import Backends
 from wand_hostagent.desk import Desk
@@ -151,6 +152,7 @@ async def _parts(settings: Settings, path: Path) -> AsyncIterator[_Parts]:
         table = settings.spool_directory / "positions"
         positions = stack.enter_context(Positions.open(table, slots=settings.max_jobs))
         native = NativeBackend(link, positions, settings.labels)
+        others = await stack.enter_async_context(kinds.opened(settings.backends, path))
         jobs = await stack.enter_async_context(
             Jobs.open(settings.spool_directory, native, max_jobs=settings.max_jobs, retention=kept)
         )
@@ -166,9 +168,9 @@ async def _parts(settings: Settings, path: Path) -> AsyncIterator[_Parts]:
         approvals = Approvals(link.record, terms, OpenActs(settings.spool_directory / "approvals.json"))
         begun = Begun(settings.spool_directory / "begun", link.record)
         await begun.tell_of_lost()
-        others = await stack.enter_async_context(kinds.opened(settings.backends, path))
+        granted = (HostBackend(native, settings.grants, link.profiles),) if settings.grants else ()
         backends = Backends(
-            (native, *(Recorded(one, link.record, begun) for one in others)),
+            (native, *granted, *(Recorded(one, link.record, begun) for one in others)),
             default=settings.default_backend,
             balance=settings.balance,
             running=jobs.running_on,

@@ -57,6 +57,27 @@ class Asking:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Grant:
+    """What may run on this host under a privileged profile: who, which programs, how, where and as whom."""
+
+    principals: tuple[str, ...]  # globs
+    programs: tuple[str, ...]  # whole paths
+    arguments: tuple[tuple[str, ...], ...]  # forms: each a glob a word, no more and no fewer
+    paths: tuple[str, ...]  # folders in which it may start; the first is where it does
+    profile: str
+    run_as: str  # the user of that profile: said twice, so that neither changes alone
+
+    def __post_init__(self) -> None:
+        for name in ("principals", "programs", "arguments", "paths", "profile", "run_as"):
+            if not getattr(self, name):
+                raise ValueError(f"{name} must not be empty: a grant says all of it")
+        for name in ("programs", "paths"):
+            for path in getattr(self, name):
+                if not path.startswith("/") or ".." in path.split("/") or set(path) & {"*", "?", "[", "\0"}:
+                    raise ValueError(f"{name} holds {path!r}, which is no whole path")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Settings:
     """Where the host agent listens, whom it admits, and where its files lie."""
 
@@ -75,6 +96,7 @@ class Settings:
     default_backend: str = "native"  # where jobs run that nobody says a backend for: its name, or labels
     balance: Literal["least_busy", "round_robin"] = "least_busy"  # among several that are meant
     labels: dict[str, str] = field(default_factory=dict)  # of the native backend
+    grants: dict[str, Grant] = field(default_factory=dict)  # of the backend host, which is off without any
     backends: dict[str, Any] = field(default_factory=dict)  # a table for each kind that is on, read by it
     kept: Kept = field(default_factory=Kept)
     asking: Asking = field(default_factory=Asking)
