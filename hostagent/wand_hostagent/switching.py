@@ -1,8 +1,9 @@
 """Where jobs run that nobody says a backend for, changed while the host agent runs; and how each fares."""
 
 import asyncio
+import time
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from wand_hostagent import insiders
@@ -14,6 +15,7 @@ from wand_hostagent.reports import who
 from wand_proto.context import Caller
 
 HEALTH_SECONDS = 5.0
+LATELY_SECONDS = 30.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -34,13 +36,21 @@ class Switch:
     policy: PolicySource
     link: LauncherLink
     backends: Backends
+    seen: list[tuple[float, list[BackendReport]]] = field(default_factory=list)
+
+    async def lately(self) -> list[BackendReport]:
+        """The same as it was half a minute ago at most: who asks often must not wait for who is away."""
+        if self.seen and time.monotonic() - self.seen[0][0] < LATELY_SECONDS:
+            default = {one.name for one in self.backends.meant(self.backends.default)}
+            return [replace(one, is_default=one.name in default) for one in self.seen[0][1]]
+        return await self.report()
 
     async def report(self) -> list[BackendReport]:
         """Every backend, all asked at once."""
         default = {one.name for one in self.backends.meant(self.backends.default)}
         every = list(self.backends.all.values())
         healths = await asyncio.gather(*map(_health, every))
-        return [
+        reports = [
             BackendReport(
                 name=one.name,
                 labels=one.labels,
@@ -50,6 +60,8 @@ class Switch:
             )
             for one, health in zip(every, healths, strict=True)
         ]
+        self.seen[:] = [(time.monotonic(), reports)]
+        return reports
 
     async def for_caller(self, caller: Caller, name: str) -> None:
         """Have jobs that start from now on run elsewhere; for the group of administrators.

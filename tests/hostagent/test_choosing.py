@@ -222,3 +222,14 @@ async def test_every_backend_is_reported_with_its_labels_and_health(monkeypatch:
     assert (docker.up, docker.detail, docker.labels["os"]) == (False, "dockerd does not answer", "alpine")
     assert (web1.up, web1.detail) == (False, "no answer within 0.01 s")
     assert (web2.up, web2.is_default) == (True, False)
+
+
+async def test_who_asks_often_does_not_wait_for_who_is_away_and_hears_of_a_switch() -> None:
+    async with fake_house(others=several()[1:]) as (_, house):
+        switch = Switch(house.rules, house.link, house.gate._backends)
+        first = await switch.lately()
+        await switch.to("docker:build", "root")
+        second = await switch.lately()
+
+    assert [one.name for one in first if one.is_default] == ["native"]
+    assert [one.name for one in second if one.is_default] == ["docker:build"]

@@ -64,7 +64,7 @@ class Host(host_pb2_grpc.HostServicer):
         reply.jobs_ceiling = facts.jobs_ceiling
         reply.launcher_up = facts.launcher_up
         reply.policy_digest = self._gate.policy_digest
-        reply.backends.extend(translate.backends_to_wire(await self._switch.report()).backends)
+        reply.backends.extend(translate.backends_to_wire(await self._switch.lately()).backends)
         reply.guarantees.extend(translate.guarantees_to_wire(report.guarantees))
         return reply
 

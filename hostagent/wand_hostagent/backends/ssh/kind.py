@@ -23,6 +23,7 @@ log = logging.getLogger(__name__)
 HEALTH_SECONDS = 4.0
 TIDY_SECONDS = 0.5  # after which what ended jobs have left is ended, for all of them together
 TERM = "xterm-256color"
+HOME = "~"  # where a login starts
 
 
 class Remote(ExecutionBackend):
@@ -63,8 +64,12 @@ class Remote(ExecutionBackend):
         assert isinstance(job, Job)
         started = self._started(permit, job)
         nonce = f"wand-{secrets.token_hex(8)}"
-        command = self._command(permit, job, started.directory, nonce)
-        process = await self._link.begin(command, **_terminal(job))
+        command = self._command(permit, job, "" if started.directory == HOME else started.directory, nonce)
+        try:
+            process = await self._link.begin(command, **_terminal(job))
+        except (Ambiguous, asyncio.CancelledError):  # it may have begun
+            self._tidy_soon(job.id)
+            raise
         try:
             source = await self._begun(process, job, nonce)
         except BaseException:
@@ -102,8 +107,8 @@ class Remote(ExecutionBackend):
     def _started(self, permit: Permit, job: Job) -> Started:
         host = self._host
         most = Limits(wall_seconds=host.wall_seconds, output_bytes=host.output_bytes)
-        starts = given.directory(job, host.directory) if job.directory or host.directory else ""
-        if starts and not starts.startswith("/"):
+        starts = given.directory(job, host.directory) if job.directory or host.directory else HOME
+        if starts != HOME and not starts.startswith("/"):
             raise Invalid("must begin with /: the host has no folder to begin at", field="directory")
         return Started(
             job=job.id,

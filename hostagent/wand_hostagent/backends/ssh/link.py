@@ -55,6 +55,9 @@ class Link:
             raise Ambiguous(
                 f"the link to {self.name} broke while a command was asked for: {error}"
             ) from error
+        except asyncio.CancelledError:
+            self._used[key] -= 1
+            raise
         process.channel.set_extra_info(wand_connection=connection)
         return process
 

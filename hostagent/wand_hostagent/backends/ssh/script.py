@@ -15,7 +15,7 @@ def begin(job: str, nonce: str, words: Sequence[str], directory: str, environmen
     """
     sets = "".join(f"export {name}={shlex.quote(value)}; " for name, value in environment.items())
     enter = f"cd -- {shlex.quote(directory)} || {{ echo {nonce} folder >&2; exit 1; }}; " if directory else ""
-    inner = f'{sets}export {MARK}={job}; {enter}echo {nonce} begins >&2; exec "$@"'
+    inner = f'{sets}export {MARK}={shlex.quote(job)}; {enter}echo {nonce} begins >&2; exec "$@"'
     return f"exec /bin/sh -c {shlex.quote(inner)} wand {shlex.join(words)}"
 
 
