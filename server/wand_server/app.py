@@ -39,7 +39,7 @@ from wand_server.runtime.control import Control
 from wand_server.runtime.runtime import Change, Record, Runtime
 from wand_server.settings import Settings
 from wand_server.tools import added as added_tools
-from wand_server.tools import operations
+from wand_server.tools import named, operations
 from wand_server.tools.offered import Offered
 from wand_server.tools.prompts import BuiltInPrompts
 from wand_server.tools.registry import Registry, tool_registry
@@ -185,7 +185,7 @@ async def running(
         integrations = _integrations(read, host)
         parts.push_async_callback(integrations.close)
         _add_tools(read)
-        more = (*tool_registry.entries(), *operations.entries(integrations))
+        more = (*tool_registry.entries(), *operations.entries(integrations), *named.entries(integrations))
         offered = Offered(Registry(host, more), live.choice(read))
         kernel = _kernel(host, offered)
         parts.push_async_callback(kernel.close)

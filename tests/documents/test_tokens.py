@@ -9,10 +9,11 @@ import pytest
 
 from support import prism
 from support.host import FakeHost
-from support.services import FakeCatalog, FakeLedger
+from support.services import FakeLedger
+from wand_server.integrations.catalog import Catalog
 from wand_server.integrations.instances import Instances
 from wand_server.protocol.methods import wire_tool
-from wand_server.tools import operations
+from wand_server.tools import named, operations
 from wand_server.tools.registry import Registry
 
 HOME = prism.COMMAND.parents[2]
@@ -25,9 +26,10 @@ pytestmark = [
 
 
 def costs() -> dict[str, int]:
-    instances = Instances(FakeCatalog(), FakeLedger(), lambda: "a1")
-    instances.configure({"notes": {}})
-    tools = Registry(FakeHost(), operations.entries(instances)).describe()
+    instances = Instances(Catalog(), FakeLedger(), lambda: "a1")
+    instances.configure({"slack": {}, "git": {}, "jenkins": {}})
+    tools = Registry(FakeHost(), (*operations.entries(instances), *named.entries(instances))).describe()
+    assert {"slack_notify", "git_operation", "jenkins_trigger"} < {one.name for one in tools}
     wired = json.dumps([wire_tool(one, with_view=False) for one in tools])
     script = HOME / "count.mjs"
     script.write_bytes(Path(__file__).with_name("count.mjs").read_bytes())

@@ -184,11 +184,16 @@ class CallOperation(OperationTool):
 
     async def ask(self, integrations: Integrations, call: Call) -> CalledAnswer:
         result = await integrations.run(call, self.operation, self.arguments, may_change=self.may_change)
-        seen = jsontexts.changed(result, unseen.visible)
-        told = json.dumps(seen, ensure_ascii=False)
-        if len(told) > _MOST_CHARACTERS:
-            return CalledAnswer(operation=self.operation, result=None, told="", cut=told[:_MOST_CHARACTERS])
-        return CalledAnswer(operation=self.operation, result=seen, told=told)
+        return told(self.operation, result)
+
+
+def told(operation: str, result: Any) -> CalledAnswer:
+    """What an operation gave back, so much of it as a result may hold."""
+    seen = jsontexts.changed(result, unseen.visible)
+    text = json.dumps(seen, ensure_ascii=False)
+    if len(text) > _MOST_CHARACTERS:
+        return CalledAnswer(operation=operation, result=None, told="", cut=text[:_MOST_CHARACTERS])
+    return CalledAnswer(operation=operation, result=seen, told=text)
 
 
 class CallOperationWrite(CallOperation):

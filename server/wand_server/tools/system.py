@@ -14,6 +14,8 @@ from wand_server.tools.base import Answer, Part, Tool
 class InfoAnswer(Answer):
     """What the host is."""
 
+    is_listed = False
+
     hostname: str
     os_name: str
     kernel: str
@@ -87,6 +89,8 @@ class GuaranteePart(Part):
 
 class StatusAnswer(Answer):
     """How the host fares."""
+
+    is_listed = False
 
     load: list[float]
     cpu_percent: float

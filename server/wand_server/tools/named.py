@@ -1,0 +1,112 @@
+"""Tools of their own for what is done at services most: each is there where its service is set up."""
+
+from typing import Annotated, Any, ClassVar, Literal
+
+from pydantic import Field
+
+from wand_proto.errors import Invalid
+from wand_server.model import Call
+from wand_server.ports import Integrations
+from wand_server.tools.operations import CalledAnswer, OperationEntry, OperationTool, told
+from wand_server.tools.registry import Entry
+
+_ALL = 10_000
+GitVerb = Literal[
+    "clone_repo", "get_status", "get_log", "get_diff", "show_commit", "list_branches", "create_branch",
+    "checkout_ref", "commit_changes", "push_branch", "pull_branch", "blame_file", "list_tags", "grep_repo",
+]  # fmt: skip
+
+
+class NamedTool(OperationTool):
+    """A tool for one service; where that is set up several times, `instance` says which is meant."""
+
+    service: ClassVar[str]
+    does: ClassVar[str]  # an operation of it, without which the tool is of no use
+    answer = CalledAnswer
+    destructive: ClassVar[bool] = True
+
+    instance: str = Field(default="", max_length=64)
+
+    async def do(
+        self, integrations: Integrations, call: Call, operation: str, given: dict[str, Any]
+    ) -> CalledAnswer:
+        """What an operation of that service gives back.
+
+        Raises:
+            Invalid: `instance` is none of that service.
+        """
+        instance = self.instance or self.service
+        if instance.partition(":")[0] != self.service:
+            raise Invalid(f"must be {self.service} or {self.service}:NAME", field="instance")
+        full = f"{instance}.{operation}"
+        return told(full, await integrations.run(call, full, given, may_change=True))
+
+
+class SlackNotify(NamedTool):
+    """Post a message to Slack."""
+
+    name = "slack_notify"
+    title = "Notify in Slack"
+    service, does = "slack", "send_message"
+
+    channel: str = Field(description="its id or name")
+    text: str
+    thread_ts: str | None = None
+
+    async def ask(self, integrations: Integrations, call: Call) -> CalledAnswer:
+        given = {"channel": self.channel, "text": self.text, "thread_ts": self.thread_ts}
+        kept = {name: value for name, value in given.items() if value is not None}
+        return await self.do(integrations, call, "send_message", kept)
+
+
+class GitOperation(NamedTool):
+    """Do something with a git repository on the host."""
+
+    name = "git_operation"
+    title = "Use git"
+    service, does = "git", "get_status"
+
+    operation: GitVerb
+    directory: str = ""
+    arguments: dict[str, Any] = Field(default={}, description="as describe_operation says of git.…")
+
+    async def ask(self, integrations: Integrations, call: Call) -> CalledAnswer:
+        given = {"directory": self.directory, **self.arguments}
+        return await self.do(integrations, call, self.operation, given)
+
+
+class JenkinsTrigger(NamedTool):
+    """Start a build of a Jenkins job."""
+
+    name = "jenkins_trigger"
+    title = "Start a Jenkins build"
+    service, does = "jenkins", "trigger_build"
+
+    job: str = Field(description="with its folders: team/web")
+    parameters: Annotated[dict[str, str] | None, Field(description="{}: its defaults")] = None
+
+    async def ask(self, integrations: Integrations, call: Call) -> CalledAnswer:
+        given: dict[str, Any] = {"name": self.job}
+        if self.parameters is not None:
+            given["parameters"] = self.parameters
+        return await self.do(integrations, call, "trigger_build", given)
+
+
+class NamedEntry(OperationEntry):
+    """A tool of that kind, listed where its service is set up."""
+
+    def __init__(self, kind: type[NamedTool], integrations: Integrations) -> None:
+        super().__init__(kind, integrations)
+        self._service, self._does, self._asked = kind.service, kind.does, integrations
+
+    def has_subject(self) -> bool:
+        """Whether its service is configured, under whichever name, and may do it."""
+        if all(one.partition(":")[0] != self._service for one in self._asked.services()):
+            return False
+        offered = self._asked.find("", self._service, _ALL)
+        return any(one.name.endswith(f".{self._does}") for one in offered)
+
+
+def entries(integrations: Integrations) -> tuple[Entry, ...]:
+    """The tools, bound to the integrations."""
+    return tuple(NamedEntry(kind, integrations) for kind in (SlackNotify, GitOperation, JenkinsTrigger))
