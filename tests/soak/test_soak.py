@@ -46,6 +46,31 @@ def test_what_grows_over_the_last_third_is_said_to_grow(name: str, values: list[
     assert growth.is_flat == (said == "flat")
 
 
+@pytest.mark.parametrize(
+    ("descriptors", "processes", "said"),
+    [
+        ([100 + 2 * at for at in range(60)], [20 + at for at in range(60)], "flat"),  # as many as jobs need
+        ([100 + 2 * at for at in range(60)], [20.0] * 60, "grows"),
+        (
+            [100 + 9 * at for at in range(60)],
+            [20 + at / 4 for at in range(60)],
+            "grows",
+        ),  # more than they need
+        ([160 - 2 * (at % 30) for at in range(60)], [50 - at % 30 for at in range(60)], "flat"),
+    ],
+)
+def test_more_jobs_may_have_more_descriptors_and_no_more_than_they_need(
+    descriptors: list[float], processes: list[float], said: str
+) -> None:
+    readings = [
+        {"launcher, descriptors": many, "processes": jobs}
+        for many, jobs in zip(descriptors, processes, strict=True)
+    ]
+    first, _ = Watch(nobody, [float(at) for at in range(60)], readings).growths()  # type: ignore[arg-type]
+
+    assert first.is_flat == (said == "flat")
+
+
 def test_a_graph_goes_from_the_least_to_the_most() -> None:
     assert watched("threads", [1.0, 2.0, 8.0]).graph("threads") == "▁▂█"
 

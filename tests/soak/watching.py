@@ -22,6 +22,7 @@ _ROOM = {"MiB": 4.0, "descriptors": 8.0, "threads": 2.0}  # that growth over the
 _OTHER_ROOM = 16.0
 _SHARE = 0.1  # or so much of what there was, where it is left to chance how many jobs run
 _BY_SHARE = ("descriptors", "a call", "processes")
+_MOST_OF_ONE_JOB = 4.0  # descriptors, for each process
 _MARKS = "▁▂▃▄▅▆▇█"
 _GRAPH_MARKS = 40
 
@@ -64,7 +65,12 @@ class Watch:
         """How each figure went over the last third, when what is kept on purpose has filled up."""
         start = len(self.times) * 2 // 3
         times, readings = self.times[start:], self.readings[start:]
-        return [_growth(name, times, [each[name] for each in readings]) for name in readings[-1]]
+        figures = {name: [each[name] for each in readings] for name in readings[-1]}
+        busy = figures.get("processes", [])
+        return [
+            _growth(name, times, _as_busy(values, busy) if "descriptors" in name else values)
+            for name, values in figures.items()
+        ]
 
     def graph(self, name: str) -> str:
         """A figure over the whole time, from its least to its most."""
@@ -74,6 +80,18 @@ class Watch:
         picked = [values[int(number * step)] for number in range(int(len(values) / step))]
         scale = (len(_MARKS) - 1) / ((most - least) or 1)
         return "".join(_MARKS[round((value - least) * scale)] for value in picked)
+
+
+def _as_busy(values: Sequence[float], busy: Sequence[float]) -> Sequence[float]:
+    """What the values would be, were as many jobs at work all the time; each takes a few descriptors at most.
+
+    Jobs of clients that were killed go on for a while, so there are more of them the faster the machine is.
+    """
+    if len(set(busy)) < 2:
+        return values
+    each = min(max(statistics.linear_regression(busy, values).slope, 0), _MOST_OF_ONE_JOB)
+    middle = statistics.fmean(busy)
+    return [value - each * (there - middle) for value, there in zip(values, busy, strict=True)]
 
 
 def _growth(name: str, times: Sequence[float], values: Sequence[float]) -> Growth:
