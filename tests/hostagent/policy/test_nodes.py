@@ -34,6 +34,13 @@ READ: list[tuple[str, Commands]] = [
     ("f() { ls; }; f", [LS]),
     ("function f { ls; }; f x", [LS]),
     ("# nothing\nls", [LS]),
+    ("# it's\nls", [LS]),
+    ("ls # it's <<X\nid", [LS, ID]),
+    ("echo a#'b'", [("echo", "a#b")]),
+    ("[[ $x -eq 1 ]]", [HIDDEN]),  # x may say `a[$(id)]`
+    ("[[ -v a[0] ]]", [HIDDEN]),
+    ("[ $x -eq 1 ]", []),
+    ("x=1; [[ $x -eq 1 ]]", []),
     ("echo `id`", [ID, ECHO]),
     ("echo $(id)", [ID, ECHO]),
     ("cat <(id)", [ID, ("cat", HOLE)]),

@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Mapping
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -129,3 +130,28 @@ async def test_what_can_be_no_token_is_not_asked_about(token: str) -> None:
 async def test_an_issuer_that_is_away_lets_nobody_in_and_says_so() -> None:
     with pytest.raises(Unavailable):
         await signed_in(Asking(Unavailable("away")))
+
+
+@pytest.mark.parametrize(
+    ("times", "said"),
+    [
+        ({"exp": 1000}, ""),
+        ({"exp": 971}, ""),  # clocks may differ by half a minute
+        ({"exp": 970}, "has expired"),
+        ({"exp": 1000, "nbf": 1030}, ""),
+        ({"exp": 1000, "nbf": 1031}, "does not count yet"),
+        ({}, "does not say when the token expires"),
+        ({"exp": "soon"}, "does not say when"),
+        ({"exp": True}, "does not say when"),
+    ],
+)
+def test_a_token_counts_from_its_beginning_to_its_end(
+    monkeypatch: pytest.MonkeyPatch, times: dict[str, Any], said: str
+) -> None:
+    monkeypatch.setattr("wand_server.auth.introspection.time", SimpleNamespace(time=lambda: 1000.0))
+
+    if not said:
+        introspection._check_times(times)
+        return
+    with pytest.raises(BadToken, match=said):
+        introspection._check_times(times)

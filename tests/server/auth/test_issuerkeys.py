@@ -9,7 +9,7 @@ import pytest
 
 from support.issuers import RSA_KEY, Issuer, ec_key, jwk_of, pem_of
 from wand_proto.errors import Denied, Invalid, Unavailable
-from wand_server.auth import discovery, issuerkeys
+from wand_server.auth import discovery, issuerkeys, jwk
 from wand_server.auth.issuerkeys import AGAIN_SECONDS, FRESH_SECONDS, KEPT_SECONDS, FetchedKeys, StaticKeys
 
 ES = ("ES256", "RS256")
@@ -194,3 +194,31 @@ def test_metadata_stands_where_clients_look(issuer: str, first: str, last: str) 
 def test_metadata_that_is_another_s_or_leads_astray_is_refused(untrusted: dict[str, Any]) -> None:
     with pytest.raises((Unavailable, Invalid)):
         discovery.read(untrusted, "https://a.example")
+
+
+async def test_what_an_issuer_says_of_itself_is_asked_again_after_an_hour() -> None:
+    world = World()
+
+    class Source:
+        asked = 0
+
+        async def get(self, url: str) -> dict[str, Any]:
+            self.asked += 1
+            return {"issuer": "https://a.example", "jwks_uri": f"https://a.example/{self.asked}"}
+
+    source = Source()
+    discovered = issuerkeys.Discovered("https://a.example", source, lambda: world.now)
+    found = []
+    for later in (0, 3599, 3600, 3601, 7200):
+        world.now = 1000 + later
+        found.append((await discovered.metadata()).jwks_uri.rpartition("/")[2])
+
+    assert found == ["1", "1", "2", "2", "3"]
+
+
+@pytest.mark.parametrize("untrusted", [None, [], {}, {"keys": {}}, {"keys": [1]}, {"keys": [{}] * 1000}])
+def test_what_is_no_set_of_keys_is_named(untrusted: Any) -> None:
+    with pytest.raises(Invalid) as refused:
+        jwk.keys_in(untrusted, ES)
+
+    assert refused.value.field == "jwks"

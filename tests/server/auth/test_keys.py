@@ -308,3 +308,12 @@ def test_without_a_file_the_command_takes_the_one_of_the_settings(
 def test_the_command_tells_how_it_is_used(words: list[str], capsys: pytest.CaptureFixture[str]) -> None:
     assert keycommand.main(words) == 2
     assert "usage" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("name", ["", "a b", "a\nb", "x" * 300, "../a"])
+def test_a_name_that_can_be_none_gets_no_key(tmp_path: Path, name: str) -> None:
+    with pytest.raises(Invalid) as refused:
+        keyfile.add(tmp_path / "keys.toml", name)
+
+    assert refused.value.field == "name"
+    assert not (tmp_path / "keys.toml").exists()
