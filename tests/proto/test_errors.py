@@ -42,3 +42,12 @@ def test_text_that_is_no_unicode_still_travels() -> None:
     sent = errors.to_metadata(errors.NotFound("\udcff does not exist"))
 
     assert errors.from_wire("NOT_FOUND", "", sent).message == "? does not exist"
+
+
+@pytest.mark.parametrize(("kind", "found"), [("Denied", errors.Denied), ("NoSuchKind", errors.Broken)])
+def test_an_error_is_had_by_its_name_with_nothing_but_its_message(
+    kind: str, found: type[errors.WandError]
+) -> None:
+    one = errors.named(kind, "no")
+
+    assert (type(one), one.message, one.hint, one.field, str(one)) == (found, "no", "", "", "no")

@@ -23,6 +23,7 @@ def test_a_finding_is_told_with_what_to_do_unless_it_is_good() -> None:
         "MISSING c: gone — make it",
     ]
     assert [finding.table()["state"] for finding in found] == ["ok", "note", "missing"]
+    assert [finding.table()["hint"] for finding in found] == ["", "renew it", "make it"]
     assert (findings.is_good(found[:2]), findings.is_good(found)) == (True, False)
 
 
