@@ -384,18 +384,3 @@ def test_a_library_is_found_beside_the_program_that_says_so(tmp_path: Path, orig
     ours = [path for path in found.read if path.startswith(str(tmp_path))]
     assert ours == [str(tmp_path / name) for name in ("lib/liba.so", "lib/libb.so", "loader")]
     assert found.executed == (str(tmp_path / "loader"), str(tmp_path / "program"))
-
-
-@pytest.mark.parametrize(
-    ("untrusted", "said"),
-    [
-        (b"[]", "is not an object"),
-        (b"1", "is not an object"),
-        (b"{", "is not JSON"),
-        (b"\xff", "is not JSON"),
-    ],
-)
-def test_what_is_no_message_is_said_of_the_message(untrusted: bytes, said: str) -> None:
-    with pytest.raises(protocol.Unreadable, match=said) as refused:
-        protocol.decode(untrusted)
-    assert refused.value.field == "message"

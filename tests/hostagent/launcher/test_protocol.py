@@ -102,3 +102,18 @@ def test_what_is_no_object_is_not_read(raw: bytes) -> None:
 def test_a_message_that_no_datagram_holds_is_not_made() -> None:
     with pytest.raises(Unreadable, match="the most is"):
         encode({"text": "x" * protocol.MESSAGE_BYTES})
+
+
+@pytest.mark.parametrize(
+    ("untrusted", "said"),
+    [
+        (b"[]", "is not an object"),
+        (b"1", "is not an object"),
+        (b"{", "is not JSON"),
+        (b"\xff", "is not JSON"),
+    ],
+)
+def test_what_is_no_message_is_said_of_the_message(untrusted: bytes, said: str) -> None:
+    with pytest.raises(Unreadable, match=said) as refused:
+        decode(untrusted)
+    assert refused.value.field == "message"
