@@ -17,6 +17,7 @@ from wand_hostagent.launcher.lookout import Lookout
 from wand_hostagent.launcher.namespaces import NETWORKS
 from wand_hostagent.launcher.places import Place
 from wand_hostagent.launcher.profile import Profile
+from wand_hostagent.launcher.programs import Programs
 from wand_hostagent.launcher.refusal import Refused
 from wand_hostagent.launcher.reports import close
 from wand_hostagent.launcher.steps import Body, Command, Table
@@ -93,7 +94,9 @@ class Planner:
         self._common: dict[tuple[object, ...], _Common] = {}
         self._words: dict[tuple[object, ...], tuple[_Common, _Words]] = {}
         self._workspaces: dict[int, tuple[Walls, str]] = {}  # where they really are
-        self._builder = Builder(box, covered, Lookout())
+        lookout = Lookout()
+        self._builder = Builder(box, covered, lookout)
+        self._programs = Programs(lookout)
         self._open_files = limits.raise_open_files()
 
     def plan(self, asked: Asking, profile: Profile, answer: Callable[[Mapping[str, Any]], object]) -> Planned:
@@ -112,7 +115,7 @@ class Planner:
         walls = self._builder.walls(profile)
         place = self._place(profile, fields["directory"], walls)
         try:
-            program = places.find_program(profile, fields["argv"][0], place)
+            program = self._programs.find(profile, fields["argv"][0], place)
             common = self._in_common(asked, profile, walls, place.path, size)
             facts = _facts(asked, profile, program, place.path)
             facts["limits"] = common.limits

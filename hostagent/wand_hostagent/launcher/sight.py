@@ -93,7 +93,7 @@ class Watched:
         self, paths: Iterable[str], look: Callable[[str], int], lookout: Lookout | None = None
     ) -> None:
         self._paths = tuple(dict.fromkeys(paths))
-        self._folders = tuple(dict.fromkeys(map(_nearest, self._paths)))
+        self._folders = tuple(dict.fromkeys(map(nearest, self._paths)))
         self._look = look
         self._times: tuple[tuple[int, int], ...] = ()
         self._stamp: tuple[int, ...] = ()
@@ -122,11 +122,11 @@ class Watched:
             young = time.time_ns() - _COARSE_NS
             self._times = times if all(changed < young for _, changed in times) else ()
             self._stamp = tuple(map(self._look, self._paths))
-            self._folders = tuple(dict.fromkeys(map(_nearest, self._paths)))
+            self._folders = tuple(dict.fromkeys(map(nearest, self._paths)))
         return self._stamp
 
 
-def _nearest(path: str) -> str:
+def nearest(path: str) -> str:
     """The folder that it lies in, or would lie in: what has to change before the path can be there."""
     while True:
         path = os.path.dirname(path)  # noqa: PTH120 - text

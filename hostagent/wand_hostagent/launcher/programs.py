@@ -1,0 +1,74 @@
+"""Which program a bare name leads to, remembered until something happens where it was looked for."""
+
+import math
+import os
+import time
+from typing import NamedTuple
+
+from wand_hostagent.launcher.lookout import Guard, Lookout, is_due
+from wand_hostagent.launcher.places import Place, find_program
+from wand_hostagent.launcher.profile import Profile
+from wand_hostagent.launcher.sight import nearest
+
+_MOST = 64
+
+
+class _Found(NamedTuple):
+    profile: Profile
+    guard: Guard
+    program: str
+
+
+class Programs:
+    """Finds programs as `find_program` does; where another could be the one by now, it is looked again."""
+
+    def __init__(self, lookout: Lookout) -> None:
+        self._lookout = lookout
+        self._found: dict[tuple[int, str], _Found] = {}
+        self._guards: dict[str, Guard | None] = {}  # over the folders of a path
+        self._tried_at = -math.inf
+
+    def find(self, profile: Profile, word: str, place: Place) -> str:
+        """The absolute path of the program that `word` names.
+
+        Raises:
+            Refused: there is none that the profile's user may execute.
+        """
+        if "/" in word or profile.programs:
+            return find_program(profile, word, place)
+        key = (id(profile), word)
+        kept = self._found.get(key)
+        if kept is not None and kept.profile is profile and self._lookout.is_calm(kept.guard):
+            return kept.program
+        guard = self._guard(profile.path)  # before it is looked for
+        program = find_program(profile, word, place)
+        if guard is not None and _is_first(profile.path, word, program):
+            while len(self._found) >= _MOST:
+                del self._found[next(iter(self._found))]
+            self._found[key] = _Found(profile, guard, program)
+        return program
+
+    def _guard(self, path: str) -> Guard | None:
+        """Who stands guard over the folders of a path; None where nobody can, or was asked a moment ago."""
+        guard = self._guards.get(path)
+        if guard is not None and self._lookout.is_calm(guard):
+            return guard
+        if not is_due(self._tried_at):
+            return None
+        self._tried_at = time.monotonic()
+        while len(self._guards) >= _MOST:
+            del self._guards[next(iter(self._guards))]
+        guard = self._lookout.guard({nearest(f"{folder}/x") for folder in path.split(":")})
+        self._guards[path] = guard
+        return guard
+
+
+def _is_first(path: str, word: str, program: str) -> bool:
+    """Whether nothing at all has that name before it; what is there might become executable."""
+    for folder in path.split(":"):
+        candidate = f"{folder}/{word}"
+        if candidate == program:
+            return True
+        if os.path.lexists(candidate):
+            return False
+    return False
