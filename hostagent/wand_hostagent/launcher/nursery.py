@@ -76,11 +76,7 @@ class Nursery:
         trace = walls.tree.watched.stamp() if cast is not None and walls.tree is not None else ()
         if cast is None or not cast.waiting or not cast.is_of(walls, trace):
             return None
-        infant = cast.waiting.popleft()  # one that is dead takes no orders
-        if _is_as_others(infant):
-            return infant
-        infant.end()
-        return None
+        return cast.waiting.popleft() if _is_as_others(cast.waiting[0]) else None  # the dead take no orders
 
     def stock(self, walls: Walls) -> None:
         """See to it that inits for these walls wait, when there is time."""
@@ -227,11 +223,15 @@ class Nursery:
 
 
 def _first(cast: Cast) -> Infant | None:
-    """An init that waits and can be had; those that cannot be are let go."""
+    """An init that waits, or will in a moment; those that cannot be had are let go."""
     while cast.waiting:
         infant = cast.waiting.popleft()
-        if _lives(infant) and _is_as_others(infant):
-            return infant
+        try:
+            if _lives(infant):
+                _wait_as_others(infant)
+                return infant
+        except TimeoutError as trouble:
+            log.write("warning", "no init in advance", why=str(trouble))
         infant.end()
     return None
 
