@@ -1,19 +1,21 @@
-"""Run one stage of .ci/run, `stage.py SECONDS COMMAND…`: a deadline, no input, and nothing left running.
+"""Run one stage of .ci/run, `stage.py SECONDS NICENESS COMMAND…`: a deadline, no input, nothing left running.
 
 Whatever the command starts, and whatever that starts in turn, stays below this process (it is their
 "subreaper"): what is still there when the command has ended is named, ended by its id, and fails the stage.
+When it is told to end, or who started it dies, all of it ends. The last line of the log says what it took.
 """
 
 import contextlib
 import ctypes
 import os
+import resource
 import signal
 import subprocess
 import sys
 import time
 from pathlib import Path
 
-PR_SET_CHILD_SUBREAPER = 36  # man 2 prctl
+PR_SET_PDEATHSIG, PR_SET_CHILD_SUBREAPER = 1, 36  # man 2 prctl
 GRACE_SECONDS = 3  # for what is about to end by itself
 
 
@@ -58,11 +60,26 @@ def end_all(grace_seconds: float) -> list[str]:
     return stubborn
 
 
+def terminated(*_: object) -> None:
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)  # once is enough
+    sys.exit(143)
+
+
+def took(began: float) -> str:
+    """The time that has gone by, and what processors did in it, as far as what was started has ended."""
+    used = resource.getrusage(resource.RUSAGE_CHILDREN)
+    seconds = time.monotonic() - began
+    return f"stage: {seconds:.0f} s, and {used.ru_utime + used.ru_stime:.0f} s of processors"
+
+
 def main() -> int:
-    ctypes.CDLL(None, use_errno=True).prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
-    seconds, argv = float(sys.argv[1]), sys.argv[2:]
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
-    status = 1
+    libc = ctypes.CDLL(None, use_errno=True)
+    libc.prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
+    signal.signal(signal.SIGTERM, terminated)
+    libc.prctl(PR_SET_PDEATHSIG, signal.SIGTERM, 0, 0, 0)
+    seconds, niceness, argv = float(sys.argv[1]), int(sys.argv[2]), sys.argv[3:]
+    os.nice(niceness)
+    status, began = 1, time.monotonic()
     try:
         status = subprocess.run(argv, stdin=subprocess.DEVNULL, timeout=seconds, check=False).returncode
     except subprocess.TimeoutExpired:
@@ -70,7 +87,7 @@ def main() -> int:
         status = 124
     finally:
         left = end_all(0 if status == 124 else GRACE_SECONDS)
-        print(*(f"stage: left running: {line}" for line in left), sep="\n", end="\n" if left else "")
+        print(*(f"stage: left running: {line}" for line in left), took(began), sep="\n")
     return status or (99 if left else 0)
 
 

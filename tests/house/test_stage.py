@@ -11,7 +11,7 @@ from support.tree import ROOT
 
 
 def stage(seconds: float, *argv: str) -> subprocess.CompletedProcess[str]:
-    words: list[str | Path] = [sys.executable, ROOT / ".ci" / "stage.py", str(seconds), *argv]
+    words: list[str | Path] = [sys.executable, ROOT / ".ci" / "stage.py", str(seconds), "0", *argv]
     return subprocess.run(words, check=False, capture_output=True, text=True, timeout=30)
 
 

@@ -1,0 +1,134 @@
+"""The stages of `.ci/run [fast | nightly]`, in the order in which they are told.
+
+First comes what everything else needs, then what can share the machine, then what needs it alone: the tests,
+and figures. Of what shares it, what may take longest begins first.
+"""
+
+import os
+import shutil
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from plan import Plan, Stage, need
+from running import run
+
+ROOT = Path(__file__).resolve().parent.parent
+
+FAST, NIGHTLY = "fast", "nightly"
+_TOOLS = (
+    "jq", "make", "ps:procps", "git", "curl", "wget", "perl", "gcc", "zip", "vim", "sqlite3", "openssl",
+    "strace", "rsync", "ssh:openssh-client", "file", "man:man-db",
+)  # fmt: skip
+_CORPUS = tuple(need(*tool.split(":"), without="the corpus runs without it") for tool in _TOOLS)
+_PYTEST = need(
+    "/usr/lib/python3/dist-packages/pytest", "python3-pytest", without="no job runs the system's own"
+)
+_PROXY = "the test of this proxy does not run"
+_TESTS = (
+    need("haproxy", without=_PROXY),
+    need("nginx", "nginx-light", without=_PROXY),
+    need("caddy", without=_PROXY),
+    need("sshd", "openssh-server", without="the bundle is not tried by SSH, and no backend is"),
+    need("dockerd", "docker.io", without="no backend is tried in containers"),
+    need("busybox", "busybox-static", without="no backend is tried in containers"),
+    need("chromium", without="nothing is tried in a browser"),
+    need("pip3", "python3-pip", without="tests of the proxy run without it"),
+    _PYTEST,
+)
+_NPM = (need("npm", "nodejs", "npm"),)
+_QEMU = (need("qemu-system-x86_64", "qemu-system-x86", "seabios"), need("mke2fs", "e2fsprogs"))
+_GUEST = (
+    need("systemd-nspawn", "systemd-container"), need("mmdebstrap"), need("dnf"), need("rpm"),
+    need("lintian"), need("createrepo_c", "createrepo-c"), need("rpmlint"), need("strip", "binutils"),
+    need("python3.11"),
+)  # fmt: skip
+
+ENV = Stage(name="env", seconds=600, command="./dev sync")
+BESIDE = (
+    Stage(name="check", seconds=300, command="./dev check"),
+    Stage(
+        name="shell",
+        seconds=60,
+        command="shellcheck .ci/run packaging/mcpb/wand",
+        needs=(need("shellcheck"),),
+    ),
+    Stage(name="clients", seconds=600, command="./dev clients", needs=_NPM),
+    Stage(name="bundle", seconds=300, command="./dev bundle", needs=_NPM),
+    Stage(name="documents", seconds=300, command="./dev documents", needs=_NPM),
+    Stage(name="services", seconds=300, command="./dev services", needs=_NPM),
+    Stage(name="conformance", seconds=900, command="./dev conformance", needs=_NPM, show="."),
+    Stage(name="schemathesis", seconds=300, command="./dev schemathesis 40", show=" +[0-9]+ |.*generated"),
+)
+FUZZ = Stage(name="fuzz", seconds=1500, command="./dev fuzz 400000", cores=2, show=".*messages")
+VM = Stage(name="vm", seconds=1200, command="./dev vm", cores=2, needs=_QEMU, is_roots=True, show="(?!dev:)")
+GUEST = Stage(
+    name="guest", seconds=900, command="./dev guest-test", needs=_GUEST, is_roots=True, show="[a-z ]"
+)
+SOAK = Stage(name="soak", seconds=900, command="./dev soak 600", cores=0, niceness=5, show=".")
+GUESTS = Stage(
+    name="guests", seconds=2400, command="./dev guest-test --only own-python --only virtual",
+    needs=(*_GUEST, *_QEMU, need("patchelf")), is_roots=True, show="[a-z ]",
+)  # fmt: skip
+BENCHES = (
+    Stage(
+        name="bench", seconds=600, command="./dev bench spine --quick", show=".",
+        wants=(need("bwrap", "bubblewrap", without="the bench has no command in bwrap to stand beside"),),
+    ),
+    Stage(
+        name="starts", seconds=600, command="./dev bench launcher --starts 200 --many 1000", show=".",
+        needs=(need("cc", "gcc", "libc6-dev"),),
+    ),
+    Stage(name="signin", seconds=120, command="./dev bench signin --quick", show="."),
+    Stage(name="streams", seconds=300, command="./dev bench streams --quick", show="."),
+)  # fmt: skip
+
+
+def fast() -> Plan:
+    tests = "./dev test -n 2 -q --ignore tests/clients --ignore tests/documents"
+    return Plan(first=(ENV,), alone=(BESIDE[0], *corpora()[:1], _tests(tests)))
+
+
+def everything(*, nightly: bool) -> Plan:
+    return Plan(
+        first=(ENV,),
+        beside=(*BESIDE, *corpora(), FUZZ, VM, GUEST, SOAK),
+        alone=(*((GUESTS,) if nightly else ()), _tests("./dev test -n 2 -q"), *BENCHES),
+        installs=os.geteuid() == 0 and shutil.which("apt-get") is not None,
+    )
+
+
+def corpora() -> tuple[Stage, ...]:
+    """Attacks through the real launcher, once for each user that a job can be."""
+    modes = ("dedicated", "root", "user") if os.geteuid() == 0 else ("user",)
+    return tuple(
+        Stage(
+            name=f"as-{mode}", seconds=600, command=f"./dev corpus --as {mode} --seconds 540",
+            wants=(*_CORPUS, _PYTEST), show="(?!dev:|  and )",
+        )
+        for mode in modes
+    )  # fmt: skip
+
+
+def _tests(command: str) -> Stage:
+    return Stage(name="tests", seconds=2400, command=command, wants=_TESTS, show="SKIPPED")
+
+
+def main(words: Sequence[str]) -> int:
+    mode = words[0] if words else ""
+    if len(words) > 1 or mode not in {"", FAST, NIGHTLY}:
+        print(f"usage: .ci/run [{FAST} | {NIGHTLY}]", file=sys.stderr)
+        return 2
+    os.environ.setdefault("CI", "true")
+    os.environ.setdefault(
+        "OPENAPI_DIR", str(ROOT.parent / "shared" / "openapi")
+    )  # what tests/documents are held to
+    os.environ["DEBIAN_FRONTEND"] = "noninteractive"
+    if mode == NIGHTLY:
+        os.environ["LONG_TESTS"] = "1"
+    os.chdir(ROOT)
+    return run(fast() if mode == FAST else everything(nightly=mode == NIGHTLY), logs=Path(".dev/ci"))
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
