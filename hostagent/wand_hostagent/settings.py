@@ -1,4 +1,4 @@
-"""The settings of the host agent: one frozen value, read from a TOML file; an empty file is a good file."""
+"""The settings of the host agent: one frozen value, read from TOML files; an empty file is a good file."""
 
 import argparse
 import os
@@ -8,7 +8,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Literal
 
-from wand_proto import tomlfile
+from wand_proto import layers, tomlfile
 from wand_proto.credentials import pki_file
 from wand_proto.errors import NotFound
 
@@ -131,18 +131,19 @@ def let_name(parser: argparse.ArgumentParser, *, again: bool = False) -> None:
 
 
 def load(path: Path) -> Settings:
-    """The settings that a file holds, its relative paths taken from the file's folder.
+    """The settings that a file and the folder beside it hold, relative paths taken from the file's folder.
 
     Raises:
-        NotFound, Denied: the file is not there, or somebody else could have written it.
-        Invalid: it cannot be read; the message names the file, the key and what would be right.
+        NotFound, Denied: the file is not there, or somebody else could have written one of them.
+        Invalid: one cannot be read; the message names the file, the line, the key and what would be right.
     """
     try:
-        settings = tomlfile.load(path, Settings, owners={0, os.geteuid()})
+        files = layers.read(path, owners={0, os.geteuid()})
     except NotFound as error:
         raise NotFound(
             error.message, hint="--settings FILE names another; an empty file is good too"
         ) from error
+    settings = tomlfile.fill(Settings, files.table(), where=lambda at: files.where(at.split(".")))
     return _anchored(settings, path.absolute().parent)
 
 

@@ -6,7 +6,7 @@ import os
 import stat
 import tomllib
 import types
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import MISSING, fields, is_dataclass
 from pathlib import Path
@@ -17,6 +17,7 @@ from wand_proto.errors import Denied, Invalid, NotFound
 _MOST_BYTES = 1024 * 1024
 _MOST_DOTS = 1000
 _T = TypeVar("_T")
+Where = str | Callable[[str], str]  # the name of a file, or what tells where a dotted key stands
 _WORDS: dict[Any, str] = {
     bool: "true or false", int: "a whole number", float: "a number", str: "text", Path: "a path, as text",
     tuple: "a list", dict: "a table",
@@ -35,7 +36,11 @@ def read(path: Path, *, owners: Collection[int]) -> dict[str, Any]:
         NotFound, Denied: as `content` does.
         Invalid: it is not TOML, or too large; the message has line and column.
     """
-    found = content(path, owners=owners)
+    return parsed(path, content(path, owners=owners))
+
+
+def parsed(path: Path, found: bytes) -> dict[str, Any]:
+    """The same of what stands in a file of that name."""
     for number, one in enumerate(found.splitlines(), start=1):
         if one.count(b".") > _MOST_DOTS:  # a key of as many parts takes the square of that in memory
             raise Invalid(f"{path} has more than {_MOST_DOTS} dots in line {number}")
@@ -71,9 +76,18 @@ def content(path: Path, *, owners: Collection[int], secret: bool = False) -> byt
 
 def read_folder(folder: Path, *, owners: Collection[int]) -> dict[Path, dict[str, Any]]:
     """Every *.toml of a folder, in order of name; the folder itself must be trusted as its files are."""
+    return {path: read(path, owners=owners) for path in names(folder, owners=owners)}
+
+
+def names(folder: Path, *, owners: Collection[int]) -> list[Path]:
+    """Every *.toml of a folder, in order of name.
+
+    Raises:
+        NotFound, Denied: there is no such folder, or somebody else could have written it.
+    """
     with _trusted(folder, os.O_DIRECTORY, stat.S_ISDIR, owners) as descriptor:
-        names = sorted(entry.name for entry in os.scandir(descriptor) if entry.name.endswith(".toml"))
-    return {folder / name: read(folder / name, owners=owners) for name in names}
+        found = sorted(entry.name for entry in os.scandir(descriptor) if entry.name.endswith(".toml"))
+    return [folder / name for name in found]
 
 
 @contextmanager
@@ -101,7 +115,7 @@ def _trusted(path: Path, flags: int, is_kind: Any, owners: Collection[int]) -> I
         os.close(descriptor)
 
 
-def fill(kind: type[_T], table: Mapping[str, Any], *, where: str, at: str = "") -> _T:
+def fill(kind: type[_T], table: Mapping[str, Any], *, where: Where, at: str = "") -> _T:
     """The table as a `kind`, a frozen dataclass; `where` names the file, `at` the table within it.
 
     Raises:
@@ -111,19 +125,29 @@ def fill(kind: type[_T], table: Mapping[str, Any], *, where: str, at: str = "") 
     for key in table.keys() - known.keys():
         near = difflib.get_close_matches(key, known, n=1, cutoff=0.5)
         hint = f"did you mean {near[0]}?" if near else f"known are: {', '.join(known)}"
-        raise Invalid(f"is not a setting, in {where}", field=at + key, hint=hint)
+        raise _wrong("is not a setting", where, at + key, hint)
     for name, each in known.items():
         if name not in table and each.default is MISSING and each.default_factory is MISSING:
-            raise Invalid(f"is missing, in {where}", field=at + name)
+            raise _wrong("is missing", where, at + name)
     kinds = get_type_hints(kind)
     values = {key: _value(kinds[key], value, where, at + key) for key, value in table.items()}
     try:
         return kind(**values)
     except ValueError as error:
-        raise Invalid(f"{error}, in {where}", field=at.removesuffix(".")) from error
+        begins = str(error).partition(" ")[0]  # most often the name of the key
+        place = at + begins if begins in known else at.removesuffix(".")
+        raise Invalid(f"{error}, in {_told(where, place)}", field=at.removesuffix(".")) from error
 
 
-def _value(kind: Any, value: Any, where: str, at: str) -> Any:
+def _wrong(why: str, where: Where, at: str, hint: str = "") -> Invalid:
+    return Invalid(f"{why}, in {_told(where, at)}", field=at, hint=hint)
+
+
+def _told(where: Where, at: str) -> str:
+    return where if isinstance(where, str) else where(at)
+
+
+def _value(kind: Any, value: Any, where: Where, at: str) -> Any:
     origin, parts = get_origin(kind), get_args(kind)
     if origin in (Union, types.UnionType):  # only `X | None` is meant: TOML cannot say None
         return _value(next(part for part in parts if part is not types.NoneType), value, where, at)
@@ -138,14 +162,14 @@ def _value(kind: Any, value: Any, where: str, at: str) -> Any:
     return _plain(kind, origin, value, where, at)
 
 
-def _choice(kind: Any, parts: tuple[Any, ...], value: Any, where: str, at: str) -> Any:
+def _choice(kind: Any, parts: tuple[Any, ...], value: Any, where: Where, at: str) -> Any:
     known = {each: each for each in parts} or {each.value: each for each in kind}
     if isinstance(value, str | int) and value in known and not isinstance(value, bool):
         return known[value]
-    raise Invalid(f"must be one of {', '.join(map(repr, known))}, not {value!r:.80}, in {where}", field=at)
+    raise _wrong(f"must be one of {', '.join(map(repr, known))}, not {value!r:.80}", where, at)
 
 
-def _plain(kind: Any, origin: Any, value: Any, where: str, at: str) -> Any:
+def _plain(kind: Any, origin: Any, value: Any, where: Where, at: str) -> Any:
     if (type(value) is kind and origin is None) or kind is Any:  # Any: whoever knows what it means reads it
         return value
     if kind is float and type(value) is int:
@@ -153,4 +177,4 @@ def _plain(kind: Any, origin: Any, value: Any, where: str, at: str) -> Any:
     if kind is Path and isinstance(value, str) and "\0" not in value:
         return Path(value)
     wanted = _WORDS.get(origin or kind, "a table")
-    raise Invalid(f"must be {wanted}, not {value!r:.80}, in {where}", field=at)
+    raise _wrong(f"must be {wanted}, not {value!r:.80}", where, at)

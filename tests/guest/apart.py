@@ -55,7 +55,7 @@ def connected(two: Two) -> str:
     for name in _KEYS:
         server.do("tee", f"/etc/wand/pki/{name}", put=host.do("cat", f"/etc/wand/pki/{name}") + "\n")
         server.do("chmod", "600", f"/etc/wand/pki/{name}")
-    server.do("tee", "-a", "/etc/wand/server.toml", put=_SERVER.format(address=two.pair.addresses[0]))
+    server.do("tee", "/etc/wand/server.d/10-far.toml", put=_SERVER.format(address=two.pair.addresses[0]))
     server.do("useradd", "--create-home", "--groups", "wand", "ann")
     server.do("systemctl", "enable", "--now", "wand-server")
     server.await_true("wand-server check", what="the server does not find its host agent")

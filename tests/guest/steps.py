@@ -23,6 +23,7 @@ MOST_EXPOSED = {
 PEOPLE = "/etc/wand/policy.d/10-people.toml"
 KEEP = ("-o", "Dpkg::Options::=--force-confdef", "-o", "Dpkg::Options::=--force-confold")
 _WATCHDOG_SECONDS = 4
+_EDITED = "cat /etc/wand/*.toml /etc/wand/*.d/*.toml | cksum"
 
 
 @dataclass(slots=True)
@@ -116,7 +117,7 @@ def by_tls(stage: Stage) -> str:
     """An agent with a key, over https."""
     guest = stage.guest
     stage.https.put(guest)
-    guest.do("tee", "-a", "/etc/wand/server.toml", put=stage.https.settings)
+    guest.do("tee", "/etc/wand/server.d/10-tls.toml", put=stage.https.settings)
     guest.do("systemctl", "restart", "wand-server")
     stage.kept["key"] = guest.do("wand-server", "keys", "add", "claude").split()[-1]
     stage.kept["serial"] = stage.https.shown(guest)
@@ -287,12 +288,12 @@ def upgraded(stage: Stage) -> str:
     guest.do("rm", "/etc/wand/policy.d/50-operator.toml")
     job = stage.run("sleep", "600", background=True)["job"]
     pids = {unit: guest.pid(unit) for unit in SERVICES}
-    edited = guest.sh("cat /etc/wand/*.toml | cksum")
+    edited = guest.sh(_EDITED)
     began = time.monotonic()
     stage.install(guest, stage.second)
     took = time.monotonic() - began
     after = {unit: guest.pid(unit) for unit in SERVICES}
-    expect(guest.sh("cat /etc/wand/*.toml | cksum") == edited, "settings were changed")
+    expect(guest.sh(_EDITED) == edited, "settings were changed")
     expect(guest.run("test", "-e", "/etc/wand/policy.d/50-operator.toml").status, "a removed file came back")
     expect(after["wand-launcher"] == pids["wand-launcher"], "the launcher was restarted, and its job ended")
     for unit in ("wand-hostagent", "wand-server"):

@@ -41,7 +41,7 @@ def test_relative_paths_start_at_the_file_s_folder(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("text", "named"),
     [
-        ('lisen = ["unix:/x"]', "did you mean listen?"),
+        ('# one\nlisen = ["unix:/x"]', ".toml, line 2 (did you mean listen?"),
         ("listen = []", "at least one"),
         ('listen = ["unix:"]', "unix:"),
         (f'listen = ["unix:/{"x" * 107}"]', "107 bytes"),
@@ -53,13 +53,13 @@ def test_relative_paths_start_at_the_file_s_folder(tmp_path: Path) -> None:
         ('peers = ["https://elsewhere"]', "peers"),
         ('peers = ["spiffe://wand.internal/server/*"]', "whole URI"),
         ("stop_seconds = -1", "stop_seconds"),
-        ("stop_seconds = nan", "stop_seconds"),
+        ("# one\nstop_seconds = nan", ".toml, line 2"),
         ('log_level = "loud"', "log_level"),
         ('development = "yes"', "development"),
         ("[tls]\nkye = 'x'", "tls.kye"),
         ("[tls]\nkey = 1", "tls.key"),
         ("max_jobs = 0", "max_jobs"),
-        ("[kept]\njobs = 0", "jobs"),
+        ("[kept]\njobs = 0", ".toml, line 2"),
         ("[kept]\nseconds = inf", "seconds"),
         ("listen = 7443 7444", "line 1"),
     ],
@@ -72,6 +72,20 @@ def test_a_wrong_setting_is_named_with_its_file(tmp_path: Path, text: str, named
 
     assert named in str(refused.value)
     assert str(path) in str(refused.value)
+
+
+def test_a_file_beside_it_stands_over_it_and_is_named_where_it_is_wrong(tmp_path: Path) -> None:
+    path = written(tmp_path, "max_jobs = 7\n[kept]\njobs = 8\n")
+    (tmp_path / "hostagent.d").mkdir(mode=0o755)
+    over = written(tmp_path / "hostagent.d", "[kept]\nseconds = 9\n")
+
+    got = settings.load(path)
+    assert (got.max_jobs, got.kept.jobs, got.kept.seconds) == (7, 8, 9.0)
+
+    over.write_text("\n[kept]\nsecond = 9\n")
+    with pytest.raises(Invalid) as refused:
+        settings.load(path)
+    assert f"kept.second: is not a setting, in {over}, line 3" in str(refused.value)
 
 
 def test_a_file_that_others_can_write_is_refused(tmp_path: Path) -> None:

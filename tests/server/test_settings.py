@@ -5,8 +5,8 @@ from pathlib import Path
 import pytest
 
 from wand_proto.errors import Denied, Invalid, NotFound
+from wand_proto.lines import line_of
 from wand_server import settings
-from wand_server.lines import line_of
 from wand_server.settings import Settings
 
 
@@ -89,6 +89,24 @@ def test_what_is_wrong_in_a_file_is_named(tmp_path: Path, text: str, said: str) 
         load(tmp_path, text)
 
     assert said.format(file=tmp_path / "server.toml") in str(caught.value)
+
+
+def test_files_beside_it_stand_over_it_and_variables_over_them(tmp_path: Path) -> None:
+    (tmp_path / "server.d").mkdir(mode=0o755)
+    over = tmp_path / "server.d" / "10-port.toml"
+    over.write_text("[http]\nport = 9001\n[integrations.slack]\ntoken_file = 't'\n")
+    over.chmod(0o644)
+    text = "[http]\nhost = '::1'\nport = 9000\n[integrations.github]\ntoken_file = 'g'\n"
+
+    read = load(tmp_path, text, WAND_HTTP__WEBSOCKET="false")
+    assert (read.http.host, read.http.port, read.http.websocket) == ("::1", 9001, False)
+    assert set(read.integrations.instances) == {"github", "slack"}
+    assert load(tmp_path, text, WAND_HTTP__PORT="9002").http.port == 9002
+
+    over.write_text("[http]\nprt = 1\n")
+    with pytest.raises(Invalid) as caught:
+        load(tmp_path, text)
+    assert f"http.prt: is not a setting, in {over}, line 2; did you mean port?" in str(caught.value)
 
 
 @pytest.mark.parametrize(

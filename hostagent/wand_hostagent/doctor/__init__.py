@@ -16,7 +16,7 @@ from wand_hostagent.launcherlink import LauncherLink
 from wand_hostagent.policy.load import PolicyFolder
 from wand_hostagent.reports import ProfilesReport
 from wand_hostagent.settings import DEFAULT_PATH, Settings, load, socket_path
-from wand_proto import bundle, looking, tls
+from wand_proto import bundle, layers, looking, tls
 from wand_proto.errors import Denied, WandError
 from wand_proto.findings import Finding, good, missing, note, tried
 
@@ -61,7 +61,7 @@ def examine(path: Path) -> Iterator[Finding]:
         yield missing("settings", error.message, error.hint or _WRITE)
         return
     yield from kernel.look(is_development=settings.development)
-    yield good("settings", str(path))
+    yield good("settings", layers.told(path, owners={0, os.geteuid()}))
     yield from certificates(settings, datetime.now(UTC))
     yield tried("policy", lambda: _policy(settings), "wand-hostagent policy check")
     yield tried("spool", lambda: _spool(settings.spool_directory), "the host agent makes it at its start")

@@ -10,7 +10,7 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
-from wand_proto import bundle, looking
+from wand_proto import bundle, layers, looking
 from wand_proto.context import new_request_id
 from wand_proto.errors import NotFound, WandError
 from wand_proto.findings import Finding, good, missing, note, tried
@@ -83,7 +83,8 @@ def examine(path: Path, environment: Mapping[str, str]) -> Iterator[Finding]:
         yield missing("settings", str(error), error.hint or _WRITE)
         return
     over = ", ".join(settings.set_by(environment).values())
-    yield good("settings", f"{path}{f', and over it {over}' if over else ''}")
+    files = layers.told(path, owners={0, os.geteuid()})
+    yield good("settings", f"{files}{f', and over it {over}' if over else ''}")
     yield from people(read, path, now)
     yield from listening.look(read, now, ours)
     yield from link(read, now, ours)

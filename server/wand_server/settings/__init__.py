@@ -1,7 +1,8 @@
-"""The settings of the server: one frozen model, read from a TOML file and from WAND_* variables.
+"""The settings of the server: one frozen model, read from TOML files and from WAND_* variables.
 
-An empty file is a good file. `WAND_HTTP__PORT=8002` stands over `port` in the table `[http]`; a list is
-written with commas. Relative paths begin at the file's folder.
+An empty file is a good file, and the files of the folder `server.d` beside it stand over it.
+`WAND_HTTP__PORT=8002` stands over `port` in the table `[http]`; a list is written with commas. Relative paths
+begin at the file's folder.
 """
 
 import difflib
@@ -15,10 +16,10 @@ from typing import Any
 from pydantic import ValidationError
 from pydantic_core import ErrorDetails
 
-from wand_proto import tomlfile
+from wand_proto import layers
 from wand_proto.errors import Invalid, NotFound
+from wand_proto.layers import Layers
 from wand_server.kinds import Frozen
-from wand_server.lines import line_of
 from wand_server.settings.problems import words
 from wand_server.settings.signin import Client, Issuer, OAuth, Tls
 from wand_server.settings.tables import Http, Settings, Stdio, Transports
@@ -43,9 +44,9 @@ Place = tuple[str, str]  # the table and the key of a setting
 
 @dataclass(frozen=True, slots=True)
 class _Source:
-    """The file, and what stands over it."""
+    """The files, and what stands over them."""
 
-    path: Path
+    files: Layers
     over: Mapping[Place, str]  # values as text
     names: Mapping[Place, str]  # who said so
 
@@ -54,26 +55,25 @@ class _Source:
         pair = (place[0], place[1]) if len(place) > 1 else ("", "")
         if pair in self.names:
             return self.names[pair]
-        line = line_of(self.path.read_text(errors="replace"), place)
-        return f"{self.path}, line {line}" if line else str(self.path)
+        return self.files.where(place)
 
 
 def load(path: Path, environment: Mapping[str, str], said: Mapping[str, str] | None = None) -> Settings:
-    """The settings in a file, with the variables over them, and over those what an administrator has said.
+    """The settings in a file and the folder beside it, the variables over them, and over those what was said.
 
-    `said` has dotted names, and values as in a variable.
+    `said` is what an administrator said: dotted names, and values as in a variable.
 
     Raises:
-        NotFound, Denied: the file is not there, or somebody else could have written it.
+        NotFound, Denied: the file is not there, or somebody else could have written one of them.
         Invalid: a key is unknown or wrong; the message names it, where it stands, and what would be right.
     """
     try:
-        table = tomlfile.read(path, owners={0, os.geteuid()})
+        files = layers.read(path, owners={0, os.geteuid()})
     except NotFound as error:
         raise NotFound(
             error.message, hint="--settings FILE names another; an empty file is good too"
         ) from error
-    source = _source(path, environment, said or {})
+    source, table = _source(files, environment, said or {}), files.table()
     for (section, key), value in source.over.items():
         inside = table.setdefault(section, {})
         if isinstance(inside, dict):
@@ -85,12 +85,12 @@ def load(path: Path, environment: Mapping[str, str], said: Mapping[str, str] | N
     return _anchored(read, path.absolute().parent)
 
 
-def _source(path: Path, environment: Mapping[str, str], said: Mapping[str, str]) -> _Source:
+def _source(files: Layers, environment: Mapping[str, str], said: Mapping[str, str]) -> _Source:
     variables = dict(_variables(environment))
     spoken = {place_of(name): value for name, value in said.items()}
     names = {place: _variable_name(*place) for place in variables}
     names |= dict.fromkeys(spoken, _SAID)
-    return _Source(path, variables | spoken, names)
+    return _Source(files, variables | spoken, names)
 
 
 def names() -> tuple[str, ...]:
@@ -144,7 +144,7 @@ def _variable_name(section: str, key: str) -> str:
 
 def _explained(problems: list[ErrorDetails], source: _Source) -> Invalid:
     lines = [_problem(problem, source) for problem in problems]
-    hint = f"see {source.path} and the {_PREFIX}* variables"
+    hint = f"see {source.files.paths[0]} and the {_PREFIX}* variables"
     if all(source.of([str(part) for part in one["loc"]]) == _SAID for one in problems):
         hint = "nothing has changed; wand-server config show tells what holds"
     return Invalid("; ".join(lines), field="", hint=hint)

@@ -11,7 +11,7 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, cast
 
-from wand_proto import tomlfile
+from wand_proto import layers
 from wand_proto.errors import Conflict, Denied, Invalid, NotFound
 from wand_server import settings
 from wand_server.setup import texts
@@ -185,14 +185,15 @@ def wanted(given: Answers, directory: Path) -> tuple[dict[Path, str], dict[Path,
     if both := sorted(tomllib.loads(more).keys() & there.keys()):
         tables = ", ".join(f"[{name}]" for name in both)
         hint = f"add to it what is missing of: {'; '.join(filter(None, more.splitlines()))}"
-        raise Conflict(f"{path} has {tables} already, and is not changed; nothing was written", hint=hint)
+        where = f"{path}, or a file of {layers.folder_of(path)},"
+        raise Conflict(f"{where} has {tables} already, and is not changed; nothing was written", hint=hint)
     before = path.read_text() if path.exists() else ""
     return files, {path: before + more} if more else {}
 
 
 def _read(path: Path) -> dict[str, Any]:
     try:
-        return tomlfile.read(path, owners={0, os.geteuid()})
+        return layers.read(path, owners={0, os.geteuid()}).table()
     except NotFound:
         return {}
 
