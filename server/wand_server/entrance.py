@@ -22,6 +22,7 @@ from wand_server.auth.keys import Keys
 from wand_server.auth.lastused import LastUsed
 from wand_server.auth.origins import Origins
 from wand_server.auth.possession import Possession
+from wand_server.auth.revoked import Revoked
 from wand_server.auth.tokens import PublicKey
 from wand_server.issuer.model import Refusal
 from wand_server.issuer.service import Issuer, resource_of
@@ -79,7 +80,8 @@ async def tls_context(read: Settings, parts: contextlib.AsyncExitStack) -> ssl.S
 
 
 def _certificates(ours: Tls) -> Certificates | None:
-    if not ours.client:
+    revoked = Revoked(ours.client_crl, ours.client_ca) if ours.client_crl and ours.client_ca else None
+    if not ours.client and revoked is None:
         return None
     holders = {
         one.certificate: Holder(
@@ -87,7 +89,7 @@ def _certificates(ours: Tls) -> Certificates | None:
         )
         for one in ours.client
     }
-    return Certificates(holders)
+    return Certificates(holders, revoked)
 
 
 def documents(read: Settings, own: Sequence[Trusted] = ()) -> Routes:

@@ -3,6 +3,7 @@
 import functools
 import hashlib
 import time
+from collections import OrderedDict
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
@@ -10,9 +11,10 @@ from cryptography import x509
 
 from wand_server import scopes
 from wand_server.auth.asked import BadToken
+from wand_server.auth.revoked import Revoked
 from wand_server.model import Principal
 
-_REMEMBERED = 256
+_REMEMBERED, _HELD = 256, 4096
 _FINGERPRINT_CHARACTERS = 16
 
 
@@ -29,9 +31,21 @@ class Holder:
 class Certificates:
     """Who holds which certificate, by a name in it: URI:…, DNS:…, email:…, or subject:… as a whole."""
 
-    def __init__(self, holders: Mapping[str, Holder]) -> None:
+    def __init__(self, holders: Mapping[str, Holder], revoked: Revoked | None = None) -> None:
         self._holders = dict(holders)
+        self._revoked = revoked
         self._principal = functools.lru_cache(_REMEMBERED)(self._read)
+        self._held: OrderedDict[str, bytes] = OrderedDict()  # by what principals call them, the newest last
+
+    def check(self, certificate: bytes) -> None:
+        """Go on where its authority has not taken it back; TLS has verified all else.
+
+        Raises:
+            BadToken: it has.
+            Unavailable: nobody can say.
+        """
+        if self._revoked is not None:
+            self._revoked.check(certificate)
 
     def principal(self, certificate: bytes) -> Principal:
         """Whom a certificate stands for; TLS has verified that the client holds it.
@@ -40,9 +54,29 @@ class Certificates:
             BadToken: nobody, more than one, or it has expired since.
         """
         principal = self._principal(certificate)
+        self._held[principal.credential] = certificate
+        self._held.move_to_end(principal.credential)
+        if len(self._held) > _HELD:
+            self._held.popitem(last=False)
         if principal.expires is not None and principal.expires <= time.time():
             raise BadToken("the client certificate has expired")
         return principal
+
+    def is_over(self, principal: Principal) -> bool:
+        """Whether the certificate by which somebody is here was taken back.
+
+        Raises:
+            Unavailable: nobody can say.
+        """
+        if principal.means != "certificate" or self._revoked is None:
+            return False
+        certificate = self._held.get(principal.credential)
+        try:
+            if certificate is not None:
+                self._revoked.check(certificate)
+        except BadToken:
+            return True
+        return certificate is None
 
     def _read(self, certificate: bytes) -> Principal:
         try:

@@ -50,6 +50,8 @@ class Guard:
         """
         headers = asked.headers
         self._check_place(headers.getall("Host", []), headers.getall("Origin", []))
+        if asked.certificate is not None and self._certificates is not None:
+            self._certificates.check(asked.certificate)  # whatever else it brings
         authorization = headers.getall("Authorization", [])
         if not authorization and asked.certificate is not None and self._certificates is not None:
             self._origins.check_named(headers.getall("Origin", []))
@@ -98,6 +100,8 @@ class Guard:
     async def is_over(self, principal: Principal) -> bool:
         """Whether what a principal has signed in by counts no more, or nobody can say whether it does."""
         try:
+            if self._certificates is not None and self._certificates.is_over(principal):
+                return True
             for way in self._ways:
                 if await way.is_over(principal):
                     return True

@@ -12,7 +12,9 @@ from pathlib import Path
 from cryptography import x509
 
 from wand_proto import looking
+from wand_proto.errors import WandError
 from wand_proto.findings import Finding, good, missing, note, tried
+from wand_server.auth.revoked import overdue
 from wand_server.settings import Http, Settings, Tls
 from wand_server.transports import tls
 
@@ -54,7 +56,21 @@ def certificates(ours: Tls, names: Sequence[str], now: datetime) -> Iterator[Fin
     yield looking.validity(certificate, now, renew)
     if ca is not None:
         yield looking.validity(ca, now, "set tls.client_ca to another authority")
+        if ours.client_crl is not None:
+            yield revocation(ours.client_crl, ca, now)
     yield covered(certificate, names)
+
+
+def revocation(lists: Path, authorities: Path, now: datetime) -> Finding:
+    """Whether it can be told which client certificates were taken back."""
+    hint = "until its authority has made a new list, no client certificate counts"
+    try:
+        late = overdue(lists, authorities, now)
+    except WandError as error:
+        return missing("revoked", str(error), hint)
+    if late:
+        return missing("revoked", f"the list of {'; '.join(late)} in {lists} is missing or overdue", hint)
+    return good("revoked", f"{lists} is read again when it changes")
 
 
 def covered(certificate: Path, names: Sequence[str]) -> Finding:

@@ -89,6 +89,7 @@ class Tls(Frozen):
     certificate: Path | None = None
     key: Path | None = None
     client_ca: Path | None = None  # who has signed the clients' certificates
+    client_crl: Path | None = None  # which of those they have taken back
     client_required: bool = False  # whether a connection without one is refused
     client: tuple[Client, ...] = ()
     hsts_seconds: Annotated[int, Field(ge=0, le=63_072_000)] = 31_536_000  # a year; 0: nothing is said
@@ -99,8 +100,8 @@ class Tls(Frozen):
             raise ValueError("certificate and key go together")
         if self.client_ca is not None and self.certificate is None:
             raise ValueError("client_ca needs certificate and key: a proxy's TLS is none of ours")
-        if (self.client or self.client_required) and self.client_ca is None:
-            raise ValueError("client and client_required need client_ca")
+        if (self.client or self.client_required or self.client_crl) and self.client_ca is None:
+            raise ValueError("client, client_required and client_crl need client_ca")
         return self
 
 

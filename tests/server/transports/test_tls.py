@@ -9,9 +9,11 @@ from pathlib import Path
 
 import aiohttp
 import pytest
+from cryptography import x509
 
 from support.certificates import HOSTAGENT, SERVER, authority_of, good, issue
 from support.edge import Edge
+from support.revoking import crl, put
 from support.tools import FakeTools
 from support.waiting import until
 from wand_proto.errors import Invalid
@@ -62,10 +64,12 @@ async def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator
     server, client = good(tmp_path / "pki")
     clients = tmp_path / "clients.crt"
     clients.write_bytes(server.ca.read_bytes())
+    put(tmp_path / "clients.crl", crl(authority_of(tmp_path / "pki")))
     ours = Tls(
         certificate=server.certificate,
         key=server.key,
         client_ca=clients,
+        client_crl=tmp_path / "clients.crl",
         client=(Client(certificate=KNOWN, name="bot", scopes=("wand:read",)),),
     )
     key = keyfile.add(tmp_path / "keys.toml", "probe")
@@ -94,6 +98,22 @@ async def test_a_key_counts_with_and_without_a_certificate(here: World) -> None:
     assert await here.call(None, key=here.edge.key) == (200, "probe")
     assert await here.call(here.client, key=here.edge.key) == (200, "probe")
     assert (await here.call(here.client, key="wand_wrong"))[0] == 401
+
+
+async def test_a_certificate_that_was_taken_back_lets_nobody_in_with_a_key_or_without(
+    here: World, tmp_path: Path
+) -> None:
+    serial = x509.load_pem_x509_certificate(here.client.certificate.read_bytes()).serial_number
+    put(tmp_path / "clients.crl", crl(authority_of(here.folder), [serial]))
+    for key in ("", here.edge.key):
+        status, why = await here.call(here.client, key=key)
+        assert (status, "taken back" in why) == (401, True)
+    assert await here.call(None, key=here.edge.key) == (200, "probe")
+
+    put(tmp_path / "clients.crl", b"")
+    assert (await here.call(here.client))[0] == 503
+    put(tmp_path / "clients.crl", crl(authority_of(here.folder)))
+    assert await here.call(here.client) == (200, "bot")
 
 
 async def test_no_page_signs_in_by_the_certificate_of_the_browser_that_shows_it(here: World) -> None:
@@ -242,6 +262,7 @@ async def test_a_renewal_that_is_half_written_changes_nothing(
 async def test_another_authority_of_clients_is_taken_up(here: World, tmp_path: Path) -> None:
     _, stranger = good(tmp_path / "other")
     (tmp_path / "clients.crt").write_bytes(stranger.ca.read_bytes())
+    put(tmp_path / "clients.crl", crl(authority_of(tmp_path / "other")))
 
     async def is_in(client: Identity) -> bool:
         with suppress(aiohttp.ClientError, ssl.SSLError):
