@@ -39,11 +39,16 @@ def test_the_launcher_understands_its_unit() -> None:
     assert unit("wand-launcher.socket")["ListenSequentialPacket"] == [told.socket]
 
 
-def test_the_launcher_may_divide_its_control_group() -> None:
+def test_the_launcher_may_divide_its_control_group_and_no_other() -> None:
     found = unit("wand-launcher.service")
 
+    words = found["Slice"][0].removesuffix(".slice").split("-")
+    slices = "/".join(
+        "-".join(words[: depth + 1]) + ".slice" for depth in range(len(words))
+    )  # systemd.slice(5)
     assert found["Delegate"] == ["yes"]
-    assert "ProtectControlGroups" not in found
+    assert found["ProtectControlGroups"] == ["yes"]
+    assert found["ReadWritePaths"] == [f"-/sys/fs/cgroup/{slices}/wand-launcher.service"]
 
 
 def test_the_host_agent_s_folders_are_those_of_its_settings() -> None:
