@@ -29,7 +29,8 @@ _DEVICES = {
     "tty": (5, 0),
 }
 _SPACES = ("/tmp", "/var/tmp", "/run", "/srv", "/home")
-USER, UID = "wand-corpus", 1500
+_NUMBER = "CORPUS_UID"  # processes of a user are counted on the whole machine, so each theatre has its own
+USER, UID = "wand-corpus", int(os.environ.get(_NUMBER, "1500"))
 _LIBC = ctypes.CDLL(None, use_errno=True)
 
 
@@ -47,7 +48,8 @@ def command(words: list[str]) -> list[str]:
 def environment() -> dict[str, str]:
     """What of our own environment goes along."""
     kept = ("PATH", "PYTHONPATH", "VIRTUAL_ENV", "WAND_CORPUS")
-    return {name: os.environ[name] for name in kept if name in os.environ}
+    given = {name: os.environ[name] for name in kept if name in os.environ}
+    return given | {_NUMBER: str(1500 + os.getpid() % 50_000)}
 
 
 def prepare() -> None:
