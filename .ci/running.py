@@ -81,8 +81,8 @@ class _Runner:
 
     def end(self) -> None:
         """End what still runs, with all that it has started."""
-        for pid in self._running:
-            os.kill(pid, signal.SIGTERM)  # not yet waited for, so the number is still its own
+        for each in self._running.values():
+            each.process.terminate()  # which looks first whether it is still there
         for each in self._running.values():
             each.process.wait()
 
