@@ -81,7 +81,7 @@ def _job(asked: argparse.Namespace) -> Job:
     argv = tuple(asked.argv)
     if bool(argv) == bool(asked.shell):
         raise Invalid("give either a program and its arguments, after --, or --shell TEXT")
-    return Job(id="explain", argv=argv or (asked.shell,), shell=not argv)
+    return Job(id="explain", argv=argv or (asked.shell,), shell=not argv, backend=asked.backend)
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -114,5 +114,6 @@ def _parser() -> argparse.ArgumentParser:
     explain.add_argument(
         "--shell", default="", metavar="TEXT", help="shell text, instead of a program and its arguments"
     )
+    explain.add_argument("--backend", default="", metavar="NAME", help="where it would run; default: native")
     explain.add_argument("argv", nargs="*", metavar="WORD", help="a program and its arguments, after --")
     return parser
