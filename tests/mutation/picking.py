@@ -53,7 +53,10 @@ class Picker:
         def order(file: str) -> tuple[bool, bool, bool, float, str]:
             is_own = Path(file).stem == f"test_{Path(mutant.path).stem}"
             is_beside = beside.startswith(f"{Path(file).parent.as_posix()}/")
-            return not is_own, not is_beside, by_file[file][0] not in near, self._typical(by_file[file]), file
+            is_far = (
+                bool(mutant.function) and by_file[file][0] not in near
+            )  # else whoever loads it is as near
+            return not is_own, not is_beside, is_far, self._typical(by_file[file]), file
 
         picked: dict[str, float] = {}
         spent = 0.0

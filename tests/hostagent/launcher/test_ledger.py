@@ -4,7 +4,7 @@ import errno
 import os
 import subprocess
 from collections.abc import Callable
-from contextlib import suppress
+from contextlib import closing, suppress
 from pathlib import Path
 
 import pytest
@@ -270,6 +270,12 @@ def test_a_ledger_turns_over_and_all_of_it_is_one_chain(tmp_path: Path) -> None:
     modes = [path.stat().st_mode & 0o777 for path in verify.files_of([folder])]
     assert modes == [0o400, 0o400, 0o600]
     assert chain(folder).damage == ""
+    with closing(Ledger(str(folder))) as ledger:
+        assert (ledger.turn(), ledger.head.seq > 0) == (
+            ledger.head,
+            True,
+        )  # what is told elsewhere is the last record
+        assert ledger.checkpoint() == ledger.head
 
 
 @pytest.mark.parametrize(

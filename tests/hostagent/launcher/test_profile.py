@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from support.launcher_client import needs_root
-from wand_hostagent.launcher import limits, profile
+from wand_hostagent.launcher import limits, profile, service
 from wand_hostagent.launcher.refusal import Refused
 
 GOOD = 'name = "p"\nworkspace = "/srv/work"\n'
@@ -204,3 +204,12 @@ def test_the_default_is_the_one_called_so_or_the_only_one(
 def test_a_limit_is_the_lower_of_the_two(tmp_path: Path, asked: dict[str, float], granted: object) -> None:
     one = shelf(tmp_path, GOOD + "[limits]\nwall_seconds = 10\nopen_files = 64").take("p")
     assert limits.granted(one, asked) == granted
+
+
+def test_a_profile_is_described_to_the_host_agent_by_these_words(tmp_path: Path) -> None:
+    text = GOOD + 'read_only = ["/usr/share"]\nprincipals = ["ann"]\nenvironment_allowed = ["CI"]\n'
+    told = service._described(shelf(tmp_path, text).take("p", "ann"))
+
+    names = ("name", "workspace", "directories", "read_only", "principals", "environment_allowed", "limits")
+    wanted: tuple[object, ...] = ("p", "/srv/work", [], ["/usr/share"], ["ann"], ["CI"], {})
+    assert tuple(told[name] for name in names) == wanted
