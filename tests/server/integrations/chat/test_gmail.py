@@ -74,7 +74,11 @@ async def test_a_mail_that_is_sent_can_be_read_by_others() -> None:
     body = json.loads(asked.body)
     sent = message_from_bytes(base64.urlsafe_b64decode(body["raw"]), policy=policy.default)
     assert (body["threadId"], sent["To"], sent["Subject"]) == ("t", "a@b.example, c@d.example", "Grüße")
-    texts = {part.get_content_subtype(): part.get_content().strip() for part in sent.walk() if not part.is_multipart()}
+    texts = {
+        part.get_content_subtype(): part.get_content().strip()
+        for part in sent.walk()
+        if not part.is_multipart()
+    }
     assert (texts["plain"], texts["html"]) == ("Schöne Grüße", "<p>Schöne Grüße</p>")
     (file,) = sent.iter_attachments()
     assert (file.get_filename(), file.get_content().strip()) == ("a.csv", "a;b")
