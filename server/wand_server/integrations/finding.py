@@ -69,7 +69,10 @@ class Search:
         ]
 
     def _of_those_named(self, words: Iterable[str]) -> set[int]:
-        return set().union(*(self._named.get(word, ()) for word in words))
+        """Of the services whose names share words with the request those that share the most."""
+        shared = Counter(number for word in words for number in self._named.get(word, ()))
+        most = max(shared.values(), default=0)
+        return {number for number, count in shared.items() if count == most}
 
 
 def _counted(text: Text) -> Mapping[str, float]:

@@ -43,6 +43,19 @@ def test_plain_words_find_it(query: str, first: str) -> None:
     assert SEARCH.find(query)[0] == first
 
 
+def test_of_services_that_share_a_word_the_one_is_meant_that_is_named_whole() -> None:
+    names = ("google_drive.list_files", "google_calendar.list_events", "onedrive.list_files")
+    called = (("google", "drive"), ("google", "calendar"), ("one drive",))
+    search = Search(
+        [
+            Text(name=name, parts=(("list", 1.0),), names=each)
+            for name, each in zip(names, called, strict=True)
+        ]
+    )
+    assert search.find("google calendar list")[0] == "google_calendar.list_events"
+    assert search.find("list on google drive")[0] == "google_drive.list_files"
+
+
 def test_what_shares_no_word_is_left_out() -> None:
     assert SEARCH.find("weather tomorrow") == []
     assert SEARCH.find("") == []
