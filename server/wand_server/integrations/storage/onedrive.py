@@ -2,18 +2,12 @@
 
 from typing import Annotated, Any, Literal
 
-from pydantic import Field, SecretStr
+from pydantic import Field
 
 from wand_server.integrations.kit import (
-    Bearer,
     Content,
     DateTime,
     Download,
-    EntraApp,
-    FirstOf,
-    Integration,
-    Linked,
-    OAuth2,
     Page,
     Request,
     Resource,
@@ -24,12 +18,11 @@ from wand_server.integrations.kit import (
     patch,
     post,
 )
+from wand_server.integrations.kit.graph import PAGES, Graph
 from wand_server.integrations.kit.request import segments
 
-TOKENS = "https://login.microsoftonline.com/{tenant}/oauth2/v2.0/token"
 KIND = "@odata.type"
 ITEM = {KIND: "#microsoft.graph.driveItem"}
-PAGES = Linked(items="value", link="@odata.nextLink")
 DriveId = Annotated[str, Field(description="id of the drive, as get_drive tells")]
 ItemId = Annotated[str, Field(description="id of the file or folder; root is the top")]
 Many = Annotated[int, Field(ge=1, le=200), Sent("$top")]
@@ -79,37 +72,12 @@ class Parent(Resource):
     id: Annotated[str, Field(description="of the folder")]
 
 
-class OneDrive(Integration):
+class OneDrive(Graph):
     """OneDrive, as a person or as an application of Microsoft Entra."""
 
-    class Config(Integration.Config):
-        """Which of them."""
-
-        tenant: str = Field(default="common", description="id or domain of the organization")
-        client_id: str = Field(default="", description="of the application in Entra")
-        client_secret: SecretStr | None = None
-        certificate: SecretStr | None = Field(
-            default=None, description="in place of the secret: PEM, with its key"
-        )
-        refresh_token: SecretStr | None = Field(default=None, description="of a person: acts as that person")
-        access_token: SecretStr | None = Field(default=None, description="lasts an hour: to try it")
-
-    base_url = "https://graph.microsoft.com/v1.0"
-    sign_in = FirstOf(
-        (
-            (("refresh_token", "client_id"), OAuth2(token_url=TOKENS, grant="refresh_token")),
-            (("client_id", "client_secret"), EntraApp(scope="https://graph.microsoft.com/.default")),
-            (("client_id", "certificate"), EntraApp(scope="https://graph.microsoft.com/.default")),
-            (("access_token",), Bearer("access_token")),
-        )
-    )
-
     async def health_check(self) -> None:
-        await self.http.send(Request(method="GET", path="/drive" if self._is_app() else "/me/drive"))
-
-    def _is_app(self) -> bool:
-        tokens = (getattr(self.config, name, None) for name in ("refresh_token", "access_token"))
-        return not any(tokens)
+        is_person = getattr(self.config, "refresh_token", None) is not None
+        await self.http.send(Request(method="GET", path="/me/drive" if is_person else "/drive"))
 
     @operation(read_only=True)
     async def get_drive(

@@ -20,10 +20,19 @@ async def ask(
     kind: type[Integration], name: str, given: dict[str, Any], *answers: Says, below: str = ""
 ) -> tuple[Any, list[Asked]]:
     async with serving(*answers) as service:
-        asking = kind(kind.Config.model_validate({"base_url": service.url + below, "access_token": TOKEN}))
+        more = {"access_token": TOKEN}
+        if kind is OneDrive:
+            more = {
+                "authority": service.url,
+                "tenant": "t",
+                "client_id": "c",
+                "refresh_token": "refresh-of-a-test",
+            }
+            service.answers.insert(0, Says(body={"access_token": TOKEN, "expires_in": 3600}))
+        asking = kind(kind.Config.model_validate({"base_url": service.url + below, **more}))
         await asking.initialize()
         try:
-            return await asking.execute(name, given), service.asked
+            return await asking.execute(name, given), service.asked[kind is OneDrive :]
         finally:
             await asking.cleanup()
 
