@@ -78,7 +78,7 @@ async def test_its_own_client_reads_the_same_there(served: Served, tmp_path: Pat
 @pytest.mark.parametrize("what", ["models", "datasets", "spaces"])
 async def test_a_search_goes_on(served: Served, what: str) -> None:
     _, service = served
-    asked = {"search": "model", "author": "acme", "tags": ["license:mit"], "sort": "downloads", "limit": 2}
+    asked = {"search": "model", "author": "acme", "tag": "license:mit", "sort": "downloads", "limit": 2}
     page = await service.execute(f"search_{what}", asked)
     assert [one["id"] for one in page["items"]] == ["acme/model-0", "acme/model-1"]
     rest = await service.execute(f"search_{what}", {**asked, "cursor": page["next_cursor"]})

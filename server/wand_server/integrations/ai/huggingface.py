@@ -25,8 +25,8 @@ RepoId = Annotated[
 ]
 Words = Annotated[str | None, Field(description="words in its name")]
 Author = Annotated[str | None, Field(description="the user or organization whose they are")]
-Tags = Annotated[
-    list[str] | None, Field(description="such as text-generation, license:mit, language:en"), Sent("filter")
+Tag = Annotated[
+    str | None, Field(description="such as text-generation, license:mit, language:en"), Sent("filter")
 ]
 Sort = Annotated[
     Literal["downloads", "likes", "lastModified", "createdAt", "trendingScore"] | None,
@@ -135,7 +135,7 @@ class HuggingFace(Integration):
         self,
         search: Words = None,
         author: Author = None,
-        tags: Tags = None,
+        tag: Tag = None,
         sort: Sort = None,
         limit: Many = 20,
     ) -> Page[Repo]:
@@ -150,7 +150,7 @@ class HuggingFace(Integration):
         self,
         search: Words = None,
         author: Author = None,
-        tags: Tags = None,
+        tag: Tag = None,
         sort: Sort = None,
         limit: Many = 20,
     ) -> Page[Repo]:
@@ -165,7 +165,7 @@ class HuggingFace(Integration):
         self,
         search: Words = None,
         author: Author = None,
-        tags: Tags = None,
+        tag: Tag = None,
         sort: Sort = None,
         limit: Many = 20,
     ) -> Page[Repo]:

@@ -204,7 +204,8 @@ class Gmail(Integration):
             segments("message_id", message_id, many=False),
             segments("attachment_id", attachment_id, many=False),
         )
-        answered = await self._get(f"/messages/{mail}/attachments/{file}")
+        path = f"{ME}/messages/{mail}/attachments/{file}"
+        answered = await self.http.send(Request(method="GET", path=path))
         raw = _decoded(str(found(answered.body, "data") or ""))
         kept = Answered(status=200, headers={"content-type": ""}, body=None, raw=raw)
         return Download.model_validate(await downloaded(kept, save_as))

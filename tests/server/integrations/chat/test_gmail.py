@@ -98,4 +98,4 @@ async def test_an_attachment_is_a_file() -> None:
     said = Says(body={"size": 3, "data": encoded(b"a;b")})
     file, asked = await ask("get_attachment", {"message_id": "1", "attachment_id": "A"}, said)
     assert (file["text"], file["size"]) == ("a;b", 3)
-    assert asked.path == "/gmail/v1/users/me/messages/1/attachments/A"
+    assert (asked.path, asked.query) == ("/gmail/v1/users/me/messages/1/attachments/A", {})
