@@ -72,12 +72,9 @@ class SshJob(Source):
 
     async def ended(self) -> Ended:
         """How it ended, as the host has told."""
-        while not self._has_ended():
-            if self._process.channel.is_closing():
-                raise Ambiguous("the link broke before the host told how the job ended")
-            waiting = asyncio.ensure_future(self._process.wait_closed())
-            await asyncio.wait({waiting}, timeout=LOOK_SECONDS)
-            waiting.cancel()
+        await _settled(self._process)
+        if not self._has_ended():
+            raise Ambiguous("the link broke before the host told how the job ended")
         if self._process.exit_signal is not None:
             name = str(self._process.exit_signal[0])
             number = getattr(signals, f"SIG{name}", signals.SIGKILL)
@@ -151,7 +148,7 @@ async def until_it_begins(link: Link, process: Process, nonce: str, *, is_termin
             while mark not in said or b"\n" not in said.partition(mark)[2]:
                 part = await reader.read(READ_BYTES)
                 if not part or len(said) > MOST_NOISE:
-                    raise _never_began(link, process, said)
+                    raise await _never_began(link, process, said)
                 said += part
     except (*_LINK_ERRORS, TimeoutError) as error:
         raise Ambiguous(f"the link to {link.name} broke before the command began: {error}") from error
@@ -161,10 +158,22 @@ async def until_it_begins(link: Link, process: Process, nonce: str, *, is_termin
     return rest
 
 
-def _never_began(link: Link, process: Process, said: bytes) -> WandError:
-    if process.exit_status is None and process.exit_signal is None and process.channel.is_closing():
-        return Ambiguous(f"the link to {link.name} broke before the command began")
+async def _never_began(link: Link, process: Process, said: bytes) -> WandError:
     shown = said[-500:].decode(errors="replace").strip()
     if len(said) > MOST_NOISE:
         return Broken(f"the login shell of {link.name} writes without end before a command: {shown!r}")
+    await _settled(process)
+    if process.exit_status is None and process.exit_signal is None:
+        return Ambiguous(f"the link to {link.name} broke before the command began")
     return Denied(f"the login shell of {link.name} does not run commands: {shown!r}")
+
+
+async def _settled(process: Process) -> None:
+    """Wait until the host has told how it ended, or the session is closed without that."""
+    closed = asyncio.ensure_future(process.wait_closed())
+    try:
+        while process.exit_status is None and process.exit_signal is None and not closed.done():
+            await asyncio.wait({closed}, timeout=LOOK_SECONDS)
+    finally:
+        closed.cancel()
+        await asyncio.gather(closed, return_exceptions=True)

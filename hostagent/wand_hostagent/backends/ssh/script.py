@@ -26,7 +26,10 @@ def send(job: str, signum: int) -> str:
 
 
 def end(jobs: Sequence[str]) -> str:
-    """Text that kills every process of jobs until there is none; exits with 1 where one stays."""
+    """Text that kills every process of jobs until there is none; exits with 1 where one stays for seconds."""
     looks = "; ".join(_LOOK % job for job in jobs)
-    loop = f'for i in 1 2 3 4 5 6 7 8 9 10; do p=$({looks}); [ -n "$p" ] || exit 0; {_EACH % 9}; done; exit 1'
+    each = _EACH % 9
+    again = "[ $i -gt 2 ] && { sleep 0.1 2>/dev/null || sleep 1; }"  # what is killed takes a while to go
+    rounds = " ".join(map(str, range(1, 51)))
+    loop = f'for i in {rounds}; do p=$({looks}); [ -n "$p" ] || exit 0; {each}; {again}; done; exit 1'
     return f"/bin/sh -c {shlex.quote(loop)}"
