@@ -1,5 +1,7 @@
 """Services that are programs on the host: operations are commands that policy judges."""
 
+import asyncio
+import subprocess
 from dataclasses import replace
 from typing import Any
 
@@ -10,7 +12,7 @@ from support.host import FakeHost, outcome
 from support.localhost import ANN, acting
 from support.places import short_folder
 from support.rules import allow, said
-from support.running import embedded
+from support.running import COMMAND, embedded
 from support.services import FakeLedger
 from support.visits import client_of, recorded, text_of
 from wand_hostagent.model import Job
@@ -145,6 +147,8 @@ async def test_it_runs_in_the_box_as_whoever_calls_and_both_are_on_record() -> N
                 pushed = await client.call_tool(
                     "call_operation_write", asked | {"operation": "git.push_branch"}
                 )
+            words = [str(COMMAND), "integrations", "--settings", str(wand.state / "server.toml")]
+            checked = await asyncio.to_thread(subprocess.check_output, [*words, "check", "git"], text=True)
             runs, acts = recorded(wand, "run"), recorded(wand, "operation")
             ends = recorded(wand, "operation_end")
     assert status.structured_content is not None
@@ -154,3 +158,4 @@ async def test_it_runs_in_the_box_as_whoever_calls_and_both_are_on_record() -> N
     assert [one.get("failure", "") for one in ends] == ["", "Denied"]
     assert "denied by the rule 'no pushes'" in text_of(pushed)
     assert "a person pushes here" in text_of(pushed)
+    assert checked == "yes  git: answers, and lets us in\n"

@@ -246,7 +246,7 @@ class Jenkins(Integration):
 
     @post("/job/{+name}/disable", idempotent=True)
     async def disable_job(self, name: JobName) -> None:
-        """Disable a job: it stays, and is not built."""
+        """Disable a job, to pause it: it stays, and is not built."""
 
     @post("/job/{+name}/doDelete", destructive=True)
     async def delete_job(self, name: JobName) -> None:

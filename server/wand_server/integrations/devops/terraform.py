@@ -232,7 +232,7 @@ class Terraform(CommandIntegration):
 
     @operation(read_only=True)
     async def get_outputs(self, directory: Directory = "") -> dict[str, Any]:
-        """Read the output values of a configuration, sensitive ones struck out."""
+        """Read the outputs that Terraform gave out, such as addresses; sensitive ones are struck out."""
         return _outputs((await self.run("output", "-json", "-no-color", directory=directory)).json())
 
     @operation(read_only=True)

@@ -77,7 +77,7 @@ class Docker(CommandIntegration):
         filters: Filters = (),
         limit: Annotated[int | None, Field(ge=1, le=1000)] = None,
     ) -> list[Listed]:
-        """List containers: which run, since when, from which image, with which ports."""
+        """List containers: which run or are still up, since when, from which image, with which ports."""
         asked = options(all=all_states, filter=filters, last=limit)
         return [Listed.model_validate(one) for one in await self._each("ps", "--no-trunc", *asked)]
 
@@ -147,7 +147,7 @@ class Docker(CommandIntegration):
         *,
         timestamps: bool = False,
     ) -> Logs:
-        """Read the logs of a container: what it printed, the last lines of it."""
+        """Read the logs of a container: the output it printed, and why it crashed."""
         asked = options(tail=tail, since=since, until=until, timestamps=timestamps)
         ran = await self.run("logs", *asked, container)
         return Logs(stdout=ran.text, stderr=ran.stderr)
@@ -185,7 +185,7 @@ class Docker(CommandIntegration):
 
     @operation(idempotent=True)
     async def pull_image(self, image: Image, platform: Word | None = None) -> Pulled:
-        """Pull an image from a registry onto the host."""
+        """Pull an image: fetch it, or its latest version, from a registry onto the host."""
         ran = await self.run("pull", "--quiet", *options(platform=platform), image)
         return Pulled(reference=ran.lines()[-1] if ran.lines() else image)
 

@@ -96,7 +96,7 @@ class Git(CommandIntegration):
 
     @operation(read_only=True)
     async def get_status(self, directory: Directory = "") -> Status:
-        """Tell which branch is checked out and which files are changed, staged, untracked or in conflict."""
+        """Tell the branch, and which files changed since the last commit: staged, untracked, in conflict."""
         ran = await self.run("status", "--porcelain=v2", "-z", "--branch", directory=directory)
         return status_of(ran.fields())
 
@@ -113,7 +113,7 @@ class Git(CommandIntegration):
         limit: Size = 20,
         cursor: Annotated[str | None, Field(pattern=r"^\d{1,9}$")] = None,
     ) -> Page[Commit]:
-        """Read the history: commits of a branch or of a file, the newest first, with author and message."""
+        """Read the history: who committed what lately, on a branch or to a file, with message and date."""
         skip = int(cursor or 0)
         asked = options(max_count=limit + 1, skip=skip, author=author, grep=grep, since=since, until=until)
         words = ("log", "-z", "--no-color", f"--format={FORMAT}", *asked, ref, "--", *paths)
@@ -155,7 +155,7 @@ class Git(CommandIntegration):
         which: Literal["local", "remote", "all"] = "local",
         contains: Annotated[Word | None, Field(description="a commit")] = None,
     ) -> list[Branch]:
-        """List branches, the latest first, with what they track."""
+        """List branches, local and remote, the latest first, with what they track."""
         fields = ("refname", "objectname", "HEAD", "upstream:short", "upstream:track,nobracket")
         dated = ("committerdate:iso-strict", "contents:subject")
         kinds = {"local": ("refs/heads",), "remote": ("refs/remotes",), "all": ("refs/heads", "refs/remotes")}
@@ -167,7 +167,7 @@ class Git(CommandIntegration):
     async def create_branch(
         self, name: Operand, start: Ref = "HEAD", directory: Directory = "", *, check_out: bool = False
     ) -> Branch:
-        """Create a branch, and check it out if wanted."""
+        """Create or start a branch, such as a feature branch, and check it out if wanted."""
         await self.run("branch", "--no-track", name, start, directory=directory)
         if check_out:
             await self.checkout_ref(ref=name, directory=directory)
@@ -190,7 +190,7 @@ class Git(CommandIntegration):
         all_changes: Annotated[bool, Field(description="stage everything before, new files too")] = False,
         amend: Annotated[bool, Field(description="instead of the last commit")] = False,
     ) -> Commit:
-        """Commit changes to the current branch, staging files first where asked."""
+        """Commit changes with a message: everything, some files, or what is staged."""
         if all_changes or paths:
             await self.run("add", "--all", "--", *(paths or (".",)), directory=directory)
         asked = ("--quiet", "--file=-", *options(amend=amend), "--", *paths)

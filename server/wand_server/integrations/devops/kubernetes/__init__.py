@@ -103,7 +103,7 @@ class Kubernetes(Integration):
 
     @get("/api/v1/namespaces/{namespace}/pods/{name}")
     async def get_pod(self, name: Name, namespace: InNamespace = "default") -> Pod:
-        """Look at a pod: its containers, their states and restarts."""
+        """Show a pod in detail: its status, its containers, their states and restarts."""
 
     @get("/api/v1/namespaces/{namespace}/pods/{name}/log")
     async def get_pod_logs(
@@ -126,13 +126,13 @@ class Kubernetes(Integration):
         namespace: InNamespace = "default",
         grace_seconds: Annotated[int | None, Sent("gracePeriodSeconds"), Field(ge=0)] = None,
     ) -> None:
-        """Delete a pod; what owns it, such as a deployment, makes another."""
+        """Delete or kill a pod, such as a stuck one; its deployment recreates it."""
 
     @get("/apis/apps/v1/namespaces/{namespace}/deployments", paging=_PAGES)
     async def list_deployments(
         self, namespace: InNamespace = "default", labels: Labels = None, limit: Size = 100
     ) -> Page[Deployment]:
-        """List deployments: how many replicas they want, and how many are ready."""
+        """List the deployments that run in a namespace: how many replicas they want, how many are ready."""
 
     @operation(idempotent=True)
     async def scale_deployment(
@@ -185,7 +185,7 @@ class Kubernetes(Integration):
         force: Annotated[bool, Field(description="take over fields that others manage")] = False,
         dry_run: Annotated[bool, Field(description="only check it")] = False,
     ) -> Applied:
-        """Apply a manifest: create the object it describes, or change it to be so (server-side apply)."""
+        """Apply a manifest (its YAML as JSON): deploy the object that it describes to the cluster."""
         query = {"fieldManager": "wand", "force": "true" if force else "false"}
         if dry_run:
             query["dryRun"] = "All"
