@@ -5,7 +5,7 @@ Okapi BM25 as in Robertson and Zaragoza, The Probabilistic Relevance Framework (
 
 import math
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from wand_server.integrations import speech
@@ -68,9 +68,10 @@ class Search:
             self._names[number] for number in sorted(scores, key=lambda number: (-scores[number], number))
         ]
 
-    def _of_those_named(self, words: Iterable[str]) -> set[int]:
+    def _of_those_named(self, words: Mapping[str, float]) -> set[int]:
         """Of the services whose names share words with the request those that share the most."""
-        shared = Counter(number for word in words for number in self._named.get(word, ()))
+        said = (word for word, weight in words.items() if weight > speech.ALIKE_WEIGHT)
+        shared = Counter(number for word in said for number in self._named.get(word, ()))
         most = max(shared.values(), default=0)
         return {number for number, count in shared.items() if count == most}
 
