@@ -122,7 +122,7 @@ class BambooHR(Integration):
 
     @get("/api/v1/employees/directory", place="employees")
     async def list_directory(self) -> list[Employee]:
-        """List the employees of the company: the staff directory."""
+        """List the employees of the company: the staff directory, with phone numbers and addresses."""
 
     @get("/api/v1/employees/{id}")
     async def get_employee(
@@ -132,7 +132,7 @@ class BambooHR(Integration):
             list[str], Field(min_length=1, max_length=400, description="from list_fields")
         ] = _FIELDS,
     ) -> dict[str, Any]:
-        """Look at an employee's record: job, department, manager, hire date."""
+        """Look at an employee's record: job, department, manager, phone number, hire date."""
 
     @operation()
     async def add_employee(

@@ -197,7 +197,7 @@ class Jira(Integration):
             "description",
         ],
     ) -> Issue:
-        """Look at an issue: what it says, its status, who works on it."""
+        """Look at an issue or ticket: show what it says, its status, who works on it."""
 
     @operation()
     async def create_issue(
@@ -253,7 +253,7 @@ class Jira(Integration):
             str, Field(min_length=1, description="from search_users; or nobody; or -1: as the project says")
         ],
     ) -> None:
-        """Assign an issue to a person, or to nobody."""
+        """Assign an issue: give a ticket to a person, or to nobody."""
         await self._assign(issue=issue, to={"accountId": None if account_id == "nobody" else account_id})
 
     @put("/rest/api/3/issue/{issue}/assignee")

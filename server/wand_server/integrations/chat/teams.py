@@ -115,7 +115,7 @@ class Teams(Graph):
         subject: str | None = None,
         format: Format = "text",
     ) -> Message:
-        """Send a message to a channel: begin a new thread there."""
+        """Post a message to a Teams channel: let the channel know, notify the team."""
         return await self._send(team=team, channel=channel, message=_message(text, format, subject))
 
     @post("/teams/{team}/channels/{channel}/messages")
@@ -132,7 +132,7 @@ class Teams(Graph):
     async def reply_to_message(
         self, team: TeamId, channel: ChannelId, message_id: str, text: Text, format: Format = "text"
     ) -> Message:
-        """Reply to a message in a channel, in its thread."""
+        """Reply in a Teams thread: answer a message in a channel."""
         said = _message(text, format)
         return await self._reply(team=team, channel=channel, message_id=message_id, message=said)
 
@@ -171,7 +171,7 @@ class Teams(Graph):
 
     @operation()
     async def send_chat_message(self, chat: ChatId, text: Text, format: Format = "text") -> Message:
-        """Send a message in a chat: a direct message to a person or a group."""
+        """Send a message to a person in Teams: a direct message, or one to a group chat."""
         return await self._say(chat=chat, message=_message(text, format))
 
     @post("/chats/{chat}/messages")
