@@ -17,6 +17,7 @@ from wand_hostagent.filesystem.model import Answer, Ask, Edit, List, Read, Searc
 from wand_hostagent.jobs import Jobs
 from wand_hostagent.launcherlink import LauncherLink
 from wand_hostagent.model import CHANGES, Event, Exited, FileAct, FileVerb, Input, Job
+from wand_hostagent.policy import operations
 from wand_hostagent.policy.backends import NATIVE, chosen
 from wand_hostagent.policy.decide import decide, file_profile
 from wand_hostagent.policy.model import Answer as Decision
@@ -314,9 +315,21 @@ class Gate:
         """Have it on record that the server, the call's peer, is about to ask a service for something.
 
         Raises:
+            Denied: the policy says no; that is on record.
             WandError: it could not be recorded, so it must not be asked.
         """
-        await self._link.record("operation", {**who(caller), **told})
+        try:
+            policy = self._policy.current
+        except BrokenPolicy as error:
+            fields = {"rule": "", "policy": "", **records.failure(error)}
+            await self._link.record("refused", {**who(caller), **told, **fields})
+            raise
+        ruling = operations.decide(policy, caller, str(told["operation"]), changes=not told["read_only"])
+        by = {"rule": ruling.rule, "policy": policy.digest}
+        if not ruling.permitted:
+            await self._link.record("refused", {**who(caller), **told, **by, "message": ruling.message})
+            raise Denied(ruling.message, hint=ruling.hint)
+        await self._link.record("operation", {**who(caller), **told, **(by if ruling.rule else {})})
 
     async def operation_ends(self, caller: Caller, told: Mapping[str, Any]) -> None:
         """Have it on record what came of that."""

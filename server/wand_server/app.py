@@ -26,8 +26,12 @@ from wand_server.hostlink.client import HostClient
 from wand_server.hostlink.explain import explain_failure
 from wand_server.hostlink.recording import OperationLedger, record_change
 from wand_server.hostlink.signins import SignIns
+from wand_server.integrations import callback
+from wand_server.integrations.accounts import AccountsFile
 from wand_server.integrations.catalog import Catalog
-from wand_server.integrations.instances import Instances
+from wand_server.integrations.instances import Around, Instances
+from wand_server.integrations.kit.consent import Accounts, Consents, InMemory
+from wand_server.integrations.kit.secrets import Sources
 from wand_server.issuer.grants import DAY, Lives
 from wand_server.issuer.peers import Peers
 from wand_server.issuer.service import Issuer, Options, resource_of
@@ -40,6 +44,7 @@ from wand_server.runtime.runtime import Change, Record, Runtime
 from wand_server.settings import Settings
 from wand_server.tools import added as added_tools
 from wand_server.tools import named, operations
+from wand_server.tools.direct import Operations
 from wand_server.tools.offered import Offered
 from wand_server.tools.prompts import BuiltInPrompts
 from wand_server.tools.registry import Registry, tool_registry
@@ -182,11 +187,13 @@ async def running(
         link = await parts.enter_async_context(Link(read.hostagent.address, _identity(read)))
         host = _host(read, link)
         sign_ins = await parts.enter_async_context(SignIns(host))
-        integrations = _integrations(read, host)
+        consents = _consents(read)
+        integrations = _integrations(read, host, consents)
         parts.push_async_callback(integrations.close)
         _add_tools(read)
+        direct = Operations(integrations, read.integrations.direct)
         more = (*tool_registry.entries(), *operations.entries(integrations), *named.entries(integrations))
-        offered = Offered(Registry(host, more), live.choice(read))
+        offered = Offered(Registry(host, more, direct), live.choice(read))
         kernel = _kernel(host, offered)
         parts.push_async_callback(kernel.close)
         nonces = dpop.Nonces()  # of both, for clients keep one for each origin
@@ -205,7 +212,7 @@ async def running(
             hostagent_is_up=lambda: link.is_up,
             limits=Limits(live.rates(read)),
             refused=sign_ins.refused,
-            more_routes={**_routes(issuer), **entrance.documents(read, own)},
+            more_routes={**_routes(issuer, consents), **entrance.documents(read, own)},
         )
         may = live.admitted(read.stdio)
         unix = UnixTransport(kernel, read.stdio.socket, admitted=may, refused=sign_ins.refused)
@@ -221,9 +228,24 @@ async def running(
         yield http, runtime
 
 
-def _integrations(read: Settings, host: HostClient) -> Instances:
+def _consents(read: Settings) -> Consents:
+    """What people let services do for them.
+
+    Raises:
+        WandError: it cannot be kept where the settings say.
+    """
+    given = read.integrations
+    accounts: Accounts = InMemory()
+    if given.accounts_file is not None:
+        key = Sources().read(given.accounts_key, "integrations.accounts_key")
+        accounts = AccountsFile(given.accounts_file, key)
+    return Consents(f"{given.address.rstrip('/')}{callback.PATH}" if given.address else "", accounts)
+
+
+def _integrations(read: Settings, host: HostClient, consents: Consents) -> Instances:
     """The services outside, as they are configured."""
-    instances = Instances(Catalog(), OperationLedger(host), new_request_id, host=host)
+    around = Around(host=host, consents=consents)
+    instances = Instances(Catalog(), OperationLedger(host), new_request_id, around=around)
     instances.check(read.integrations.instances)
     instances.configure(read.integrations.instances)
     return instances
@@ -298,9 +320,9 @@ def _networks(read: Sequence[str]) -> tuple[Network, ...]:
     return tuple(map(ipaddress.ip_network, read))
 
 
-def _routes(issuer: Issuer | None) -> Routes:
-    """What the issuer answers to strangers."""
-    table = issuer.routes() if issuer else {}
+def _routes(issuer: Issuer | None, consents: Consents) -> Routes:
+    """What the issuer answers to strangers, and the page to which people come back from a service."""
+    table = {**(issuer.routes() if issuer else {}), **callback.routes(consents)}
     return {
         path: {method: Open(handler) for method, handler in methods.items()}
         for path, methods in table.items()

@@ -59,6 +59,7 @@ class ToolDescription:
     toolset: str = ""  # what it belongs to, "files" or "commands" for example: scopes speak of it
     view: str = ""  # the URI of a page that shows its results, in clients that can
     may_last: bool = False  # for minutes and more, so that a call may become a task
+    stands_for: str = ""  # the tool whose call it is under another name: who may not call that, may not this
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

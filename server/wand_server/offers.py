@@ -22,6 +22,10 @@ class Tools(Protocol):
         """Every tool, always in the same order."""
         ...
 
+    def unlisted(self, name: str) -> ToolDescription | None:
+        """The tool of that name, where there is one that can be called and is not in the list."""
+        ...
+
     async def call(self, name: str, arguments: dict[str, Any], call: Call) -> ToolResult:
         """Run a tool. Arguments that do not fit, and failures of the family, come back as `is_error` results.
 

@@ -17,9 +17,9 @@ from wand_proto.tls import Identity
 from wand_server import ports, settings
 from wand_server.hostlink.channel import Link
 from wand_server.hostlink.client import HostClient
-from wand_server.integrations import skeleton
+from wand_server.integrations import quality, skeleton
 from wand_server.integrations.catalog import Catalog
-from wand_server.integrations.instances import Instances
+from wand_server.integrations.instances import Around, Instances
 from wand_server.integrations.kit.commands import CommandIntegration
 from wand_server.model import Call
 
@@ -87,8 +87,10 @@ def _wanted(word: str) -> skeleton.Wanted:
 def about(catalog: Catalog, name: str) -> dict[str, Any]:
     """All that can be told of a service, as JSON."""
     manifest, known = catalog.manifests[name], catalog.known[name]
+    found = quality.of(manifest, known)
     return {
         **manifest.model_dump(mode="json"),
+        "quality": {"tier": found.tier, "lacks": list(found.lacks)},
         "settings": {
             key: {"required": one.required, "secret": one.secret, "description": one.description}
             for key, one in known.settings.items()
@@ -101,7 +103,8 @@ def about(catalog: Catalog, name: str) -> dict[str, Any]:
 
 
 def _line(told: dict[str, Any]) -> str:
-    return f"{told['id']:14} {len(told['operations']):3} operations  {told['name']}: {told['summary']}"
+    tier, count = told["quality"]["tier"], len(told["operations"])
+    return f"{told['id']:14} {count:3} operations  {tier:8}  {told['name']}: {told['summary']}"
 
 
 def _whole(told: dict[str, Any]) -> str:
@@ -113,6 +116,7 @@ def _whole(told: dict[str, Any]) -> str:
         f"  scopes    {' '.join(told['scopes']) or 'none'}",
         f"  limits    {told['limits'] or 'none known'}",
         f"  tested    against {_TESTED[told['tests']['against']]}: {told['tests']['what']}",
+        f"  quality   {_quality(told['quality'])}",
         f"  needs     {', '.join(required) or 'no settings'}",
         "",
         f"[integrations.{told['id']}]",
@@ -121,6 +125,11 @@ def _whole(told: dict[str, Any]) -> str:
         *(_operation(key, one) for key, one in told["operations"].items()),
     ]
     return "\n".join(lines)
+
+
+def _quality(told: dict[str, Any]) -> str:
+    lacks = f"; it lacks for the next: {', and '.join(told['lacks'])}" if told["lacks"] else ""
+    return f"{told['tier']}{lacks}"
 
 
 def _setting(key: str, one: dict[str, Any]) -> str:
@@ -149,7 +158,7 @@ async def _check(path: Path, names: Sequence[str]) -> int:
     configured = read.integrations.instances
     async with contextlib.AsyncExitStack() as parts:
         host = await _host(read, parts) if any(map(_is_on_host, configured)) else None
-        instances = Instances(Catalog(), _NoLedger(), new_request_id, host=host)
+        instances = Instances(Catalog(), _NoLedger(), new_request_id, around=Around(host=host))
         instances.check(configured)
         instances.configure(configured)
         parts.push_async_callback(instances.close)

@@ -31,6 +31,9 @@ class Echo:
     def describe(self) -> tuple[ToolDescription, ...]:
         return TOOLS
 
+    def unlisted(self, name: str) -> ToolDescription | None:
+        return None
+
     async def call(self, name: str, arguments: dict[str, Any], call: Call) -> ToolResult:
         text = str(arguments["text"])
         return ToolResult(text=text, structured={"text": text})

@@ -19,7 +19,7 @@ from wand_hostagent.model import Job
 from wand_proto.errors import Broken, Denied, NeedsApproval, NotFound, WandError
 from wand_server import ports
 from wand_server.integrations.catalog import Catalog
-from wand_server.integrations.instances import Instances
+from wand_server.integrations.instances import Around, Instances
 from wand_server.integrations.kit import CommandIntegration
 from wand_server.model import Call
 from wand_server.scopes import InsufficientScope
@@ -93,7 +93,7 @@ async def test_what_changes_something_needs_more_than_a_rule_for_looking(service
 )
 async def test_a_refusal_of_the_policy_comes_back_whole(error: WandError) -> None:
     said = (error.message, error.hint)
-    instances = Instances(CATALOG, FakeLedger(), lambda: "a1", host=FakeHost(error=error))
+    instances = Instances(CATALOG, FakeLedger(), lambda: "a1", around=Around(host=FakeHost(error=error)))
     instances.configure({"git": {}})
     with pytest.raises(type(error)) as caught:
         await instances.run(ANN, "git.get_status", {}, may_change=False)
@@ -102,7 +102,7 @@ async def test_a_refusal_of_the_policy_comes_back_whole(error: WandError) -> Non
 
 async def test_who_may_only_look_runs_nothing_that_changes() -> None:
     host = FakeHost()
-    instances = Instances(CATALOG, FakeLedger(), lambda: "a1", host=host)
+    instances = Instances(CATALOG, FakeLedger(), lambda: "a1", around=Around(host=host))
     instances.configure({"git": {}})
     reader = ANN._replace(
         principal=replace(ANN.principal, scopes=frozenset({"wand:tool:call_operation_write"}))
@@ -115,7 +115,7 @@ async def test_who_may_only_look_runs_nothing_that_changes() -> None:
 
 async def test_whether_the_program_is_there_is_told() -> None:
     host = FakeHost(commands=(ports.FoundCommand(name="git", path="/usr/bin/git", permitted=False),))
-    instances = Instances(CATALOG, FakeLedger(), lambda: "a1", host=host)
+    instances = Instances(CATALOG, FakeLedger(), lambda: "a1", around=Around(host=host))
     instances.configure({"git": {}})
     await instances.health("git")
     host.commands = (ports.FoundCommand(name="git", path="", permitted=False),)

@@ -136,6 +136,10 @@ async def test_it_says_how_it_is_and_who_we_are(vault: Vault) -> None:
     await vault.health_check()
 
 
+async def test_a_lease_that_is_over_is_over(vault: Vault) -> None:
+    assert await vault.execute("revoke_lease", {"lease_id": "nowhere/1"}) is None
+
+
 async def test_a_role_signs_in_and_may_do_what_its_policy_says(url: str, vault: Vault) -> None:
     await vault.execute("write_secret", {"path": "apps/api", "data": {"k": "v"}})
     role = asked(url, "GET", "/v1/auth/approle/role/agent/role-id", {})["data"]["role_id"]

@@ -54,6 +54,9 @@ class FakeTools:
     def describe(self) -> tuple[ToolDescription, ...]:
         return self.tools
 
+    def unlisted(self, name: str) -> ToolDescription | None:
+        return None
+
     async def call(self, name: str, arguments: dict[str, Any], call: Call) -> ToolResult:
         self.calls.append((name, arguments, call))
         result: ToolResult = await getattr(self, f"_{name}")(arguments, call)

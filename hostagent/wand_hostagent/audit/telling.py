@@ -189,6 +189,8 @@ def _command(fields: Mapping[str, Any]) -> str:
     argv = fields.get("argv")
     if isinstance(argv, list):
         return shlex.join(map(str, argv))
+    if operation := fields.get("operation"):
+        return str(operation)
     return f"{fields.get('verb', '')} {shlex.quote(str(fields.get('path', '')))}".strip()
 
 

@@ -18,11 +18,15 @@ class CallerRules:
 
     def __init__(self, rules: Iterable[Rule]) -> None:
         concerning = tuple(rules)
-        self.of_files = tuple(rule for rule in concerning if not rule.speaks_of_commands)
+        self.of_operations = tuple(
+            rule for rule in concerning if not rule.speaks_of_commands and not rule.speaks_of_files
+        )
+        of_this_host = tuple(rule for rule in concerning if not rule.speaks_of_operations)
+        self.of_files = tuple(rule for rule in of_this_host if not rule.speaks_of_commands)
         self.guarding = tuple(
             rule for rule in self.of_files if rule.speaks_of_files and rule.verdict is not Verdict.ALLOW
         )
-        self.of_commands = tuple(rule for rule in concerning if not rule.speaks_of_files)
+        self.of_commands = tuple(rule for rule in of_this_host if not rule.speaks_of_files)
         self.choosing = tuple(rule for rule in self.of_commands if rule.backend)
         self._by_name: dict[str, list[int]] = {}
         self._wild: dict[str, list[tuple[str, int]]] = {}

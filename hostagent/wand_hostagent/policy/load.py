@@ -145,7 +145,7 @@ def _rule(written: Mapping[str, Any], source: str) -> Rule:
 def _wrongs(rule: Rule) -> list[tuple[bool, str]]:
     """What a rule cannot mean; each would be read as more than its author thought."""
     denies, allows = rule.verdict is Verdict.DENY, rule.verdict is Verdict.ALLOW
-    says_what = rule.speaks_of_commands or rule.speaks_of_files
+    says_what = rule.speaks_of_commands or rule.speaks_of_files or rule.speaks_of_operations
     return [
         (not rule.name, "has no name"),
         (denies and bool(rule.backend), "denies, so nothing of it runs on a backend; say backends"),
@@ -161,6 +161,7 @@ def _wrongs(rule: Rule) -> list[tuple[bool, str]]:
             rule.speaks_of_commands and rule.speaks_of_files,
             "speaks of commands and of files; write two rules",
         ),
+        *_wrongs_of_operations(rule),
         (allows and not says_what, 'allows everything; say programs = ["*"], or paths and verbs'),
         (denies and bool(rule.profile), "denies, which it does under every profile; leave profile out"),
         (denies and rule.limits != Limits(), "denies, so it has no use for limits"),
@@ -191,6 +192,32 @@ def _wrongs(rule: Rule) -> list[tuple[bool, str]]:
             "has a limit that is not above 0, or is no number",
         ),
     ]
+
+
+def _wrongs_of_operations(rule: Rule) -> list[tuple[bool, str]]:
+    if not rule.speaks_of_operations:
+        return []
+    return [
+        (
+            rule.speaks_of_commands or rule.speaks_of_files,
+            "speaks of operations of services, and of commands or files; write two rules",
+        ),
+        (
+            rule.verdict is Verdict.ASK,
+            "asks about operations of services, which wait for nobody; allow or deny them",
+        ),
+        (not rule.operations, 'has changes without operations; say operations = ["*"]'),
+        (
+            _of_this_host(rule),
+            "speaks of operations of services, which have no profile, network or environment",
+        ),
+    ]
+
+
+def _of_this_host(rule: Rule) -> bool:
+    """Whether it says how something runs here."""
+    said = (rule.profile, rule.network, rule.environment, rule.backend, rule.backends)
+    return any(said) or rule.limits != Limits()
 
 
 def _amounts(rule: Rule) -> list[float | None]:

@@ -32,8 +32,9 @@ class Rule:
     globs on the program as written and on its last part, which a rule that allows trusts only bare or in the
     system's own folders; `arguments` are globs on the words after it from the left, or from its verb on;
     `options` stand anywhere among them; `effects` are what it may do. What, of files: `paths` are folders,
-    `names` globs on the end of a path, `verbs` the uses of file tools. A rule speaks of commands or of files,
-    never of both.
+    `names` globs on the end of a path, `verbs` the uses of file tools. What, of services outside:
+    `operations` are globs on `slack.send_message`, `github:work.*`. A rule speaks of commands, of files or of
+    operations.
     """
 
     name: str
@@ -53,6 +54,8 @@ class Rule:
     paths: tuple[str, ...] = ()
     names: tuple[str, ...] = ()
     verbs: tuple[FileVerb, ...] = ()
+    operations: tuple[str, ...] = ()
+    changes: bool | None = None  # True: operations that change something; False: others; None: both
     profile: str = ""
     limits: Limits = field(default_factory=Limits)
     network: str = ""  # instead of a wider one of the profile; see NETWORKS
@@ -64,6 +67,11 @@ class Rule:
     def speaks_of_files(self) -> bool:
         """Whether it says anything of file tools."""
         return bool(self.paths or self.names or self.verbs)
+
+    @property
+    def speaks_of_operations(self) -> bool:
+        """Whether it says anything of services outside."""
+        return bool(self.operations or self.changes is not None)
 
     @property
     def speaks_of_commands(self) -> bool:

@@ -40,6 +40,8 @@ class Catalog:
         Raises:
             NotFound: there is none; the hint names the nearest.
         """
+        if service in self.known:
+            return
         ids = (*self.known, *_ADDED.names)
         if service not in ids:
             hint = arguments.nearest(service, ids) or "wand-server integrations list tells which there are"

@@ -17,6 +17,7 @@ from wand_server.settings.problems import words
 
 Table = Mapping[str, Any]
 AnySettings = TypeVar("AnySettings", bound=BaseModel)
+_OF_PEOPLE = frozenset({"finish_sign_in", "forget_sign_in"})  # who sign in for themselves
 ID = re.compile(r"([a-z][a-z0-9_]{1,31})(?::([a-z0-9_-]{1,32}))?")
 
 
@@ -38,6 +39,7 @@ class Instance:
         entry, permits = self.known.operations.get(name), self.permits
         return (
             entry is not None
+            and (name not in _OF_PEOPLE or "client_id" in self.table)
             and (entry.read_only or not permits.read_only)
             and (not permits.allow or _is_one_of(name, permits.allow))
             and not _is_one_of(name, permits.deny)

@@ -7,6 +7,7 @@ import logging
 import time
 from collections.abc import Callable, Coroutine, Iterable, Mapping
 from contextlib import AbstractContextManager, nullcontext
+from dataclasses import dataclass
 from typing import Any
 
 from wand_proto.errors import Broken, Denied, Invalid, NotFound, Unavailable, WandError
@@ -17,6 +18,7 @@ from wand_server.integrations.index import Entry
 from wand_server.integrations.instance import ID, Instance, Table, check_table, read
 from wand_server.integrations.kit import workspace
 from wand_server.integrations.kit.base import BaseIntegration, Settings
+from wand_server.integrations.kit.consent import Consents
 from wand_server.integrations.kit.secrets import Sources, in_vault, resolved
 from wand_server.integrations.kit.workspace import Workspace
 from wand_server.model import Call, Principal
@@ -29,6 +31,14 @@ _VAULT = "vault"
 _LAST_SECONDS = 45.0  # for the calls that run on an instance that is configured no more
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Around:
+    """What operations may reach beside their service."""
+
+    host: ports.Host | None = None  # where files are that they send and keep
+    consents: Consents = workspace.NOBODY  # people who have let accounts of theirs be used
+
+
 class Instances:
     """Offers `ports.Integrations`; close it."""
 
@@ -38,16 +48,16 @@ class Instances:
         ledger: ports.Ledger,
         new_id: Callable[[], str],
         sources: Sources | None = None,
-        host: ports.Host | None = None,
+        around: Around = Around(),
     ) -> None:
-        """`host` is where files are that operations send and keep, and programs that they run."""
         self._catalog = catalog
         self._ledger = ledger
         self._new_id = new_id
         self._sources = sources or Sources()
-        self._host = host
+        self._around = around
         self._instances: dict[str, Instance] = {}
         self._entries: dict[str, Entry] = {}
+        self._tool_names: dict[str, str] = {}
         self._search: Search | None = None
         self._left: list[Instance] = []  # configured no more, and still open
         self._closing: set[asyncio.Task[None]] = set()
@@ -74,6 +84,7 @@ class Instances:
         self._entries = dict(
             entry for name in sorted(self._instances) for entry in self._instances[name].offered()
         )
+        self._tool_names = {name.replace(":", "-").replace(".", "-"): name for name in self._entries}
         self._search = None
         self._leave([one for name, one in old.items() if name not in kept])
         return set(self._entries) != before
@@ -148,13 +159,21 @@ class Instances:
             read_only=self._entries[full].read_only,
         )
         await self._ledger.begins(call, act)
-        with self._workspace(call, may_change=may_change):
+        with self._workspace(call, instance, may_change=may_change):
             return await self._recorded(call, act, instance, (operation, untrusted))
 
-    def _workspace(self, call: Call, *, may_change: bool) -> AbstractContextManager[None]:
-        if self._host is None:
+    def _workspace(self, call: Call, instance: Instance, *, may_change: bool) -> AbstractContextManager[None]:
+        if self._around.host is None:
             return nullcontext()
-        return workspace.given(Workspace(host=self._host, call=call, may_change=may_change))
+        return workspace.given(
+            Workspace(
+                host=self._around.host,
+                call=call,
+                may_change=may_change,
+                instance=instance.id,
+                consents=self._around.consents,
+            )
+        )
 
     async def health(self, name: str) -> None:
         """Make sure that a service answers and accepts our sign-in.
@@ -164,7 +183,7 @@ class Instances:
         """
         instance = self._named(name)
         try:
-            with self._workspace(Call(principal=_OURSELVES, request_id=self._new_id()), may_change=False):
+            with self._workspace(_ours(self._new_id()), instance, may_change=False):
                 await (await self._open(instance)).health_check()
         except WandError as error:
             raise _at(instance, error) from error
@@ -252,7 +271,8 @@ class Instances:
         )
 
     def _resolve(self, name: str) -> tuple[Instance, str]:
-        """What a name stands for; the service alone will do where it is configured once."""
+        """What a name stands for, a tool's too; the service alone will do where it is configured once."""
+        name = self._tool_names.get(name, name)
         service, _, operation = name.rpartition(".")
         if name not in self._entries and service and ":" not in service:
             several = [one for one in self._instances if one.split(":")[0] == service]
@@ -285,6 +305,10 @@ class Instances:
         instance = name.rpartition(".")[0]
         about = self._catalog.manifests.get(self._instances[instance].service)
         return text_of(name, self._entries[name].summary, about)
+
+
+def _ours(request_id: str) -> Call:
+    return Call(principal=_OURSELVES, request_id=request_id)
 
 
 def _is_of(name: str, service: str) -> bool:

@@ -90,24 +90,22 @@ class Methods:
         Raises:
             InsufficientScope: the principal may not call it.
         """
-        self._refresh()
-        if isinstance(name, str) and (tool := self._by_name.get(name)) is not None:
+        if isinstance(name, str) and (tool := self._tool(name)) is not None:
             scopes.check_tool(principal, tool)
 
     def may_last(self, name: str) -> bool:
         """Whether a call of the tool of that name may take long enough to become a task."""
-        self._refresh()
-        return name in self._by_name and self._by_name[name].may_last
+        tool = self._tool(name)
+        return tool is not None and tool.may_last
 
     def may_wait(self, name: str) -> bool:
         """Whether a call of the tool of that name may wait for approval: what only looks does not."""
-        self._refresh()
-        return name in self._by_name and not self._by_name[name].read_only
+        tool = self._tool(name)
+        return tool is not None and not tool.read_only
 
     def input_schema(self, name: str) -> dict[str, Any] | None:
         """What the tool of that name takes, as JSON Schema."""
-        self._refresh()
-        tool = self._by_name.get(name)
+        tool = self._tool(name)
         return tool.input_schema if tool else None
 
     async def call_tool(self, name: str, arguments: dict[str, Any], visit: Visit) -> ToolResult:
@@ -116,15 +114,15 @@ class Methods:
         Raises:
             ProtocolFailure: there is no such tool, or the tool is broken.
         """
-        self._refresh()
-        if name not in self._by_name:
+        tool = self._tool(name)
+        if tool is None:
             raise ProtocolFailure(INVALID_PARAMS, f"name: {unknown_tool(name, self._callable(visit))}")
         call = call_of(visit)
         token = REQUEST_ID.set(call.request_id)
         started, ended, task = time.monotonic(), "cancelled", _this_task()
         self._running.add(task)
         try:
-            result = await self._run_unless_cut_off(name, arguments, call, task)
+            result = await self._run_unless_cut_off(tool, arguments, call, task)
             ended = "error" if result.is_error else "ok"
         except ProtocolFailure:
             ended = "broken"
@@ -138,24 +136,24 @@ class Methods:
             REQUEST_ID.reset(token)
 
     async def _run_unless_cut_off(
-        self, name: str, arguments: dict[str, Any], call: Call, task: asyncio.Task[Any]
+        self, tool: ToolDescription, arguments: dict[str, Any], call: Call, task: asyncio.Task[Any]
     ) -> ToolResult:
         try:
-            return await self._run(name, arguments, call)
+            return await self._run(tool, arguments, call)
         except asyncio.CancelledError:
             if not self._is_cutting or task.uncancel():
                 raise  # the client has cancelled it, or is gone
             return refusal(Ambiguous("the server stopped while this ran, and ended it", hint=_LOOK_FIRST))
 
-    async def _run(self, name: str, arguments: dict[str, Any], call: Call) -> ToolResult:
+    async def _run(self, tool: ToolDescription, arguments: dict[str, Any], call: Call) -> ToolResult:
         try:
-            scopes.check_tool(call.principal, self._by_name[name])
+            scopes.check_tool(call.principal, tool)
             self._need_room()
-            return await self._tools.call(name, arguments, call)
+            return await self._tools.call(tool.name, arguments, call)
         except WandError as failed:
             return refusal(failed)
         except Exception as broken:
-            log.exception("tool broke", extra={"tool": name, "principal": call.principal.name})
+            log.exception("tool broke", extra={"tool": tool.name, "principal": call.principal.name})
             raise failures.internal(call.request_id) from broken
 
     def _need_room(self) -> None:
@@ -164,6 +162,11 @@ class Methods:
         if len(self._running) > self._calls_ceiling:
             message = f"{self._calls_ceiling} calls are running, which is the most at once"
             raise Exhausted(message, hint="try again when one of them has ended")
+
+    def _tool(self, name: str) -> ToolDescription | None:
+        """The tool of that name, listed or not."""
+        self._refresh()
+        return self._by_name.get(name) or self._tools.unlisted(name)
 
     def _refresh(self) -> None:
         described = self._tools.describe()

@@ -185,6 +185,7 @@ def _anchored(read: Settings, folder: Path) -> Settings:
             "stdio": read.stdio.model_copy(update={"socket": folder / read.stdio.socket}),
             "issuer": read.issuer.model_copy(update={"folder": folder / read.issuer.folder}),
             "tls": read.tls.model_copy(update=_beside(folder, read.tls)),
+            "integrations": read.integrations.model_copy(update=_beside(folder, read.integrations)),
             "oauth": read.oauth.model_copy(update=_beside(folder, read.oauth)),
             "hostagent": agent.model_copy(update={"address": address, **paths}),
         }

@@ -7,7 +7,7 @@ from pydantic import AfterValidator, BeforeValidator, Field, model_validator
 
 from wand_proto.credentials import pki_file
 from wand_server.kinds import Frozen, Networks, Words, grpc_address, parsed
-from wand_server.settings.signin import Issuer, OAuth, Tls
+from wand_server.settings.signin import Issuer, OAuth, Tls, Url
 
 
 class Http(Frozen):
@@ -56,6 +56,10 @@ class Tools(Frozen):
 class Integrations(Frozen):
     """The services outside: a table for each that is used, by its name, as `[integrations.slack]`."""
 
+    direct: Annotated[int, Field(ge=0, le=100)] = 40  # so many operations may be tools of their own; 0: none
+    address: Url = ""  # ours as people's browsers reach it, for sign-in to services by a link
+    accounts_file: Path | None = None  # keeps what they permit, encrypted; without it, until the server ends
+    accounts_key: str = ""  # where the key for that is: env:NAME, file:/PATH or cred:NAME
     instances: Annotated[dict[str, dict[str, Any]], BeforeValidator(parsed)] = Field(default_factory=dict)
 
     @model_validator(mode="before")

@@ -20,7 +20,7 @@ class Choice:
 
     def takes(self, tool: ToolDescription) -> bool:
         """Whether a tool is offered."""
-        names = {tool.name, tool.toolset} - {""}
+        names = {tool.name, tool.toolset, tool.stands_for} - {""}
         if self.read_only and not tool.read_only:
             return False
         return names.isdisjoint(self.disabled) and (not self.enabled or not names.isdisjoint(self.enabled))
@@ -42,8 +42,15 @@ class Offered:
         """
         all_of_them = self._tools.describe()
         known = sorted({one.name for one in all_of_them} | {one.toolset for one in all_of_them} - {""})
-        _need_known("tools.enabled", choice.enabled, known)
-        _need_known("tools.disabled", choice.disabled, known)
+        self._need_known("tools.enabled", choice.enabled, known)
+        self._need_known("tools.disabled", choice.disabled, known)
+
+    def _need_known(self, field: str, names: Sequence[str], known: Sequence[str]) -> None:
+        for name in names:
+            if name not in known and self._tools.unlisted(name) is None:
+                near = difflib.get_close_matches(name, known, n=1, cutoff=0.6)
+                hint = f"did you mean {near[0]}?" if near else f"known are: {', '.join(known)}"
+                raise Invalid(f"{name!r:.80} is no tool and no toolset", hint=hint, field=field)
 
     def choose(self, choice: Choice) -> bool:
         """Offer those from now on; calls that run go on. Whether the list is another now.
@@ -53,6 +60,7 @@ class Offered:
         """
         self.check(choice)
         before = getattr(self, "_described", None)
+        self._choice = choice
         self._described = tuple(filter(choice.takes, self._tools.describe()))
         self._names = frozenset(tool.name for tool in self._described)
         return self._described != before
@@ -61,23 +69,20 @@ class Offered:
         """Every tool that is offered, always in the same order."""
         return self._described
 
+    def unlisted(self, name: str) -> ToolDescription | None:
+        """The tool of that name, if it can be called and is offered."""
+        tool = self._tools.unlisted(name)
+        return tool if tool is not None and self._choice.takes(tool) else None
+
     async def call(self, name: str, arguments: dict[str, Any], call: Call) -> ToolResult:
         """Run a tool.
 
         Raises:
             NotFound: there is none of that name, or it is switched off.
         """
-        if name not in self._names:
+        if name not in self._names and self.unlisted(name) is None:
             raise NotFound(f"there is no tool {name!r:.80}", hint=_there_are(self._names), field="name")
         return await self._tools.call(name, arguments, call)
-
-
-def _need_known(field: str, names: Sequence[str], known: Sequence[str]) -> None:
-    for name in names:
-        if name not in known:
-            near = difflib.get_close_matches(name, known, n=1, cutoff=0.6)
-            hint = f"did you mean {near[0]}?" if near else f"known are: {', '.join(known)}"
-            raise Invalid(f"{name!r:.80} is no tool and no toolset", hint=hint, field=field)
 
 
 def _there_are(names: Collection[str]) -> str:

@@ -3,7 +3,7 @@
 import inspect
 import logging
 import re
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any, Protocol, TypeVar
 
 from wand_proto.errors import NotFound, WandError
@@ -145,17 +145,46 @@ class Extensions:
 tool_registry = Extensions()
 
 
+class Family(Protocol):
+    """Many tools of a kind, which come and go: operations."""
+
+    @property
+    def replaces(self) -> frozenset[str]:
+        """The tools that need not be listed where those are."""
+        ...
+
+    def listed(self, beside: Iterable[ToolDescription]) -> Sequence[Entry]:
+        """Those that stand in the list, beside those."""
+        ...
+
+    def one(self, name: str) -> Entry | None:
+        """The one of that name, listed or not."""
+        ...
+
+
 class Registry:
     """The tools as the protocol sees them, bound to the host that they act on; offers `ports.Tools`."""
 
-    def __init__(self, host: Host, extensions: Iterable[Entry] = ()) -> None:
+    def __init__(self, host: Host, extensions: Iterable[Entry] = (), family: Family | None = None) -> None:
         self._host = host
+        self._family = family
         entries = (*(HostEntry(kind) for kind in BUILT_IN), *extensions)
         self._entries: dict[str, Entry] = {entry.description.name: entry for entry in entries}
 
     def describe(self) -> tuple[ToolDescription, ...]:
         """Every tool that has something to act on, always in the same order."""
-        return tuple(entry.description for entry in self._entries.values() if entry.has_subject())
+        own = tuple(entry.description for entry in self._entries.values() if entry.has_subject())
+        more = tuple(one.description for one in self._family.listed(own)) if self._family else ()
+        replaced = self._family.replaces if self._family and more else frozenset[str]()
+        return (*(one for one in own if one.name not in replaced), *more)
+
+    def unlisted(self, name: str) -> ToolDescription | None:
+        """The tool of that name, if it can be called."""
+        entry = self._entries.get(name) or self._of_family(name)
+        return entry.description if entry is not None and entry.has_subject() else None
+
+    def _of_family(self, name: str) -> Entry | None:
+        return self._family.one(name) if self._family else None
 
     async def call(self, name: str, arguments: dict[str, Any], call: Call) -> ToolResult:
         """Run a tool; whatever goes wrong comes back as a result that a model can read.
@@ -163,7 +192,7 @@ class Registry:
         Raises:
             NotFound: there is no such tool.
         """
-        entry = self._entries.get(name) or self._missing(name)
+        entry = self._entries.get(name) or self._of_family(name) or self._missing(name)
         try:
             return await entry.call(arguments, self._host, call)
         except WandError as error:

@@ -4,12 +4,18 @@ import json
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
+import pytest
+
 from support.foreign import Says, serving
 from support.host import FakeHost, call
 from support.services import FakeCatalog, FakeLedger
+from wand_proto.errors import NotFound
+from wand_server import scopes
 from wand_server.integrations.instances import Instances
 from wand_server.integrations.kit.secrets import Sources
-from wand_server.tools import operations
+from wand_server.tools import direct, operations
+from wand_server.tools.direct import Operations
+from wand_server.tools.offered import Choice, Offered
 from wand_server.tools.registry import Registry
 
 NOTES = Says(body={"notes": [{"id": 1, "text": "a\U000e0041"}], "id": 2})
@@ -17,11 +23,19 @@ NOTES = Says(body={"notes": [{"id": 1, "text": "a\U000e0041"}], "id": 2})
 
 @asynccontextmanager
 async def tools(*answers: Says) -> AsyncIterator[Registry]:
+    async with registered(0, *answers) as registry:
+        yield registry
+
+
+@asynccontextmanager
+async def registered(most: int, *answers: Says, **table: object) -> AsyncIterator[Registry]:
+    """All the tools, of which at most so many operations are."""
     async with serving(*(answers or (NOTES,))) as service:
         instances = Instances(FakeCatalog(), FakeLedger(), lambda: "a1", Sources({"NOTES": "s3cr3t-x"}))
-        instances.configure({"notes": {"token": "env:NOTES", "base_url": service.url}})
+        instances.configure({"notes": {"token": "env:NOTES", "base_url": service.url, **table}})
         try:
-            yield Registry(FakeHost(), operations.entries(instances))
+            family = Operations(instances, most)
+            yield Registry(FakeHost(), operations.entries(instances), family)
         finally:
             await instances.close()
 
@@ -71,6 +85,66 @@ async def test_a_result_that_is_too_long_is_cut_and_says_so() -> None:
         result = await registry.call("call_operation", {"operation": "notes.list_notes"}, call())
         assert result.text.startswith("It is too long, so this is the beginning; ask for less.")
         assert len(json.dumps(result.structured)) < 60_000
+
+
+DIRECT = ["notes-list_notes", "notes-write_note", "notes-delete_note"]
+GENERAL = ["find_operations", "describe_operation", "call_operation", "call_operation_write"]
+
+
+@pytest.mark.parametrize(
+    ("most", "table", "listed"),
+    [
+        (3, {}, DIRECT),
+        (40, {"read_only": True}, ["notes-list_notes"]),
+        (2, {}, GENERAL),
+        (0, {}, GENERAL),
+    ],
+)
+async def test_few_operations_are_tools_of_their_own(
+    most: int, table: dict[str, object], listed: list[str]
+) -> None:
+    async with registered(most, **table) as registry:
+        described = [one for one in registry.describe() if one.toolset == "integrations"]
+        assert [one.name for one in described] == listed
+
+
+async def test_operations_that_would_make_the_list_too_long_are_none(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(direct, "MOST_TOKENS", 3600)
+    async with registered(3) as registry:
+        assert [one.name for one in registry.describe()][-4:] == GENERAL
+
+
+@pytest.mark.parametrize("name", ["notes.list_notes", "notes-list_notes"])
+@pytest.mark.parametrize("most", [0, 3])
+async def test_every_operation_can_be_called_by_its_name(name: str, most: int) -> None:
+    async with registered(most) as registry:
+        offered = Offered(registry)
+        result = await offered.call(name, {}, call())
+        assert result.structured["result"] == [{"id": 1, "text": "a\\u{e0041}"}]
+        tool = offered.unlisted(name)
+        assert tool is not None
+        assert (tool.name, tool.read_only, scopes.needed_by(tool)) == ("notes-list_notes", True, scopes.READ)
+        assert (await said(registry, "find_operations")).startswith("notes.")
+
+
+@pytest.mark.parametrize(
+    ("choice", "refused"),
+    [
+        (Choice(disabled=("call_operation_write",)), "notes.write_note"),
+        (Choice(disabled=("integrations",)), "notes.list_notes"),
+        (Choice(disabled=("notes-list_notes",)), "notes.list_notes"),
+        (Choice(enabled=("call_operation",)), "notes.write_note"),
+        (Choice(read_only=True), "notes-write_note"),
+        (Choice(), "notes.none"),
+        (Choice(), "other.list_notes"),
+    ],
+)
+async def test_what_may_not_be_called_by_a_general_tool_may_not_by_its_name(
+    choice: Choice, refused: str
+) -> None:
+    async with registered(0) as registry:
+        with pytest.raises(NotFound):
+            await Offered(registry, choice).call(refused, {}, call())
 
 
 def test_without_a_service_they_are_not_listed() -> None:

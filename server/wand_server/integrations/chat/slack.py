@@ -147,7 +147,11 @@ class Slack(Integration):
     ) -> Scheduled:
         """Have a message sent at a later time."""
 
-    @get("/conversations.list", paging=Cursor(items="channels", mark="response_metadata.next_cursor"))
+    @get(
+        "/conversations.list",
+        kept=60.0,
+        paging=Cursor(items="channels", mark="response_metadata.next_cursor"),
+    )
     async def list_channels(
         self,
         types: Annotated[
@@ -179,7 +183,7 @@ class Slack(Integration):
     ) -> Channel:
         """Invite people to a channel."""
 
-    @get("/users.list", paging=Cursor(items="members", mark="response_metadata.next_cursor"))
+    @get("/users.list", kept=60.0, paging=Cursor(items="members", mark="response_metadata.next_cursor"))
     async def list_users(self, limit: Many = 100) -> Page[User]:
         """List the people of the workspace."""
 

@@ -8,12 +8,13 @@ from pydantic import Field, SecretStr, field_validator
 
 from wand_server.integrations.kit import (
     Bearer,
+    Consent,
     Counted,
     DateTime,
     FirstOf,
     GitHubApp,
-    Integration,
     Page,
+    Personal,
     Rate,
     Request,
     Resource,
@@ -27,6 +28,11 @@ from wand_server.integrations.kit import (
 
 Owner = Annotated[str, Field(description="user or organisation")]
 Size = Annotated[int, Field(ge=1, le=100)]
+OAUTH_APP = Consent(
+    authorize_url="{web_url}/login/oauth/authorize",
+    token_url="{web_url}/login/oauth/access_token",  # noqa: S106 - an address
+    scope="repo workflow read:user",
+)
 PAGES = Counted(size="per_page")
 FOUND = Counted(size="per_page", items="items")
 
@@ -143,16 +149,19 @@ class CodeFound(Resource):
     repository: Repository | None = None
 
 
-class GitHub(Integration):
-    """GitHub, as one of its users or as an app."""
+class GitHub(Personal):
+    """GitHub, as one of its users, as an app, or each person as themselves."""
 
-    class Config(Integration.Config):
-        """A token, or an app."""
+    class Config(Personal.Config):
+        """A token, an app, or an OAuth app by which each person signs in."""
 
         token: SecretStr | None = None
-        app_id: str = ""
-        installation_id: str = ""
+        app_id: str = Field(default="", description="of a GitHub App")
+        installation_id: str = Field(default="", description="of it: where it may act")
         private_key: SecretStr | None = Field(default=None, description="of the app, in PEM")
+        client_id: str = Field(default="", description="of an OAuth app, by which each person signs in")
+        client_secret: SecretStr | None = None
+        web_url: str = Field(default="https://github.com", description="where they do")
 
         @field_validator("app_id", "installation_id", mode="before")
         @classmethod
@@ -161,7 +170,11 @@ class GitHub(Integration):
 
     base_url = "https://api.github.com"
     sign_in = FirstOf(
-        ((("token",), Bearer("token")), (("app_id", "installation_id", "private_key"), GitHubApp()))
+        (
+            (("token",), Bearer("token")),
+            (("app_id", "installation_id", "private_key"), GitHubApp()),
+            (("client_id", "client_secret"), OAUTH_APP),
+        )
     )
     rate = Rate(80, per_seconds=60)
     headers = {
@@ -181,7 +194,7 @@ class GitHub(Integration):
     ) -> Page[Repository]:
         """Search for repositories."""
 
-    @get("/repos/{owner}/{repo}")
+    @get("/repos/{owner}/{repo}", kept=0.0)
     async def get_repository(self, owner: Owner, repo: str) -> Repository:
         """Look at a repository."""
 

@@ -10,6 +10,7 @@ from wand_server.integrations.kit.oauth import OAuth2
 from wand_server.integrations.kit.operation import delete, get, head, operation, patch, post, put
 from wand_server.integrations.kit.pace import Rate
 from wand_server.integrations.kit.paging import Counted, Cursor, Linked
+from wand_server.integrations.kit.personal import Consent, Personal
 from wand_server.integrations.kit.request import Request, Sent
 from wand_server.integrations.kit.session import Session
 from wand_server.integrations.kit.signin import ApiKey, Basic, Bearer, FirstOf, InPath, Nobody, SignIn
@@ -22,6 +23,7 @@ __all__ = [
     "Basic",
     "Bearer",
     "CommandIntegration",
+    "Consent",
     "Content",
     "Counted",
     "Cursor",
@@ -41,6 +43,7 @@ __all__ = [
     "OAuth2",
     "Operand",
     "Page",
+    "Personal",
     "Ran",
     "Rate",
     "Request",

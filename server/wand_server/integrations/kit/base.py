@@ -10,11 +10,12 @@ from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError
 
 from wand_proto.errors import Broken, NotFound, WandError
 from wand_server import arguments
-from wand_server.integrations.kit import signin
+from wand_server.integrations.kit import signin, workspace
 from wand_server.integrations.kit.bodies import Answered
 from wand_server.integrations.kit.content import SAVE_AS, Download, downloaded, parts_of
 from wand_server.integrations.kit.http import MOST_SECONDS, Address, Client
-from wand_server.integrations.kit.operation import Operation
+from wand_server.integrations.kit.kept import Keeper
+from wand_server.integrations.kit.operation import Operation, Plan
 from wand_server.integrations.kit.pace import Rate
 from wand_server.integrations.kit.paging import found
 from wand_server.integrations.kit.request import Request, Route, lay_out
@@ -126,6 +127,7 @@ class Integration(BaseIntegration):
 
     def __init__(self, config: BaseModel) -> None:
         super().__init__(config)
+        self._keeper = Keeper()
         self.http = Client(self._address(), self.strike)
         self.http.signed_by(self.sign_in.signer(config, self.http.once, self.strike))
 
@@ -157,13 +159,28 @@ class Integration(BaseIntegration):
             raise Broken(f"{operation.name} is no request")
         deadline = time.monotonic() + (plan.seconds or MOST_SECONDS)
         request = await _laid_out(operation, plan.route, read)
-        answered = await self.http.send(request, repeatable=plan.marks.idempotent, seconds=plan.seconds)
+        answered = await self._answer(request, plan)
         self._check(answered)
         if plan.until is not None:
             answered = await plan.until.wait((request, answered), self._asked, self.http.base_url, deadline)
         if operation.is_download:
             return Download(**await downloaded(answered, getattr(read, SAVE_AS, None)))
         return self._read(operation, request, answered)
+
+    async def _answer(self, request: Request, plan: Plan) -> Answered:
+        """As the service gives it, or as it is kept for whoever calls."""
+
+        async def send(request: Request) -> Answered:
+            return await self.http.send(request, repeatable=plan.marks.idempotent, seconds=plan.seconds)
+
+        whose = workspace.caller()
+        if plan.kept is not None and whose is not None:
+            return await self._keeper.read(request, whose, plan.kept, send)
+        try:
+            return await send(request)
+        finally:  # whatever came of it
+            if not plan.marks.read_only and whose is not None:
+                self._keeper.forget(whose)
 
     async def _asked(self, request: Request) -> Answered:
         answered = await self.http.send(request)

@@ -19,6 +19,7 @@ import aiohttp
 from wand_proto.errors import Ambiguous, Exhausted, Unavailable, WandError
 from wand_server.integrations.kit import bodies, failures
 from wand_server.integrations.kit.bodies import Answered
+from wand_server.integrations.kit.kept import NOT_MODIFIED
 from wand_server.integrations.kit.pace import Breaker, Bucket, Rate
 from wand_server.integrations.kit.request import Request
 from wand_server.integrations.kit.secrets import Strike
@@ -35,7 +36,7 @@ _ONWARD = frozenset({301, 302, 303, 307, 308})
 
 
 class Signer(Protocol):
-    """Signs the requests of one instance."""
+    """Signs the requests of one instance; one that waits for nobody has `is_instant`."""
 
     async def sign(self, request: Request) -> None:
         """Add what says who we are."""
@@ -69,7 +70,7 @@ class Client:
         self._strike = strike
         self._bucket = Bucket(address.rate)
         self._breaker = Breaker()
-        self._signer: Signer | None = None
+        self.signer: Signer | None = None
         self._session: aiohttp.ClientSession | None = None
         self._home = {_origin(address.base_url)}
 
@@ -84,11 +85,11 @@ class Client:
 
     def signed_by(self, signer: Signer) -> None:
         """Sign requests from now on."""
-        self._signer = signer
+        self.signer = signer
 
     async def sign_in_anew(self) -> bool:
         """Whether there is a new sign-in in place of the one before; some have nothing that could be new."""
-        return self._signer is not None and await self._signer.renew()
+        return self.signer is not None and await self.signer.renew()
 
     def add_headers(self, headers: Mapping[str, str]) -> None:
         """Send those with every request from now on."""
@@ -120,12 +121,12 @@ class Client:
         for number in range(1, _TRIES + 1):
             answered, trouble = await self._try(request, deadline)
             if answered is not None:
-                if answered.status == 401 and not renewed and self._signer and await self._signer.renew():
+                if answered.status == 401 and not renewed and self.signer and await self.signer.renew():
                     renewed = True
                     continue
                 if unsure and request.method == "DELETE" and answered.status in _GONE:
                     return Answered(status=204, headers={}, body=None)  # the try before did it
-                if answered.status < 300:
+                if answered.status < 300 or (answered.status == NOT_MODIFIED and _is_conditional(request)):
                     return answered
                 if (onward := self._onward(request, answered)) is not None:
                     request = onward
@@ -155,7 +156,7 @@ class Client:
         signed = request.copy()
         signed.base_url = self._address.base_url
         left = deadline - time.monotonic()
-        if _origin(signed.url) in self._home:
+        if "://" not in signed.path or _origin(signed.url) in self._home:
             signed.headers = {**self._address.headers, **signed.headers}
             await self._sign(signed, deadline)
         try:
@@ -170,11 +171,14 @@ class Client:
         return answered, None
 
     async def _sign(self, request: Request, deadline: float) -> None:
-        if self._signer is None:
+        if self.signer is None:
+            return
+        if getattr(self.signer, "is_instant", False):  # and there is nothing to wait for
+            await self.signer.sign(request)
             return
         try:
             async with asyncio.timeout(deadline - time.monotonic()):
-                await self._signer.sign(request)
+                await self.signer.sign(request)
         except TimeoutError as late:
             raise Unavailable("no sign-in: there was no answer in time") from late
 
@@ -229,6 +233,10 @@ class Client:
         )
 
 
+def _is_conditional(request: Request) -> bool:
+    return not request.headers.keys().isdisjoint({"If-None-Match", "If-Modified-Since"})
+
+
 def _origin(url: str) -> tuple[str, str]:
     parts = urlsplit(url)
     return parts.scheme, parts.netloc.lower()
@@ -265,21 +273,40 @@ def _retry_after(headers: Mapping[str, str]) -> float | None:
 
 
 async def _read(response: aiohttp.ClientResponse) -> Answered:
-    raw = bytearray()
-    async for piece in response.content.iter_chunked(65536):
-        raw += piece
-        if len(raw) > _MOST_BYTES:
-            raise Exhausted(
-                f"answers with more than {_MOST_BYTES // 1024 // 1024} MiB", hint="ask for less at once"
-            )
+    raw = await _bounded(response)
     headers = {name.lower(): value for name, value in response.headers.items()}
     return Answered(
         status=response.status,
         headers=headers,
-        body=bodies.read(bytes(raw), headers.get("content-type", "")),
-        raw=bytes(raw),
-        cookies={name: cookie.value for name, cookie in response.cookies.items()},
+        body=bodies.read(raw, headers.get("content-type", "")),
+        raw=raw,
+        cookies=_cookies(response) if "set-cookie" in headers else {},
     )
+
+
+async def _bounded(response: aiohttp.ClientResponse) -> bytes:
+    if (
+        response.content_length is not None
+        and response.content_length <= _MOST_BYTES
+        and not _is_packed(response)
+    ):
+        return await response.read()
+    raw = bytearray()
+    async for piece in response.content.iter_chunked(65536):
+        raw += piece
+        if len(raw) > _MOST_BYTES:
+            most = f"{_MOST_BYTES // 1024 // 1024} MiB"
+            raise Exhausted(f"answers with more than {most}", hint="ask for less at once")
+    return bytes(raw)
+
+
+def _is_packed(response: aiohttp.ClientResponse) -> bool:
+    """Whether there may be more of it than its length says."""
+    return "Content-Encoding" in response.headers
+
+
+def _cookies(response: aiohttp.ClientResponse) -> Mapping[str, str]:
+    return {name: cookie.value for name, cookie in response.cookies.items()}
 
 
 def _cause(why: Exception | None) -> str:

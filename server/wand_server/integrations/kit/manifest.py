@@ -23,6 +23,7 @@ class Tests(Frozen):
 
     against: Checked
     what: str = Field(min_length=1)  # its package, the file of the document, where the contract is from
+    server: str = ""  # a real one against which it is tried as well: its package
     prefix: str = ""  # of every path, where the document leaves out what sign-in puts there
     settings: Mapping[str, str] = Field(default_factory=dict)  # for the tests; {url} stands for the server's
     tokens: str = ""  # the path where sign-in asks for a token, which the document does not know

@@ -60,6 +60,7 @@ class Plan:
     headers: Mapping[str, str] = field(default_factory=dict)  # of the answer, by their name in the result
     until: Until | None = None
     seconds: float | None = None  # for the whole of it, where the usual is too short
+    kept: float | None = None  # seconds, for which its answer is
 
 
 class More(TypedDict, total=False):
@@ -79,6 +80,7 @@ class More(TypedDict, total=False):
     seconds: float  # for the whole of it, where the usual is too short
     fixed: Mapping[str, Any]  # sent with every call, where arguments are
     query: Mapping[str, str]  # sent with every call, in the query
+    kept: float  # seconds for which an answer is kept for whoever got it; 0: asked whether it has changed
 
 
 class Sender(Protocol):
@@ -245,4 +247,5 @@ def _routed(method: Method, path: str, more: More) -> Plan:
         headers=more.get("headers", {}),
         until=more.get("until"),
         seconds=more.get("seconds"),
+        kept=more.get("kept"),
     )

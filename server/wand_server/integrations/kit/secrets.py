@@ -19,6 +19,7 @@ _FORMS = (
     "env:NAME, file:/PATH, cred:NAME (a credential of systemd), or vault:MOUNT/PATH#FIELD (in the Vault "
     "that is configured)"
 )
+_ESCAPE = re.compile("%[0-9A-F]{2}")
 _SHORTEST = 6  # characters; less is no secret, and striking it out would garble what is said
 _MOST_BYTES = 64 * 1024
 
@@ -124,6 +125,7 @@ class Strike:
 
     def __init__(self, secrets: Iterable[str] = ()) -> None:
         self._words: tuple[str, ...] = ()
+        self._as_json: tuple[str, ...] = ()
         for secret in secrets:
             self.add(secret)
 
@@ -132,6 +134,7 @@ class Strike:
         if len(secret) >= _SHORTEST:
             words = {*self._words, *_forms(secret)}
             self._words = tuple(sorted(words, key=len, reverse=True))
+            self._as_json = tuple(json.dumps(word)[1:-1] for word in self._words)
 
     def out_of(self, text: str) -> str:
         """The text without them."""
@@ -141,6 +144,12 @@ class Strike:
 
     def out_of_value(self, value: Any) -> Any:
         """The same of JSON, names of members too."""
+        try:
+            whole = json.dumps(value)  # a text in it is there letter by letter, so this misses none
+        except (TypeError, ValueError, RecursionError):
+            return jsontexts.changed(value, self.out_of)
+        if not any(word in whole for word in self._as_json):
+            return value
         return jsontexts.changed(value, self.out_of)
 
 
@@ -149,8 +158,9 @@ def _forms(secret: str) -> Iterable[str]:
     yield secret
     yield raw.hex()
     yield raw.hex().upper()
-    yield quote(secret, safe="")
-    yield quote_plus(secret)
+    for url in (quote(secret, safe=""), quote(secret), quote_plus(secret)):
+        yield url
+        yield _ESCAPE.sub(lambda one: one[0].lower(), url)
     yield json.dumps(secret)[1:-1]
     for shift in range(3):  # wherever it stands in a longer text that is encoded as a whole
         for encode in (base64.b64encode, base64.urlsafe_b64encode):

@@ -49,6 +49,8 @@ class FirstOf(SignIn):
 class Stamp:
     """A signer that adds the same to every request."""
 
+    is_instant = True
+
     def __init__(self, add: Callable[[Request], None]) -> None:
         self._add = add
 

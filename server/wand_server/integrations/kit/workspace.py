@@ -3,17 +3,19 @@
 The host agent reads and writes, and decides by its policy as it does for the file tools.
 """
 
-from collections.abc import Iterator
+from collections.abc import Hashable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass
 
 from wand_proto.errors import Denied, Invalid, Unavailable
 from wand_server import ports, scopes
+from wand_server.integrations.kit.consent import Consents, InMemory
 from wand_server.model import Call
 
 MOST_BYTES = 16 * 1024 * 1024  # of a file that is sent
 _PIECE_BYTES = 1024 * 1024
+NOBODY = Consents("", InMemory())
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -23,6 +25,8 @@ class Workspace:
     host: ports.Host
     call: Call
     may_change: bool = False
+    instance: str = ""  # that is called
+    consents: Consents = NOBODY
 
     async def read(self, path: str, field: str, most_bytes: int = MOST_BYTES) -> bytes:
         """A file, whole.
@@ -80,6 +84,12 @@ def given(workspace: Workspace) -> Iterator[None]:
         yield
     finally:
         _NOW.reset(token)
+
+
+def caller() -> Hashable:
+    """Who calls, where a call runs, and None where none does."""
+    here = _NOW.get(None)
+    return here.call.principal.identity if here is not None else None
 
 
 def current() -> Workspace:

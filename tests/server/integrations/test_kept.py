@@ -1,0 +1,102 @@
+"""What is kept is kept for whoever asked, for as long as said, and asked for again only if it has changed."""
+
+import pytest
+
+from support.foreign import Says, Service, serving
+from support.host import FakeHost, call
+from wand_server.integrations.kit import Integration, Resource, get, kept, post, workspace
+from wand_server.integrations.kit.bodies import Answered
+from wand_server.integrations.kit.kept import Keeper
+from wand_server.integrations.kit.request import Request
+from wand_server.integrations.kit.workspace import Workspace
+
+ONE, TWO = Says(body={"n": 1}, headers={"ETag": '"1"'}), Says(body={"n": 2}, headers={"ETag": '"2"'})
+SAME = Says(status=304, headers={"ETag": '"1"'})
+
+
+class Number(Resource):
+    n: int = 0
+
+
+class Numbers(Integration):
+    """Counts."""
+
+    async def health_check(self) -> None:
+        """It is well."""
+
+    @get("/n", kept=60.0)
+    async def get_number(self, at: int = 0) -> Number:
+        """Get the number."""
+
+    @get("/n", kept=0.0)
+    async def get_number_now(self) -> Number:
+        """Get the number as it is now."""
+
+    @post("/n")
+    async def count(self) -> None:
+        """Count on."""
+
+
+async def ask(service: Service, *asked: tuple[str, str, dict[str, int]]) -> list[int]:
+    """The numbers that people get, one after another; none for nobody."""
+    numbers = Numbers(Numbers.Config(base_url=service.url))
+    got = []
+    try:
+        for name, operation, given in asked:
+            one = call()
+            one = one._replace(principal=type(one.principal)(name=name, means="api_key"))
+            with workspace.given(Workspace(host=FakeHost(), call=one)):
+                answer = await numbers.execute(operation, given)
+                got += [answer["n"]] if answer else []
+        return got
+    finally:
+        await numbers.cleanup()
+
+
+READ, NOW, COUNT = "get_number", "get_number_now", "count"
+
+
+@pytest.mark.parametrize(
+    ("asked", "answers", "got", "times"),
+    [
+        ([("ann", READ, {}), ("ann", READ, {})], [ONE, TWO], [1, 1], 1),
+        ([("ann", READ, {}), ("bob", READ, {})], [ONE, TWO], [1, 2], 2),
+        ([("ann", READ, {}), ("ann", READ, {"at": 1})], [ONE, TWO], [1, 2], 2),
+        ([("ann", READ, {}), ("ann", COUNT, {}), ("ann", READ, {})], [ONE, Says(body={}), TWO], [1, 2], 3),
+        ([("ann", READ, {}), ("bob", COUNT, {}), ("ann", READ, {})], [ONE, Says(body={}), TWO], [1, 1], 2),
+        ([("ann", NOW, {}), ("ann", NOW, {}), ("ann", NOW, {})], [ONE, SAME, TWO], [1, 1, 2], 3),
+        (
+            [("ann", READ, {}), ("ann", READ, {})],
+            [Says(body={"n": 1}, headers={"Cache-Control": "private, No-Store"}), TWO],
+            [1, 2],
+            2,
+        ),
+    ],
+)
+async def test_a_read_is_kept_for_whoever_asked(
+    asked: list[tuple[str, str, dict[str, int]]], answers: list[Says], got: list[int], times: int
+) -> None:
+    async with serving(*answers) as service:
+        assert await ask(service, *asked) == got
+        assert len(service.asked) == times
+
+
+async def test_it_is_asked_whether_it_has_changed() -> None:
+    async with serving(ONE, SAME) as service:
+        await ask(service, ("ann", NOW, {}), ("ann", NOW, {}))
+        assert [one.headers.get("if-none-match") for one in service.asked] == [None, '"1"']
+
+
+async def test_what_is_kept_is_bounded_and_what_was_used_longest_ago_goes_first(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(kept, "_MOST_BYTES", 10)
+    keeper, asked = Keeper(), []
+
+    async def send(request: Request) -> Answered:
+        asked.append(request.path)
+        return Answered(status=200, headers={}, body=None, raw=b"x" * 4)
+
+    for path in ("/a", "/b", "/a", "/c", "/a", "/b"):
+        await keeper.read(Request(method="GET", path=path), "ann", 60.0, send)
+    assert asked == ["/a", "/b", "/c", "/b"]
