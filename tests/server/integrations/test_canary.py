@@ -144,10 +144,13 @@ def filled(schema: Mapping[str, Any], text: str) -> Any:
     return samples.sample(schema)
 
 
+ALONE = {"kubernetes": frozenset({"token"})}  # its other secrets are those of TLS, which the parrot lacks
+
+
 def ways(service: str) -> Iterator[frozenset[str]]:
     """The secrets that are set together: one time for each way to sign in."""
     kind, known = CATALOG.load(service), CATALOG.known[service].settings
-    secrets = frozenset(name for name, one in known.items() if one.secret)
+    secrets = ALONE.get(service, frozenset(name for name, one in known.items() if one.secret))
     sign_in = getattr(kind, "sign_in", None)
     for needed in [way[0] for way in sign_in.ways] if isinstance(sign_in, FirstOf) else [tuple(secrets)]:
         yield frozenset(needed) | frozenset(name for name, one in known.items() if one.required)
@@ -156,10 +159,9 @@ def ways(service: str) -> Iterator[frozenset[str]]:
 def table(service: str, names: frozenset[str], url: str) -> dict[str, Any]:
     known = CATALOG.known[service].settings
     given = {name: f"value-of-{name}" for name in names}
+    said = CATALOG.manifests[service].tests.settings.items()
     given |= {
-        name: value
-        for name, value in CATALOG.manifests[service].tests.settings.items()
-        if name in names or not known[name].secret
+        name: value.replace("{url}", url) for name, value in said if name in names or not known[name].secret
     }
     given |= {name: f"env:{name}" for name in names if known[name].secret}
     return {**given, **({"base_url": url} if "base_url" in known else {})}
