@@ -14,7 +14,14 @@ from wand_server.settings import Settings
 
 _TABLES = ("tools", "limits", "execution", "integrations", "log")
 _LIVE = frozenset(name for name in settings.names() if name.partition(".")[0] in _TABLES)
-LIVE = (_LIVE - {"tools.added"}) | {
+_AT_START = {
+    "tools.added",
+    "integrations.direct",
+    "integrations.address",
+    "integrations.accounts_file",
+    "integrations.accounts_key",
+}
+LIVE = (_LIVE - _AT_START) | {
     "http.allowed_hosts",
     "http.allowed_origins",
     "http.websocket",

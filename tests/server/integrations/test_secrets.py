@@ -57,3 +57,11 @@ def test_a_secret_is_struck_out_in_every_form(before: str, after: str) -> None:
 def test_values_and_names_of_members_are_struck_out_too() -> None:
     struck = Strike(["abcdefgh"]).out_of_value({"abcdefgh": ["x abcdefgh", 1, None, {"k": "abcdefgh"}]})
     assert struck == {"[secret]": ["x [secret]", 1, None, {"k": "[secret]"}]}
+
+
+def test_of_tokens_that_were_fetched_the_last_are_struck_out() -> None:
+    strike = Strike(["the-first"])
+    for number in range(300):
+        strike.add(f"token-{number:03}")
+    assert strike.out_of("the-first token-299 token-000") == "[secret] [secret] token-000"
+    assert strike.out_of_value(["token-299", "ü"]) == ["[secret]", "ü"]

@@ -4,6 +4,7 @@ import base64
 import json
 import os
 import re
+from collections import deque
 from collections.abc import Awaitable, Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple, get_args
@@ -20,6 +21,7 @@ _FORMS = (
     "that is configured)"
 )
 _ESCAPE = re.compile("%[0-9A-F]{2}")
+_MOST_LATER = 256  # tokens that were fetched; those before them have ended
 _SHORTEST = 6  # characters; less is no secret, and striking it out would garble what is said
 _MOST_BYTES = 64 * 1024
 
@@ -124,17 +126,23 @@ class Strike:
     """Strikes secrets out of text, in every form in which they travel."""
 
     def __init__(self, secrets: Iterable[str] = ()) -> None:
+        self._first = tuple(secrets)
+        self._later: deque[str] = deque(maxlen=_MOST_LATER)
         self._words: tuple[str, ...] = ()
         self._as_json: tuple[str, ...] = ()
-        for secret in secrets:
-            self.add(secret)
+        self._lay_out()
 
     def add(self, secret: str) -> None:
-        """One more, such as a token that was fetched."""
-        if len(secret) >= _SHORTEST:
-            words = {*self._words, *_forms(secret)}
-            self._words = tuple(sorted(words, key=len, reverse=True))
-            self._as_json = tuple(json.dumps(word)[1:-1] for word in self._words)
+        """One more, such as a token that was fetched; of those, the last few hundred are struck out."""
+        if secret not in self._first and secret not in self._later:
+            self._later.append(secret)
+            self._lay_out()
+
+    def _lay_out(self) -> None:
+        secrets = (one for one in (*self._first, *self._later) if len(one) >= _SHORTEST)
+        words = {form for secret in secrets for form in _forms(secret)}
+        self._words = tuple(sorted(words, key=len, reverse=True))
+        self._as_json = tuple(json.dumps(word)[1:-1] for word in self._words)
 
     def out_of(self, text: str) -> str:
         """The text without them."""
