@@ -11,7 +11,7 @@ from support.host import FakeHost, call, outcome
 from support.localhost import ANN
 from support.services import FakeLedger
 from wand_server.integrations.catalog import Catalog
-from wand_server.integrations.instances import Instances
+from wand_server.integrations.instances import Around, Instances
 from wand_server.integrations.kit.secrets import Sources
 from wand_server.tools import named
 from wand_server.tools.registry import Registry
@@ -28,7 +28,7 @@ OF_SERVICES = {"slack": "slack_notify", "git": "git_operation", "jenkins": "jenk
 def configured(service: Service | None, host: FakeHost, *names: str, **more: Any) -> Instances:
     url = {"base_url": service.url} if service else {}
     tables = {name: {} if name == "git" else {**TABLES[name], **url, **more} for name in names}
-    instances = Instances(Catalog(), FakeLedger(), lambda: "a1", SECRETS, host)
+    instances = Instances(Catalog(), FakeLedger(), lambda: "a1", SECRETS, Around(host=host))
     instances.configure(tables)
     return instances
 
