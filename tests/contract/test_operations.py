@@ -30,11 +30,14 @@ async def test_an_operation_is_on_record_and_its_secret_nowhere() -> None:
                     arguments: dict[str, Any] = {"channel": "C1", "text": "deployed"}
                     asked = {"operation": "slack.send_message", "arguments": arguments}
                     result = await client.call_tool("call_operation_write", asked)
-                (began,) = recorded(wand, "operation")
-                (ended,) = recorded(wand, "operation_end")
+                    by_name = await client.call_tool("slack-send_message", arguments)
+                (began, again) = recorded(wand, "operation")
+                (ended, _) = recorded(wand, "operation_end")
             written = b"".join(path.read_bytes() for path in (folder / "state").rglob("*") if path.is_file())
     assert result.structured_content is not None
     assert result.structured_content["result"] == {"channel": "C1", "ts": "1503435956.000247"}
+    assert by_name.structured_content == result.structured_content
+    assert again["operation"] == began["operation"]
     assert slack.asked[0].headers["authorization"] == f"Bearer {SECRET}"
     assert (began["operation"], began["read_only"], began["act"]) == (
         "slack.send_message",
