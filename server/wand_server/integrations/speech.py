@@ -83,7 +83,33 @@ how full: usage space
 how long: time
 who is: user member list
 who are: user member list
+drop … into: upload
+drop … in: upload
+put … in: upload move add
+put … into: upload move add
+put … on: upload add
+stick … on: upload attach
+stick … onto: upload attach
+give … to: assign
+hand … over: assign
+hand … back: return checkin
+get … back: restore
+marked … as: update
+mark … as: update
+turn … off: disable stop
+turn … on: enable start
+send … on: forward
+pass … on: forward
+run out of: space usage quota
+run out of room: space usage quota
+get back to: reply answer
+last day: deactivate disable delete
+spat out: log output
+going on: status list
+catch me up: history read list
 what is in: list
+what's inside: list file
+inside: list
 what's in: list
 what's on: list
 is there: list
@@ -110,9 +136,9 @@ _ALIKE = """
 list show display browse enumerate which what any
 get fetch read retrieve view look see show detail describe
 create add make new generate
-delete remove drop erase trash destroy wipe discard
-update change edit modify set rename correct fix adjust replace
-send post write tell notify message announce inform ping
+delete remove drop erase trash destroy wipe discard purge
+update change edit modify set rename correct fix adjust replace bump raise lower
+send post write tell notify message announce inform ping say shout
 search find query lookup seek where hunt
 start run launch trigger execute kick begin boot resume
 stop cancel abort kill halt terminate end
@@ -122,33 +148,50 @@ disable deactivate suspend block lock freeze
 approve accept confirm grant permit
 deny reject refuse decline
 invite share
-upload put store save attach
+assign give hand
+move drag shift relocate
+link connect relate block
+read catch
+list inside contain
+log output print line stdout
+scale replica
+upload put store save attach stick
 download export fetch get
 user person member colleague account employee who staff
 ticket issue incident case bug problem
-picture image photo screenshot
+picture image photo screenshot png jpg
 email mail
 chat conversation
 channel room
 secret password credential
 payment charge pay bill
 customer client contact
-deployment rollout release
+deployment rollout
 folder directory
-file document object item
+file document object item csv pdf docx xlsx zip json scan
 holiday vacation leave
 comment note reply remark
 reply answer respond
 login sign
 access permission right
-version revision
-space usage quota storage
+version revision release
+space usage quota storage room
 commit change
 history log
 result output
 machine node server host
 """  # what people say in each other's place
 ALIKE_WEIGHT = 0.4
+_MARKS = {
+    re.compile(r"\b[A-Z][A-Z0-9]+-[0-9]+\b"): ("jira",),
+    re.compile(r"\b(INC|CHG|PRB|RITM|REQ)[0-9]{4,}\b"): ("servicenow", "record"),
+    re.compile(r"(?<!\S)#[a-z][\w-]*"): ("channel", "chat"),
+    re.compile(r"(?<!\S)#[0-9]+\b"): ("issue", "pull", "request"),
+    re.compile(r"\b[0-9]+ ?h\b"): ("time", "hours"),
+    re.compile(r"\bs3://"): ("s3",),
+    re.compile(r"\S@\S+\.\w"): ("address", "user"),
+    re.compile(r"(?i)\bdockerfile\b"): ("docker", "image"),
+}  # what a request shows without saying it
 
 
 def said(text: str) -> Iterator[str]:
@@ -160,11 +203,14 @@ def said(text: str) -> Iterator[str]:
 
 def asked(query: str) -> Mapping[str, float]:
     """The words of a request, and what each counts: less where it stands for a phrase, or is alike."""
-    text = " ".join(re.findall(r"[a-z0-9']+", query.lower()))
     words: dict[str, float] = {}
+    for mark, meant in _MARKS.items():
+        if mark.search(query):
+            words.update(dict.fromkeys(map(stem, meant), 1.0))
+    text = " ".join(re.findall(r"[a-z0-9']+", query.lower()))
     for phrase, meant in _MEANT:
-        text, count = phrase.subn(" ", text)
-        if count:
+        if phrase.search(text):
+            text = phrase.sub(lambda found: f" {found[1]} " if found.re.groups else " ", text)
             words.update(dict.fromkeys(map(stem, meant), 0.8))
     words.update(dict.fromkeys(said(text), 1.0))
     for word in list(words):
@@ -176,7 +222,7 @@ def asked(query: str) -> Mapping[str, float]:
 def stem(word: str) -> str:
     """A word without its ending."""
     for ending in _ENDINGS:
-        if word.endswith(ending) and len(word) - len(ending) >= _SHORTEST:
+        if word.endswith(ending) and len(word) - len(ending) >= max(_SHORTEST, len(ending)):
             return _single(word[: -len(ending)])
     return word
 
@@ -198,7 +244,9 @@ def _groups(lines: Iterable[str]) -> Mapping[str, tuple[str, ...]]:
 def _phrases(lines: Iterable[str]) -> Iterator[tuple[re.Pattern[str], tuple[str, ...]]]:
     for line in lines:
         phrase, _, meant = line.partition(":")
-        yield re.compile(rf"\b{re.escape(phrase.strip())}\b"), tuple(meant.split())
+        before, _, after = phrase.partition(" … ")
+        words = rf"{before} ((?:\S+ ){{1,9}}){after}" if after else before
+        yield re.compile(rf"\b{words}\b"), tuple(meant.split())
 
 
 _ALIKE_TO = _groups(filter(None, map(str.strip, _ALIKE.splitlines())))

@@ -2,6 +2,7 @@
 
 import pytest
 
+from wand_server.integrations import speech
 from wand_server.integrations.finding import Search, Text
 from wand_server.integrations.speech import said
 
@@ -73,3 +74,20 @@ def test_endings_do_not_count() -> None:
         "deploy",
         "channel",
     ]
+
+
+@pytest.mark.parametrize(
+    ("query", "counts"),
+    [
+        ("get rid of it", ["remov"]),
+        ("hand the ticket over to Sam", ["assign", "ticket", "sam"]),
+        ("move PROJ-12 along", ["jira", "mov"]),
+        ("look into INC0012345", ["servicenow"]),
+        ("open the PR", ["pullrequest"]),
+        ("who committed it", ["who", "commit"]),
+        ("comment on the black one", ["comment", "black"]),
+    ],
+)
+def test_phrases_marks_and_endings_are_read_as_they_are_meant(query: str, counts: list[str]) -> None:
+    words = speech.asked(query)
+    assert [word for word in counts if words.get(word, 0) < 0.8] == []
