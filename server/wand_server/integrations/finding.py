@@ -41,15 +41,15 @@ class Search:
     def __init__(self, texts: Sequence[Text]) -> None:
         self._names = [text.name for text in texts]
         self._where: dict[str, list[tuple[int, float]]] = defaultdict(list)
-        self._named: dict[str, set[int]] = defaultdict(set)
+        self._named: dict[frozenset[str], set[int]] = defaultdict(set)
         lengths: list[float] = []
         for number, text in enumerate(texts):
             counts = _counted(text)
             lengths.append(sum(counts.values()))
             for word, count in counts.items():
                 self._where[word].append((number, count))
-            for word in speech.said(" ".join(text.names)):
-                self._named[word].add(number)
+            for name in text.names:
+                self._named[frozenset(speech.said(name))].add(number)
         average = sum(lengths) / len(lengths) if lengths else 1.0
         self._norm = [_K1 * (1 - _B + _B * length / average) for length in lengths]
 
@@ -69,11 +69,13 @@ class Search:
         ]
 
     def _of_those_named(self, words: Mapping[str, float]) -> set[int]:
-        """Of the services whose names share words with the request those that share the most."""
-        said = (word for word, weight in words.items() if weight > speech.ALIKE_WEIGHT)
-        shared = Counter(number for word in said for number in self._named.get(word, ()))
+        """Of every service that the request names whole; where there is none, of those it names most of."""
+        said = {word for word, weight in words.items() if weight > speech.ALIKE_WEIGHT}
+        shared = {name: len(name & said) for name in self._named if name & said}
+        whole = [name for name in shared if name <= said]
         most = max(shared.values(), default=0)
-        return {number for number, count in shared.items() if count == most}
+        named = whole or [name for name, count in shared.items() if count == most]
+        return set().union(*(self._named[name] for name in named))
 
 
 def _counted(text: Text) -> Mapping[str, float]:

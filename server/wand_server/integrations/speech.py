@@ -91,6 +91,9 @@ put … on: upload add
 stick … on: upload attach
 stick … onto: upload attach
 give … to: assign
+let … see: share permission access
+let … edit: share permission access
+let … read: share permission access
 hand … over: assign
 hand … back: return checkin
 get … back: restore
@@ -156,7 +159,7 @@ list inside contain
 log output print line stdout
 scale replica
 upload put store save attach stick
-download export fetch get
+download export fetch get grab
 user person member colleague account employee who staff
 ticket issue incident case bug problem
 picture image photo screenshot png jpg
@@ -180,6 +183,9 @@ commit change
 history log
 result output
 machine node server host
+tag label
+dataset data corpus corpora
+pull grab fetch
 """  # what people say in each other's place
 ALIKE_WEIGHT = 0.4
 _MARKS = {
@@ -190,6 +196,7 @@ _MARKS = {
     re.compile(r"\b[0-9]+ ?h\b"): ("time", "hours"),
     re.compile(r"\bs3://"): ("s3",),
     re.compile(r"\S@\S+\.\w"): ("address", "user"),
+    re.compile(r"(?i)\b(write|reply|mail|forward)\b.*\S@\S"): ("mail",),
     re.compile(r"(?i)\bdockerfile\b"): ("docker", "image"),
 }  # what a request shows without saying it
 
