@@ -46,7 +46,7 @@ def test_plain_words_find_it(query: str, first: str) -> None:
 
 def test_of_services_that_share_a_word_the_one_is_meant_that_is_named_whole() -> None:
     names = ("google_drive.list_files", "google_calendar.list_events", "onedrive.list_files")
-    called = (("google", "drive"), ("google", "calendar"), ("one drive",))
+    called = (("google drive",), ("google calendar",), ("one drive",))
     search = Search(
         [
             Text(name=name, parts=(("list", 1.0),), names=each)
