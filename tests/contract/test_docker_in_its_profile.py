@@ -49,8 +49,8 @@ execute_in_workspace = false
 
 
 @asynccontextmanager
-async def wand_with_docker(tmp_path: Path) -> AsyncIterator[tuple[Client, Path]]:
-    with docker.running(tmp_path) as socket, short_folder() as folder:
+async def wand_with_docker() -> AsyncIterator[tuple[Client, Path]]:
+    with docker.running() as socket, short_folder() as folder:
         (folder / "work").mkdir()
         for name, text in (("profiles.d/docker", profile(folder, socket)), ("policy.d/10-docker", POLICY)):
             file = folder / "state" / f"{name}.toml"
@@ -62,8 +62,8 @@ async def wand_with_docker(tmp_path: Path) -> AsyncIterator[tuple[Client, Path]]
                 yield client, socket
 
 
-async def test_containers_are_made_there_and_no_other_command_sees_the_socket(tmp_path: Path) -> None:
-    async with wand_with_docker(tmp_path) as (client, socket):
+async def test_containers_are_made_there_and_no_other_command_sees_the_socket() -> None:
+    async with wand_with_docker() as (client, socket):
 
         async def do(tool: str, operation: str, **given: Any) -> Any:
             return await client.call_tool(tool, {"operation": f"docker.{operation}", "arguments": given})

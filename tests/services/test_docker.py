@@ -20,8 +20,8 @@ pytestmark = [
 
 
 @pytest.fixture(scope="module")
-def socket(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
-    with docker.running(tmp_path_factory.mktemp("docker")) as socket:
+def socket() -> Iterator[Path]:
+    with docker.running() as socket:
         yield socket
 
 
