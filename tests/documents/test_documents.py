@@ -21,7 +21,9 @@ DESCRIBED = [one for one in CATALOG.manifests.values() if one.tests.against == "
 pytestmark = [
     pytest.mark.timeout(180),
     pytest.mark.skipif(not prism.COMMAND.exists(), reason="Prism is not installed: ./dev documents"),
-    pytest.mark.skipif(not prism.FOLDER.is_dir(), reason="OPENAPI_DIR names no folder of API descriptions"),
+    pytest.mark.skipif(
+        not prism.FOLDER.is_dir(), reason="WAND_OPENAPI_DIR names no folder of API descriptions"
+    ),
 ]
 
 
