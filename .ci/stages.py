@@ -98,7 +98,7 @@ def everything(*, nightly: bool) -> Plan:
     return Plan(
         first=(ENV,),
         beside=(*BESIDE, *corpora(), FUZZ, VM, GUEST, SOAK),
-        alone=(*((GUESTS,) if nightly else ()), _tests("./dev test -n 2 -q"), *BENCHES),
+        alone=(*((GUESTS,) if nightly else ()), _tests("./dev test -n 3 -q"), *BENCHES),
         installs=os.geteuid() == 0 and shutil.which("apt-get") is not None,
     )
 
@@ -116,6 +116,7 @@ def corpora() -> tuple[Stage, ...]:
 
 
 def _tests(command: str) -> Stage:
+    """Three at once on two processors: half of the time a test waits for a process or a container."""
     # for tests/documents, and for no Wand that another stage starts: it is no setting
     folder = os.environ.get(_DOCUMENTS) or str(ROOT.parent / "shared" / "openapi")
     command = f"env {shlex.quote(f'{_DOCUMENTS}={folder}')} {command}"

@@ -80,7 +80,7 @@ def test_a_key_of_another_certificate_is_told_of(tmp_path: Path) -> None:
     ours, theirs = certificates.good(tmp_path)
     read = Tls(certificate=ours.certificate, key=theirs.key)
 
-    states = [(found.name, found.state) for found in listening.certificates(read, (), NOW)]
+    states = [(found.name, found.state) for found in listening.certificates(read, (), datetime.now(UTC))]
 
     assert states[0] == ("tls", "missing")
     assert ("certificate", "ok") in states

@@ -136,14 +136,14 @@ async def test_what_is_set_stands_over_the_file_until_it_is_unset(scene: Scene) 
 
 
 async def test_a_key_that_comes_or_goes_is_told_by_its_name_alone(scene: Scene) -> None:
-    scene.parts.who = {"ann": "f1", "bob": "f2"}
+    scene.parts.who = {"ann": "hash-1", "bob": "hash-2"}
     await scene.runtime.reload("SIGHUP")
-    scene.parts.who = {"ann": "f3", "eve": "f4"}
+    scene.parts.who = {"ann": "hash-3", "eve": "hash-4"}
 
     outcome = await scene.runtime.reload("SIGHUP")
 
     assert outcome.changed == ("key ann: changed", "key bob: removed", "key eve: added")
-    assert "f3" not in str(scene.runtime.show())
+    assert "hash-3" not in str(scene.runtime.show())
 
 
 def test_every_setting_is_shown(scene: Scene) -> None:

@@ -83,7 +83,19 @@ class ContainerJob(Source):
         return Ended(exit_code=code)
 
     async def kill(self) -> None:
-        await self._kill()
+        """End it; what it still writes is taken and thrown away, for dockerd waits until it is."""
+        draining = asyncio.create_task(self._drain())
+        try:
+            await self._kill()
+        finally:
+            draining.cancel()
+            await asyncio.gather(draining, return_exceptions=True)
+
+    async def _drain(self) -> None:
+        if self._reading is not None:
+            await asyncio.wait({self._reading})
+        while await self._read() is not None:
+            pass
 
     async def close(self) -> None:
         if self._reading is not None:
