@@ -41,7 +41,8 @@ def seaweed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     ports = {f"{name}.port{kind}": free_port() for name in PARTS for kind in ("", ".grpc")}
     words = [str(PROGRAMS / "weed"), "server", f"-dir={home}", "-ip=127.0.0.1", "-ip.bind=127.0.0.1"]
     words += [f"-{name}={port}" for name, port in ports.items()]
-    words += ["-s3", "-s3.port.iceberg=0", f"-s3.config={home}/who.json", "-volume.minFreeSpace=1"]
+    words += ["-s3", "-s3.port.iceberg=0", "-s3.port.lance=0", f"-s3.config={home}/who.json"]
+    words += ["-volume.minFreeSpace=1"]
     words += ["-master.volumeSizeLimitMB=32", "-volume.max=50"]
     url = f"http://127.0.0.1:{ports['s3.port']}"
     with running(words, url, home):
