@@ -258,14 +258,20 @@ def wire_tool(tool: ToolDescription, *, with_view: bool) -> dict[str, Any]:
         "description": tool.description,
         "inputSchema": tool.input_schema,
         **({"outputSchema": tool.output_schema} if tool.output_schema else {}),
-        "annotations": {
-            "title": tool.title,
-            "readOnlyHint": tool.read_only,
-            "destructiveHint": tool.destructive,
-            "idempotentHint": tool.idempotent,
-            "openWorldHint": tool.open_world,
-        },
+        "annotations": _hints(tool),
     }
+
+
+def _hints(tool: ToolDescription) -> dict[str, bool]:
+    """What is not as a client supposes where nothing is said (2026-07-28 schema, ToolAnnotations).
+
+    Whether what only reads may destroy or be repeated means nothing.
+    """
+    said = {"readOnlyHint": True} if tool.read_only else {}
+    if not tool.read_only:
+        said |= {} if tool.destructive else {"destructiveHint": False}
+        said |= {"idempotentHint": True} if tool.idempotent else {}
+    return said if tool.open_world else {**said, "openWorldHint": False}
 
 
 def wire_result(result: ToolResult) -> dict[str, Any]:

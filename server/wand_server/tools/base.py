@@ -32,7 +32,6 @@ class Answer(BaseModel, ABC):
 
     model_config = ConfigDict(frozen=True)
 
-    is_listed: ClassVar[bool] = True  # its schema stands in the list of tools, which every client pays for
     is_sparse: ClassVar[bool] = False  # what has a default is left out where it has that value
 
     @abstractmethod

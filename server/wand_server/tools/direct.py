@@ -19,7 +19,7 @@ from wand_server.tools.registry import result_of
 
 MOST_TOKENS = 4000  # of the whole list of tools
 _PIECE = re.compile(r"[a-z]{1,9}|[A-Z][a-z]{0,8}|\d{1,3}|[^\sA-Za-z\d]{1,4}")  # of JSON: about a token
-_ANNOTATIONS = 24  # pieces, of those that each tool has
+_ANNOTATIONS = 10  # pieces, of those that a tool may have
 _TOOLSET = CallOperation.toolset
 
 
@@ -100,6 +100,6 @@ def tokens(tool: ToolDescription) -> int:
     """How many tokens a tool has in the list, about: of many together rather too many than too few."""
     said = {"name": tool.name, "title": tool.title, "description": tool.description}
     schemas = {"inputSchema": tool.input_schema, "outputSchema": tool.output_schema}
-    annotations = {"title": tool.title, "readOnlyHint": tool.read_only}
+    annotations = {"readOnlyHint": tool.read_only}
     whole = {**said, **{name: one for name, one in schemas.items() if one}, "annotations": annotations}
     return len(_PIECE.findall(json.dumps(whole, separators=(",", ":"), ensure_ascii=False))) + _ANNOTATIONS

@@ -62,8 +62,6 @@ class Shown(Part):
 class FoundAnswer(Answer):
     """What was found."""
 
-    is_listed = False
-
     operations: list[Shown]
     services: list[str]
     truncated: bool
@@ -115,8 +113,6 @@ def _shown(found: OperationFound) -> Shown:
 class DescriptionAnswer(Answer):
     """All that is known of an operation."""
 
-    is_listed = False
-
     operation: str
     description: str
     call_with: str
@@ -154,8 +150,6 @@ class DescribeOperation(OperationTool):
 
 class CalledAnswer(Answer):
     """What an operation gave back."""
-
-    is_listed = False
 
     operation: str
     result: Any

@@ -61,7 +61,7 @@ class ModelEntry:
             title=kind.title,
             description=_unwrapped(inspect.cleandoc(kind.__doc__ or kind.title)),
             input_schema=schema_of(kind, "validation"),
-            output_schema=schema_of(kind.answer, "serialization") if kind.answer.is_listed else {},
+            output_schema={},  # every client would pay for it, and few look at it
             read_only=kind.read_only,
             destructive=kind.destructive,
             idempotent=kind.idempotent,

@@ -14,8 +14,6 @@ from wand_server.tools.base import Answer, Part, Tool
 class InfoAnswer(Answer):
     """What the host is."""
 
-    is_listed = False
-
     hostname: str
     os_name: str
     kernel: str
@@ -89,8 +87,6 @@ class GuaranteePart(Part):
 
 class StatusAnswer(Answer):
     """How the host fares."""
-
-    is_listed = False
 
     load: list[float]
     cpu_percent: float

@@ -109,7 +109,7 @@ async def test_few_operations_are_tools_of_their_own(
 
 
 async def test_operations_that_would_make_the_list_too_long_are_none(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(direct, "MOST_TOKENS", 3000)
+    monkeypatch.setattr(direct, "MOST_TOKENS", 1500)
     async with registered(3) as registry:
         assert [one.name for one in registry.describe()][-4:] == GENERAL
 

@@ -53,13 +53,7 @@ async def test_tools_are_listed_in_order_with_their_annotations(server: Edge) ->
         "flood",
         "odd",
     ]
-    assert tools[2]["annotations"] == {
-        "title": "Slow",
-        "readOnlyHint": False,
-        "destructiveHint": True,
-        "idempotentHint": False,
-        "openWorldHint": False,
-    }
+    assert tools[2]["annotations"] == {"openWorldHint": False}  # the rest is as the protocol supposes
     assert tools[0]["inputSchema"]["type"] == tools[0]["outputSchema"]["type"] == "object"
     assert body["result"]["cacheScope"] == "private"
 
