@@ -32,6 +32,7 @@ _TESTS = (
     need("nginx", "nginx-light", without=_PROXY),
     need("caddy", without=_PROXY),
     need("sshd", "openssh-server", without="the bundle is not tried by SSH, and no backend is"),
+    need("/usr/lib/postgresql", "postgresql", without="nothing is tried at a real PostgreSQL"),
     need("dovecot", "dovecot-imapd", without="e-mail is not tried at a real server"),
     need("dockerd", "docker.io", without="no backend is tried in containers, nor the service Docker"),
     need("busybox", "busybox-static", without="no backend is tried in containers"),

@@ -1,6 +1,31 @@
-"""What is set for the tests and is no setting of Wand, which refuses a WAND_… that it does not know."""
+"""What is set for the tests and is no setting of Wand, which refuses a WAND_… that it does not know.
+
+And what is so dear to start that all tests of a process share it.
+"""
 
 import os
+from collections.abc import Iterator
+
+import pytest
+
+from support import postgres
+from support.postgres import Cluster, Database
 
 if folder := os.environ.pop("WAND_OPENAPI_DIR", ""):  # of API descriptions: support/prism.py
     os.environ["OPENAPI_DIR"] = folder
+
+
+@pytest.fixture(scope="session")
+def postgres_server() -> Iterator[Cluster]:
+    """A real PostgreSQL; skips where there is none."""
+    if why := postgres.why_not():
+        pytest.skip(why)
+    with postgres.running() as cluster:
+        yield cluster
+
+
+@pytest.fixture
+def database(postgres_server: Cluster) -> Iterator[Database]:
+    """A database of the test's own in it."""
+    with postgres_server.database() as database:
+        yield database
