@@ -275,8 +275,13 @@ class Gate:
         raise Denied(decided.message, hint=decided.hint)
 
     def explain(self, caller: Caller, job: Job) -> Decision:
-        """What would be decided; nothing is recorded, and nothing happens."""
-        return decide(self._policy.current, caller, job)
+        """What would be decided, on the backend where it would run; nothing is recorded, nothing happens."""
+        policy = self._policy.current
+        decided = [
+            decide(policy, caller, _on(job, one))
+            for one in self._backends.best_first(self._asked(caller, job))
+        ]
+        return next((one for one in decided if isinstance(one, Permit)), decided[0])
 
     @property
     def policy_digest(self) -> str:
@@ -341,5 +346,5 @@ class Gate:
 
 
 def _on(job: Job, backend: ExecutionBackend) -> Job:
-    """The job as it is to run there; on the native backend it need not say so."""
-    return job if backend.name in (job.backend, NATIVE) else replace(job, backend=backend.name)
+    """The job as it is to run there, under that name: rules speak of names, and never of labels."""
+    return job if (job.backend or NATIVE) == backend.name else replace(job, backend=backend.name)

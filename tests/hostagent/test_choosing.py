@@ -12,6 +12,7 @@ from support.rules import allow, deny
 from wand_hostagent.backends.base import Health
 from wand_hostagent.choosing import Backends
 from wand_hostagent.model import Started
+from wand_hostagent.policy.model import Permit, Refusal
 from wand_hostagent.switching import Switch
 from wand_proto.context import Caller
 from wand_proto.errors import Ambiguous, BrokenPolicy, Denied, Invalid, NotFound, Unavailable
@@ -137,6 +138,35 @@ async def test_of_labels_those_are_taken_that_the_policy_permits() -> None:
         house.rules.rules = (allow("second", programs=("ls",), backends=("ssh:web2",)),)
         for _ in range(3):
             assert await where(house, "ls", backend="role=web") == "ssh:web2"
+
+
+@pytest.mark.parametrize("backend", ["", "native", "os=debian", "os=debian,role=here"])
+async def test_a_rule_on_native_speaks_of_it_however_it_was_chosen(backend: str) -> None:
+    async with fake_house() as (launcher, house):
+        vars(house.gate._backends.all["native"])["labels"] = {"os": "debian", "role": "here"}
+        house.rules.rules = (
+            allow("anything", programs=("*",), backends=("*",)),
+            deny("not here", programs=("ls",), backends=("native",)),
+        )
+        assert await where(house, "git", backend=backend) == "native"
+        with pytest.raises(Denied):
+            await where(house, "ls", backend=backend)
+        assert isinstance(house.gate.explain(ANN, job("ls", backend=backend)), Refusal)
+        assert len(launcher.runs) == 1
+
+
+@pytest.mark.parametrize(
+    ("argv", "backend", "permitted"),
+    [("npm", "", True), ("npm", "native", False), ("ls", "role=web", True), ("git", "ssh", False)],
+)
+async def test_explaining_judges_the_backend_on_which_it_would_run(
+    argv: str, backend: str, *, permitted: bool
+) -> None:
+    async with fake_house(others=several()[1:]) as (_, house):
+        house.rules.rules = ANYWHERE
+        assert isinstance(house.gate.explain(ANN, job(argv, backend=backend)), Permit) == permitted
+        with pytest.raises(Invalid, match="moon"):
+            house.gate.explain(ANN, job(argv, backend="moon"))
 
 
 async def test_where_one_cannot_be_reached_the_next_one_is_tried() -> None:

@@ -143,7 +143,7 @@ class Host(host_pb2_grpc.HostServicer):
     def _permit(self, program: str) -> Permit | None:
         try:
             verdict = self._gate.explain(caller(), Job(id=new_id(), argv=(program,)))
-        except BrokenPolicy:
+        except WandError:  # a broken policy, or one that has it run where no backend is: nothing would run
             return None
         return verdict if isinstance(verdict, Permit) else None
 
