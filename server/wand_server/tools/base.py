@@ -58,6 +58,7 @@ class ToolModel(BaseModel, ABC):
     may_last: ClassVar[bool] = False
     view: ClassVar[str] = ""
     toolset: ClassVar[str] = ""
+    stands_for: ClassVar[str] = ""  # the tool whose call it is under another name
 
 
 class Tool(ToolModel):

@@ -7,7 +7,7 @@ from pydantic import Field
 from wand_proto.errors import Invalid
 from wand_server.model import Call
 from wand_server.ports import Integrations
-from wand_server.tools.operations import CalledAnswer, OperationEntry, OperationTool, told
+from wand_server.tools.operations import CalledAnswer, CallOperationWrite, OperationEntry, OperationTool, told
 from wand_server.tools.registry import Entry
 
 _ALL = 10_000
@@ -24,6 +24,7 @@ class NamedTool(OperationTool):
     does: ClassVar[str]  # an operation of it, without which the tool is of no use
     answer = CalledAnswer
     destructive: ClassVar[bool] = True
+    stands_for: ClassVar[str] = CallOperationWrite.name
 
     instance: str = Field(default="", max_length=64)
 

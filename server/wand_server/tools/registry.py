@@ -69,6 +69,7 @@ class ModelEntry:
             toolset=kind.toolset,
             may_last=kind.may_last,
             view=kind.view,
+            stands_for=kind.stands_for,
         )
 
     def has_subject(self) -> bool:

@@ -1,7 +1,7 @@
 """The tools for what is done at services most: they are there with their service, and do its operation."""
 
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, nullcontext
 from typing import Any
 
 import pytest
@@ -10,10 +10,12 @@ from support.foreign import Says, Service, serving
 from support.host import FakeHost, call, outcome
 from support.localhost import ANN
 from support.services import FakeLedger
+from wand_proto.errors import NotFound
 from wand_server.integrations.catalog import Catalog
 from wand_server.integrations.instances import Around, Instances
 from wand_server.integrations.kit.secrets import Sources
-from wand_server.tools import named
+from wand_server.tools import named, operations
+from wand_server.tools.offered import Choice, Offered
 from wand_server.tools.registry import Registry
 
 SECRETS = Sources({"SLACK": "xoxb-of-a-test", "JENKINS": "token-of-a-test"})
@@ -37,7 +39,7 @@ def configured(service: Service | None, host: FakeHost, *names: str, **more: Any
 async def registry(service: Service | None, host: FakeHost, *names: str) -> AsyncIterator[Registry]:
     instances = configured(service, host, *names)
     try:
-        yield Registry(host, named.entries(instances))
+        yield Registry(host, (*operations.entries(instances), *named.entries(instances)))
     finally:
         await instances.close()
 
@@ -58,6 +60,30 @@ def test_they_are_listed_where_they_can_do_something(
 ) -> None:
     tools = Registry(FakeHost(), named.entries(configured(None, FakeHost(), *names, **more)))
     assert {one.name for one in tools.describe()} & set(OF_SERVICES.values()) == there
+
+
+@pytest.mark.parametrize(
+    ("choice", "there"),
+    [
+        (Choice(disabled=("call_operation_write",)), False),
+        (Choice(enabled=("call_operation",)), False),
+        (Choice(read_only=True), False),
+        (Choice(enabled=("call_operation_write",)), True),
+        (Choice(enabled=("slack_notify",)), True),
+    ],
+)
+async def test_who_may_not_call_what_changes_something_may_not_call_it_by_such_a_tool(
+    choice: Choice, *, there: bool
+) -> None:
+    async with (
+        serving(Says(body={"ok": True})) as slack,
+        registry(slack, FakeHost(), "slack") as tools,
+    ):
+        offered = Offered(tools, choice)
+        assert ("slack_notify" in {one.name for one in offered.describe()}) == there
+        with nullcontext() if there else pytest.raises(NotFound):
+            await offered.call("slack_notify", {"channel": "C1", "text": "hello"}, call())
+    assert bool(slack.asked) == there
 
 
 async def test_a_message_is_posted_where_it_is_meant() -> None:
