@@ -16,7 +16,7 @@ from wand_hostagent.service import translate_host as translate
 from wand_hostagent.service.execution import new_id
 from wand_hostagent.service.intercept import Context, caller
 from wand_hostagent.switching import Switch
-from wand_proto.errors import BrokenPolicy, Exhausted, TimedOut, WandError
+from wand_proto.errors import Exhausted, TimedOut, WandError
 from wand_proto.v1 import host_pb2 as wire
 from wand_proto.v1 import host_pb2_grpc
 
