@@ -1,0 +1,1 @@
+"""What carries tasks out: the agents, their pool, and how a task is done."""
