@@ -36,6 +36,7 @@ from wand_server.issuer.grants import DAY, Lives
 from wand_server.issuer.peers import Peers
 from wand_server.issuer.service import Issuer, Options, resource_of
 from wand_server.live import Live
+from wand_server.memory.cache import InMemoryCache
 from wand_server.protocol import server
 from wand_server.protocol.kernel import Kernel
 from wand_server.protocol.reading import Library
@@ -45,6 +46,7 @@ from wand_server.settings import Settings
 from wand_server.tools import added as added_tools
 from wand_server.tools import named, operations
 from wand_server.tools.direct import Operations
+from wand_server.tools.kept import KeptResults
 from wand_server.tools.offered import Offered
 from wand_server.tools.prompts import BuiltInPrompts
 from wand_server.tools.registry import Registry, tool_registry
@@ -188,12 +190,13 @@ async def running(
         host = _host(read, link)
         sign_ins = await parts.enter_async_context(SignIns(host))
         consents = _consents(read)
-        integrations = _integrations(read, host, consents)
+        cache = InMemoryCache(read.cache.most_bytes)
+        integrations = _integrations(read, host, Around(host=host, consents=consents, cache=cache))
         parts.push_async_callback(integrations.close)
         _add_tools(read)
         direct = Operations(integrations, read.integrations.direct)
         more = (*tool_registry.entries(), *operations.entries(integrations), *named.entries(integrations))
-        offered = Offered(Registry(host, more, direct), live.choice(read))
+        offered = Offered(Registry(host, more, direct, KeptResults(cache)), live.choice(read))
         kernel = _kernel(host, offered)
         parts.push_async_callback(kernel.close)
         nonces = dpop.Nonces()  # of both, for clients keep one for each origin
@@ -242,9 +245,8 @@ def _consents(read: Settings) -> Consents:
     return Consents(f"{given.address.rstrip('/')}{callback.PATH}" if given.address else "", accounts)
 
 
-def _integrations(read: Settings, host: HostClient, consents: Consents) -> Instances:
+def _integrations(read: Settings, host: HostClient, around: Around) -> Instances:
     """The services outside, as they are configured."""
-    around = Around(host=host, consents=consents)
     instances = Instances(Catalog(), OperationLedger(host), new_request_id, around=around)
     instances.check(read.integrations.instances)
     instances.configure(read.integrations.instances)

@@ -1,5 +1,6 @@
 """The values that walk through the server: who calls, what a call may know, and what comes back."""
 
+import json
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from typing import Any, Literal, NamedTuple
@@ -25,6 +26,11 @@ class Principal:
     def identity(self) -> tuple[str, str, str]:
         """What two sign-ins of the same party share, whichever key or token they bring."""
         return self.means, self.name, self.on_behalf_of
+
+    @property
+    def owner(self) -> str:
+        """The same as one text, under which something of theirs is kept."""
+        return json.dumps(self.identity, ensure_ascii=False, separators=(",", ":"))
 
 
 Progress = Callable[[float, float | None, str], Awaitable[None]]
@@ -59,6 +65,7 @@ class ToolDescription:
     toolset: str = ""  # what it belongs to, "files" or "commands" for example: scopes speak of it
     view: str = ""  # the URI of a page that shows its results, in clients that can
     may_last: bool = False  # for minutes and more, so that a call may become a task
+    kept_seconds: float = 0  # for which a result may be given again to whoever got it
     stands_for: str = ""  # the tool whose call it is under another name: who may not call that, may not this
 
 

@@ -37,6 +37,7 @@ class Around:
 
     host: ports.Host | None = None  # where files are that they send and keep
     consents: Consents = workspace.NOBODY  # people who have let accounts of theirs be used
+    cache: ports.Cache | None = None  # where answers are kept
 
 
 class Instances:
@@ -172,6 +173,7 @@ class Instances:
                 may_change=may_change,
                 instance=instance.id,
                 consents=self._around.consents,
+                cache=self._around.cache,
             )
         )
 

@@ -1,5 +1,6 @@
 """The waist: what a tool may ask for. Each part is offered by one package below; `app` joins."""
 
+from wand_server.ports.cache import Cache, Shelf
 from wand_server.ports.host import (
     Command,
     CommandOutcome,
@@ -69,6 +70,7 @@ from wand_server.ports.taskvalues import (
 __all__ = [
     "Act",
     "AgentRecord",
+    "Cache",
     "Checkpoint",
     "Claimed",
     "Command",
@@ -107,6 +109,7 @@ __all__ = [
     "Registration",
     "Replacement",
     "Search",
+    "Shelf",
     "Size",
     "StartedJob",
     "Step",

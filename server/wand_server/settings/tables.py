@@ -7,6 +7,7 @@ from pydantic import AfterValidator, BeforeValidator, Field, model_validator
 
 from wand_proto.credentials import pki_file
 from wand_server.kinds import Frozen, Networks, Words, grpc_address, parsed
+from wand_server.settings.kept import Cache
 from wand_server.settings.signin import Issuer, OAuth, Tls, Url
 
 
@@ -127,6 +128,7 @@ class Settings(Frozen):
     hostagent: HostAgent = HostAgent()
     execution: Execution = Execution()
     integrations: Integrations = Integrations()
+    cache: Cache = Cache()
     issuer: Issuer = Issuer()
     oauth: OAuth = OAuth()
     tls: Tls = Tls()

@@ -59,6 +59,7 @@ class ToolModel(BaseModel, ABC):
     view: ClassVar[str] = ""
     toolset: ClassVar[str] = ""
     stands_for: ClassVar[str] = ""  # the tool whose call it is under another name
+    kept_seconds: ClassVar[float] = 0  # for which an answer may be given again to whoever got it
 
 
 class Tool(ToolModel):

@@ -1,5 +1,6 @@
 """All the tools, in one fixed order: what a client may call, and the boundary at which a call can fail."""
 
+import functools
 import inspect
 import logging
 import re
@@ -17,6 +18,7 @@ from wand_server.tools.command import ExecuteCommand
 from wand_server.tools.files import ReadFile, WriteFile
 from wand_server.tools.folders import ListDirectory, SearchFiles
 from wand_server.tools.input import SendInput
+from wand_server.tools.kept import KeptResults
 from wand_server.tools.plain import PlainEntry
 from wand_server.tools.system import CheckCommandExists, GetSystemInfo, GetSystemStatus
 
@@ -70,6 +72,7 @@ class ModelEntry:
             may_last=kind.may_last,
             view=kind.view,
             stands_for=kind.stands_for,
+            kept_seconds=kind.kept_seconds,
         )
 
     def has_subject(self) -> bool:
@@ -166,8 +169,15 @@ class Family(Protocol):
 class Registry:
     """The tools as the protocol sees them, bound to the host that they act on; offers `ports.Tools`."""
 
-    def __init__(self, host: Host, extensions: Iterable[Entry] = (), family: Family | None = None) -> None:
+    def __init__(
+        self,
+        host: Host,
+        extensions: Iterable[Entry] = (),
+        family: Family | None = None,
+        kept: KeptResults | None = None,
+    ) -> None:
         self._host = host
+        self._kept = kept
         self._family = family
         entries = (*(HostEntry(kind) for kind in BUILT_IN), *extensions)
         self._entries: dict[str, Entry] = {entry.description.name: entry for entry in entries}
@@ -195,7 +205,10 @@ class Registry:
         """
         entry = self._entries.get(name) or self._of_family(name) or self._missing(name)
         try:
-            return await entry.call(arguments, self._host, call)
+            if self._kept is None:
+                return await entry.call(arguments, self._host, call)
+            run = functools.partial(entry.call, arguments, self._host, call)
+            return await self._kept.call(entry.description, arguments, call, run)
         except WandError as error:
             log.info("tool refused", extra={"tool": name, "kind": type(error).__name__})
             return refusal(error)

@@ -4,11 +4,9 @@ import pytest
 
 from support.foreign import Says, Service, serving
 from support.host import FakeHost, call
-from wand_server.integrations.kit import Integration, Resource, get, kept, post, workspace
-from wand_server.integrations.kit.bodies import Answered
-from wand_server.integrations.kit.kept import Keeper
-from wand_server.integrations.kit.request import Request
+from wand_server.integrations.kit import Integration, Resource, get, post, workspace
 from wand_server.integrations.kit.workspace import Workspace
+from wand_server.memory.cache import InMemoryCache
 
 ONE, TWO = Says(body={"n": 1}, headers={"ETag": '"1"'}), Says(body={"n": 2}, headers={"ETag": '"2"'})
 SAME = Says(status=304, headers={"ETag": '"1"'})
@@ -39,13 +37,14 @@ class Numbers(Integration):
 
 async def ask(service: Service, *asked: tuple[str, str, dict[str, int]]) -> list[int]:
     """The numbers that people get, one after another; none for nobody."""
+    cache = InMemoryCache(1024 * 1024)
     numbers = Numbers(Numbers.Config(base_url=service.url))
     got = []
     try:
         for name, operation, given in asked:
             one = call()
             one = one._replace(principal=type(one.principal)(name=name, means="api_key"))
-            with workspace.given(Workspace(host=FakeHost(), call=one)):
+            with workspace.given(Workspace(host=FakeHost(), call=one, cache=cache)):
                 answer = await numbers.execute(operation, given)
                 got += [answer["n"]] if answer else []
         return got
@@ -85,18 +84,3 @@ async def test_it_is_asked_whether_it_has_changed() -> None:
     async with serving(ONE, SAME) as service:
         await ask(service, ("ann", NOW, {}), ("ann", NOW, {}))
         assert [one.headers.get("if-none-match") for one in service.asked] == [None, '"1"']
-
-
-async def test_what_is_kept_is_bounded_and_what_was_used_longest_ago_goes_first(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    monkeypatch.setattr(kept, "_MOST_BYTES", 10)
-    keeper, asked = Keeper(), []
-
-    async def send(request: Request) -> Answered:
-        asked.append(request.path)
-        return Answered(status=200, headers={}, body=None, raw=b"x" * 4)
-
-    for path in ("/a", "/b", "/a", "/c", "/a", "/b"):
-        await keeper.read(Request(method="GET", path=path), "ann", 60.0, send)
-    assert asked == ["/a", "/b", "/c", "/b"]

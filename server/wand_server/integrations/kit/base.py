@@ -3,6 +3,7 @@
 import time
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Mapping
+from secrets import token_hex
 from typing import Any, ClassVar
 from urllib.parse import urlsplit
 
@@ -127,7 +128,7 @@ class Integration(BaseIntegration):
 
     def __init__(self, config: BaseModel) -> None:
         super().__init__(config)
-        self._keeper = Keeper()
+        self._area = f"integrations/{type(self).__name__}/{token_hex(8)}"  # other settings, other answers
         self.http = Client(self._address(), self.strike)
         self.http.signed_by(self.sign_in.signer(config, self.http.once, self.strike))
 
@@ -173,14 +174,14 @@ class Integration(BaseIntegration):
         async def send(request: Request) -> Answered:
             return await self.http.send(request, repeatable=plan.marks.idempotent, seconds=plan.seconds)
 
-        whose = workspace.caller()
-        if plan.kept is not None and whose is not None:
-            return await self._keeper.read(request, whose, plan.kept, send)
+        keeping = workspace.keeping(self._area)
+        if plan.kept is not None and keeping is not None:
+            return await Keeper(*keeping).read(request, plan.kept, send)
         try:
             return await send(request)
         finally:  # whatever came of it
-            if not plan.marks.read_only and whose is not None:
-                self._keeper.forget(whose)
+            if not plan.marks.read_only and keeping is not None:
+                await Keeper(*keeping).forget()
 
     async def _asked(self, request: Request) -> Answered:
         answered = await self.http.send(request)

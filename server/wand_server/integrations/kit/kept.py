@@ -4,18 +4,20 @@ Only reads that say so are kept. What somebody may see is a matter of who asks: 
 for another. A write through the same instance forgets what was kept for its caller.
 """
 
+import hashlib
+import json
 import time
-from collections import OrderedDict
-from collections.abc import Awaitable, Callable, Hashable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, replace
 
+from wand_server.integrations.kit import bodies
 from wand_server.integrations.kit.bodies import Answered
 from wand_server.integrations.kit.request import Request
+from wand_server.ports import Cache, Shelf
 
 NOT_MODIFIED = 304
-_MOST_BYTES = 4 * 1024 * 1024  # of all answers of an instance
 _MOST_OF_ONE = 512 * 1024
-_MOST_ANSWERS = 1000
+_ASKED_AGAIN_SECONDS = 3600.0  # for so long after it is old, a service is asked whether it has changed
 
 Send = Callable[[Request], Awaitable[Answered]]
 
@@ -36,19 +38,19 @@ class _Kept:
 
 
 class Keeper:
-    """The answers of one instance, those that were used longest ago given up first."""
+    """The answers that one instance gave to one party, as a cache has them."""
 
-    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
+    def __init__(self, cache: Cache, shelf: Shelf, clock: Callable[[], float] = time.time) -> None:
+        self._cache = cache
+        self._shelf = shelf
         self._clock = clock
-        self._kept: OrderedDict[tuple[Hashable, Hashable], _Kept] = OrderedDict()
-        self._bytes = 0
 
-    async def read(self, request: Request, whose: Hashable, seconds: float, send: Send) -> Answered:
+    async def read(self, request: Request, seconds: float, send: Send) -> Answered:
         """The answer to a read: as kept where that is not older than so many seconds, else as it is now."""
-        key = (whose, _what(request))
-        kept = self._kept.get(key)
+        key = _key(request)
+        found = await self._cache.get(self._shelf, key)
+        kept = _unpacked(found) if found is not None else None
         if kept is not None and self._clock() < kept.until:
-            self._kept.move_to_end(key)
             return kept.answered
         asking = request.copy()
         if kept is not None:
@@ -56,29 +58,39 @@ class Keeper:
         answered = await send(asking)
         if answered.status == NOT_MODIFIED and kept is not None:
             answered = replace(kept.answered, headers={**kept.answered.headers, **answered.headers})
-        self._keep(key, answered, seconds)
+        await self._keep(key, answered, seconds)
         return answered
 
-    def forget(self, whose: Hashable) -> None:
-        """Keep nothing of theirs any more."""
-        for key in [key for key in self._kept if key[0] == whose]:
-            self._drop(key)
+    async def forget(self) -> None:
+        """Keep nothing of it any more."""
+        await self._cache.forget(self._shelf)
 
-    def _keep(self, key: tuple[Hashable, Hashable], answered: Answered, seconds: float) -> None:
-        self._drop(key)
-        size = len(answered.raw)
-        if size > _MOST_OF_ONE or "no-store" in answered.headers.get("cache-control", "").lower():
-            return
-        self._kept[key] = _Kept(answered=answered, until=self._clock() + seconds)
-        self._bytes += size
-        while self._bytes > _MOST_BYTES or len(self._kept) > _MOST_ANSWERS:
-            self._drop(next(iter(self._kept)))
-
-    def _drop(self, key: tuple[Hashable, Hashable]) -> None:
-        if (kept := self._kept.pop(key, None)) is not None:
-            self._bytes -= len(kept.answered.raw)
+    async def _keep(self, key: str, answered: Answered, seconds: float) -> None:
+        kept = _Kept(answered=answered, until=self._clock() + seconds)
+        is_secret = "no-store" in answered.headers.get("cache-control", "").lower()
+        if len(answered.raw) > _MOST_OF_ONE or is_secret:
+            await self._cache.put(self._shelf, key, b"", 0)
+        elif seconds or kept.marks:
+            again = _ASKED_AGAIN_SECONDS if kept.marks else 0
+            await self._cache.put(self._shelf, key, _packed(kept), seconds + again)
 
 
-def _what(request: Request) -> Hashable:
+def _packed(kept: _Kept) -> bytes:
+    told = kept.answered
+    about = {"until": kept.until, "status": told.status, "headers": dict(told.headers)}
+    return json.dumps(about).encode() + b"\n" + told.raw
+
+
+def _unpacked(packed: bytes) -> _Kept:
+    head, _, raw = packed.partition(b"\n")
+    about = json.loads(head)
+    headers = about["headers"]
+    body = bodies.read(raw, headers.get("content-type", ""))
+    answered = Answered(status=about["status"], headers=headers, body=body, raw=raw)
+    return _Kept(answered=answered, until=about["until"])
+
+
+def _key(request: Request) -> str:
     parts = (request.query, request.headers)
-    return (request.method, request.url, *(tuple(sorted(one.items())) for one in parts))
+    what = (request.method, request.url, *(sorted(one.items()) for one in parts))
+    return hashlib.sha256(json.dumps(what).encode("utf-8", "surrogatepass")).hexdigest()

@@ -3,7 +3,7 @@
 The host agent reads and writes, and decides by its policy as it does for the file tools.
 """
 
-from collections.abc import Hashable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass
@@ -27,6 +27,7 @@ class Workspace:
     may_change: bool = False
     instance: str = ""  # that is called
     consents: Consents = NOBODY
+    cache: ports.Cache | None = None  # where answers are kept for whoever calls
 
     async def read(self, path: str, field: str, most_bytes: int = MOST_BYTES) -> bytes:
         """A file, whole.
@@ -86,10 +87,12 @@ def given(workspace: Workspace) -> Iterator[None]:
         _NOW.reset(token)
 
 
-def caller() -> Hashable:
-    """Who calls, where a call runs, and None where none does."""
+def keeping(area: str) -> tuple[ports.Cache, ports.Shelf] | None:
+    """Where answers are kept for whoever calls; None where no call runs, or nothing is kept."""
     here = _NOW.get(None)
-    return here.call.principal.identity if here is not None else None
+    if here is None or here.cache is None:
+        return None
+    return here.cache, ports.Shelf(area, here.call.principal.owner)
 
 
 def current() -> Workspace:
