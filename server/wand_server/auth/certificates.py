@@ -1,5 +1,7 @@
 """Signing in by a client certificate, verified by TLS: the settings say who it stands for."""
 
+from __future__ import annotations  # or x509 would be loaded for them
+
 import functools
 import hashlib
 import time

@@ -4,6 +4,8 @@ The file of lists is read again when it or the authorities change. Where a list 
 be read, nobody can say whether a certificate still counts, and so none does.
 """
 
+from __future__ import annotations  # or x509 would be loaded for them
+
 import functools
 import logging
 import os
@@ -24,7 +26,6 @@ log = logging.getLogger(__name__)
 
 _OWNERS = frozenset({0, os.geteuid()})
 _LIST = re.compile(rb"-----BEGIN X509 CRL-----.+?-----END X509 CRL-----\s*", re.DOTALL)
-_PLAIN = (x509.AuthorityKeyIdentifier, x509.CRLNumber)  # extensions that leave a list whole
 _REMEMBERED = 256
 _FIELD = "tls.client_crl"
 Stamp = tuple[tuple[int, int, int, int] | None, ...]
@@ -129,7 +130,8 @@ def _usable(one: x509.CertificateRevocationList, known: Sequence[x509.Certificat
     name = one.issuer.rfc4514_string()
     if not any(_has_signed(each, one) for each in known):
         raise Invalid(f"{path} has a list of {name}, signed by none of tls.client_ca", field=_FIELD)
-    if strange := [each.oid.dotted_string for each in one.extensions if not isinstance(each.value, _PLAIN)]:
+    plain = (x509.AuthorityKeyIdentifier, x509.CRLNumber)  # extensions that leave a list whole
+    if strange := [each.oid.dotted_string for each in one.extensions if not isinstance(each.value, plain)]:
         message = f"{path} has a list of {name} that says only a part (extension {', '.join(strange)})"
         raise Invalid(message, field=_FIELD)
     if one.next_update_utc is None:
