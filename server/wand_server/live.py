@@ -14,9 +14,10 @@ from wand_server.auth.origins import Origins
 from wand_server.hostlink.client import HostClient
 from wand_server.hostlink.gathered import Kept
 from wand_server.integrations.instances import Instances
+from wand_server.offers import Choice
 from wand_server.protocol.kernel import Kernel
 from wand_server.settings import Settings, Stdio
-from wand_server.tools.offered import Choice, Offered
+from wand_server.tools.offered import Offered
 from wand_server.transports.http import HttpTransport
 from wand_server.transports.limits import Rate, Rates
 from wand_server.transports.stdio import Admitted, UnixTransport

@@ -77,6 +77,7 @@ class ToolResult:
     structured: dict[str, Any] = field(default_factory=dict)
     is_error: bool = False
     waits: str = ""  # for a person's approval: what they can be told of it
+    kind: str = ""  # of an error of the family: its class
 
 
 def refusal(error: WandError) -> ToolResult:
@@ -88,7 +89,10 @@ def refusal(error: WandError) -> ToolResult:
     hint = f"\nHint: {error.hint}" if error.hint else ""
     waits = _waits(error) if isinstance(error, NeedsApproval) else ""
     return ToolResult(
-        text=f"{type(error).__name__}: {where}{error.message}{hint}", is_error=True, waits=waits
+        text=f"{type(error).__name__}: {where}{error.message}{hint}",
+        is_error=True,
+        waits=waits,
+        kind=type(error).__name__,
     )
 
 

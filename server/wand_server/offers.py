@@ -1,6 +1,7 @@
 """The other waist: what the protocol may ask for. `tools` offers it; `app` alone brings the two together."""
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any, Protocol
 
 from wand_server.model import (
@@ -13,6 +14,22 @@ from wand_server.model import (
     ToolDescription,
     ToolResult,
 )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Choice:
+    """Which tools are offered: names of tools, and of toolsets."""
+
+    enabled: tuple[str, ...] = ()  # none: all
+    disabled: tuple[str, ...] = ()  # wins
+    read_only: bool = False
+
+    def takes(self, tool: ToolDescription) -> bool:
+        """Whether a tool is offered."""
+        names = {tool.name, tool.toolset, tool.stands_for} - {""}
+        if self.read_only and not tool.read_only:
+            return False
+        return names.isdisjoint(self.disabled) and (not self.enabled or not names.isdisjoint(self.enabled))
 
 
 class Tools(Protocol):

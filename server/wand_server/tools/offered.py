@@ -2,28 +2,11 @@
 
 import difflib
 from collections.abc import Collection, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 from wand_proto.errors import Invalid, NotFound
 from wand_server.model import Call, ToolDescription, ToolResult
-from wand_server.offers import Tools
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Choice:
-    """Which tools are offered: names of tools, and of toolsets."""
-
-    enabled: tuple[str, ...] = ()  # none: all
-    disabled: tuple[str, ...] = ()  # wins
-    read_only: bool = False
-
-    def takes(self, tool: ToolDescription) -> bool:
-        """Whether a tool is offered."""
-        names = {tool.name, tool.toolset, tool.stands_for} - {""}
-        if self.read_only and not tool.read_only:
-            return False
-        return names.isdisjoint(self.disabled) and (not self.enabled or not names.isdisjoint(self.enabled))
+from wand_server.offers import Choice, Tools
 
 
 class Offered:

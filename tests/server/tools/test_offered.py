@@ -5,8 +5,8 @@ import pytest
 from support.host import call
 from support.tools import FakeTools, described
 from wand_proto.errors import Invalid, NotFound
-from wand_server.offers import Tools
-from wand_server.tools.offered import Choice, Offered
+from wand_server.offers import Choice, Tools
+from wand_server.tools.offered import Offered
 
 TOOLS = (
     described("run", read_only=False, toolset="commands"),

@@ -13,9 +13,10 @@ from wand_proto.errors import NotFound
 from wand_server import scopes
 from wand_server.integrations.instances import Instances
 from wand_server.integrations.kit.secrets import Sources
+from wand_server.offers import Choice
 from wand_server.tools import direct, operations
 from wand_server.tools.direct import Operations
-from wand_server.tools.offered import Choice, Offered
+from wand_server.tools.offered import Offered
 from wand_server.tools.registry import Registry
 
 NOTES = Says(body={"notes": [{"id": 1, "text": "a\U000e0041"}], "id": 2})

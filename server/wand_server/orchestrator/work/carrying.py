@@ -1,0 +1,70 @@
+"""Carries out one task, from its beginning or from where its journal left it."""
+
+import asyncio
+import contextlib
+import time
+from collections.abc import Callable, Coroutine, Mapping
+from typing import Any
+
+from wand_proto.errors import Conflict, Invalid, TimedOut, Unavailable
+from wand_server.orchestrator.work import checking
+from wand_server.orchestrator.work.acts import Acts
+from wand_server.orchestrator.work.around import Around, Outcome
+from wand_server.orchestrator.work.form import Steps
+from wand_server.orchestrator.work.steps import StepsRun
+
+_NO_MODEL = Unavailable(
+    "a goal in words needs a model, and none is configured", hint="hand out steps instead"
+)
+
+
+async def carry_out(work: Mapping[str, Any], around: Around) -> Outcome:
+    """What a task comes to.
+
+    Whatever goes wrong is in the outcome; a defect is raised. Whoever cancels this leaves the acts that run
+    without an end in the journal: another attempt calls them ambiguous, unless they may be repeated.
+    """
+    try:
+        read = checking.check(work, around.tools, around.call.principal, around.withheld)
+    except Invalid as wrong:
+        return Outcome(state="failed", error=wrong)
+    tools = checking.narrowed(read, around.tools, around.call.principal, around.withheld)
+    acts = Acts(around, tools)
+    if isinstance(read, Steps):
+        run = StepsRun(read, checking.plan(read, tools), acts)
+        return await _until(run.carry_out, acts)
+    return Outcome(state="failed", error=_NO_MODEL)
+
+
+async def _until(run: Callable[[], Coroutine[Any, Any, Outcome]], acts: Acts) -> Outcome:
+    """The outcome of a run, which is ended when the task is cancelled or its deadline is over."""
+    around = acts.around
+    left = None if around.deadline is None else around.deadline - time.monotonic()
+    if around.cancelled.is_set() or (left is not None and left <= 0):
+        return _ended(acts)
+    running = asyncio.create_task(run(), name="work")
+    asked = asyncio.create_task(around.cancelled.wait(), name="cancelled?")
+    try:
+        await asyncio.wait({running, asked}, timeout=left, return_when=asyncio.FIRST_COMPLETED)
+        if running.done():
+            return running.result()
+    finally:
+        await _cancel(running, asked)
+    return _ended(acts)
+
+
+def _ended(acts: Acts) -> Outcome:
+    """The outcome of what did not come to its own end."""
+    unknown = (*acts.unknown, *sorted(acts.open))
+    if acts.around.cancelled.is_set():
+        return Outcome(state="cancelled", error=Conflict("the task was cancelled"), unknown=unknown)
+    late = TimedOut("the task's deadline is over", hint="give it more time, or less to do")
+    return Outcome(state="failed", error=late, unknown=unknown)
+
+
+async def _cancel(*tasks: asyncio.Task[Any]) -> None:
+    for task in tasks:
+        task.cancel()
+    for task in tasks:
+        with contextlib.suppress(asyncio.CancelledError):
+            await task
