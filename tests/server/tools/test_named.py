@@ -14,8 +14,9 @@ from wand_proto.errors import NotFound
 from wand_server.integrations.catalog import Catalog
 from wand_server.integrations.instances import Around, Instances
 from wand_server.integrations.kit.secrets import Sources
+from wand_server.offers import Choice
 from wand_server.tools import named, operations
-from wand_server.tools.offered import Choice, Offered
+from wand_server.tools.offered import Offered
 from wand_server.tools.registry import Registry
 
 SECRETS = Sources({"SLACK": "xoxb-of-a-test", "JENKINS": "token-of-a-test"})
