@@ -101,6 +101,7 @@ def who(caller: Caller) -> dict[str, str]:
         "client": caller.client,
         "agent": caller.agent,
         "model": caller.model,
+        "task": caller.task,
         "on_behalf_of": caller.on_behalf_of,
         "request": caller.request_id,
         "trace": caller.traceparent,

@@ -18,6 +18,7 @@ _KEYS = {
     "traceparent": "traceparent",
     "agent": "wand-agent-bin",
     "model": "wand-model-bin",
+    "task": "wand-task",
     "credential": "wand-credential-bin",
 }
 _NAMES = {key: name for name, key in _KEYS.items()}
@@ -36,6 +37,7 @@ class Caller:
     agent: str = ""  # the agent behind the client, and its model, where it tells; claims as well
     model: str = ""
     credential: str = ""  # which of the principal's keys, tokens or certificates it was: an id, no secret
+    task: str = ""  # the task that the server carries out with this call; no claim of a client's
     on_behalf_of: str = ""
     groups: tuple[str, ...] = ()  # that the principal signed in with; no name holds a comma
     traceparent: str = ""  # W3C Trace Context

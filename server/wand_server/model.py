@@ -47,6 +47,7 @@ class Call(NamedTuple):
     model: str = ""
     traceparent: str = ""
     progress: Progress | None = None  # None where the client did not ask
+    task: str = ""  # the task that is carried out with it, where it is one; no client can say that
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

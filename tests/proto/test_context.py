@@ -15,6 +15,7 @@ WHOLE = Caller(
     client="a client 1.0 é",
     agent="an agent",
     model="a model",
+    task="0198c0de-0000-7000-8000-000000000001",
     credential="key 1",
     on_behalf_of="bo",
     groups=("a", "b"),

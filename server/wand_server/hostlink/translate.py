@@ -50,6 +50,7 @@ def metadata(call: Call) -> tuple[tuple[str, str | bytes], ...]:
         client=call.client,
         agent=call.agent,
         model=call.model,
+        task=call.task,
         credential=call.principal.credential,
         on_behalf_of=call.principal.on_behalf_of,
         groups=call.principal.groups,
