@@ -15,28 +15,20 @@ from pathlib import Path
 from typing import TypeVar
 
 from wand_proto import garbage, logline, sdnotify
-from wand_proto.context import new_request_id
 from wand_proto.errors import Conflict, WandError
-from wand_proto.tls import Identity
-from wand_server import accounts, entrance, live, settings
+from wand_server import accounts, entrance, live, settings, workbench
 from wand_server.auth import dpop, keyfile
 from wand_server.forwarded import Network
-from wand_server.hostlink.channel import Link
 from wand_server.hostlink.client import HostClient
 from wand_server.hostlink.explain import explain_failure
-from wand_server.hostlink.recording import OperationLedger, record_change
+from wand_server.hostlink.recording import record_change
 from wand_server.hostlink.signins import SignIns
 from wand_server.integrations import callback
-from wand_server.integrations.accounts import AccountsFile
-from wand_server.integrations.catalog import Catalog
-from wand_server.integrations.instances import Around, Instances
-from wand_server.integrations.kit.consent import Accounts, Consents, InMemory
-from wand_server.integrations.kit.secrets import Sources
+from wand_server.integrations.kit.consent import Consents
 from wand_server.issuer.grants import DAY, Lives
 from wand_server.issuer.peers import Peers
 from wand_server.issuer.service import Issuer, Options, resource_of
 from wand_server.live import Live
-from wand_server.memory.cache import InMemoryCache
 from wand_server.protocol import server
 from wand_server.protocol.kernel import Kernel
 from wand_server.protocol.reading import Library
@@ -44,12 +36,8 @@ from wand_server.runtime.control import Control
 from wand_server.runtime.runtime import Change, Record, Runtime
 from wand_server.settings import Settings
 from wand_server.tools import added as added_tools
-from wand_server.tools import named, operations
-from wand_server.tools.direct import Operations
-from wand_server.tools.kept import KeptResults
 from wand_server.tools.offered import Offered
 from wand_server.tools.prompts import BuiltInPrompts
-from wand_server.tools.registry import Registry, tool_registry
 from wand_server.tools.resources import HostResources
 from wand_server.tools.skills import BuiltInSkills
 from wand_server.transports import added
@@ -99,7 +87,7 @@ def check(words: Sequence[str]) -> int:
         sys.stdout.write(f"the issuer at {read.issuer.url}: {who}\n")
     if read.oauth.issuer:
         sys.stdout.write(f"the issuer {asyncio.run(entrance.told(read.oauth))}\n")
-    why = explain_failure(read.hostagent.address, _identity(read))
+    why = explain_failure(read.hostagent.address, workbench.identity(read))
     sys.stdout.write(f"the link: {why or f'the host agent answers at {read.hostagent.address}'}\n")
     return 1 if why else 0
 
@@ -171,11 +159,6 @@ async def _reload_again(runtime: Runtime, again: asyncio.Event) -> None:
             sdnotify.ready("configuration read again")
 
 
-def _add_tools(read: Settings) -> None:
-    for package in added_tools.load(read.tools.added):
-        log.info("tools added", extra={"tools": package.tools, "origin": package.origin})
-
-
 @contextlib.asynccontextmanager
 async def running(
     read: Settings, path: Path = settings.DEFAULT_PATH
@@ -186,17 +169,9 @@ async def running(
         WandError: a part cannot start; the message says which, and why.
     """
     async with contextlib.AsyncExitStack() as parts:
-        link = await parts.enter_async_context(Link(read.hostagent.address, _identity(read)))
-        host = _host(read, link)
+        bench = await workbench.build(read, parts)
+        host, offered = bench.host, bench.offered
         sign_ins = await parts.enter_async_context(SignIns(host))
-        consents = _consents(read)
-        cache = InMemoryCache(read.cache.most_bytes)
-        integrations = _integrations(read, host, Around(host=host, consents=consents, cache=cache))
-        parts.push_async_callback(integrations.close)
-        _add_tools(read)
-        direct = Operations(integrations, read.integrations.direct)
-        more = (*tool_registry.entries(), *operations.entries(integrations), *named.entries(integrations))
-        offered = Offered(Registry(host, more, direct, KeptResults(cache)), live.choice(read))
         kernel = _kernel(host, offered)
         parts.push_async_callback(kernel.close)
         nonces = dpop.Nonces()  # of both, for clients keep one for each origin
@@ -212,10 +187,10 @@ async def running(
             port=read.http.port,
             legacy_sse=read.http.legacy_sse,
             websocket=read.http.websocket,
-            hostagent_is_up=lambda: link.is_up,
+            hostagent_is_up=lambda: bench.link.is_up,
             limits=Limits(live.rates(read)),
             refused=sign_ins.refused,
-            more_routes={**_routes(issuer, consents), **entrance.documents(read, own)},
+            more_routes={**_routes(issuer, bench.consents), **entrance.documents(read, own)},
         )
         may = live.admitted(read.stdio)
         unix = UnixTransport(kernel, read.stdio.socket, admitted=may, refused=sign_ins.refused)
@@ -224,33 +199,11 @@ async def running(
         await _enter(parts, unix, str(read.stdio.socket))
         http.beside["stdio"] = unix.is_serving
         taking_up = Live(
-            host=host, integrations=integrations, offered=offered, kernel=kernel, http=http, unix=unix
+            host=host, integrations=bench.integrations, offered=offered, kernel=kernel, http=http, unix=unix
         )
         runtime = Runtime((path, os.environ), read, taking_up, _record(host))
         await _enter(parts, Control(runtime).open(read.control_socket), str(read.control_socket))
         yield http, runtime
-
-
-def _consents(read: Settings) -> Consents:
-    """What people let services do for them.
-
-    Raises:
-        WandError: it cannot be kept where the settings say.
-    """
-    given = read.integrations
-    accounts: Accounts = InMemory()
-    if given.accounts_file is not None:
-        key = Sources().read(given.accounts_key, "integrations.accounts_key")
-        accounts = AccountsFile(given.accounts_file, key)
-    return Consents(f"{given.address.rstrip('/')}{callback.PATH}" if given.address else "", accounts)
-
-
-def _integrations(read: Settings, host: HostClient, around: Around) -> Instances:
-    """The services outside, as they are configured."""
-    instances = Instances(Catalog(), OperationLedger(host), new_request_id, around=around)
-    instances.check(read.integrations.instances)
-    instances.configure(read.integrations.instances)
-    return instances
 
 
 def _house(http: HttpTransport) -> House:
@@ -275,12 +228,6 @@ def _record(host: HostClient) -> Record:
         await record_change(host, change.by, (change.before, change.after), change.changed)
 
     return record
-
-
-def _host(read: Settings, link: Link) -> HostClient:
-    return HostClient(
-        link=link, default_wall_seconds=read.execution.default_wall_seconds, kept=live.kept(read)
-    )
 
 
 async def _issuer(
@@ -345,10 +292,6 @@ async def _enter(
         why = os.strerror(error.errno) if error.errno else str(error)
         hint = _WAYS_OUT.get(error.errno or 0, "name another place in the settings")
         raise Conflict(f"cannot listen on {where}: {why}", hint=hint) from error
-
-
-def _identity(read: Settings) -> Identity:
-    return Identity(read.hostagent.ca, read.hostagent.certificate, read.hostagent.key)
 
 
 def _tell_ready(descriptor: int | None, port: int) -> None:
