@@ -172,7 +172,7 @@ async def running(
         bench = await workbench.build(read, parts)
         host, offered = bench.host, bench.offered
         sign_ins = await parts.enter_async_context(SignIns(host))
-        kernel = _kernel(host, offered)
+        kernel = _kernel(HostResources(host, bench.kept.rooms()), offered)
         parts.push_async_callback(kernel.close)
         nonces = dpop.Nonces()  # of both, for clients keep one for each origin
         issuer = await _issuer(read, parts, sign_ins.refused, nonces)
@@ -278,8 +278,8 @@ def _routes(issuer: Issuer | None, consents: Consents) -> Routes:
     }
 
 
-def _kernel(host: HostClient, tools: Offered) -> Kernel:
-    library = Library(HostResources(host), BuiltInPrompts(), BuiltInSkills())
+def _kernel(resources: HostResources, tools: Offered) -> Kernel:
+    library = Library(resources, BuiltInPrompts(), BuiltInSkills())
     return server.build(tools, library, version=version("wand-server"), instructions=_INSTRUCTIONS)
 
 

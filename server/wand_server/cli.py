@@ -28,6 +28,11 @@ COMMANDS = {
         "main",
         "list the services outside, check those that are set up",
     ),
+    "artifacts": (
+        "wand_server.artifactscommand",
+        "main",
+        "see which files are kept for whom, share or end one",
+    ),
     "people": ("wand_server.accounts", "people", "let people sign in with a password, or no more"),
     "clients": (
         "wand_server.accounts",

@@ -71,6 +71,24 @@ class ToolDescription:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class ResourceLink:
+    """A resource that an answer points at."""
+
+    uri: str
+    name: str
+    mime_type: str
+    total_bytes: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Whole:
+    """All of a result, where the answer holds only its beginning."""
+
+    data: bytes
+    mime_type: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ToolResult:
     """What a tool answers: text for a model, the same as an object, and whether it failed."""
 
@@ -79,6 +97,8 @@ class ToolResult:
     is_error: bool = False
     waits: str = ""  # for a person's approval: what they can be told of it
     kind: str = ""  # of an error of the family: its class
+    links: tuple[ResourceLink, ...] = ()
+    whole: Whole | None = None  # to be kept, and named by a link
 
 
 def refusal(error: WandError) -> ToolResult:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from wand_proto.context import new_request_id
 from wand_proto.tls import Identity
-from wand_server import live
+from wand_server import keeping, live
 from wand_server.hostlink.channel import Link
 from wand_server.hostlink.client import HostClient
 from wand_server.hostlink.recording import OperationLedger
@@ -17,12 +17,11 @@ from wand_server.integrations.catalog import Catalog
 from wand_server.integrations.instances import Around, Instances
 from wand_server.integrations.kit.consent import Accounts, Consents, InMemory
 from wand_server.integrations.kit.secrets import Sources
-from wand_server.memory.cache import InMemoryCache
+from wand_server.keeping import Keeping
 from wand_server.settings import Settings
 from wand_server.tools import added as added_tools
 from wand_server.tools import named, operations
 from wand_server.tools.direct import Operations
-from wand_server.tools.kept import KeptResults
 from wand_server.tools.offered import Offered
 from wand_server.tools.registry import Entry, Registry, tool_registry
 
@@ -38,6 +37,7 @@ class Workbench:
     consents: Consents
     integrations: Instances
     offered: Offered
+    kept: Keeping
 
 
 async def build(
@@ -53,16 +53,19 @@ async def build(
         link=link, default_wall_seconds=read.execution.default_wall_seconds, kept=live.kept(read)
     )
     consents = _consents(read)
-    cache = InMemoryCache(read.cache.most_bytes)
-    integrations = _integrations(read, host, Around(host=host, consents=consents, cache=cache))
+    kept = await parts.enter_async_context(keeping.opened(read))
+    integrations = _integrations(read, host, Around(host=host, consents=consents, cache=kept.cache))
     parts.push_async_callback(integrations.close)
     _add_tools(read)
     direct = Operations(integrations, read.integrations.direct)
     entries = (
-        *tool_registry.entries(), *operations.entries(integrations), *named.entries(integrations), *more(),
+        *kept.entries(), *tool_registry.entries(), *operations.entries(integrations),
+        *named.entries(integrations), *more(),
     )  # fmt: skip
-    offered = Offered(Registry(host, entries, direct, KeptResults(cache)), live.choice(read))
-    return Workbench(link=link, host=host, consents=consents, integrations=integrations, offered=offered)
+    offered = Offered(Registry(host, entries, direct, kept.around()), live.choice(read))
+    return Workbench(
+        link=link, host=host, consents=consents, integrations=integrations, offered=offered, kept=kept
+    )
 
 
 def identity(read: Settings) -> Identity:

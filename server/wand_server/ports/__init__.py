@@ -1,5 +1,6 @@
 """The waist: what a tool may ask for. Each part is offered by one package below; `app` joins."""
 
+from wand_server.ports.artifacts import EVERYONE, Artifact, ArtifactPart, Artifacts, NewArtifact
 from wand_server.ports.cache import Cache, Shelf
 from wand_server.ports.host import (
     Command,
@@ -68,8 +69,12 @@ from wand_server.ports.taskvalues import (
 )
 
 __all__ = [
+    "EVERYONE",
     "Act",
     "AgentRecord",
+    "Artifact",
+    "ArtifactPart",
+    "Artifacts",
     "Cache",
     "Checkpoint",
     "Claimed",
@@ -95,6 +100,7 @@ __all__ = [
     "List",
     "Listing",
     "Match",
+    "NewArtifact",
     "NewProject",
     "NewTask",
     "News",

@@ -58,7 +58,7 @@ class _Asking:
 async def _until_approved(
     context: Context, params: CallToolRequestParams, run: Run, asking: _Asking
 ) -> dict[str, Any]:
-    if (declined := _declined(params)) is not None:
+    if (declined := _declined(context, params)) is not None:
         return declined
     result = await run()
     for _ in range(MOST_ROUNDS):
@@ -69,7 +69,7 @@ async def _until_approved(
         if not await asking.again(result.waits):
             break
         result = await run()
-    return wire_result(result)
+    return wire_result(result, context.protocol_version)
 
 
 def can_be_told(context: Context) -> bool:
@@ -85,7 +85,7 @@ def question(waits: str) -> dict[str, Any]:
     return {"method": "elicitation/create", "params": params}
 
 
-def _declined(params: CallToolRequestParams) -> dict[str, Any] | None:
+def _declined(context: Context, params: CallToolRequestParams) -> dict[str, Any] | None:
     """What a client is answered whose person did not accept; None where they did, or were not asked yet."""
     if params.request_state is not None:
         raise ProtocolFailure(INVALID_PARAMS, "requestState: none was given out for this call")
@@ -93,7 +93,7 @@ def _declined(params: CallToolRequestParams) -> dict[str, Any] | None:
     if given is None or getattr(given, "action", "") == "accept":
         return None
     said = "the person at the client does not wait for the approval; nothing was done"
-    return wire_result(ToolResult(text=f"NeedsApproval: {said}", is_error=True))
+    return wire_result(ToolResult(text=f"NeedsApproval: {said}", is_error=True), context.protocol_version)
 
 
 def _asked(waits: str) -> dict[str, Any]:

@@ -168,8 +168,13 @@ class Lane:
     def _shaped(self, version: str, result: ToolResult) -> dict[str, Any]:
         shape = self._shapes[version] if version in self._shapes else self._learn(version)
         structured = result.structured
-        if shape is None or type(structured) is not dict or not set(map(type, structured)) <= _TEXT:
-            return self._shaped_by_sdk(version, wire_result(result))
+        if (
+            result.links
+            or shape is None
+            or type(structured) is not dict
+            or not set(map(type, structured)) <= _TEXT
+        ):
+            return self._shaped_by_sdk(version, wire_result(result, version))
         shaped = {**shape.result, "content": [{**shape.block, "text": result.text}]}
         shaped["isError"] = result.is_error
         if "structuredContent" in shaped:
@@ -191,7 +196,7 @@ class Lane:
 
     def _learn(self, version: str) -> Shape | None:
         """See how the SDK shapes a result; None where it changes more than which fields there are."""
-        sample = wire_result(ToolResult(text="t", structured={"a": None, "b": [None]}))
+        sample = wire_result(ToolResult(text="t", structured={"a": None, "b": [None]}), version)
         shaped = self._shaped_by_sdk(version, sample)
         kept = {name: value for name, value in shaped.items() if name != "_meta"}
         same = all(sample.get(name) == value for name, value in kept.items())

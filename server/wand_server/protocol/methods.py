@@ -10,7 +10,7 @@ from wand_proto.context import REQUEST_ID, new_request_id
 from wand_proto.errors import Ambiguous, Exhausted, Unavailable, WandError
 from wand_server import scopes
 from wand_server.arguments import unknown_tool
-from wand_server.model import Call, Principal, Progress, ToolDescription, ToolResult, refusal
+from wand_server.model import Call, Principal, Progress, ResourceLink, ToolDescription, ToolResult, refusal
 from wand_server.offers import Tools
 from wand_server.protocol import failures, messages
 from wand_server.protocol.failures import INVALID_PARAMS, ProtocolFailure
@@ -19,6 +19,7 @@ log = logging.getLogger(__name__)
 
 CALLS_CEILING = 2560
 _TEXT_CEILING = 200
+_LINKS_SINCE = "2025-06-18"
 _LOOK_FIRST = "look at what it changed before you call again, in a moment"
 _MOST_KNOWN = 64  # sets of scopes whose list of tools is kept
 _TRACEPARENT = re.compile(r"[0-9a-f]{2}-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2}")
@@ -274,10 +275,20 @@ def _hints(tool: ToolDescription) -> dict[str, bool]:
     return said if tool.open_world else {**said, "openWorldHint": False}
 
 
-def wire_result(result: ToolResult) -> dict[str, Any]:
-    """The result in the words of the newest protocol; what others do not know is dropped for them."""
-    wire: dict[str, Any] = {"content": [{"type": "text", "text": result.text}], "isError": result.is_error}
+def wire_result(result: ToolResult, version: str) -> dict[str, Any]:
+    """The result in the words of the newest protocol; what others do not know is dropped for them.
+
+    A kind of content is not: links are given to clients of a version that has them.
+    """
+    links = result.links if version >= _LINKS_SINCE else ()
+    content = [{"type": "text", "text": result.text}, *map(_link, links)]
+    wire: dict[str, Any] = {"content": content, "isError": result.is_error}
     wire["resultType"] = "complete"
     if result.structured or not result.is_error:
         wire["structuredContent"] = result.structured
     return messages.sayable(wire)
+
+
+def _link(link: ResourceLink) -> dict[str, Any]:
+    about = {"name": link.name, "mimeType": link.mime_type, "size": link.total_bytes}
+    return {"type": "resource_link", "uri": link.uri, **about}

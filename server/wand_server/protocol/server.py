@@ -82,7 +82,7 @@ def build(
         run = functools.partial(methods.call_tool, params.name, arguments)
         if not (methods.may_last(params.name) and tasking.is_negotiated(context)):
             if not methods.may_wait(params.name):
-                return wire_result(await run(visit))
+                return wire_result(await run(visit), context.protocol_version)
             return await approving.call(context, params, functools.partial(run, visit))
 
         async def work(task: Task) -> dict[str, Any]:

@@ -186,6 +186,8 @@ def _anchored(read: Settings, folder: Path) -> Settings:
             "issuer": read.issuer.model_copy(update={"folder": folder / read.issuer.folder}),
             "tls": read.tls.model_copy(update=_beside(folder, read.tls)),
             "integrations": read.integrations.model_copy(update=_beside(folder, read.integrations)),
+            "state": read.state.model_copy(update=_beside(folder, read.state)),
+            "artifacts": read.artifacts.model_copy(update=_beside(folder, read.artifacts)),
             "oauth": read.oauth.model_copy(update=_beside(folder, read.oauth)),
             "hostagent": agent.model_copy(update={"address": address, **paths}),
         }

@@ -7,7 +7,7 @@ from pydantic import AfterValidator, BeforeValidator, Field, model_validator
 
 from wand_proto.credentials import pki_file
 from wand_server.kinds import Frozen, Networks, Words, grpc_address, parsed
-from wand_server.settings.kept import Cache
+from wand_server.settings.kept import Artifacts, Cache, State
 from wand_server.settings.signin import Issuer, OAuth, Tls, Url
 
 
@@ -128,7 +128,9 @@ class Settings(Frozen):
     hostagent: HostAgent = HostAgent()
     execution: Execution = Execution()
     integrations: Integrations = Integrations()
+    state: State = State()
     cache: Cache = Cache()
+    artifacts: Artifacts = Artifacts()
     issuer: Issuer = Issuer()
     oauth: OAuth = OAuth()
     tls: Tls = Tls()
@@ -138,3 +140,8 @@ class Settings(Frozen):
     def control_socket(self) -> Path:
         """Where an administrator asks."""
         return self.control.socket or self.stdio.socket.with_name("config.sock")
+
+    @property
+    def artifacts_folder(self) -> Path:
+        """Where files are kept."""
+        return self.artifacts.folder or self.state.folder / "artifacts"

@@ -5,7 +5,7 @@ from typing import Any, ClassVar
 
 from pydantic import BaseModel, ConfigDict
 
-from wand_server.model import Call
+from wand_server.model import Call, Whole
 from wand_server.ports import Host
 
 
@@ -37,6 +37,10 @@ class Answer(BaseModel, ABC):
     @abstractmethod
     def text(self) -> str:
         """What a model reads."""
+
+    def whole(self) -> Whole | None:
+        """All of it, where the text is only its beginning."""
+        return None
 
     def is_failure(self) -> bool:
         """Whether the tool did not do what was asked, so that the result is marked as an error."""

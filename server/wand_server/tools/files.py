@@ -132,7 +132,7 @@ def _file_answer(read: FileRead) -> ReadAnswer:
     if end < read.total_bytes and not read.first_line and not is_binary:
         data = render.whole_characters(data)
         end = read.offset + len(data)
-    content, notes = _content(data, is_binary=is_binary)
+    content, notes = content_of(data, is_binary=is_binary)
     return ReadAnswer(
         path=read.path,
         content=content,
@@ -153,7 +153,7 @@ def _output_answer(path: str, part: OutputPart, *, lost_bytes: int) -> ReadAnswe
     more = part.offset + len(data) < part.total_bytes
     if more and not is_binary:
         data = render.whole_characters(data) or data
-    content, notes = _content(data, is_binary=is_binary)
+    content, notes = content_of(data, is_binary=is_binary)
     if not more and not part.running:
         notes = (*notes, *_nothing_here(content, part.offset))
     if lost_bytes > 0:
@@ -175,7 +175,7 @@ def _nothing_here(content: str, offset: int, first_line: int = 0) -> tuple[str, 
     return ("There is nothing here: this is past its end.",) if is_past_end else ()
 
 
-def _content(data: bytes, *, is_binary: bool) -> tuple[str, tuple[str, ...]]:
+def content_of(data: bytes, *, is_binary: bool) -> tuple[str, tuple[str, ...]]:
     if is_binary:
         return render.escaped(data), ("binary: shown escaped, a little at a time",)
     try:

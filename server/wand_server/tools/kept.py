@@ -38,7 +38,7 @@ class KeptResults:
         if (found := await self._cache.get(shelf, key)) is not None:
             return _unpacked(found)
         result = await run()
-        if not result.is_error:
+        if not result.is_error and result.whole is None:
             await self._cache.put(shelf, key, _packed(result), tool.kept_seconds)
         return result
 

@@ -7,13 +7,14 @@ from typing import Annotated, Any, ClassVar
 from pydantic import Field
 
 from wand_server import arguments, jsontexts
-from wand_server.model import Call, ToolResult
+from wand_server.model import Call, ToolResult, Whole
 from wand_server.ports import Host, Integrations, OperationFound
 from wand_server.tools import unseen
 from wand_server.tools.base import Answer, Part, ToolModel
 from wand_server.tools.registry import Entry, ModelEntry, result_of
 
 _MOST_CHARACTERS = 48 * 1024
+_HEAD_CHARACTERS = 16 * 1024  # of what is more
 Name = Annotated[str, Field(min_length=1, max_length=128, description="as find_operations names it")]
 
 
@@ -156,9 +157,12 @@ class CalledAnswer(Answer):
     told: str = Field(exclude=True)  # the result as JSON
     cut: str = ""  # so much of it as a result may hold, where it is more
 
+    def whole(self) -> Whole | None:
+        return Whole(data=self.told.encode(), mime_type="application/json") if self.cut else None
+
     def text(self) -> str:
         if self.cut:
-            return f"It is too long, so this is the beginning; ask for less.\n{self.cut}"
+            return f"It is too long, so this is the beginning.\n{self.cut}"
         if self.result is None:
             return f"{self.operation}: done"
         return self.told
@@ -186,7 +190,7 @@ def told(operation: str, result: Any) -> CalledAnswer:
     seen = jsontexts.changed(result, unseen.visible)
     text = json.dumps(seen, ensure_ascii=False)
     if len(text) > _MOST_CHARACTERS:
-        return CalledAnswer(operation=operation, result=None, told="", cut=text[:_MOST_CHARACTERS])
+        return CalledAnswer(operation=operation, result=None, told=text, cut=text[:_HEAD_CHARACTERS])
     return CalledAnswer(operation=operation, result=seen, told=text)
 
 

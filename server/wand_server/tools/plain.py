@@ -5,7 +5,7 @@ from typing import Any
 
 from wand_proto.errors import Invalid
 from wand_server import arguments
-from wand_server.model import Call, ToolDescription, ToolResult
+from wand_server.model import Call, ToolDescription, ToolResult, Whole
 from wand_server.ports import Host
 from wand_server.tools import render
 from wand_server.tools.base import ToolInterface
@@ -47,7 +47,10 @@ class PlainEntry:
         """Check the parameters' names and types, and run the tool."""
         answer = await self._tool.execute(checked(self.description.input_schema, untrusted))
         text = json.dumps(answer, ensure_ascii=False, default=str)
-        return ToolResult(text=render.clipped(text), structured=json.loads(text))
+        if (shown := render.clipped(text)) is text:
+            return ToolResult(text=text, structured=json.loads(text))
+        whole = Whole(data=text.encode(errors="backslashreplace"), mime_type="application/json")
+        return ToolResult(text=shown, whole=whole)
 
 
 def checked(schema: dict[str, Any], untrusted: dict[str, Any]) -> dict[str, Any]:

@@ -5,11 +5,12 @@ import inspect
 import logging
 import re
 from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
 from typing import Any, Protocol, TypeVar
 
 from wand_proto.errors import NotFound, WandError
 from wand_server import arguments
-from wand_server.model import Call, ToolDescription, ToolResult, refusal
+from wand_server.model import Call, ToolDescription, ToolResult, Whole, refusal
 from wand_server.ports import Host
 from wand_server.schema import schema_of
 from wand_server.tools import render
@@ -19,6 +20,7 @@ from wand_server.tools.files import ReadFile, WriteFile
 from wand_server.tools.folders import ListDirectory, SearchFiles
 from wand_server.tools.input import SendInput
 from wand_server.tools.kept import KeptResults
+from wand_server.tools.large import Large
 from wand_server.tools.plain import PlainEntry
 from wand_server.tools.system import CheckCommandExists, GetSystemInfo, GetSystemStatus
 
@@ -100,11 +102,18 @@ def _unwrapped(text: str) -> str:
 
 def result_of(answer: Answer) -> ToolResult:
     """The answer in both forms."""
+    text = answer.text()
+    shown = render.clipped(text)
     return ToolResult(
-        text=render.clipped(answer.text()),
+        text=shown,
         structured=answer.model_dump(mode="json", exclude_defaults=answer.is_sparse),
         is_error=answer.is_failure(),
+        whole=answer.whole() if shown is text else _whole(text),
     )
+
+
+def _whole(text: str) -> Whole:
+    return Whole(data=text.encode(errors="backslashreplace"), mime_type="text/plain")
 
 
 def _entry(name: str, kind: type[Any]) -> Entry:
@@ -166,6 +175,14 @@ class Family(Protocol):
         ...
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Around:
+    """Where results are kept: for a moment, and where they are too large for an answer."""
+
+    kept: KeptResults | None = None
+    large: Large | None = None
+
+
 class Registry:
     """The tools as the protocol sees them, bound to the host that they act on; offers `ports.Tools`."""
 
@@ -174,10 +191,10 @@ class Registry:
         host: Host,
         extensions: Iterable[Entry] = (),
         family: Family | None = None,
-        kept: KeptResults | None = None,
+        around: Around = Around(),
     ) -> None:
         self._host = host
-        self._kept = kept
+        self._around = around
         self._family = family
         entries = (*(HostEntry(kind) for kind in BUILT_IN), *extensions)
         self._entries: dict[str, Entry] = {entry.description.name: entry for entry in entries}
@@ -205,10 +222,7 @@ class Registry:
         """
         entry = self._entries.get(name) or self._of_family(name) or self._missing(name)
         try:
-            if self._kept is None:
-                return await entry.call(arguments, self._host, call)
-            run = functools.partial(entry.call, arguments, self._host, call)
-            return await self._kept.call(entry.description, arguments, call, run)
+            return await self._run(entry, arguments, call)
         except WandError as error:
             log.info("tool refused", extra={"tool": name, "kind": type(error).__name__})
             return refusal(error)
@@ -216,6 +230,17 @@ class Registry:
             log.exception("tool broke", extra={"tool": name})
             message = f"Broken: a defect in Wand; its log has the details under request {call.request_id}"
             return ToolResult(text=message, is_error=True)
+
+    async def _run(self, entry: Entry, arguments: dict[str, Any], call: Call) -> ToolResult:
+        kept, large = self._around.kept, self._around.large
+        if kept is not None:
+            run = functools.partial(entry.call, arguments, self._host, call)
+            result = await kept.call(entry.description, arguments, call, run)
+        else:
+            result = await entry.call(arguments, self._host, call)
+        if large is not None and result.whole is not None:
+            return await large.told(entry.description.name, result, call)
+        return result
 
     def _missing(self, name: str) -> Entry:
         raise NotFound(arguments.unknown_tool(name, self._entries), field="name")

@@ -3,8 +3,10 @@
 import json
 import mimetypes
 import re
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import asdict
+from types import MappingProxyType
+from typing import Protocol
 from urllib.parse import parse_qsl, unquote, urlsplit
 
 from wand_proto.errors import Invalid, NotFound
@@ -53,25 +55,43 @@ DESCRIBED = (
 )  # fmt: skip
 
 
-class HostResources:
-    """The resources of one host; offers `ports.Resources`."""
+class Room(Protocol):
+    """Resources that are none of the host's: all that begin with `wand://` and the name of the room."""
 
-    def __init__(self, host: Host) -> None:
+    @property
+    def described(self) -> tuple[ResourceDescription, ...]: ...
+
+    async def read(self, uri: str, offset: int, call: Call) -> ResourceContent:
+        """Read one; raises as `HostResources.read` does."""
+        ...
+
+    async def state(self, uri: str, call: Call) -> ResourceState:
+        """How one is now; raises as `HostResources.state` does."""
+        ...
+
+
+class HostResources:
+    """The resources of one host, and those of the rooms beside it; offers `ports.Resources`."""
+
+    def __init__(self, host: Host, rooms: Mapping[str, Room] = MappingProxyType({})) -> None:
         self._host = host
+        self._rooms = rooms
+        self._described = (*DESCRIBED, *(one for room in rooms.values() for one in room.described))
         self._readers: dict[str, Callable[[str, int, Call], Awaitable[ResourceContent]]] = {
             "audit": self._read_audit,
             "host": self._read_host,
             "files": self._read_file,
             "jobs": self._read_job,
+            **{name: room.read for name, room in rooms.items()},
         }
 
     def describe(self) -> tuple[ResourceDescription, ...]:
         """Every resource and every template, always in the same order."""
-        return DESCRIBED
+        return self._described
 
     def complete(self, template: str, variable: str, begun: str) -> tuple[str, ...]:
         """What the variable of a template may go on with."""
-        if all(template != one.uri for one in DESCRIBED):
+        if all(template != one.uri for one in self._described):
             raise NotFound(f"there is no template {template!r}", field="ref.uri")
         return tuple(name for name in _STREAMS if variable == "stream" and name.startswith(begun))
 
@@ -110,6 +130,8 @@ class HostResources:
         if (named := _JOB.fullmatch(uri.removeprefix("wand://jobs"))) is not None:
             part = await self._host.read_output(call, named[1], _stream(named), (0, 1))
             return ResourceState(mark=f"{part.total_bytes} {part.running}", final=not part.running)
+        if (room := self._rooms.get(uri.removeprefix("wand://").partition("/")[0])) is not None:
+            return await room.state(uri, call)
         if not uri.startswith("wand://files/"):
             raise NotFound(f"there is nothing to watch under {uri[:200]!r}", hint=_WATCHED, field="uri")
         path = unquote(urlsplit(uri).path.removeprefix("/"))

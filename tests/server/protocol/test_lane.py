@@ -18,7 +18,7 @@ from multidict import CIMultiDict
 
 from support.edge import ENVELOPE, LEGACY, MODERN
 from support.tools import FakeTools, described
-from wand_server.model import Call, Principal, ToolResult
+from wand_server.model import Call, Principal, ResourceLink, ToolResult
 from wand_server.protocol import boundary, failures, messages, methods
 from wand_server.protocol.exchange import Exchange
 from wand_server.protocol.failures import ProtocolFailure
@@ -30,6 +30,7 @@ from wand_server.scopes import EVERYDAY
 
 RECORDED = Path(__file__).parents[2] / "conformance" / "messages.jsonl"
 WHO = Principal(name="probe", means="api_key", scopes=EVERYDAY)
+LINK = ResourceLink(uri="wand://artifacts/0", name="all.json", mime_type="application/json", total_bytes=7)
 VERSIONS = (MODERN, LEGACY, "2025-06-18", "2025-03-26")
 TRACE = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
 INFO, CAPABILITIES = "io.modelcontextprotocol/clientInfo", "io.modelcontextprotocol/clientCapabilities"
@@ -45,7 +46,9 @@ class Tools(FakeTools):
 
     async def _give(self, arguments: dict[str, Any], call: Call) -> ToolResult:
         structured = arguments.get("structured", {})
-        return ToolResult(text=call.client, structured=structured, is_error=bool(arguments.get("error")))
+        links = (LINK,) if arguments.get("link") else ()
+        is_error = bool(arguments.get("error"))
+        return ToolResult(text=call.client, structured=structured, is_error=is_error, links=links)
 
 
 @dataclass
@@ -190,6 +193,15 @@ PARAMS: tuple[Any, ...] = (
         {"name": "n", "version": "1", "icons": 1})),
     *({"name": "give", "_meta": {CAPABILITIES: able}} for able in ABLE),
 )  # fmt: skip
+
+
+@pytest.mark.parametrize("version", VERSIONS)
+async def test_a_link_is_given_to_clients_whose_protocol_has_links(version: str) -> None:
+    back = await compare(*written(version, {"name": "give", "arguments": {"link": True}}))
+    content = json.loads(back[-1])["result"]["content"]
+    assert [block["type"] for block in content] == (
+        ["text"] if version == "2025-03-26" else ["text", "resource_link"]
+    )
 
 
 @pytest.mark.parametrize("version", VERSIONS)

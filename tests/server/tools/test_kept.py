@@ -11,7 +11,7 @@ from wand_server.memory.cache import InMemoryCache
 from wand_server.model import Call, ToolDescription, ToolResult
 from wand_server.ports import Host
 from wand_server.tools.kept import KeptResults
-from wand_server.tools.registry import Registry
+from wand_server.tools.registry import Around, Registry
 
 READS = ToolDescription(
     name="count", title="", description="", input_schema={}, output_schema={},
@@ -60,6 +60,6 @@ async def test_a_result_is_kept_for_whoever_asked(
         Counts(replace(READS, name="now", kept_seconds=0)),
         Counts(replace(READS, name="change", read_only=False)),
     ]
-    registry = Registry(FakeHost(), tools, kept=KeptResults(InMemoryCache(1024 * 1024)))
+    registry = Registry(FakeHost(), tools, around=Around(kept=KeptResults(InMemoryCache(1024 * 1024))))
     results = [await registry.call(name, arguments, who) for name, arguments, who in asked]
     assert [(one.structured and one.text) or "" for one in results] == got

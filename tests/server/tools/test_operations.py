@@ -84,7 +84,7 @@ async def test_a_result_that_is_too_long_is_cut_and_says_so() -> None:
     long = Says(body={"notes": [{"id": 1, "text": "x" * 100_000}]})
     async with tools(long) as registry:
         result = await registry.call("call_operation", {"operation": "notes.list_notes"}, call())
-        assert result.text.startswith("It is too long, so this is the beginning; ask for less.")
+        assert result.text.startswith("It is too long, so this is the beginning.")
         assert len(json.dumps(result.structured)) < 60_000
 
 
