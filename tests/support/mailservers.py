@@ -1,6 +1,5 @@
 """Real mail servers on loopback, with TLS: dovecot for IMAP, aiosmtpd for SMTP, one Maildir for both."""
 
-import ipaddress
 import os
 import shutil
 import socket
@@ -10,15 +9,9 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
-from cryptography import x509
-from cryptography.hazmat.primitives import hashes
-from cryptography.hazmat.primitives.asymmetric import ec
-from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
-from cryptography.x509.oid import NameOID
-
+from support import certificates
 from support.places import free_port
 from support.prism import ROOT
 
@@ -137,7 +130,7 @@ def _running(home: Path) -> Iterator[MailServers]:
 
 
 def _prepared(home: Path) -> MailServers:
-    certificate = _certify(home)
+    certificate = certificates.for_localhost(home)
     ports = {
         name: free_port() for name in ("smtp_tls", "smtp_starttls", "imap_tls", "imap_starttls", "tokens")
     }
@@ -154,29 +147,6 @@ def _prepared(home: Path) -> MailServers:
     words = {"home": home, "nobody": _NOBODY, "tls": servers.imap_tls, "starttls": servers.imap_starttls}
     (home / "dovecot.conf").write_text(_DOVECOT.format(**words))
     return servers
-
-
-def _certify(home: Path) -> str:
-    """A certificate for localhost that vouches for itself, and its key."""
-    key, now = ec.generate_private_key(ec.SECP256R1()), datetime.now(UTC)
-    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "localhost")])
-    names = [x509.DNSName("localhost"), x509.IPAddress(ipaddress.ip_address("127.0.0.1"))]
-    certificate = (
-        x509.CertificateBuilder()
-        .subject_name(name)
-        .issuer_name(name)
-        .public_key(key.public_key())
-        .serial_number(x509.random_serial_number())
-        .not_valid_before(now - timedelta(hours=1))
-        .not_valid_after(now + timedelta(days=1))
-        .add_extension(x509.SubjectAlternativeName(names), critical=False)
-        .add_extension(x509.BasicConstraints(ca=True, path_length=0), critical=True)
-        .sign(key, hashes.SHA256())
-    )
-    pem = certificate.public_bytes(Encoding.PEM)
-    (home / "cert.pem").write_bytes(pem)
-    (home / "key.pem").write_bytes(key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()))
-    return pem.decode()
 
 
 def _wait(port: int, home: Path) -> None:

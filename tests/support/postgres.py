@@ -12,12 +12,18 @@ from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import quote
 
+from support import certificates
 from support.places import free_port, short_folder
 
 PASSWORD = "password of a test"
 _USER = "postgres"
 _START_SECONDS = 60.0
-_SETTINGS = ("fsync=off", "full_page_writes=off", "synchronous_commit=off", "listen_addresses=127.0.0.1")
+_SETTINGS = (
+    "fsync=off",
+    "full_page_writes=off",
+    "synchronous_commit=off",
+    "listen_addresses=127.0.0.1,127.0.0.2",
+)
 
 
 def _programs() -> Path | None:
@@ -85,22 +91,28 @@ class Cluster:
 
 
 @contextmanager
-def running() -> Iterator[Cluster]:
-    """A new cluster, while entered; who asks has looked at `why_not`."""
+def running(*, tls: bool = False) -> Iterator[Cluster]:
+    """A new cluster, while entered, for who has looked at `why_not`; with TLS, by its cert.pem."""
     assert PROGRAMS is not None
     user = _USER if os.geteuid() == 0 else None
     with short_folder() as folder:
         secret, place = folder / "password", folder / "data"
         secret.write_text(PASSWORD)
+        if tls:
+            certificates.for_localhost(folder)
+            (folder / "key.pem").chmod(0o600)
         if user:
-            for path in (folder, secret):
+            for path in (folder, *folder.iterdir()):
                 shutil.chown(path, user)
         initdb = [str(PROGRAMS / "initdb"), "--no-sync", "-U", _USER, "-E", "UTF8", "--locale=C.UTF-8"]
         words = [*initdb, "-A", "scram-sha-256", "--pwfile", str(secret), "-D", str(place)]
         subprocess.run(words, user=user, cwd=folder, capture_output=True, check=True)
         with (folder / "log").open("wb") as log:
             port = free_port()
-            settings = (*_SETTINGS, f"port={port}", f"unix_socket_directories={folder}")
+            settings = [*_SETTINGS, f"port={port}", f"unix_socket_directories={folder}"]
+            if tls:
+                files = (f"ssl_cert_file={folder}/cert.pem", f"ssl_key_file={folder}/key.pem")
+                settings += ["ssl=on", *files]
             process = subprocess.Popen(
                 [PROGRAMS / "postgres", "-D", place, *(word for one in settings for word in ("-c", one))],
                 user=user, cwd=folder, stdin=subprocess.DEVNULL, stdout=log, stderr=log,

@@ -7,7 +7,14 @@ from pydantic import Field
 from wand_proto.errors import Invalid
 from wand_server.model import Call
 from wand_server.ports import Integrations
-from wand_server.tools.operations import CalledAnswer, CallOperationWrite, OperationEntry, OperationTool, told
+from wand_server.tools.operations import (
+    CalledAnswer,
+    CallOperation,
+    CallOperationWrite,
+    OperationEntry,
+    OperationTool,
+    told,
+)
 from wand_server.tools.registry import Entry
 
 _ALL = 10_000
@@ -25,6 +32,7 @@ class NamedTool(OperationTool):
     answer = CalledAnswer
     destructive: ClassVar[bool] = True
     stands_for: ClassVar[str] = CallOperationWrite.name
+    may_change: ClassVar[bool] = True
 
     instance: str = Field(default="", max_length=64)
 
@@ -40,7 +48,16 @@ class NamedTool(OperationTool):
         if instance.partition(":")[0] != self.service:
             raise Invalid(f"must be {self.service} or {self.service}:NAME", field="instance")
         full = f"{instance}.{operation}"
-        return told(full, await integrations.run(call, full, given, may_change=True))
+        return told(full, await integrations.run(call, full, given, may_change=self.may_change))
+
+
+class ReadingTool(NamedTool):
+    """One that changes nothing, for those who may only read."""
+
+    destructive = False
+    read_only = True
+    stands_for = CallOperation.name
+    may_change = False
 
 
 class SlackNotify(NamedTool):
@@ -93,6 +110,25 @@ class JenkinsTrigger(NamedTool):
         return await self.do(integrations, call, "trigger_build", given)
 
 
+class PostgresQuery(ReadingTool):
+    """Read a PostgreSQL database with one SQL statement."""
+
+    name = "postgres_query"
+    title = "Query PostgreSQL"
+    service, does = "postgresql", "query_rows"
+
+    query: str
+    parameters: list[Any] = Field(default=[], description="of $1, $2 …")
+    limit: int = Field(default=100, ge=1, le=10_000)
+
+    async def ask(self, integrations: Integrations, call: Call) -> CalledAnswer:
+        given = {"query": self.query, "parameters": self.parameters, "limit": self.limit}
+        return await self.do(integrations, call, "query_rows", given)
+
+
+_KINDS: tuple[type[NamedTool], ...] = (SlackNotify, GitOperation, JenkinsTrigger, PostgresQuery)
+
+
 class NamedEntry(OperationEntry):
     """A tool of that kind, listed where its service is set up."""
 
@@ -110,4 +146,4 @@ class NamedEntry(OperationEntry):
 
 def entries(integrations: Integrations) -> tuple[Entry, ...]:
     """The tools, bound to the integrations."""
-    return tuple(NamedEntry(kind, integrations) for kind in (SlackNotify, GitOperation, JenkinsTrigger))
+    return tuple(NamedEntry(kind, integrations) for kind in _KINDS)

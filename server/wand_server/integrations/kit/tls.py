@@ -34,6 +34,10 @@ class Trust:
             self._sign_in(context, f"{certificate}\n{key}\n")
         return context
 
+    def verifying(self, settings: BaseModel) -> ssl.SSLContext:
+        """The same, and where nothing is set the public authorities are those to trust."""
+        return self.context(settings) or ssl.create_default_context()
+
     def _trusting(self, ca: str) -> ssl.SSLContext:
         try:
             return ssl.create_default_context(cadata=ca or None)
