@@ -61,7 +61,7 @@ class Live:
         self.unix.allow(admitted(wanted.stdio))
         logging.getLogger().setLevel(wanted.log.level.upper())
         self.integrations.configure(wanted.integrations.instances)
-        if self.offered.choose(choice(wanted)):
+        if self.offered.take(choice(wanted)):
             self.kernel.tools_changed()
 
 

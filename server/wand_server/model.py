@@ -70,6 +70,11 @@ class ToolDescription:
     stands_for: str = ""  # the tool whose call it is under another name: who may not call that, may not this
 
 
+def tool_name(operation: str) -> str:
+    """An operation's name as every client takes it: `github:work.get_issue` is `github-work-get_issue`."""
+    return operation.replace(":", "-").replace(".", "-")
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ResourceLink:
     """A resource that an answer points at."""

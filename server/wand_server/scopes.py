@@ -40,7 +40,12 @@ def needed_by(tool: ToolDescription) -> str:
 
 def may_call(granted: frozenset[str], tool: ToolDescription) -> bool:
     """Whether those scopes open a tool."""
-    return needed_by(tool) in granted or ONE_TOOL + tool.name in granted
+    return opens(granted, needed_by(tool), tool.name)
+
+
+def opens(granted: frozenset[str], scope: str, tool: str) -> bool:
+    """Whether those scopes open what a scope does, or else that one tool."""
+    return scope in granted or ONE_TOOL + tool in granted
 
 
 def check_tool(principal: Principal, tool: ToolDescription) -> None:

@@ -155,10 +155,11 @@ class _NoLedger:
 
 async def _check(path: Path, names: Sequence[str]) -> int:
     read = settings.load(path, os.environ)
-    configured = read.integrations.instances
+    configured, catalog = read.integrations.instances, Catalog()
     async with contextlib.AsyncExitStack() as parts:
-        host = await _host(read, parts) if any(map(_is_on_host, configured)) else None
-        instances = Instances(Catalog(), _NoLedger(), new_request_id, around=Around(host=host))
+        needs_host = any(_is_on_host(catalog, name) for name in configured)
+        host = await _host(read, parts) if needs_host else None
+        instances = Instances(catalog, _NoLedger(), new_request_id, around=Around(host=host))
         instances.check(configured)
         instances.configure(configured)
         parts.push_async_callback(instances.close)
@@ -168,9 +169,9 @@ async def _check(path: Path, names: Sequence[str]) -> int:
         return max([await _told(instances, name) for name in wanted], default=0)
 
 
-def _is_on_host(instance: str) -> bool:
-    known, service = Catalog().known, instance.partition(":")[0]
-    return service in known and issubclass(Catalog().load(service), CommandIntegration)
+def _is_on_host(catalog: Catalog, instance: str) -> bool:
+    service = instance.partition(":")[0]
+    return service in catalog.known and issubclass(catalog.load(service), CommandIntegration)
 
 
 async def _host(read: settings.Settings, parts: contextlib.AsyncExitStack) -> HostClient:

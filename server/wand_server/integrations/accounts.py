@@ -12,7 +12,7 @@ from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
 from wand_proto.errors import Broken, Invalid
-from wand_server.integrations.kit.consent import Account, InMemory, Person
+from wand_server.integrations.kit.consent import Account, Person
 
 log = logging.getLogger(__name__)
 
@@ -21,8 +21,8 @@ _NONCE_BYTES = 12
 _MOST_BYTES = 64 * 1024 * 1024
 
 
-class AccountsFile(InMemory):
-    """As `InMemory`, and over a restart."""
+class AccountsFile:
+    """Keeps them over a restart; offers `consent.Accounts`."""
 
     def __init__(self, path: Path, key: str) -> None:
         """`key` is a secret of at least 32 characters; with another, what was kept cannot be read.
@@ -31,7 +31,6 @@ class AccountsFile(InMemory):
             Invalid: the key is too short.
             Broken: the file cannot be read.
         """
-        super().__init__()
         if len(key) < _SHORTEST_KEY:
             hint = "make one: openssl rand -hex 32"
             raise Invalid("must have at least 32 characters", hint=hint, field="integrations.accounts_key")
@@ -40,10 +39,12 @@ class AccountsFile(InMemory):
         self._sealed = _read(path)
 
     def get(self, instance: str, person: Person) -> Account | None:
+        """What was kept for them."""
         sealed = self._sealed.get(_name(instance, person))
         return self._opened(sealed, instance, person) if sealed else None
 
     def put(self, instance: str, person: Person, account: Account) -> None:
+        """Keep it, in place of what was."""
         nonce = secrets.token_bytes(_NONCE_BYTES)
         data = json.dumps(dict(account)).encode()
         sealed = nonce + self._cipher.encrypt(nonce, data, _bound(instance, person))
@@ -51,6 +52,7 @@ class AccountsFile(InMemory):
         self._write()
 
     def remove(self, instance: str, person: Person) -> bool:
+        """Forget it; whether there was any."""
         was = self._sealed.pop(_name(instance, person), None) is not None
         if was:
             self._write()

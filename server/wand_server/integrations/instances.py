@@ -21,7 +21,7 @@ from wand_server.integrations.kit.base import BaseIntegration, Settings
 from wand_server.integrations.kit.consent import Consents
 from wand_server.integrations.kit.secrets import Sources, in_vault, resolved
 from wand_server.integrations.kit.workspace import Workspace
-from wand_server.model import Call, Principal
+from wand_server.model import Call, Principal, tool_name
 
 log = logging.getLogger(__name__)
 
@@ -85,7 +85,7 @@ class Instances:
         self._entries = dict(
             entry for name in sorted(self._instances) for entry in self._instances[name].offered()
         )
-        self._tool_names = {name.replace(":", "-").replace(".", "-"): name for name in self._entries}
+        self._tool_names = {tool_name(name): name for name in self._entries}
         self._search = None
         self._leave([one for name, one in old.items() if name not in kept])
         return set(self._entries) != before

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from typing import Any
 
 from wand_proto.errors import WandError
-from wand_server.model import Call, ToolDescription, ToolResult
+from wand_server.model import Call, ToolDescription, ToolResult, tool_name
 from wand_server.ports import Host, Integrations, OperationDetail
 from wand_server.tools.operations import (
     CallOperation,
@@ -89,11 +89,6 @@ class Operations:
 
     def _tool(self, name: str) -> OperationAsTool:
         return OperationAsTool(self._integrations.describe(name), self._integrations)
-
-
-def tool_name(operation: str) -> str:
-    """An operation's name as every client takes it: `github:work.get_issue` is `github-work-get_issue`."""
-    return operation.replace(":", "-").replace(".", "-")
 
 
 def tokens(tool: ToolDescription) -> int:

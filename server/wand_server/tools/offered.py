@@ -15,6 +15,7 @@ class Offered:
     def __init__(self, tools: Tools, choice: Choice | None = None) -> None:
         """Raises as `check` does."""
         self._tools = tools
+        self._described: tuple[ToolDescription, ...] = ()
         self.choose(choice or Choice())
 
     def check(self, choice: Choice) -> None:
@@ -36,13 +37,13 @@ class Offered:
                 raise Invalid(f"{name!r:.80} is no tool and no toolset", hint=hint, field=field)
 
     def choose(self, choice: Choice) -> bool:
-        """Offer those from now on; calls that run go on. Whether the list is another now.
-
-        Raises:
-            Invalid: as `check`.
-        """
+        """Check a choice and take it; raises as the one, and tells what the other tells."""
         self.check(choice)
-        before = getattr(self, "_described", None)
+        return self.take(choice)
+
+    def take(self, choice: Choice) -> bool:
+        """Offer those of a choice that has been checked; calls that run go on. Whether the list is another."""
+        before = self._described
         self._choice = choice
         self._described = tuple(filter(choice.takes, self._tools.describe()))
         self._names = frozenset(tool.name for tool in self._described)

@@ -29,6 +29,8 @@ class Given:
         self.exchanged.append((code, verifier, came_to))
         if code == "bad":
             raise Denied("no")
+        if code == "broken":
+            raise Broken("no JSON")
         return ACCOUNT
 
     def ask(self, issuer: str = "") -> dict[str, str]:
@@ -62,8 +64,10 @@ async def test_a_code_is_exchanged_with_the_verifier_of_its_link() -> None:
         ({"code": "c"}, 0.0, Invalid),
         ({"code": "c", "state": ""}, 601.0, Invalid),
         ({"error": "access_denied", "state": ""}, 0.0, Denied),
-        ({"code": "bad", "state": ""}, 0.0, Denied),
+        ({"code": "bad", "state": "", "iss": "https://a.example"}, 0.0, Denied),
         ({"code": "c", "state": "", "iss": "https://evil.example"}, 0.0, Denied),
+        ({"code": "c", "state": ""}, 0.0, Denied),  # it does not say who answers
+        ({"code": "broken", "state": "", "iss": "https://a.example"}, 0.0, Broken),
     ],
 )
 async def test_what_comes_back_otherwise_is_refused(

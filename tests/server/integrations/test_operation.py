@@ -16,6 +16,7 @@ from wand_server.integrations.kit import (
     Lasting,
     Linked,
     Page,
+    Request,
     Resource,
     Until,
     delete,
@@ -46,6 +47,11 @@ class Things(Integration):
 
     async def health_check(self) -> None:
         await self.get_thing(id=1)
+
+    @operation(read_only=True)
+    async def read_thing(self) -> Thing:
+        """Read a thing."""
+        return Thing.model_validate((await self.http.send(Request(method="GET", path="/thing"))).body)
 
     @get("/things/{id}", place="data.thing")
     async def get_thing(self, id: Annotated[int, Field(ge=1)]) -> Thing:  # noqa: A002
@@ -286,6 +292,7 @@ def test_what_an_operation_does_follows_from_its_method() -> None:
         "make_thing": (False, False, False),
         "move_thing": (False, False, False),
         "count_things": (True, False, True),
+        "read_thing": (True, False, True),
     }
 
 
@@ -300,3 +307,17 @@ def test_schemas_are_lean() -> None:
         "required": ["name"],
     }
     assert Things.REQUIRED_CONFIG_KEYS == ()
+
+
+@pytest.mark.parametrize(("name", "given"), [("read_thing", {}), ("get_thing", {"id": 1})])
+async def test_an_answer_that_is_not_as_expected_is_told_without_what_it_holds(
+    name: str, given: dict[str, Any]
+) -> None:
+    thing = {"id": "secret-of-somebody"}
+    async with serving(Says(body={**thing, "data": {"thing": thing}})) as service:
+        things = Things(Things.Config(base_url=service.url))
+        with pytest.raises(Broken, match="not as expected: id: ") as caught:
+            await things.execute(name, given)
+        await things.cleanup()
+    assert caught.value.__cause__ is None
+    assert "secret-of-somebody" not in str(caught.value)

@@ -54,6 +54,16 @@ def test_a_secret_is_struck_out_in_every_form(before: str, after: str) -> None:
         assert "[secret]" in strike.out_of(f"<{text}>")
 
 
+def test_of_tokens_those_are_struck_out_that_were_used_last() -> None:
+    strike = Strike()
+    strike.add("token-that-is-used")
+    for number in range(300):
+        strike.add(f"token-number-{number:03}")
+        strike.add("token-that-is-used")
+    assert strike.out_of("token-that-is-used token-number-299") == "[secret] [secret]"
+    assert strike.out_of("token-number-000") == "token-number-000"
+
+
 def test_values_and_names_of_members_are_struck_out_too() -> None:
     struck = Strike(["abcdefgh"]).out_of_value({"abcdefgh": ["x abcdefgh", 1, None, {"k": "abcdefgh"}]})
     assert struck == {"[secret]": ["x [secret]", 1, None, {"k": "[secret]"}]}

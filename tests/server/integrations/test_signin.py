@@ -4,6 +4,7 @@ import asyncio
 import base64
 import datetime as dt
 import json
+import socket
 from collections.abc import Callable
 from typing import Any
 from urllib.parse import parse_qsl
@@ -30,8 +31,10 @@ from wand_server.integrations.kit import (
     OAuth2,
     ServiceAccount,
     Session,
+    http,
     oauth,
 )
+from wand_server.integrations.kit.bodies import Answered
 from wand_server.integrations.kit.http import Address, Client
 from wand_server.integrations.kit.oauth import Token, Tokens
 from wand_server.integrations.kit.request import Request
@@ -125,6 +128,42 @@ async def test_a_token_is_fetched_with_the_clients_credentials(by: Any, wanted: 
         assert asked.headers["authorization"] == "Bearer t0ken-of-access-1"
         assert form(service.asked[0]) == wanted
         assert ("authorization" in service.asked[0].headers) == (by == "basic")
+
+
+async def test_who_cannot_be_reached_for_a_token_is_told_as_that() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as closed:
+        port = closed.getsockname()[1]
+    async with serving(FINE) as service:
+        way = OAuth2(token_url=f"http://127.0.0.1:{port}/token")
+        with pytest.raises(
+            Unavailable, match=r"no sign-in: 127\.0\.0\.1 cannot be reached \(connect call failed"
+        ):
+            await ask(service, way, client_id="c", client_secret="s")
+        assert service.asked == []
+
+
+async def test_the_time_that_a_sign_in_takes_is_not_given_to_the_request_again() -> None:
+    taken: list[float] = []
+
+    class Slow:
+        async def sign(self, request: Request) -> None:
+            now[0] += 39.0
+
+        async def renew(self) -> bool:
+            return False
+
+    class Watched(Client):
+        async def once(self, request: Request, seconds: float = 0.0) -> Answered:
+            taken.append(seconds)
+            return Answered(status=200, headers={}, body={})
+
+    now = [0.0]
+    asking = Watched(Address(base_url="http://127.0.0.1"), Strike())
+    asking.signed_by(Slow())
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(http.time, "monotonic", lambda: now[0])
+        await asking.send(Request(method="GET", path="/x"))
+    assert taken == [pytest.approx(1.0)]
 
 
 LOGGED_IN = Says(

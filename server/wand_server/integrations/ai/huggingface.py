@@ -2,7 +2,7 @@
 
 from typing import Annotated, Any, Literal
 
-from pydantic import Field, SecretStr
+from pydantic import Field, SecretStr, TypeAdapter
 
 from wand_server.integrations.kit import (
     Bearer,
@@ -35,6 +35,7 @@ Sort = Annotated[
 Many = Annotated[int, Field(ge=1, le=100)]
 Revision = Annotated[str, Field(description="branch, tag or commit")]
 PAGES = Linked()
+_VECTORS = TypeAdapter(list[list[float]])
 
 
 class Repo(Resource):
@@ -219,7 +220,7 @@ class HuggingFace(Integration):
     ) -> list[list[float]]:
         """Make vectors (embeddings) of texts by a model on Hugging Face, to compare what they mean."""
         path = f"/hf-inference/models/{segments('model', model, many=True)}/pipeline/feature-extraction"
-        return [[float(each) for each in vector] for vector in await self._infer(path, {"inputs": texts})]
+        return _VECTORS.validate_python(await self._infer(path, {"inputs": texts}))
 
     async def _infer(self, path: str, body: dict[str, Any]) -> Any:
         request = Request(method="POST", path=f"{self._inference()}{path}", json=body)

@@ -4,14 +4,13 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field, SecretStr
 
-from wand_server.integrations.kit import ApiKey, Counted, Integration, Page, Resource, Sent, get, post
+from wand_server.integrations.kit import ApiKey, Counted, Date, Integration, Page, Resource, Sent, get, post
 
 People = Annotated[str, Field(description="an address, or several with commas", examples=["a@b.example"])]
 From = Annotated[str, Field(description="a sender that is confirmed there", examples=["Ann <a@b.example>"])]
 Stream = Annotated[str | None, Sent("MessageStream"), Field(examples=["outbound"])]
 Tag = Annotated[str | None, Sent("Tag")]
 Many = Annotated[int, Sent("count"), Field(ge=1, le=500)]
-Day = Annotated[str | None, Field(pattern=r"^\d{4}-\d\d-\d\d$")]
 Others = str | None
 
 
@@ -124,8 +123,8 @@ class Postmark(Integration):
         self,
         kind: Annotated[str | None, Sent("type"), Field(examples=["HardBounce"])] = None,
         address: Annotated[str | None, Sent("emailFilter")] = None,
-        since: Annotated[Day, Sent("fromdate")] = None,
-        until: Annotated[Day, Sent("todate")] = None,
+        since: Annotated[Date | None, Sent("fromdate")] = None,
+        until: Annotated[Date | None, Sent("todate")] = None,
         limit: Many = 50,
     ) -> Page[Bounce]:
         """List the e-mails that came back (bounced) at Postmark, and why."""
@@ -141,8 +140,8 @@ class Postmark(Integration):
         sender: Annotated[str | None, Sent("fromemail")] = None,
         tag: str | None = None,
         status: Literal["queued", "sent"] | None = None,
-        since: Annotated[Day, Sent("fromdate")] = None,
-        until: Annotated[Day, Sent("todate")] = None,
+        since: Annotated[Date | None, Sent("fromdate")] = None,
+        until: Annotated[Date | None, Sent("todate")] = None,
         limit: Many = 50,
     ) -> Page[Outbound]:
         """Search the e-mails that were sent by Postmark: to whom, with which subject, when."""

@@ -19,10 +19,12 @@ from wand_server.integrations.kit import (
     post,
 )
 from wand_server.integrations.kit.http import Signer
+from wand_server.integrations.kit.oauth import answer_of
 from wand_server.integrations.kit.secrets import Strike
 from wand_server.integrations.kit.signin import Send, secret
 
 _XML = "application/xml"
+_NO_CRUMBS = 404  # this Jenkins asks for none
 _DETAIL = "name,fullName,url,color,description,buildable,inQueue,nextBuildNumber"
 _INNER = "lastBuild[number,url,result],healthReport[score,description],jobs[name,url,color]"
 
@@ -151,12 +153,12 @@ class Crumbed(SignIn):
         word = secret(settings, "token") or secret(settings, "password")
         pair = b64encode(f"{secret(settings, 'user')}:{word}".encode()).decode()
         strike.add(pair)
-        return _Signer(f"Basic {pair}", send if not secret(settings, "token") else None)
+        return _Signer(f"Basic {pair}", send if not secret(settings, "token") else None, strike)
 
 
 class _Signer:
-    def __init__(self, basic: str, send: Send | None) -> None:
-        self._basic, self._send = basic, send
+    def __init__(self, basic: str, send: Send | None, strike: Strike) -> None:
+        self._basic, self._send, self._strike = basic, send, strike
 
     async def sign(self, request: Request) -> None:
         request.headers["Authorization"] = self._basic
@@ -164,11 +166,11 @@ class _Signer:
             return
         asking = Request(method="GET", path="/crumbIssuer/api/json")
         asking.headers["Authorization"] = self._basic
-        answered = await self._send(asking)
-        if answered.status == 404:  # this Jenkins asks for none
+        answered = await answer_of(self._send, asking, self._strike, good=(_NO_CRUMBS,))
+        if answered.status == _NO_CRUMBS:
             return
-        if answered.status != 200 or not isinstance(answered.body, dict):
-            raise Denied(f"no crumb: Jenkins answers with {answered.status}")
+        if not isinstance(answered.body, dict):
+            raise Denied("no sign-in: Jenkins answers with no crumb")
         told = answered.body
         request.headers[str(told.get("crumbRequestField", "Jenkins-Crumb"))] = str(told.get("crumb", ""))
         request.headers["Cookie"] = "; ".join(f"{name}={value}" for name, value in answered.cookies.items())

@@ -101,7 +101,10 @@ class BaseIntegration(ABC):
             hint = arguments.nearest(operation, self.operations) or f"there are: {', '.join(self.operations)}"
             raise NotFound(f"there is no operation {operation!r:.80}", hint=hint, field="operation")
         read = arguments.read(declared.arguments, untrusted)
-        result = await declared.run(self, read)
+        try:
+            result = await declared.run(self, read)
+        except ValidationError as why:  # the arguments have been read, so it is of the answer
+            raise _unexpected(why) from None  # what it holds may be secret
         return declared.answer.dump_python(result, mode="json", exclude_none=True)
 
     async def send(self, operation: Operation[..., Any], read: BaseModel) -> Any:  # noqa: ARG002
@@ -199,9 +202,13 @@ class Integration(BaseIntegration):
         try:
             return operation.answer.validate_python(_value(operation, request, answered))
         except ValidationError as why:
-            first = why.errors(include_url=False, include_input=False)[0]
-            where = ".".join(map(str, first["loc"])) or "the answer"
-            raise Broken(f"the service's answer is not as expected: {where}: {first['msg']}") from why
+            raise _unexpected(why) from None
+
+
+def _unexpected(why: ValidationError) -> Broken:
+    first = why.errors(include_url=False, include_input=False)[0]
+    where = ".".join(map(str, first["loc"])) or "the answer"
+    return Broken(f"the service's answer is not as expected: {where}: {first['msg']}")
 
 
 async def _laid_out(operation: Operation[..., Any], route: Route, read: BaseModel) -> Request:

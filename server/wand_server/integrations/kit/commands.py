@@ -78,16 +78,24 @@ class Ran:
         Raises:
             Broken: it is none.
         """
-        try:
-            return json.loads(self.text)
-        except (ValueError, RecursionError) as why:
-            raise Broken(f"the program printed no JSON: {self.text[:200]!r}") from why
+        return _parsed(self.text)
 
     def json_lines(self) -> Iterator[dict[str, Any]]:
-        """Each line that is an object; others are the program's remarks."""
+        """Each line that is an object; others are the program's remarks.
+
+        Raises:
+            Broken: one begins as an object, and is none.
+        """
         for line in self.lines():
             if line.startswith("{"):
-                yield json.loads(line)
+                yield _parsed(line)
+
+
+def _parsed(text: str) -> Any:
+    try:
+        return json.loads(text)
+    except (ValueError, RecursionError) as why:
+        raise Broken(f"the program printed no JSON: {text[:200]!r}") from why
 
 
 class CommandIntegration(BaseIntegration):
@@ -155,7 +163,7 @@ class CommandIntegration(BaseIntegration):
 def _checked(current: Workspace) -> Workspace:
     """That one, where whoever calls may run a command that does so much."""
     granted, needed = current.call.principal.scopes, scopes.EXECUTE if current.may_change else scopes.READ
-    if needed not in granted and scopes.ONE_TOOL + "execute_command" not in granted:
+    if not scopes.opens(granted, needed, "execute_command"):
         raise scopes.InsufficientScope("a command on the host", needed, granted)
     return current
 

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from typing import Any, Protocol
 from urllib.parse import urlencode
 
-from wand_proto.errors import Denied, Invalid, WandError
+from wand_proto.errors import Denied, Invalid
 
 _LINK_SECONDS = 600.0
 _SAME_LINK_SECONDS = 300.0  # within which who asks again is told the same link
@@ -152,17 +152,15 @@ class Consents:
         if told is None or told.code or self._clock() - told.since > _LINK_SECONDS:
             raise Invalid("this link is too old, or was used already", hint="ask for another", field="state")
         told.code = _new_code()  # from here on it cannot be used again
-        if told.asking.issuer and untrusted.get("iss", told.asking.issuer) != told.asking.issuer:
-            self._drop(state)
-            raise Denied("somebody else answers than was asked")
-        if not untrusted.get("code"):
-            self._drop(state)
-            raise Denied("the account was not given free", hint=untrusted.get("error", "")[:80])
         try:
+            if told.asking.issuer and untrusted.get("iss") != told.asking.issuer:
+                raise Denied("somebody else answers than was asked")
+            if not untrusted.get("code"):
+                raise Denied("the account was not given free", hint=untrusted.get("error", "")[:80])
             told.account = await told.asking.exchange(untrusted["code"], told.verifier, self._address)
-        except WandError:
-            self._drop(state)
-            raise
+        finally:
+            if told.account is None:
+                self._drop(state)
         return told.instance, told.person, told.code
 
     def finish(self, instance: str, person: Person, code: str) -> None:

@@ -58,7 +58,7 @@ class Address:
     tls: ssl.SSLContext | None = None  # where the public authorities are not those to trust
 
 
-class _Unsent(Exception):
+class Unsent(aiohttp.ClientError):
     """The request has not left: whatever it was, it can be tried again."""
 
 
@@ -155,13 +155,13 @@ class Client:
         await self._bucket.take(deadline - time.monotonic())
         signed = request.copy()
         signed.base_url = self._address.base_url
-        left = deadline - time.monotonic()
         if "://" not in signed.path or _origin(signed.url) in self._home:
             signed.headers = {**self._address.headers, **signed.headers}
             await self._sign(signed, deadline)
+        left = deadline - time.monotonic()  # signing may have taken some of it
         try:
             answered = await self.once(signed, left if left > MOST_SECONDS else min(_TRY_SECONDS, left))
-        except (_Unsent, aiohttp.ClientError, TimeoutError, OSError) as why:
+        except (aiohttp.ClientError, TimeoutError, OSError) as why:
             self._breaker.failed()
             return None, why
         if answered.status >= 500:
@@ -200,7 +200,7 @@ class Client:
             ) as response:
                 return await _read(response)
         except (aiohttp.ClientConnectorError, aiohttp.ConnectionTimeoutError) as why:
-            raise _Unsent(_cause(why)) from why
+            raise Unsent(_cause(why)) from why
 
     def _opened(self) -> aiohttp.ClientSession:
         if self._session is None:
@@ -222,7 +222,7 @@ class Client:
     ) -> WandError:
         if answered is not None and (answered.status < 500 or repeatable or answered.status == 503):
             return failures.of(answered.status, answered.body, _retry_after(answered.headers))
-        if isinstance(trouble, _Unsent):
+        if isinstance(trouble, Unsent):
             return Unavailable(f"cannot be reached: {trouble}")
         why = f"answers with {answered.status}" if answered else _cause(trouble)
         if repeatable:
@@ -244,12 +244,12 @@ def _origin(url: str) -> tuple[str, str]:
 
 def _may_go_on(answered: Answered | None, trouble: Exception | None, repeatable: bool) -> bool:  # noqa: FBT001
     if answered is None:
-        return repeatable or isinstance(trouble, _Unsent)
+        return repeatable or isinstance(trouble, Unsent)
     return answered.status == 429 or (answered.status >= 500 and answered.status != 501 and repeatable)
 
 
 def _may_be_done(answered: Answered | None, trouble: Exception | None) -> bool:
-    return answered.status >= 500 if answered is not None else not isinstance(trouble, _Unsent)
+    return answered.status >= 500 if answered is not None else not isinstance(trouble, Unsent)
 
 
 def _fits(number: int, seconds: float, deadline: float) -> bool:

@@ -2,7 +2,7 @@
 
 import asyncio
 import time
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Collection, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal
 from urllib.parse import urlsplit
@@ -13,7 +13,7 @@ from pydantic import BaseModel
 from wand_proto.errors import Denied, Unavailable, WandError
 from wand_server.integrations.kit import failures
 from wand_server.integrations.kit.bodies import Answered
-from wand_server.integrations.kit.http import Signer
+from wand_server.integrations.kit.http import Signer, Unsent
 from wand_server.integrations.kit.request import Request
 from wand_server.integrations.kit.secrets import Strike
 from wand_server.integrations.kit.signin import Send, SignIn, secret
@@ -41,12 +41,14 @@ class Tokens:
         *,
         header: str = "Authorization",
         word: str = "Bearer ",
+        uses: Callable[[str], None] = lambda _: None,
     ) -> None:
-        """`fetch` is asked for a token whenever there is none."""
+        """`fetch` is asked for a token whenever there is none; `uses` is told of each use of one."""
         self._fetch = fetch
         self._clock = clock
         self._header = header
         self._word = word
+        self._uses = uses
         self._fetching: asyncio.Task[str] | None = None
         self._value = ""
         self._until = self._since = 0.0
@@ -54,6 +56,7 @@ class Tokens:
     async def sign(self, request: Request) -> None:
         is_good = self._value and self._clock() < self._until
         value = self._value if is_good else await self._fetched()
+        self._uses(value)
         request.headers[self._header] = f"{self._word}{value}"
 
     async def _fetched(self) -> str:
@@ -163,8 +166,8 @@ async def ask(
     return body
 
 
-async def answer_of(send: Send, request: Request, strike: Strike) -> Answered:
-    """What whoever signs us in answers.
+async def answer_of(send: Send, request: Request, strike: Strike, *, good: Collection[int] = ()) -> Answered:
+    """What whoever signs us in answers; `good` are statuses that are answers too.
 
     Raises:
         Denied: it does not sign us in.
@@ -174,13 +177,19 @@ async def answer_of(send: Send, request: Request, strike: Strike) -> Answered:
         answered = await send(request)
     except (aiohttp.ClientError, TimeoutError, OSError) as why:
         host = urlsplit(request.url).hostname
-        raise Unavailable(f"no sign-in: {host} cannot be reached ({type(why).__name__})") from why
+        raise Unavailable(f"no sign-in: {host} cannot be reached ({_cause(why)})") from why
+    if answered.status in good:
+        return answered
     if answered.status >= 500:
         host = urlsplit(request.url).hostname
         raise Unavailable(f"no sign-in: {host} answers with {answered.status}")
     if answered.status >= 400:
         raise _refused(request, answered, strike)
     return answered
+
+
+def _cause(why: BaseException) -> str:
+    return str(why) if isinstance(why, Unsent) else type(why).__name__
 
 
 def _refused(request: Request, answered: Answered, strike: Strike) -> Denied:

@@ -38,7 +38,7 @@ class Consent(SignIn):
     more: Mapping[str, str] = field(default_factory=dict)  # for the link
 
     def signer(self, settings: BaseModel, send: Send, strike: Strike) -> Signer:
-        return _PeoplesTokens(_Endpoint(self, settings, send, strike))
+        return _PeoplesTokens(_Endpoint(self, settings, send, strike), strike)
 
 
 class _Endpoint:
@@ -103,8 +103,9 @@ class _Endpoint:
 class _PeoplesTokens:
     """Signs with the token of whoever calls."""
 
-    def __init__(self, endpoint: _Endpoint) -> None:
+    def __init__(self, endpoint: _Endpoint, strike: Strike) -> None:
         self._endpoint = endpoint
+        self._strike = strike
         self._tokens: OrderedDict[Person, Tokens] = OrderedDict()
         self._refused: set[Person] = set()  # whose token was, so that it is not taken from what is kept
 
@@ -118,7 +119,7 @@ class _PeoplesTokens:
 
     def _of(self, person: Person) -> Tokens:
         if person not in self._tokens:
-            self._tokens[person] = Tokens(partial(self._fetch, person))
+            self._tokens[person] = Tokens(partial(self._fetch, person), uses=self._strike.add)
             if len(self._tokens) > _MOST_PEOPLE:
                 self._tokens.popitem(last=False)
         self._tokens.move_to_end(person)

@@ -4,7 +4,7 @@ import base64
 import json
 import os
 import re
-from collections import deque
+from collections import OrderedDict
 from collections.abc import Awaitable, Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple, get_args
@@ -127,15 +127,21 @@ class Strike:
 
     def __init__(self, secrets: Iterable[str] = ()) -> None:
         self._first = tuple(secrets)
-        self._later: deque[str] = deque(maxlen=_MOST_LATER)
+        self._later: OrderedDict[str, None] = OrderedDict()  # the one used last at the end
         self._words: tuple[str, ...] = ()
         self._as_json: tuple[str, ...] = ()
         self._lay_out()
 
     def add(self, secret: str) -> None:
-        """One more, such as a token that was fetched; of those, the last few hundred are struck out."""
-        if secret not in self._first and secret not in self._later:
-            self._later.append(secret)
+        """One more, such as a token that was fetched; of those, the few hundred used last are struck out."""
+        if secret in self._first:
+            return
+        is_new = secret not in self._later
+        self._later[secret] = None
+        self._later.move_to_end(secret)
+        if len(self._later) > _MOST_LATER:
+            self._later.popitem(last=False)
+        if is_new:
             self._lay_out()
 
     def _lay_out(self) -> None:

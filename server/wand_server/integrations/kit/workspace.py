@@ -70,7 +70,7 @@ class Workspace:
 
     def _check(self, scope: str, tool: str, field: str) -> None:
         granted = self.call.principal.scopes
-        if scope not in granted and scopes.ONE_TOOL + tool not in granted:
+        if not scopes.opens(granted, scope, tool):
             raise scopes.InsufficientScope(field, scope, granted)
 
 

@@ -204,7 +204,8 @@ class Mail(BaseIntegration):
         """Find e-mails by sender, subject, words or date; or list the newest or unread ones of an inbox."""
         said = {"words": words, "sender": sender, "to": to, "subject": subject}
         conditions = [(KEYS[name], letters.one_line(word, name)) for name, word in said.items() if word]
-        conditions += _days(since=since, before=before)
+        days = {"SINCE": since, "BEFORE": before}
+        conditions += [(f"{name} {day(said)}", "") for name, said in days.items() if said]
         conditions += [(("UNSEEN" if unread else "SEEN"), "")] if unread is not None else []
         conditions += [(("FLAGGED" if flagged else "UNFLAGGED"), "")] if flagged is not None else []
 
@@ -379,18 +380,3 @@ class Mail(BaseIntegration):
             private_hosts=self.config.private_hosts,
             authority=authority,
         )
-
-
-def _days(**given: str | None) -> list[tuple[str, str]]:
-    """Conditions of days.
-
-    Raises:
-        Invalid: there is no such day.
-    """
-    found = list[tuple[str, str]]()
-    for name, said in given.items():
-        try:
-            found += [(f"{name.upper()} {day(said)}", "")] if said else []
-        except ValueError as why:
-            raise Invalid(f"{said} is no day", hint="such as 2026-01-31", field=name) from why
-    return found

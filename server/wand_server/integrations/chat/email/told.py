@@ -121,11 +121,7 @@ def delete(session: Session, *, mailbox: str, id: str, for_good: bool) -> Kept |
 
 
 def day(said: str) -> str:
-    """A day as IMAP has it.
-
-    Raises:
-        ValueError: there is no such day.
-    """
+    """A day as IMAP has it."""
     found = date.fromisoformat(said)
     return f"{found.day}-{_MONTHS[found.month - 1]}-{found.year}"
 
