@@ -1,9 +1,7 @@
 """A Docker for the `docker` command: a dockerd of our own, and an image in it under a name."""
 
 import contextlib
-import os
 import shutil
-import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -25,11 +23,3 @@ def running() -> Iterator[Path]:
         name, _, tag = IMAGE.partition(":")
         one.ask("POST", f"/images/{one.image}/tag?repo={name}&tag={tag}")
         yield one.socket
-
-
-def asked(socket: Path, *words: str) -> str:
-    """What docker prints."""
-    environment = {**os.environ, "DOCKER_HOST": f"unix://{socket}"}
-    return subprocess.run(
-        ["docker", *words], env=environment, capture_output=True, check=True
-    ).stdout.decode()

@@ -42,7 +42,7 @@ class Offered:
         return self.take(choice)
 
     def take(self, choice: Choice) -> bool:
-        """Offer those of a choice that has been checked; calls that run go on. Whether the list is another."""
+        """Offer those of a choice that has been checked; calls that run go on. Whether others are listed."""
         before = self._described
         self._choice = choice
         self._described = tuple(filter(choice.takes, self._tools.describe()))

@@ -23,7 +23,7 @@ from wand_server.integrations.kit import (
     post,
 )
 from wand_server.integrations.kit.bodies import Answered
-from wand_server.integrations.kit.content import SaveAs, downloaded
+from wand_server.integrations.kit.content import SaveAs, kept
 from wand_server.integrations.kit.paging import found
 
 THINKING_SECONDS = 180.0
@@ -326,6 +326,5 @@ async def _picture(answered: Answered, save_as: str | None) -> Picture:
         raise Broken("the service's image is no base64") from why
     if not raw:
         return Picture.model_validate(about)
-    kind = {"content-type": f"image/{found(answered.body, 'output_format') or 'png'}"}
-    kept = await downloaded(Answered(status=200, headers=kind, body=None, raw=raw), save_as)
-    return Picture.model_validate(about | kept)
+    got = await kept(raw, f"image/{found(answered.body, 'output_format') or 'png'}", save_as)
+    return Picture.model_validate(got.model_dump() | about)

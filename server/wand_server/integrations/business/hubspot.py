@@ -22,6 +22,7 @@ from wand_server.integrations.kit import (
     patch,
     post,
 )
+from wand_server.integrations.kit.paging import NextCursor
 
 AFTER = Cursor(items="results", mark="paging.next.after", sent_as="after")
 Size = Annotated[int, Field(ge=1, le=100)]
@@ -143,7 +144,7 @@ class HubSpot(Integration):
         conditions: Annotated[list[Condition] | None, Field(description="all have to hold")] = None,
         limit: Size = 20,
         properties: Shown = _CONTACT,
-        cursor: Annotated[str | None, Field(description="next_cursor of the answer before")] = None,
+        cursor: NextCursor = None,
     ) -> Page[Record]:
         """Find contacts by name, e-mail address, phone, company or any property."""
         filters = [one.model_dump(by_alias=True, exclude_none=True) for one in conditions or ()]

@@ -2,7 +2,7 @@
 
 import base64
 import binascii
-from email.message import EmailMessage
+from dataclasses import replace
 from typing import Annotated, Any
 
 from pydantic import Field
@@ -19,12 +19,14 @@ from wand_server.integrations.kit import (
     Resource,
     Sent,
     get,
+    letters,
     operation,
     post,
 )
 from wand_server.integrations.kit.bodies import Answered
-from wand_server.integrations.kit.content import SaveAs, downloaded
+from wand_server.integrations.kit.content import SaveAs, kept
 from wand_server.integrations.kit.google import GoogleConfig, google
+from wand_server.integrations.kit.letters import Written
 from wand_server.integrations.kit.paging import found
 from wand_server.integrations.kit.request import segments
 
@@ -145,7 +147,8 @@ class Gmail(Integration):
         thread_id: Annotated[str | None, Field(description="to go on in a thread")] = None,
     ) -> Sending:
         """Send a mail by Gmail."""
-        raw = await _composed({"To": to, "Cc": cc, "Bcc": bcc}, subject, (text, html), attachment)
+        written = Written(to=to, cc=cc or (), bcc=bcc or (), subject=subject, text=text, html=html or "")
+        raw = await _composed(written, attachment)
         request = Request(method="POST", path=f"{ME}/messages/send", json=_in_thread(raw, thread_id))
         return Sending.model_validate((await self.http.send(request)).body)
 
@@ -161,7 +164,8 @@ class Gmail(Integration):
         thread_id: Annotated[str | None, Field(description="to go on in a thread")] = None,
     ) -> Draft:
         """Write a draft of a mail in Gmail, for somebody to look through and send."""
-        raw = await _composed({"To": to, "Cc": cc}, subject, (text, html), attachment)
+        written = Written(to=to, cc=cc or (), subject=subject, text=text, html=html or "")
+        raw = await _composed(written, attachment)
         body = {"message": _in_thread(raw, thread_id)}
         return Draft.model_validate(
             (await self.http.send(Request(method="POST", path=f"{ME}/drafts", json=body))).body
@@ -207,8 +211,7 @@ class Gmail(Integration):
         path = f"{ME}/messages/{mail}/attachments/{file}"
         answered = await self.http.send(Request(method="GET", path=path))
         raw = _decoded(str(found(answered.body, "data") or ""))
-        kept = Answered(status=200, headers={"content-type": ""}, body=None, raw=raw)
-        return Download.model_validate(await downloaded(kept, save_as))
+        return await kept(raw, "", save_as)
 
     @get(f"{ME}/profile")
     async def get_profile(self) -> Profile:
@@ -218,26 +221,11 @@ class Gmail(Integration):
         return await self.http.send(Request(method="GET", path=f"{ME}{path}", query={"format": "full"}))
 
 
-async def _composed(
-    people: dict[str, list[Email] | None],
-    subject: str,
-    texts: tuple[str, str | None],
-    attachment: Content | None,
-) -> str:
-    """A mail (RFC 5322), as Gmail takes it."""
-    mail = EmailMessage()
-    mail["Subject"] = " ".join(subject.split())
-    for name, addresses in people.items():
-        if addresses:
-            mail[name] = ", ".join(addresses)
-    mail.set_content(texts[0])
-    if texts[1] is not None:
-        mail.add_alternative(texts[1], subtype="html")
+async def _composed(written: Written, attachment: Content | None) -> str:
+    """A mail, as Gmail takes it: it says itself who sends it, to whom it goes is in its head."""
     if attachment is not None:
-        part = await attachment.part("attachment")
-        kind, _, below = part.media_type.partition(";")[0].partition("/")
-        mail.add_attachment(part.data, maintype=kind, subtype=below, filename=part.name or "attachment")
-    return base64.urlsafe_b64encode(mail.as_bytes()).decode()
+        written = replace(written, attached=[await attachment.part("attachment")])
+    return base64.urlsafe_b64encode(letters.compose(written, with_bcc=True).as_bytes()).decode()
 
 
 def _in_thread(raw: str, thread_id: str | None) -> dict[str, str]:

@@ -6,7 +6,7 @@ from pydantic import Field
 
 from wand_proto.errors import NotFound
 from wand_server.integrations.kit import Email, Page, Resource, Sent, get, operation, patch, post
-from wand_server.integrations.kit.graph import PAGES, Graph
+from wand_server.integrations.kit.graph import PAGES, Body, Content, Graph, content
 
 Person = Annotated[str, Field(description="whose: id or the name to sign in with (ann@example.com)")]
 MessageId = Annotated[str, Field(min_length=1, description="from list_messages")]
@@ -15,7 +15,6 @@ Moment = Annotated[
     str, Field(pattern=r"^\d{4}-\d\d-\d\dT\d\d:\d\d(:\d\d)?$", examples=["2026-01-02T15:00:00"])
 ]
 Zone = Annotated[str, Field(description="of both moments, such as Europe/Berlin")]
-Body = Annotated[dict[str, Any], Sent(where="whole_body")]
 _NOBODY = "00000000-0000-0000-0000-000000000000"
 _MESSAGE = "id,subject,from,toRecipients,receivedDateTime,isRead,hasAttachments,bodyPreview,importance"
 
@@ -27,11 +26,6 @@ class Address(Resource):
 
 class Recipient(Resource):
     email: Annotated[Address | None, Field(alias="emailAddress")] = None
-
-
-class Content(Resource):
-    content: str | None = None
-    content_type: Annotated[Any, Field(alias="contentType")] = None
 
 
 class Message(Resource):
@@ -111,7 +105,7 @@ class Outlook(Graph):
         message = {
             "@odata.type": "#microsoft.graph.message",
             "subject": subject,
-            "body": {"@odata.type": "#microsoft.graph.itemBody", "content": text},
+            "body": content(text),
             "toRecipients": _recipients(to),
             "ccRecipients": _recipients(cc or []),
         }
@@ -175,7 +169,7 @@ class Outlook(Graph):
             if location
             else {}
         )
-        event |= {"body": {"@odata.type": "#microsoft.graph.itemBody", "content": text}} if text else {}
+        event |= {"body": content(text)} if text else {}
         return await self._create(person=person, event=event)
 
     @post("/users/{person}/events")

@@ -1,18 +1,19 @@
 """Microsoft Teams, by Microsoft Graph."""
 
 from typing import Annotated, Any, Literal
+from urllib.parse import quote
 
 from pydantic import Field
 
 from wand_server.integrations.kit import Page, Resource, Sent, get, operation, post
-from wand_server.integrations.kit.graph import PAGES, Graph, quoted
+from wand_server.integrations.kit.graph import PAGES, Body, Content, Graph, content, quoted
 
 TeamId = Annotated[str, Field(description="from list_joined_teams or list_teams")]
 ChannelId = Annotated[str, Field(description="from list_channels (19:…)")]
 ChatId = Annotated[str, Field(description="from list_chats (19:…)")]
 Text = Annotated[str, Field(min_length=1, max_length=28000)]
+_PLAIN = "'@"  # what a key of OData may have as it is
 Format = Annotated[Literal["text", "html"], Field(description="how the text is marked up")]
-Body = Annotated[dict[str, Any], Sent(where="whole_body")]
 
 
 class Team(Resource):
@@ -37,11 +38,6 @@ class Person(Resource):
 class Sender(Resource):
     user: Person | None = None
     application: Person | None = None
-
-
-class Content(Resource):
-    content: str | None = None
-    content_type: Annotated[Any, Field(alias="contentType")] = None
 
 
 class Message(Resource):
@@ -157,7 +153,7 @@ class Teams(Graph):
         member = {
             "@odata.type": "#microsoft.graph.aadUserConversationMember",
             "roles": ["owner"] if role == "owner" else [],
-            "user@odata.bind": self.link_to(f"/users({quoted(user)})"),
+            "user@odata.bind": self.link_to(f"/users({quote(quoted(user), safe=_PLAIN)})"),
         }
         return await self._add(team=team, member=member)
 
@@ -184,7 +180,6 @@ class Teams(Graph):
 
 
 def _message(text: str, content_type: str, subject: str | None = None) -> dict[str, Any]:
-    body = {"@odata.type": "#microsoft.graph.itemBody", "content": text}
-    body |= {"contentType": content_type} if content_type != "text" else {}  # text is what Graph takes it for
+    body = content(text, **({"contentType": content_type} if content_type != "text" else {}))  # else text
     more = {"subject": subject} if subject else {}
     return {"@odata.type": "#microsoft.graph.chatMessage", "body": body, **more}

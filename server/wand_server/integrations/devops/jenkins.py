@@ -3,11 +3,10 @@
 from base64 import b64encode
 from dataclasses import dataclass
 from typing import Annotated
-from urllib.parse import quote
 
 from pydantic import AfterValidator, BaseModel, Field, SecretStr
 
-from wand_proto.errors import Denied, Invalid
+from wand_proto.errors import Denied
 from wand_server.integrations.kit import (
     Integration,
     Request,
@@ -20,6 +19,7 @@ from wand_server.integrations.kit import (
 )
 from wand_server.integrations.kit.http import Signer
 from wand_server.integrations.kit.oauth import answer_of
+from wand_server.integrations.kit.request import segments
 from wand_server.integrations.kit.secrets import Strike
 from wand_server.integrations.kit.signin import Send, secret
 
@@ -32,18 +32,6 @@ _INNER = "lastBuild[number,url,result],healthReport[score,description],jobs[name
 def _path_of(name: str) -> str:
     """The path of a job in folders: `a/b` is /job/a/job/b."""
     return "/job/".join(name.strip("/").split("/"))
-
-
-def _quoted(path: str) -> str:
-    """A path of several segments that it cannot lead out of.
-
-    Raises:
-        Invalid: one is none.
-    """
-    parts = path.split("/")
-    if any(part in {"", ".", ".."} for part in parts):
-        raise Invalid(f"{path!r:.80} cannot be a part of a path", field="name")
-    return "/".join(quote(part, safe="") for part in parts)
 
 
 JobName = Annotated[
@@ -213,7 +201,8 @@ class Jenkins(Integration):
         ] = None,
     ) -> Triggered:
         """Start a build of a job, with parameters if it takes some."""
-        path = f"/job/{_quoted(name)}/{'build' if parameters is None else 'buildWithParameters'}"
+        start = "build" if parameters is None else "buildWithParameters"
+        path = f"/job/{segments('name', name, many=True)}/{start}"
         request = Request(method="POST", path=path, form=dict(parameters) if parameters else None)
         return Triggered(queue_url=(await self.http.send(request)).headers.get("location", ""))
 
@@ -237,7 +226,7 @@ class Jenkins(Integration):
     ) -> None:
         """Create a job from its configuration in XML."""
         folder, _, last = name.rpartition("/")
-        path = f"/job/{_quoted(_path_of(folder))}/createItem" if folder else "/createItem"
+        path = f"/job/{segments('name', _path_of(folder), many=True)}/createItem" if folder else "/createItem"
         request = Request(method="POST", path=path, query={"name": last}, body=config.encode())
         request.headers["Content-Type"] = _XML
         await self.http.send(request)

@@ -1,5 +1,6 @@
 """Prometheus' HTTP API, and what is set at its Alertmanager."""
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Annotated, Any, Literal
 from urllib.parse import urlsplit
@@ -128,7 +129,7 @@ class Prometheus(Integration):
     def _address(self) -> Address:
         address = super()._address()
         host = urlsplit(getattr(self.config, "alertmanager_url", "")).hostname
-        return Address(base_url=address.base_url, hosts=(*address.hosts, *([host] if host else ())))
+        return replace(address, hosts=(*address.hosts, *([host] if host else ())))
 
     async def health_check(self) -> None:
         await self.get_build_info()

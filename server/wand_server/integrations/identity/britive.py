@@ -22,7 +22,7 @@ from wand_server.integrations.kit import (
     put,
 )
 from wand_server.integrations.kit.bodies import Answered
-from wand_server.integrations.kit.paging import Paging, found
+from wand_server.integrations.kit.paging import NextCursor, Paging, found
 from wand_server.integrations.kit.request import Request
 
 ProfileId = Annotated[str, Field(min_length=1, description="from list_my_access")]
@@ -145,17 +145,17 @@ class Britive(Integration):
         """Check out a profile: get temporary privileged access to an environment."""
         said = {"justification": justification, "ticketId": ticket_id, "ticketType": ticket_type}
         return await self._check_out(
-            profile=profile_id,
-            environment=environment_id,
+            profile_id=profile_id,
+            environment_id=environment_id,
             access_type=access_type,
             said={name: value for name, value in said.items() if value},
         )
 
-    @post("/api/access/{profile}/environments/{environment}")
+    @post("/api/access/{profile_id}/environments/{environment_id}")
     async def _check_out(
         self,
-        profile: str,
-        environment: str,
+        profile_id: str,
+        environment_id: str,
         access_type: Annotated[str, Sent("accessType", "query")],
         said: Annotated[dict[str, str], Sent(where="whole_body")],
     ) -> Transaction:
@@ -175,15 +175,15 @@ class Britive(Integration):
         """Get the temporary credentials of a profile that is checked out: keys, or a link to sign in by."""
         there = await self.get_checkout_status(transaction_id)
         if there.access_type == "CONSOLE":
-            return await self._url(transaction=transaction_id)
-        return await self._tokens(transaction=transaction_id)
+            return await self._url(transaction_id=transaction_id)
+        return await self._tokens(transaction_id=transaction_id)
 
-    @get("/api/access/{transaction}/tokens")
-    async def _tokens(self, transaction: str) -> dict[str, Any]:
+    @get("/api/access/{transaction_id}/tokens")
+    async def _tokens(self, transaction_id: str) -> dict[str, Any]:
         """Keys."""
 
-    @get("/api/access/{transaction}/url")
-    async def _url(self, transaction: str) -> dict[str, Any]:
+    @get("/api/access/{transaction_id}/url")
+    async def _url(self, transaction_id: str) -> dict[str, Any]:
         """A link."""
 
     @put("/api/access/{transaction_id}")
@@ -227,19 +227,19 @@ class Britive(Integration):
     ) -> ApprovalRequest:
         """Request approval to check out a profile, from those who may grant it."""
         asked = await self._request(
-            profile=profile_id,
-            environment=environment_id,
+            profile_id=profile_id,
+            environment_id=environment_id,
             justification=justification,
             ticketId=ticket_id,
             ticketType=ticket_type,
         )
         return asked or ApprovalRequest(is_approved=True)
 
-    @post("/api/access/{profile}/environments/{environment}/approvalRequest")
+    @post("/api/access/{profile_id}/environments/{environment_id}/approvalRequest")
     async def _request(
         self,
-        profile: str,
-        environment: str,
+        profile_id: str,
+        environment_id: str,
         justification: str,
         ticketId: str | None = None,  # noqa: N803 - the vendor's names
         ticketType: str | None = None,  # noqa: N803
@@ -255,7 +255,7 @@ class Britive(Integration):
             str | None,
             Field(description='such as actor.displayName co "ann" and event.eventType eq "checkout"'),
         ] = None,
-        cursor: Annotated[str | None, Field(description="next_cursor of the answer before")] = None,
+        cursor: NextCursor = None,
     ) -> Page[dict[str, Any]]:
         """Read the audit log: who checked out, approved or changed what."""
         end = datetime.fromisoformat(until) if until else datetime.now(UTC)

@@ -15,7 +15,8 @@ from wand_server.integrations.kit import (
     patch,
     post,
 )
-from wand_server.integrations.kit.graph import PAGES, Graph, all_of, quoted
+from wand_server.integrations.kit.graph import PAGES, Body, Graph, all_of, quoted
+from wand_server.integrations.kit.request import segments
 
 UserId = Annotated[str, Field(description="id, or the name to sign in with (ann@example.com)")]
 GroupId = Annotated[str, Field(description="from list_groups")]
@@ -230,10 +231,11 @@ class Entra(Graph):
         self, group: GroupId, member: Annotated[str, Field(description="id of a user or of a group")]
     ) -> None:
         """Add a person to a group."""
-        await self._add(group=group, reference={"@odata.id": self.link_to(f"/directoryObjects/{member}")})
+        one = self.link_to(f"/directoryObjects/{segments('member', member, many=False)}")
+        await self._add(group=group, reference={"@odata.id": one})
 
     @post("/groups/{group}/members/$ref")
-    async def _add(self, group: str, reference: Annotated[dict[str, str], Sent(where="whole_body")]) -> None:
+    async def _add(self, group: str, reference: Body) -> None:
         """A member as Graph takes it."""
 
     @get("/applications", paging=PAGES)

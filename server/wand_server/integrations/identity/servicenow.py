@@ -1,6 +1,5 @@
 """ServiceNow's Table, Attachment and Aggregate APIs."""
 
-import re
 from typing import Annotated, Any, Literal
 
 from pydantic import Field, SecretStr
@@ -25,6 +24,7 @@ from wand_server.integrations.kit import (
     post,
     put,
 )
+from wand_server.integrations.kit.paging import NextCursor
 
 Table = Annotated[
     str,
@@ -56,8 +56,8 @@ Values = Annotated[
 Level = Annotated[Literal[1, 2, 3], Field(description="1 high, 2 medium, 3 low")]
 LEAN = {"sysparm_exclude_reference_link": True}
 PAGES = Counted(items="result", sent_as="sysparm_offset", size="sysparm_limit", by_items=True)
-_NUMBER = re.compile(r"^[A-Za-z]{2,6}\d{3,12}$")
 _RESOLVED = "6"
+_ID_LETTERS = 32
 
 
 class Attachment(Resource):
@@ -141,7 +141,7 @@ class ServiceNow(Integration):
         table: Table,
         sys_id: SysId,
         limit: Annotated[int, Field(ge=1, le=1000)] = 50,
-        cursor: Annotated[str | None, Field(description="next_cursor of the answer before")] = None,
+        cursor: NextCursor = None,
     ) -> Page[Attachment]:
         """List the files that are attached to a record."""
         query = f"table_name={table}^table_sys_id={sys_id}"
@@ -221,13 +221,18 @@ class ServiceNow(Integration):
     async def resolve_incident(
         self,
         incident: Annotated[
-            str, Field(description="number or sys_id", examples=["9d385017c611228701d22104cc95c371"])
+            str,
+            Field(
+                pattern=r"^([A-Za-z]{2,6}\d{3,12}|[0-9a-f]{32})$",
+                description="number or sys_id",
+                examples=["9d385017c611228701d22104cc95c371"],
+            ),
         ],
         close_notes: Annotated[str, Field(min_length=1, description="what was done")],
         close_code: Annotated[str, Field(description="as the instance has them")] = "Solution provided",
     ) -> Incident:
         """Resolve or close an incident: it is fixed, and how."""
-        sys_id = await self._numbered(incident) if _NUMBER.match(incident) else incident
+        sys_id = await self._numbered(incident) if len(incident) < _ID_LETTERS else incident
         values = {"state": _RESOLVED, "close_code": close_code, "close_notes": close_notes}
         return Incident.model_validate(
             await self.update_record(table="incident", sys_id=sys_id, values=values)

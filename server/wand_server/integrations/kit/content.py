@@ -109,6 +109,12 @@ async def downloaded(answered: Answered, save_as: str | None = None) -> dict[str
     return {**about, "text": text} if text is not None else {**about, "base64": _encoded(answered.raw)}
 
 
+async def kept(raw: bytes, media_type: str, save_as: str | None = None) -> Download:
+    """A file that came in another way as a Download; raises as `downloaded`."""
+    answered = Answered(status=200, headers={"content-type": media_type}, body=None, raw=raw)
+    return Download(**await downloaded(answered, save_as))
+
+
 def _encoded(raw: bytes) -> str:
     return base64.b64encode(raw).decode()
 

@@ -1,5 +1,7 @@
 """How one signs in to Google's services: the same for all of them, but for the scope."""
 
+from urllib.parse import urlsplit
+
 from pydantic import Field, SecretStr
 
 from wand_server.integrations.kit.assertion import ServiceAccount
@@ -22,6 +24,12 @@ class GoogleConfig(Integration.Config):
     client_secret: SecretStr | None = None
     refresh_token: SecretStr | None = None
     access_token: SecretStr | None = Field(default=None, description="lasts an hour: to try it")
+
+
+def upload_url(base_url: str, path: str) -> str:
+    """Where content goes that belongs to a path of an API."""
+    base = urlsplit(base_url)
+    return f"{base.scheme}://{base.netloc}/upload{base.path.rstrip('/')}{path}"
 
 
 def google(scope: str) -> SignIn:

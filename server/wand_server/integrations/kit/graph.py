@@ -1,14 +1,16 @@
 """Microsoft Graph, which several services are parts of: where it is, how one signs in, how it pages."""
 
-from typing import ClassVar
+from typing import Annotated, Any, ClassVar
 
 from pydantic import Field, SecretStr
 
+from wand_server.integrations.kit.answers import Resource
 from wand_server.integrations.kit.assertion import EntraApp
 from wand_server.integrations.kit.base import Integration
 from wand_server.integrations.kit.oauth import OAuth2
 from wand_server.integrations.kit.pace import Rate
 from wand_server.integrations.kit.paging import Linked
+from wand_server.integrations.kit.request import Sent
 from wand_server.integrations.kit.signin import FirstOf, SignIn
 
 PAGES = Linked(items="value", link="@odata.nextLink")
@@ -19,6 +21,22 @@ _AS_SOMEBODY = OAuth2(
     scope=f"{_SCOPE} offline_access",
 )
 _AS_APPLICATION = EntraApp(scope=_SCOPE)
+
+
+Body = Annotated[dict[str, Any], Sent(where="whole_body")]
+"""A thing as Graph takes it."""
+
+
+class Content(Resource):
+    """What a message says."""
+
+    content: str | None = None
+    content_type: Annotated[Any, Field(alias="contentType")] = None
+
+
+def content(text: str, **more: str) -> dict[str, str]:
+    """The same for one that is sent."""
+    return {"@odata.type": "#microsoft.graph.itemBody", "content": text, **more}
 
 
 class Graph(Integration):
@@ -52,8 +70,8 @@ class Graph(Integration):
     rate = Rate(20)
 
     def link_to(self, path: str) -> str:
-        """The address of a thing in Graph, by which others refer to it."""
-        return f"{getattr(self.config, 'base_url', '') or self.base_url}{path}"
+        """The address of a thing in Graph, by which others refer to it; a caller's text in it is quoted."""
+        return f"{self.http.base_url}{path}"
 
 
 def quoted(text: str) -> str:

@@ -23,13 +23,14 @@ from typing import (
     overload,
 )
 
-from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, create_model
+from pydantic import BaseModel, ConfigDict, TypeAdapter, create_model
 
 from wand_server import schema
+from wand_server.arguments import read
 from wand_server.integrations.kit.content import SAVE_AS, Download, SaveAs
 from wand_server.integrations.kit.lasting import Until
 from wand_server.integrations.kit.multipart import Kind
-from wand_server.integrations.kit.paging import Paging
+from wand_server.integrations.kit.paging import NextCursor, Paging
 from wand_server.integrations.kit.request import Method, Route
 
 P = ParamSpec("P")
@@ -113,7 +114,7 @@ class Operation(Generic[P, R]):
             return await self._method(instance, *values, **named)
         bound = self._signature.bind(instance, *values, **named)
         given = dict(list(bound.arguments.items())[1:])
-        result: R = await instance.send(self, self.arguments(**given))
+        result: R = await instance.send(self, read(self.arguments, given))
         return result
 
     async def run(self, instance: Sender, arguments: BaseModel) -> Any:
@@ -137,8 +138,7 @@ class Operation(Generic[P, R]):
             for each in list(self._signature.parameters.values())[1:]
         }
         if self.plan.paging is not None:
-            cursor = Field(default=None, description="next_cursor of the answer before")
-            fields.setdefault("cursor", (str | None, cursor))
+            fields.setdefault("cursor", (NextCursor, None))
         if self.is_download and self.plan.route is not None:
             fields.setdefault(SAVE_AS, (SaveAs, None))
         return create_model(self.name, __config__=ConfigDict(extra="forbid", frozen=True), **fields)

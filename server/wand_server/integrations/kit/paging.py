@@ -3,8 +3,10 @@
 import re
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
-from typing import Any
+from typing import Annotated, Any
 from urllib.parse import parse_qsl, urlsplit
+
+from pydantic import Field
 
 from wand_proto.errors import Invalid
 from wand_server.integrations.kit.bodies import Answered
@@ -12,6 +14,10 @@ from wand_server.integrations.kit.request import Request
 
 _LINK = re.compile(r'<([^>]*)>\s*;[^,]*\brel="?next\b')  # RFC 8288
 _MOST_CHARACTERS = 4096
+
+
+NextCursor = Annotated[str | None, Field(description="next_cursor of the answer before")]
+"""An argument by which a caller goes on."""
 
 
 class Paging(ABC):

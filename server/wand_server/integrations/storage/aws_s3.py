@@ -28,7 +28,7 @@ from wand_server.integrations.kit import (
 )
 from wand_server.integrations.kit.bodies import Answered
 from wand_server.integrations.kit.http import Address
-from wand_server.integrations.kit.paging import found
+from wand_server.integrations.kit.paging import NextCursor, found
 from wand_server.integrations.kit.request import segments
 from wand_server.integrations.kit.sigv4 import now, presigned_url
 
@@ -142,7 +142,7 @@ class S3(Integration):
         prefix: Annotated[str, Field(description="of their names, such as reports/")] = "",
         delimiter: Annotated[str, Field(description="/ for one folder at a time")] = "",
         limit: Annotated[int, Field(ge=1, le=1000)] = 100,
-        cursor: Annotated[str | None, Field(description="next_cursor of the answer before")] = None,
+        cursor: NextCursor = None,
     ) -> Listed:
         """List the objects (files) in a bucket of S3, by the beginning of their names or by folder."""
         given = {

@@ -1,7 +1,6 @@
 """Google Cloud Storage's JSON API."""
 
 from typing import Annotated, Any
-from urllib.parse import quote, urlsplit
 
 from pydantic import Field
 
@@ -20,7 +19,7 @@ from wand_server.integrations.kit import (
     patch,
     post,
 )
-from wand_server.integrations.kit.google import GoogleConfig, google
+from wand_server.integrations.kit.google import GoogleConfig, google, upload_url
 from wand_server.integrations.kit.multipart import Multipart
 
 Bucket = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9._-]{1,220}[a-z0-9]$")]
@@ -110,10 +109,9 @@ class GCS(Integration):
         """Upload a file or a text to Google Cloud Storage: store an object under a name."""
         part = await content.part()
         about: dict[str, Any] = {"name": name, "contentType": part.media_type}
-        base = urlsplit(self.http.base_url)
         request = Request(
             method="POST",
-            path=f"{base.scheme}://{base.netloc}/upload{base.path.rstrip('/')}/b/{quote(bucket)}/o",
+            path=upload_url(self.http.base_url, f"/b/{bucket}/o"),
             query={"uploadType": "multipart"},
             multipart=Multipart(
                 kind="related",

@@ -2,7 +2,6 @@
 
 from collections.abc import Mapping
 from typing import Annotated, Any, Literal
-from urllib.parse import urlsplit
 
 from pydantic import Field
 
@@ -22,7 +21,7 @@ from wand_server.integrations.kit import (
     operation,
     post,
 )
-from wand_server.integrations.kit.google import GoogleConfig, google
+from wand_server.integrations.kit.google import GoogleConfig, google, upload_url
 from wand_server.integrations.kit.multipart import Multipart
 from wand_server.integrations.kit.request import segments
 
@@ -168,8 +167,7 @@ class GoogleDrive(Integration):
         told = {name: value for name, value in about.items() if value is not None}
         request = Request(method=method, path=path, query={"fields": FIELDS, **SHARED}, json=told)
         if content is not None:
-            base = urlsplit(self.http.base_url)
-            request.path = f"{base.scheme}://{base.netloc}/upload{base.path.rstrip('/')}{path}"
+            request.path = upload_url(self.http.base_url, path)
             request.query["uploadType"] = "multipart"
             request.multipart = Multipart(
                 kind="related", about=told, values={"content": await content.part()}

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from support.foreign import Asked, Says, serving
-from wand_proto.errors import Broken, Denied, Unavailable
+from wand_proto.errors import Broken, Unavailable
 from wand_server.integrations.ai.anthropic import Anthropic
 from wand_server.integrations.ai.openai import OpenAI
 from wand_server.integrations.kit import Integration
@@ -60,7 +60,7 @@ async def test_an_image_that_is_none_is_a_fault_of_the_service() -> None:
 
 async def test_without_a_workspace_nothing_is_saved() -> None:
     said = Says(body={"data": [{"b64_json": base64.b64encode(PNG).decode()}]})
-    with pytest.raises((Unavailable, Denied)):
+    with pytest.raises(Unavailable, match="no workspace"):
         await ask(OpenAI, "create_image", {"model": "m", "prompt": "p", "save_as": "fox.png"}, said)
 
 

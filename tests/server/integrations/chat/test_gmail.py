@@ -86,12 +86,22 @@ async def test_a_mail_that_is_sent_can_be_read_by_others() -> None:
 
 async def test_nobody_adds_a_header_by_a_subject() -> None:
     given = {"to": ["a@b.example"], "subject": "Hi\r\nBcc: x@y.example", "text": "Hi"}
-    _, asked = await ask("create_draft", given, Says(body={"id": "3"}))
-    raw = json.loads(asked.body)["message"]["raw"]
+    for name, value in (
+        ("subject", given["subject"]),
+        ("to", ["a@b.example\r\nBcc: x@y.example"]),
+        ("cc", ["a@b.example, x@y.example"]),
+        ("attachment", {"text": "a", "name": "a\r\nBcc: x@y.example"}),
+    ):
+        with pytest.raises(Invalid, match=name if name != "attachment" else "name"):
+            await ask("create_draft", {**given, "subject": "Hi", name: value}, Says(body={}))
+
+
+async def test_whom_a_mail_goes_to_in_secret_stands_in_it_for_gmail_alone() -> None:
+    given = {"to": ["a@b.example"], "bcc": ["x@y.example"], "subject": "Hi", "text": "Hi"}
+    _, asked = await ask("send_message", given, Says(body={"id": "4"}))
+    raw = json.loads(asked.body)["raw"]
     sent = message_from_bytes(base64.urlsafe_b64decode(raw), policy=policy.default)
-    assert (sent["Subject"], sent["Bcc"]) == ("Hi Bcc: x@y.example", None)
-    with pytest.raises(Invalid, match="to"):
-        await ask("create_draft", {**given, "to": ["a@b.example\r\nBcc: x@y.example"]}, Says(body={}))
+    assert (sent["Bcc"], sent["From"], sent["Message-ID"]) == ("x@y.example", None, None)
 
 
 async def test_an_attachment_is_a_file() -> None:

@@ -8,8 +8,6 @@ from typing import Annotated, Any, TypeVar
 from pydantic import Field, SecretStr
 
 from wand_proto.errors import Invalid, NotFound, WandError
-from wand_server.integrations.chat.email import letters
-from wand_server.integrations.chat.email.letters import Written
 from wand_server.integrations.chat.email.link import Link, Security, Server
 from wand_server.integrations.chat.email.mailbox import Fetched, Session
 from wand_server.integrations.chat.email.sending import Credential, Letter, deliver, look
@@ -39,12 +37,14 @@ from wand_server.integrations.kit import (
     Page,
     Request,
     Settings,
+    letters,
     operation,
 )
-from wand_server.integrations.kit.bodies import Answered
-from wand_server.integrations.kit.content import SaveAs, downloaded
+from wand_server.integrations.kit.content import SaveAs, kept
 from wand_server.integrations.kit.http import Address as WebAddress
 from wand_server.integrations.kit.http import Client
+from wand_server.integrations.kit.letters import Written
+from wand_server.integrations.kit.paging import NextCursor
 from wand_server.integrations.kit.signin import secret
 
 Given = TypeVar("Given")
@@ -199,7 +199,7 @@ class Mail(BaseIntegration):
         unread: bool | None = None,  # noqa: FBT001
         flagged: bool | None = None,  # noqa: FBT001
         limit: Annotated[int, Field(ge=1, le=100)] = 20,
-        cursor: Annotated[str | None, Field(description="next_cursor of the answer before")] = None,
+        cursor: NextCursor = None,
     ) -> Page[Summary]:
         """Find e-mails by sender, subject, words or date; or list the newest or unread ones of an inbox."""
         said = {"words": words, "sender": sender, "to": to, "subject": subject}
@@ -252,9 +252,8 @@ class Mail(BaseIntegration):
             hint = f"it has {len(there)} attachments"
             raise NotFound(f"there is no attachment {number}", hint=hint, field="number")
         about = attachment(number, there[number - 1])
-        raw, headers = letters.data_of(there[number - 1]), {"content-type": about.media_type}
-        kept = await downloaded(Answered(status=200, headers=headers, body=None, raw=raw), save_as)
-        return Download(**{**kept, "name": about.name})
+        got = await kept(letters.data_of(there[number - 1]), about.media_type, save_as)
+        return got.model_copy(update={"name": about.name})
 
     @operation()
     async def move_email(self, id: LetterId, to: Mailbox, mailbox: Mailbox = "INBOX") -> Kept:

@@ -12,10 +12,10 @@ from dataclasses import dataclass
 from typing import Any, Self
 
 from wand_proto.errors import Conflict, Denied, Exhausted, Invalid, NotFound, Unavailable, WandError
-from wand_server.integrations.chat.email.letters import MOST_BYTES
 from wand_server.integrations.chat.email.link import Progress, Server
 from wand_server.integrations.chat.email.names import decoded, encoded, listed, quoted
 from wand_server.integrations.chat.email.sending import Credential
+from wand_server.integrations.kit.letters import MOST_BYTES
 
 _NUMBERS = {name: re.compile(pattern) for name, pattern in {
     "uid": rb"\bUID (\d+)", "size": rb"\bRFC822\.SIZE (\d+)", "flags": rb"\bFLAGS \(([^)]*)\)",
@@ -169,7 +169,9 @@ class Session:
             Exhausted: it is too large.
         """
         self.size(id)
-        return next(iter(self._fetch([id], "(UID FLAGS RFC822.SIZE BODY.PEEK[])")))
+        for fetched in self._fetch([id], "(UID FLAGS RFC822.SIZE BODY.PEEK[])"):
+            return fetched
+        raise _no_letter()  # it has gone since
 
     def size(self, id: str) -> int:
         """How large a letter is.
@@ -183,7 +185,7 @@ class Session:
         )
         match = _NUMBERS["size"].search(said)
         if match is None:
-            raise NotFound("there is no letter of that id in this mailbox", hint="search for it", field="id")
+            raise _no_letter()
         if int(match[1]) > MOST_BYTES:
             raise Exhausted(f"the letter has {match[1].decode()} bytes, and at most {MOST_BYTES} are read")
         return int(match[1])
@@ -272,6 +274,10 @@ class Session:
         except imaplib.IMAP4.error as why:
             self._progress.is_sent = False
             raise _refusal(why) from why
+
+
+def _no_letter() -> NotFound:
+    return NotFound("there is no letter of that id in this mailbox", hint="search for it", field="id")
 
 
 def _copied(said: Iterable[object]) -> str:

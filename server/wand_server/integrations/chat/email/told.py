@@ -5,9 +5,8 @@ from email.message import EmailMessage
 from typing import Any
 
 from wand_proto.errors import NotFound
-from wand_server.integrations.chat.email import letters
 from wand_server.integrations.chat.email.mailbox import Fetched, Session
-from wand_server.integrations.kit import Resource
+from wand_server.integrations.kit import Resource, letters
 
 KEYS = {"words": "TEXT", "sender": "FROM", "to": "TO", "subject": "SUBJECT"}  # of a search (RFC 3501, 6.4.4)
 MARKS = {"read": "\\Seen", "flagged": "\\Flagged", "answered": "\\Answered"}

@@ -26,6 +26,7 @@ from wand_server.integrations.kit import (
     CommandIntegration,
     Directory,
     Operand,
+    Ran,
     Word,
     operation,
     options,
@@ -110,7 +111,7 @@ class Docker(CommandIntegration):
         names = options(name=name, network=network, user=user, workdir=workdir, entrypoint=entrypoint)
         lists = options(env=_pairs(environment), label=_pairs(labels), publish=publish, volume=volumes)
         ran = await self.run("create", *limits, *names, *lists, image, *command)
-        return Made(id=ran.lines()[-1])
+        return Made(id=_last(ran))
 
     @operation(idempotent=True)
     async def start_container(self, container: Container) -> None:
@@ -207,9 +208,7 @@ class Docker(CommandIntegration):
         flags = options(quiet=True, pull=pull, no_cache=no_cache, network=network, target=target)
         more = options(tag=tags, file=dockerfile, build_arg=_pairs(build_args))
         ran = await self.run("build", *flags, *more, context, directory=directory)
-        if not ran.lines():
-            raise Broken("docker told of no image")
-        return Made(id=ran.lines()[-1])
+        return Made(id=_last(ran))
 
     @operation(destructive=True, idempotent=True)
     async def remove_image(
@@ -250,6 +249,18 @@ class Docker(CommandIntegration):
     @staticmethod
     def _unreachable(errors: Iterable[str]) -> Unavailable:
         return Unavailable(f"docker reaches no daemon: {'; '.join(errors)[:500]}")
+
+
+def _last(ran: Ran) -> str:
+    """The last line, in which docker tells what it has made.
+
+    Raises:
+        Broken: it has told nothing.
+    """
+    lines = ran.lines()
+    if not lines:
+        raise Broken("docker does not tell what it has made")
+    return lines[-1]
 
 
 def _pairs(given: dict[str, str]) -> list[str]:

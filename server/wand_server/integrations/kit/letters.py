@@ -25,7 +25,7 @@ _BREAKS = {"p", "br", "div", "tr", "li", "h1", "h2", "h3", "h4", "blockquote", "
 class Written:
     """What a letter says."""
 
-    sender: Address
+    sender: Address | None = None  # none: the service says it, and when and as which letter
     to: Sequence[str] = ()
     cc: Sequence[str] = ()
     bcc: Sequence[str] = ()
@@ -70,15 +70,16 @@ def compose(written: Written, *, with_bcc: bool = False) -> EmailMessage:
 
 
 def _headers(written: Written, *, with_bcc: bool) -> Iterator[tuple[str, object]]:
-    yield "From", written.sender
+    yield "From", written.sender or ""
     yield "To", addresses(written.to, "to")
     yield "Cc", addresses(written.cc, "cc")
     if with_bcc:
         yield "Bcc", addresses(written.bcc, "bcc")
     yield "Reply-To", addresses([written.reply_to] if written.reply_to else [], "reply_to")
     yield "Subject", one_line(written.subject, "subject")
-    yield "Date", format_datetime(datetime.now(UTC))
-    yield "Message-ID", make_msgid(domain=written.sender.domain)
+    if written.sender is not None:
+        yield "Date", format_datetime(datetime.now(UTC))
+        yield "Message-ID", make_msgid(domain=written.sender.domain)
     yield "In-Reply-To", written.answers
     yield "References", " ".join(filter(None, (written.thread, written.answers)))
 
