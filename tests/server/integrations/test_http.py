@@ -14,6 +14,7 @@ from wand_proto.errors import (
     WandError,
 )
 from wand_server.integrations.kit import http
+from wand_server.integrations.kit.bodies import Answered
 from wand_server.integrations.kit.http import Address, Client
 from wand_server.integrations.kit.request import Method, Request
 from wand_server.integrations.kit.secrets import Strike
@@ -200,3 +201,27 @@ async def test_a_redirect_leads_nowhere_else(where: str, said: str) -> None:
 async def test_redirects_come_to_an_end() -> None:
     with pytest.raises(Unavailable, match="sends us on and on"):
         await follow(Says(status=302, headers={"Location": "/x"}))
+
+
+async def test_the_time_that_a_sign_in_takes_is_not_given_to_the_request_again() -> None:
+    taken: list[float] = []
+
+    class Slow:
+        async def sign(self, request: Request) -> None:
+            now[0] += 39.0
+
+        async def renew(self) -> bool:
+            return False
+
+    class Watched(Client):
+        async def once(self, request: Request, seconds: float = 0.0) -> Answered:
+            taken.append(seconds)
+            return Answered(status=200, headers={}, body={})
+
+    now = [0.0]
+    asking = Watched(Address(base_url="http://127.0.0.1"), Strike())
+    asking.signed_by(Slow())
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("wand_server.integrations.kit.http.time.monotonic", lambda: now[0])
+        await asking.send(Request(method="GET", path="/x"))
+    assert taken == [pytest.approx(1.0)]

@@ -33,7 +33,6 @@ from wand_server.integrations.kit import (
     Session,
     oauth,
 )
-from wand_server.integrations.kit.bodies import Answered
 from wand_server.integrations.kit.http import Address, Client
 from wand_server.integrations.kit.oauth import Token, Tokens
 from wand_server.integrations.kit.request import Request
@@ -137,30 +136,6 @@ async def test_who_cannot_be_reached_for_a_token_is_told_as_that() -> None:
         with pytest.raises(Unavailable, match=r"no sign-in: 127\.0\.0\.1 .*\(connect call failed"):
             await ask(service, way, client_id="c", client_secret="s")
         assert service.asked == []
-
-
-async def test_the_time_that_a_sign_in_takes_is_not_given_to_the_request_again() -> None:
-    taken: list[float] = []
-
-    class Slow:
-        async def sign(self, request: Request) -> None:
-            now[0] += 39.0
-
-        async def renew(self) -> bool:
-            return False
-
-    class Watched(Client):
-        async def once(self, request: Request, seconds: float = 0.0) -> Answered:
-            taken.append(seconds)
-            return Answered(status=200, headers={}, body={})
-
-    now = [0.0]
-    asking = Watched(Address(base_url="http://127.0.0.1"), Strike())
-    asking.signed_by(Slow())
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("wand_server.integrations.kit.http.time.monotonic", lambda: now[0])
-        await asking.send(Request(method="GET", path="/x"))
-    assert taken == [pytest.approx(1.0)]
 
 
 LOGGED_IN = Says(
