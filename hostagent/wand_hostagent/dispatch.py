@@ -7,7 +7,6 @@ leaves a file behind, so that a later host agent can say that its end is not kno
 import asyncio
 import contextlib
 import logging
-import re
 import time
 from collections.abc import AsyncGenerator, Awaitable, Callable, Iterator, Mapping
 from contextlib import aclosing
@@ -19,12 +18,12 @@ from wand_hostagent.backends.base import ExecutionBackend, Health, JobInput
 from wand_hostagent.backends.facts import why
 from wand_hostagent.model import Event, Exited, Job, Output
 from wand_hostagent.policy.model import Permit
+from wand_hostagent.spool import JOB_NAME
 from wand_proto.errors import Ambiguous, Broken, WandError
 
 log = logging.getLogger(__name__)
 
 Record = Callable[[str, Mapping[str, Any]], Awaitable[None]]
-_JOB_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,127}")
 
 
 class Begun:
@@ -52,7 +51,7 @@ class Begun:
     @contextlib.contextmanager
     def noted(self, job: str, backend: str) -> Iterator[Callable[[], None]]:
         """Keep the job's name while entered, and for good unless what comes back is called."""
-        if not _JOB_NAME.fullmatch(job):
+        if not JOB_NAME.fullmatch(job):
             raise Broken(f"{job!r:.80} is no name of a job")
         file = self._folder / job
         file.write_text(backend)

@@ -1,6 +1,7 @@
 """Where jobs run that nobody says a backend for, changed while the host agent runs; and how each fares."""
 
 import asyncio
+import logging
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
@@ -14,7 +15,10 @@ from wand_hostagent.policy.model import PolicySource
 from wand_hostagent.reports import who
 from wand_proto.context import Caller
 
+log = logging.getLogger(__name__)
+
 HEALTH_SECONDS = 5.0
+MOST_TOLD = 300  # characters of an error
 LATELY_SECONDS = 30.0
 
 
@@ -90,3 +94,6 @@ async def _health(backend: ExecutionBackend) -> Health:
             return await backend.health()
     except TimeoutError:
         return Health(up=False, detail=f"no answer within {HEALTH_SECONDS:g} s")
+    except Exception as error:  # somebody else's code: the others are told of all the same
+        log.warning("health not told", extra={"backend": backend.name}, exc_info=error)
+        return Health(up=False, detail=f"{type(error).__name__}: {error}"[:MOST_TOLD])

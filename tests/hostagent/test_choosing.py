@@ -254,6 +254,22 @@ async def test_every_backend_is_reported_with_its_labels_and_health(monkeypatch:
     assert (web2.up, web2.is_default) == (True, False)
 
 
+async def test_a_backend_whose_health_breaks_is_down_and_the_others_are_told_of(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    others = several()[1:]
+
+    async def breaks() -> Health:
+        raise KeyError("somebody else's defect")
+
+    monkeypatch.setattr(others[0], "health", breaks)
+    async with fake_house(others=others) as (_, house):
+        switch = Switch(house.rules, house.link, house.gate._backends)
+        told = {one.name: (one.up, one.detail) for one in await switch.report()}
+    assert told["docker:build"] == (False, 'KeyError: "somebody else\'s defect"')
+    assert told["ssh:web1"][0]
+
+
 async def test_who_asks_often_does_not_wait_for_who_is_away_and_hears_of_a_switch() -> None:
     async with fake_house(others=several()[1:]) as (_, house):
         switch = Switch(house.rules, house.link, house.gate._backends)

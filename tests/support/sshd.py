@@ -3,6 +3,7 @@
 import getpass
 import os
 import shutil
+import signal
 import socket
 import subprocess
 import time
@@ -71,12 +72,20 @@ class Sshd:
     def kill(self) -> None:
         """Kill it and its connections, as if the host had died; what they have started runs on."""
         assert self.process is not None
+        self._send(signal.SIGKILL)
+        self.process.wait(10)
+        self.process = None
+
+    def stop(self) -> None:
+        """Let it and its connections hang."""
+        self._send(signal.SIGSTOP)
+
+    def _send(self, signum: int) -> None:
+        assert self.process is not None
         every = [self.process.pid, *self.children()]
         for pid in [*every, *(one for child in every[1:] for one in _children(child))]:
             if _is_sshd(pid):
-                os.kill(pid, 9)
-        self.process.wait(10)
-        self.process = None
+                os.kill(pid, signum)
 
 
 def _children(pid: int) -> list[int]:

@@ -58,8 +58,14 @@ async def _resize(running: Running) -> None:
     running.give(data=b"x\n")
 
 
+async def _resize_alone(running: Running) -> None:
+    await running.until(lambda text: b"go" in text)
+    running.give(resize=(132, 43))
+
+
 OPEN = {"stdin_open": True}
-TERMINAL = {"terminal": (80, 24), "stdin_open": True}
+SHOWN = {"terminal": (80, 24)}  # a terminal on which nobody types
+TERMINAL = {**SHOWN, **OPEN}
 BEHAVIOURS = (
     Behaviour(name="exits with 0", argv=("true",)),
     Behaviour(name="exits with 1", argv=("false",), code=(1,)),
@@ -244,5 +250,22 @@ BEHAVIOURS = (
         stdout=re.compile(rb"go\r\n(\^C)?"),
         acts=_interrupt,
         leaves_nothing="sleep.71009",
+    ),
+    Behaviour(
+        name="is interrupted by Ctrl-C where nobody types",
+        text="echo go; exec sleep 71010",
+        parts=SHOWN,
+        reason=SIGNALED,
+        signal=2,
+        stdout=re.compile(rb"(\^D(\x08\x08)?)?go\r\n(\^C)?"),
+        acts=_interrupt,
+        leaves_nothing="sleep.71010",
+    ),
+    Behaviour(
+        name="has its terminal resized where nobody types",
+        text="trap 'stty size; exit' WINCH; echo go; while :; do sleep 0.1; done",
+        parts=SHOWN,
+        stdout=re.compile(rb"(\^D(\x08\x08)?)?go\r\n43 132\r\n"),
+        acts=_resize_alone,
     ),
 )

@@ -156,13 +156,14 @@ class Typed(JobInput):
 
     def __init__(self, *, is_terminal: bool, stays_open: bool) -> None:
         self.is_terminal = is_terminal
-        self._open = stays_open
+        self._runs = True
+        self._takes = stays_open  # more to read
 
     def check(self, given: Input) -> None:
         """See that it could be given now; see `JobInput`."""
         if given.resize is not None and not self.is_terminal:
             raise Conflict("the job has no terminal whose size could change", field="resize")
-        if (given.data or given.end) and not self._open:
+        if (given.data or given.end) and not self._takes:
             hint = "input can be sent to a job that was started for it, until its end is sent"
             raise Conflict("the job's input has ended, or it reads no more", hint=hint, field="data")
         unread = self.unread_bytes()
@@ -174,8 +175,8 @@ class Typed(JobInput):
             )
 
     def give(self, given: Input) -> None:
-        """Give it what has been checked, in the order of the fields."""
-        if not self._open:
+        """Give it what has been checked, in that order; Ctrl-C and a size reach every terminal."""
+        if not self._runs:
             return
         if given.resize is not None:
             self.resize(*given.resize)
@@ -186,14 +187,14 @@ class Typed(JobInput):
         if given.end and self.is_terminal:
             self.write(b"\x04")
         elif given.end:
-            self._open = False
+            self._takes = False
             self.write_end()
 
     def begin(self, first: bytes) -> None:
         """Give it what it has from the start; its end too, where nothing follows."""
         if first:
             self.write(first)
-        if self._open:
+        if self._takes:
             return
         if self.is_terminal:
             self.write(b"\x04" if first.endswith(b"\n") or not first else b"\x04\x04")
@@ -202,11 +203,11 @@ class Typed(JobInput):
 
     def let_go(self) -> None:
         """The job has ended."""
-        self._open = False
+        self._runs = self._takes = False
 
     def close(self) -> None:
         """Give up what it has not read."""
-        self._open = False
+        self.let_go()
 
     # -- by the link ----------------------------------------------------------------------------------------
 

@@ -1,6 +1,7 @@
 """Containers on a real dockerd: what they may do, what is refused, and what is left when something dies."""
 
 import asyncio
+import signal
 from collections.abc import AsyncIterator, Mapping
 from contextlib import aclosing, asynccontextmanager
 from pathlib import Path
@@ -12,10 +13,12 @@ from support.dockerd import Dockerd
 from support.people import permit, shell
 from support.waiting import until
 from wand_hostagent.backends.base import ExecutionBackend, ExecutionResult, Surroundings, whole
+from wand_hostagent.backends.docker.engine import Engine
 from wand_hostagent.backends.docker.kind import Docker
+from wand_hostagent.backends.docker.once import removed
 from wand_hostagent.backends.docker.places import DockerSettings, Mount, Place
 from wand_hostagent.model import Exited, Job, Limits, Reason, Started
-from wand_proto.errors import Denied, NotFound, Unavailable, WandError
+from wand_proto.errors import Ambiguous, Denied, NotFound, Unavailable, WandError
 
 pytestmark = pytest.mark.timeout(200)
 IMAGE = "sha256:" + "0" * 64
@@ -143,6 +146,24 @@ async def test_a_job_is_lost_when_dockerd_dies_and_what_is_left_is_swept(dockerd
     async with places(dockerd, small={"warm": warm}) as (one,):
         assert (await ran(one, shell("echo again"))).stdout == b"again\n"
     assert dockerd.containers() == []
+
+
+async def test_a_signal_that_could_not_be_sent_is_ambiguous(dockerd: Dockerd) -> None:
+    async with places(dockerd, small={"warm": 1}) as (one,):
+        asked = shell("echo go; sleep 1000")
+        async with aclosing(one.run(permit(asked, limits=Limits(wall_seconds=100)))) as events:
+            await anext(events)
+            await anext(events)
+            for container in dockerd.containers():
+                dockerd.ask("DELETE", f"/containers/{container['Id']}?force=1")
+            with pytest.raises(Ambiguous, match="is not known"):
+                await one.signal(asked.id, signal.SIGTERM)
+
+
+async def test_a_container_that_cannot_be_removed_is_not_said_to_be_gone(tmp_path: Path) -> None:
+    engine = Engine(tmp_path / "none.sock")
+    with pytest.raises(Unavailable):
+        await removed(engine, "c1")
 
 
 async def test_a_later_host_agent_sweeps_what_a_killed_one_has_left_and_nothing_of_others(

@@ -13,11 +13,12 @@ import pytest
 from support.people import permit, shell
 from support.places import short_folder
 from support.sshd import SSHD, USER, Sshd, keygen, known, sshds
+from support.waiting import until
 from wand_hostagent.backends.base import ExecutionBackend, ExecutionResult, Surroundings, whole
 from wand_hostagent.backends.ssh.hosts import SshHost, SshSettings
-from wand_hostagent.backends.ssh.kind import Ssh
+from wand_hostagent.backends.ssh.kind import Remote, Ssh
 from wand_hostagent.model import Exited, Job, Limits, Reason, Started
-from wand_proto.errors import Denied, Invalid, Unavailable
+from wand_proto.errors import Ambiguous, Denied, Invalid, Unavailable
 
 pytestmark = [
     pytest.mark.timeout(200),
@@ -119,24 +120,54 @@ async def test_a_certificate_or_an_agent_lets_in_too(pair: list[Sshd]) -> None:
                         assert (await ran(backend, shell("echo in"))).stdout == b"in\n"
 
 
+async def test_of_a_host_with_an_agent_alone_only_the_agents_keys_are_offered(
+    pair: list[Sshd], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    home = pair[0].folder.parent
+    with short_folder() as folder:
+        (folder / ".ssh").mkdir()
+        (folder / ".ssh" / "id_ed25519").write_bytes((home / "key").read_bytes())
+        (folder / ".ssh" / "id_ed25519").chmod(0o600)
+        monkeypatch.setenv("HOME", str(folder))
+        keygen(folder / "stranger")
+        one = host(pair[0], keys=(), agent=folder / "agent")
+        for key, words in ((None, "has no keys"), (folder / "stranger", "does not let")):
+            with agent(folder / "agent", key):
+                async with backends(home, {"one": one}) as (backend,):
+                    with pytest.raises(Denied, match=words):
+                        await ran(backend, shell("true"))
+
+
+async def test_a_link_that_breaks_while_several_commands_are_asked_for_breaks_for_each_of_them() -> None:
+    with short_folder() as folder, sshds(folder, ("127.0.0.10",)) as (one,):
+        async with backends(folder, {"one": host(one)}) as (backend,):
+            await ran(backend, shell("true"))
+            assert isinstance(backend, Remote)
+            one.stop()  # it answers nothing, and is then gone
+            asking = [asyncio.create_task(ran(backend, shell("true"))) for _ in range(3)]
+            await until(lambda: sum(backend._link._used.values()) == 3)
+            one.kill()
+            told = await asyncio.gather(*asking, return_exceptions=True)
+            one.start()
+            assert {type(each) for each in told} <= {Ambiguous, Unavailable}
+            assert (await ran(backend, shell("echo back"))).stdout == b"back\n"
+
+
 @contextmanager
-def agent(path: Path, key: Path) -> Iterator[None]:
-    """An agent that has the key."""
+def agent(path: Path, key: Path | None) -> Iterator[None]:
+    """An agent that has the key, or none."""
     process = subprocess.Popen(["ssh-agent", "-D", "-a", str(path)], stdout=subprocess.DEVNULL)
     try:
+        asks = ["ssh-add", "-q", str(key)] if key else ["ssh-add", "-D"]
+        with_agent = {**os.environ, "SSH_AUTH_SOCK": str(path)}
         for _ in range(1000):
-            with_agent = {**os.environ, "SSH_AUTH_SOCK": str(path)}
-            if (
-                subprocess.run(
-                    ["ssh-add", "-q", key], env=with_agent, stderr=subprocess.DEVNULL, check=False
-                ).returncode
-                == 0
-            ):
+            if subprocess.run(asks, env=with_agent, stderr=subprocess.DEVNULL, check=False).returncode == 0:
                 break
         yield
     finally:
         process.kill()
         process.wait(10)
+        path.unlink(missing_ok=True)
 
 
 async def test_a_job_is_lost_when_the_host_dies_and_the_next_one_finds_it_unreachable() -> None:

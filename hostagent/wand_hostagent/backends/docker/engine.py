@@ -3,7 +3,7 @@
 import asyncio
 import contextlib
 import json
-from collections.abc import Collection, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -203,6 +203,6 @@ def _answer(status: int, content: bytes) -> Any:
     raise EngineError(status, str(message or f"status {status}"))
 
 
-def is_gone(error: EngineError, statuses: Collection[int] = (404, 409, 304)) -> bool:
-    """Whether dockerd only says that there is no such thing any more."""
-    return error.status in statuses
+def is_gone(error: EngineError) -> bool:
+    """Whether dockerd only says that there is no such thing any more, or that it does not run."""
+    return error.status in {304, 404, 409}

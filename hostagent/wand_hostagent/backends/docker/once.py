@@ -170,13 +170,23 @@ async def _end(engine: Engine, container: str) -> None:
             raise refused(error) from error
 
 
-async def remove(engine: Engine, container: str) -> None:
-    """Remove a container with all that is in it; where dockerd is away, the next sweep does."""
+async def removed(engine: Engine, container: str) -> None:
+    """Remove a container with all that is in it.
+
+    Raises:
+        WandError: it may be there still.
+    """
     try:
         await engine.ask("DELETE", f"/containers/{container}", query={"force": "1", "v": "1"})
     except EngineError as error:
         if not is_gone(error):
-            log.warning("container left behind", extra={"container": container, "error": error.message})
+            raise refused(error) from error
+
+
+async def remove(engine: Engine, container: str) -> None:
+    """The same; where it cannot be now, the next sweep does it."""
+    try:
+        await removed(engine, container)
     except WandError as error:
         log.warning("container left behind", extra={"container": container, "error": str(error)})
 

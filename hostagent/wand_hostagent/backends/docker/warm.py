@@ -13,7 +13,16 @@ from wand_hostagent.backends.course import Course
 from wand_hostagent.backends.docker import config
 from wand_hostagent.backends.docker.engine import Engine, EngineError, Wire
 from wand_hostagent.backends.docker.job import ContainerInput, ContainerJob
-from wand_hostagent.backends.docker.once import OWNER, fares, reads, refused, remove, started_in, typed
+from wand_hostagent.backends.docker.once import (
+    OWNER,
+    fares,
+    reads,
+    refused,
+    remove,
+    removed,
+    started_in,
+    typed,
+)
 from wand_hostagent.backends.docker.places import Place
 from wand_hostagent.model import Event, Job
 from wand_hostagent.policy.model import Permit
@@ -74,7 +83,8 @@ class Warm(ExecutionBackend):
         container = self._running.get(job)
         if container is None:
             return False
-        await self._inside(container, ("/bin/sh", "-c", SIGNAL % signal))
+        if await self._inside(container, ("/bin/sh", "-c", SIGNAL % signal)) != 0:
+            raise Ambiguous(f"whether the signal was sent in {self.name} is not known")
         return True
 
     async def run(self, permit: Permit) -> AsyncGenerator[Event, None]:
@@ -167,7 +177,7 @@ class Warm(ExecutionBackend):
 
     async def _end(self, container: str) -> None:
         """End the job with all that it started: the container goes, and another one takes its place."""
-        await remove(self._engine, container)
+        await removed(self._engine, container)
 
     async def _leave(self, container: str) -> None:
         self._give_back(container, clean=True)

@@ -2,6 +2,8 @@
 
 import asyncio
 import logging
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
@@ -47,25 +49,22 @@ class Link:
             async with asyncio.timeout(self._settings.connect_seconds):
                 process = await connection.create_process(command, encoding=None, **terminal)
         except asyncssh.ChannelOpenError as error:
-            self._used[key] -= 1
+            self._free(connection)
             raise Unavailable(f"{self.name} opens no session: {error.reason}") from error
         except (asyncssh.Error, OSError, TimeoutError) as error:
-            self._used[key] -= 1
             self._forget(connection)
             raise Ambiguous(
                 f"the link to {self.name} broke while a command was asked for: {error}"
             ) from error
         except asyncio.CancelledError:
-            self._used[key] -= 1
+            self._free(connection)
             raise
         process.channel.set_extra_info(wand_connection=connection)
         return process
 
     def done(self, process: Process) -> None:
         """The session is over: another one may take its place on the link."""
-        connection = process.channel.get_extra_info("wand_connection")
-        if id(connection) in self._used:
-            self._used[id(connection)] -= 1
+        self._free(process.channel.get_extra_info("wand_connection"))
 
     async def check(self) -> str:
         """What answers there; raises as `begin`."""
@@ -103,11 +102,17 @@ class Link:
             self._used.pop(id(connection), None)
             connection.close()
 
+    def _free(self, connection: asyncssh.SSHClientConnection) -> None:
+        """A session less on it, unless it is forgotten already: another session may have found it broken."""
+        if id(connection) in self._used:
+            self._used[id(connection)] -= 1
+
     async def _connect(self) -> asyncssh.SSHClientConnection:
         try:
             tunnel = await self._jump._connection() if self._jump else None  # noqa: SLF001 - of another of us
             async with asyncio.timeout(self._settings.connect_seconds):
-                connection = await asyncssh.connect(tunnel=tunnel or (), **self._options())
+                async with self._keys() as keys:
+                    connection = await asyncssh.connect(tunnel=tunnel or (), **self._options(), **keys)
         except WandError:
             raise
         except Exception as error:
@@ -116,17 +121,32 @@ class Link:
         log.info("link open", extra={"host": self.name})
         return connection
 
-    def _options(self) -> dict[str, Any]:
+    @asynccontextmanager
+    async def _keys(self) -> AsyncIterator[dict[str, Any]]:
+        """What we prove ourselves by. The keys of an agent are named where it alone has some: else asyncssh
+        would offer those in ~/.ssh too.
+        """
         host, folder = self._host, self._folder
+        files = [str(folder / key) for key in host.keys]
+        if files or host.agent is None:
+            agent = str(folder / host.agent) if host.agent else None
+            certificates = [str(folder / one) for one in host.certificates]
+            yield {"client_keys": files, "client_certs": certificates, "agent_path": agent}
+            return
+        async with asyncssh.connect_agent(str(folder / host.agent)) as agent_client:
+            found = await agent_client.get_keys()
+            if not found:
+                raise Denied(f"the agent {folder / host.agent} has no keys", hint="add one with ssh-add")
+            yield {"client_keys": list(found), "agent_path": None}
+
+    def _options(self) -> dict[str, Any]:
+        host = self._host
         return {
             "host": host.address,
             "port": host.port,
             "username": host.user,
             "config": None,
-            "known_hosts": str(folder / self._settings.known_hosts),
-            "client_keys": [str(folder / key) for key in host.keys],
-            "client_certs": [str(folder / one) for one in host.certificates],
-            "agent_path": str(folder / host.agent) if host.agent else None,
+            "known_hosts": str(self._folder / self._settings.known_hosts),
             "preferred_auth": "publickey",
             "gss_host": None,
             "x509_trusted_certs": None,
