@@ -83,7 +83,7 @@ class Warm(ExecutionBackend):
         container = self._running.get(job)
         if container is None:
             return False
-        if await self._inside(container, ("/bin/sh", "-c", SIGNAL % signal)) != 0:
+        if await self._inside(container, ("/bin/sh", "-c", SIGNAL % signal)) < 0:  # else it ran
             raise Ambiguous(f"whether the signal was sent in {self.name} is not known")
         return True
 
@@ -209,7 +209,7 @@ class Warm(ExecutionBackend):
             top = await self._engine.ask("GET", f"/containers/{container}/top", query={"ps_args": "-eo pid"})
         except EngineError:  # it does not run
             return False
-        if len(top["Processes"]) == WAITING:
+        if len(top["Processes"] or ()) == WAITING:  # null, where it is about to end
             return True
         return await self._inside(container, ("/bin/sh", "-c", TIDY)) == 0
 
