@@ -6,7 +6,6 @@ A token or a cookie is here as its SHA-256 alone. Who reads the file can act as 
 import asyncio
 import contextlib
 import hashlib
-import os
 import secrets
 import sqlite3
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
@@ -17,7 +16,8 @@ from typing import Any, Self
 
 import aiosqlite
 
-from wand_proto.errors import Denied, Unavailable
+from wand_proto.errors import Unavailable
+from wand_server import privatefiles
 
 Row = sqlite3.Row
 _VERSION = 1
@@ -79,7 +79,7 @@ class Store:
             Denied: others may read or write it.
             Unavailable: it cannot be opened, or is of a later version.
         """
-        _make_private(self._path)
+        privatefiles.make(self._path)
         self._database = await aiosqlite.connect(self._path, isolation_level=None)
         try:
             await self._prepare()
@@ -144,52 +144,3 @@ class Store:
     async def rows(self, statement: str, *values: Any) -> Iterable[Row]:
         """All of them."""
         return await self._database.execute_fetchall(statement, values)
-
-
-def _make_private(path: Path) -> None:
-    """Have the file there, for its owner alone; what root makes belongs to the owner of the folder above.
-
-    Raises:
-        Denied: others may use it.
-        Unavailable: it cannot be made or opened.
-    """
-    try:
-        _make_folder(path.parent)
-        descriptor = _made(path)
-        if descriptor is None:
-            descriptor = os.open(path, os.O_RDWR | os.O_NOFOLLOW | os.O_CLOEXEC)
-    except OSError as error:
-        raise Unavailable(f"{path} cannot be opened: {error.strerror}") from error
-    try:
-        about = os.fstat(descriptor)
-        if about.st_mode & 0o077:
-            raise Denied(f"{path} can be read by others", hint=f"chmod 600 {path}")
-        if about.st_uid not in {0, os.geteuid(), path.parent.stat().st_uid} or about.st_nlink > 1:
-            raise Denied(f"{path} is somebody else's as well", hint=f"chown it, or remove it: {path}")
-    finally:
-        os.close(descriptor)
-
-
-def _make_folder(folder: Path) -> None:
-    if folder.is_dir():
-        if (
-            folder.stat().st_mode & 0o022
-        ):  # who writes there puts a database of their own in the place of ours
-            raise Denied(f"{folder} can be written by others", hint=f"chmod go-w {folder}")
-        return
-    folder.mkdir(mode=0o700, parents=True)
-    if os.geteuid() == 0:
-        about = folder.parent.stat()
-        os.chown(folder, about.st_uid, about.st_gid)
-
-
-def _made(path: Path) -> int | None:
-    """A descriptor of the new file; None where there is one."""
-    try:
-        descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
-    except FileExistsError:
-        return None
-    if os.geteuid() == 0:
-        about = path.parent.stat()
-        os.fchown(descriptor, about.st_uid, about.st_gid)
-    return descriptor

@@ -153,7 +153,7 @@ class Hold(StrEnum):
     LOST = "lost"  # nothing was recorded, and another may be at work: stop, and record nothing more
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True)
 class StepBegins:
     """A step about to begin; `may_repeat`: doing it twice does no harm. A key is any text, as "deploy[3]"."""
 
@@ -161,7 +161,7 @@ class StepBegins:
     may_repeat: bool = False
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True)
 class StepEnds:
     """A step that has ended, and what it gave; a failure that is known is an end as well."""
 
@@ -216,7 +216,7 @@ class TaskFilter:
     identity: tuple[str, str, str] | None = None  # `Principal.identity`
     project: str = ""
     parent: str = ""  # the children of that task
-    depends_on: str = ""  # the dependants of that task
+    depends_on: str = ""  # the dependents of that task
     agent: str = ""
     label: tuple[str, str] | None = None
     created_from: float | None = None

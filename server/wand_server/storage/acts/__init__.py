@@ -1,0 +1,1 @@
+"""What is done with the tables, one module for each moment of a task."""
