@@ -1,11 +1,13 @@
 """The table of a task's states, and what follows of what goes wrong."""
 
 import dataclasses
+import re
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from support.tree import ROOT
 from wand_server.lifecycle import (
     ENDED,
     FOLLOWS,
@@ -125,3 +127,13 @@ def test_an_order_has_each_after_what_it_depends_on_or_there_is_a_circle(graph: 
     for _ in graph:
         reached = {n: others.union(*(reached[o] for o in others)) for n, others in reached.items()}
     assert any(name in others for name, others in reached.items())
+
+
+def test_the_page_shows_the_table_as_it_is() -> None:
+    page = (ROOT / "docs" / "explanation" / "tasks.md").read_text()
+    rows = [line.split("|")[1:4] for line in page.splitlines() if line.startswith("| `")]
+    told = {name.strip(" `"): set(re.findall(r"`(\w+)`", after)) for name, _, after in rows}
+    again = {"queued", "blocked"}
+    for state, after in FOLLOWS.items():
+        same = again if state in RETRIABLE else set()
+        assert told[state] | same == set(after) | same, state

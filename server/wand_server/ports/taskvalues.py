@@ -301,7 +301,10 @@ class News(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Wake:
-    """One message of the bus; never the truth, and it may be lost or come twice."""
+    """One message of the bus; never the truth, and it may be lost or come twice.
+
+    One that names no task says that there may be something: look.
+    """
 
     news: News
     task: str

@@ -9,6 +9,7 @@ from wand_proto.credentials import pki_file
 from wand_server.kinds import Frozen, Networks, Words, grpc_address, parsed
 from wand_server.settings.kept import Artifacts, Cache, State
 from wand_server.settings.signin import Issuer, OAuth, Tls, Url
+from wand_server.settings.work import Tasks
 
 
 class Http(Frozen):
@@ -131,6 +132,7 @@ class Settings(Frozen):
     state: State = State()
     cache: Cache = Cache()
     artifacts: Artifacts = Artifacts()
+    tasks: Tasks = Tasks()
     issuer: Issuer = Issuer()
     oauth: OAuth = OAuth()
     tls: Tls = Tls()
@@ -145,3 +147,9 @@ class Settings(Frozen):
     def artifacts_folder(self) -> Path:
         """Where files are kept."""
         return self.artifacts.folder or self.state.folder / "artifacts"
+
+    @property
+    def tasks_file(self) -> Path | None:
+        """The file of SQLite in which tasks are kept; None where they are in PostgreSQL."""
+        kind, _, path = self.tasks.database.partition(":")
+        return (self.state.folder / (path or "tasks.db")) if kind == "sqlite" else None

@@ -68,6 +68,12 @@ class InProcessBus:
                     if one.wants(wake):
                         one.give(wake)
 
+    def look_again(self) -> None:
+        """Have everybody look: something may have been told that nobody here has heard."""
+        for one in self._listeners:
+            if News.READY in one.news and not one.kept:
+                one.give(Wake(news=News.READY, task=""))
+
     def _to_one(self, wake: Wake) -> None:
         """To the one that has waited longest; it goes to the end of the line."""
         able = [one for one in self._listeners if one.wants(wake)]
@@ -76,10 +82,6 @@ class InProcessBus:
             one.give(wake)
             self._listeners.remove(one)
             self._listeners.append(one)
-
-    def hears(self, news: News) -> bool:
-        """Whether anybody listens to that."""
-        return any(news in one.news for one in self._listeners)
 
     @asynccontextmanager
     async def listen(

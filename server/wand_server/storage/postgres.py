@@ -57,17 +57,17 @@ class Address:
     password: str = ""
 
 
-async def connected(address: Address) -> "asyncpg.Connection[Any]":
+async def connected(address: Address, application: str = "wand-server") -> "asyncpg.Connection[Any]":
     """A connection of one's own."""
-    return await asyncpg.connect(address.url, **_options(address))
+    return await asyncpg.connect(address.url, **_options(address, application))
 
 
-def _options(address: Address) -> dict[str, Any]:
+def _options(address: Address, application: str = "wand-server") -> dict[str, Any]:
     return {
         "password": address.password or None,
         "command_timeout": _CALL_SECONDS,
         "timeout": _CALL_SECONDS,
-        "server_settings": {"jit": "off", "application_name": "wand-server"},
+        "server_settings": {"jit": "off", "application_name": application},
     }
 
 
@@ -102,7 +102,7 @@ class PostgresEngine:
             await self._open()
         except (asyncpg.PostgresError, *GONE) as why:
             await self.close()
-            raise _unreachable(why) from why
+            raise unreachable(why) from why
         except BaseException:
             await self.close()
             raise
@@ -287,7 +287,7 @@ async def _patiently(attempt: Callable[[_Trying], Awaitable[T]]) -> T:
         except GONE as why:
             unknown = unknown or trying.committing
             if time.monotonic() > give_up:
-                raise _unreachable(why, unknown=unknown) from why
+                raise unreachable(why, unknown=unknown) from why
             await asyncio.sleep(_PAUSES[min(number, len(_PAUSES) - 1)])
     raise AssertionError("the time is over long before")
 
@@ -347,7 +347,8 @@ def _explained(why: Exception) -> WandError:
     return Unavailable(f"the database refused it: {type(why).__name__}: {why}")
 
 
-def _unreachable(why: BaseException, *, unknown: bool = False) -> WandError:
+def unreachable(why: BaseException, *, unknown: bool = False) -> WandError:
+    """What is told where the database cannot be reached; `unknown`: it may have been done."""
     what = f"the database cannot be reached: {type(why).__name__}: {why}"
     if unknown:
         return Ambiguous(
