@@ -17,7 +17,8 @@ from urllib.parse import urljoin, urlsplit
 import aiohttp
 
 from wand_proto.errors import Ambiguous, Exhausted, Unavailable, WandError
-from wand_server.integrations.kit import bodies, failures
+from wand_server import refusals
+from wand_server.integrations.kit import bodies
 from wand_server.integrations.kit.bodies import Answered
 from wand_server.integrations.kit.kept import NOT_MODIFIED
 from wand_server.integrations.kit.pace import Breaker, Bucket, Rate
@@ -221,7 +222,7 @@ class Client:
         repeatable: bool,  # noqa: FBT001
     ) -> WandError:
         if answered is not None and (answered.status < 500 or repeatable or answered.status == 503):
-            return failures.of(answered.status, answered.body, _retry_after(answered.headers))
+            return refusals.of(answered.status, answered.body, _retry_after(answered.headers))
         if isinstance(trouble, Unsent):
             return Unavailable(f"cannot be reached: {trouble}")
         why = f"answers with {answered.status}" if answered else _cause(trouble)

@@ -11,7 +11,7 @@ import aiohttp
 from pydantic import BaseModel
 
 from wand_proto.errors import Denied, Unavailable, WandError
-from wand_server.integrations.kit import failures
+from wand_server import refusals
 from wand_server.integrations.kit.bodies import Answered
 from wand_server.integrations.kit.http import Signer, Unsent
 from wand_server.integrations.kit.request import Request
@@ -193,7 +193,7 @@ def _cause(why: BaseException) -> str:
 
 
 def _refused(request: Request, answered: Answered, strike: Strike) -> Denied:
-    said = strike.out_of(failures.said(answered.body))
+    said = strike.out_of(refusals.said(answered.body))
     return Denied(f"no sign-in: {urlsplit(request.url).hostname} says {answered.status} {said}".rstrip())
 
 
