@@ -1,6 +1,9 @@
 """What a service's refusal means, in our family of errors."""
 
 import json
+import time
+from collections.abc import Mapping
+from email.utils import parsedate_to_datetime
 from typing import Any
 
 from wand_proto.errors import Conflict, Denied, Exhausted, Invalid, NotFound, Unavailable, WandError
@@ -24,6 +27,17 @@ _KINDS: dict[int, type[WandError]] = {
     409: Conflict, 412: Conflict, 423: Conflict, 428: Conflict,
     408: Unavailable, 425: Unavailable, 429: Exhausted,
 }  # fmt: skip
+
+
+def retry_after(headers: Mapping[str, str]) -> float | None:
+    """So many seconds a service asks us to wait; RFC 9110, 10.2.3: seconds, or a date."""
+    said = headers.get("retry-after", "")
+    if said.isascii() and said.replace(".", "", 1).isdigit():
+        return float(said)
+    try:
+        return max(0.0, parsedate_to_datetime(said).timestamp() - time.time())
+    except (ValueError, TypeError):
+        return None
 
 
 def of(status: int, body: Any, retry_after: float | None = None) -> WandError:

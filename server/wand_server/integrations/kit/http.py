@@ -10,7 +10,6 @@ import ssl
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
-from email.utils import parsedate_to_datetime
 from typing import Protocol
 from urllib.parse import urljoin, urlsplit
 
@@ -222,7 +221,7 @@ class Client:
         repeatable: bool,  # noqa: FBT001
     ) -> WandError:
         if answered is not None and (answered.status < 500 or repeatable or answered.status == 503):
-            return refusals.of(answered.status, answered.body, _retry_after(answered.headers))
+            return refusals.of(answered.status, answered.body, refusals.retry_after(answered.headers))
         if isinstance(trouble, Unsent):
             return Unavailable(f"cannot be reached: {trouble}")
         why = f"answers with {answered.status}" if answered else _cause(trouble)
@@ -258,19 +257,8 @@ def _fits(number: int, seconds: float, deadline: float) -> bool:
 
 
 def _pause_seconds(number: int, answered: Answered | None) -> float:
-    asked = _retry_after(answered.headers) if answered is not None else None
+    asked = refusals.retry_after(answered.headers) if answered is not None else None
     return asked if asked is not None else 0.25 * 2**number * random.uniform(0.5, 1.0)  # noqa: S311 - no secret
-
-
-def _retry_after(headers: Mapping[str, str]) -> float | None:
-    """RFC 9110, 10.2.3: seconds, or a date."""
-    said = headers.get("retry-after", "")
-    if said.isascii() and said.replace(".", "", 1).isdigit():
-        return float(said)
-    try:
-        return max(0.0, parsedate_to_datetime(said).timestamp() - time.time())
-    except (ValueError, TypeError):
-        return None
 
 
 async def _read(response: aiohttp.ClientResponse) -> Answered:
