@@ -99,3 +99,15 @@ class PublicConnector(aiohttp.TCPConnector):
 def _is_spelled_out(host: str) -> bool:
     """Whether aiohttp would ask no resolver for it: an address, or digits that a system may take for one."""
     return ":" in host or host.replace(".", "").isdigit()
+
+
+def cause(why: Exception | None) -> str:
+    """Why a request got no answer, in words."""
+    if isinstance(why, TimeoutError):
+        return "no answer in time"
+    inner = why.os_error if isinstance(why, aiohttp.ClientConnectorError) else why
+    if isinstance(inner, NotPublic):
+        return f"{inner}: name its host in private_hosts if that is meant"
+    if isinstance(inner, OSError) and inner.strerror:
+        return inner.strerror.lower()
+    return "the answer broke off" if isinstance(why, aiohttp.ClientPayloadError) else type(why).__name__

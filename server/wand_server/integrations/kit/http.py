@@ -16,14 +16,14 @@ from urllib.parse import urljoin, urlsplit
 import aiohttp
 
 from wand_proto.errors import Ambiguous, Exhausted, Unavailable, WandError
-from wand_server import refusals
+from wand_server import outward, refusals
 from wand_server.integrations.kit import bodies
 from wand_server.integrations.kit.bodies import Answered
 from wand_server.integrations.kit.kept import NOT_MODIFIED
 from wand_server.integrations.kit.pace import Breaker, Bucket, Rate
 from wand_server.integrations.kit.request import Request
 from wand_server.integrations.kit.secrets import Strike
-from wand_server.outward import NotPublic, PublicConnector, PublicResolver
+from wand_server.outward import PublicConnector, PublicResolver
 
 MOST_SECONDS = 40.0  # for all tries of a call, so that its client still waits for the answer
 _TRY_SECONDS = 30.0
@@ -200,7 +200,7 @@ class Client:
             ) as response:
                 return await _read(response)
         except (aiohttp.ClientConnectorError, aiohttp.ConnectionTimeoutError) as why:
-            raise Unsent(_cause(why)) from why
+            raise Unsent(outward.cause(why)) from why
 
     def _opened(self) -> aiohttp.ClientSession:
         if self._session is None:
@@ -224,7 +224,7 @@ class Client:
             return refusals.of(answered.status, answered.body, refusals.retry_after(answered.headers))
         if isinstance(trouble, Unsent):
             return Unavailable(f"cannot be reached: {trouble}")
-        why = f"answers with {answered.status}" if answered else _cause(trouble)
+        why = f"answers with {answered.status}" if answered else outward.cause(trouble)
         if repeatable:
             return Unavailable(f"cannot be reached: {why}")
         return Ambiguous(
@@ -296,14 +296,3 @@ def _is_packed(response: aiohttp.ClientResponse) -> bool:
 
 def _cookies(response: aiohttp.ClientResponse) -> Mapping[str, str]:
     return {name: cookie.value for name, cookie in response.cookies.items()}
-
-
-def _cause(why: Exception | None) -> str:
-    if isinstance(why, TimeoutError):
-        return "no answer in time"
-    inner = why.os_error if isinstance(why, aiohttp.ClientConnectorError) else why
-    if isinstance(inner, NotPublic):
-        return f"{inner}: name its host in private_hosts if that is meant"
-    if isinstance(inner, OSError) and inner.strerror:
-        return inner.strerror.lower()
-    return type(why).__name__
