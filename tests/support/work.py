@@ -1,15 +1,23 @@
 """What stands around a task in tests: a shelf as its tools, a journal that outlives an attempt."""
 
 import asyncio
+import contextlib
 import json
-from collections.abc import Collection, Mapping
+from collections.abc import AsyncIterator, Collection, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from support.modelserver import ModelServer, serving
 from wand_proto.errors import Ambiguous, Denied, NeedsApproval, NotFound, WandError
 from wand_server import scopes
+from wand_server.integrations.kit.secrets import Strike
 from wand_server.model import Call, Principal, ToolDescription, ToolResult, refusal
 from wand_server.orchestrator.work.around import Around, Past
+from wand_server.orchestrator.work.models.anthropic import HEADERS, Anthropic
+from wand_server.orchestrator.work.models.chat import Chat
+from wand_server.orchestrator.work.models.ollama import Ollama
+from wand_server.orchestrator.work.models.port import Mind, Model, Prices
+from wand_server.orchestrator.work.models.wire import Address, Patience, Wire
 
 ANN = Principal(name="ann", means="api_key", scopes=scopes.EVERYDAY)
 _TEXT = {"type": "string", "minLength": 1}
@@ -162,3 +170,34 @@ def steps(*some: dict[str, Any], **fields: Any) -> dict[str, Any]:
 
 def ref(path: str, **fields: Any) -> dict[str, Any]:
     return {"$from": path, **fields}
+
+
+PRICES = Prices(input=3.0, output=15.0, cache_read=0.3, cache_write=3.75)
+KEY = "sk-ant-secret-0123456789"
+HURRY = Patience(first_seconds=0.001, most_seconds=5, idle_seconds=5)
+
+
+def model(server: ModelServer, patience: Patience = HURRY, **mind: Any) -> Model:
+    """A client of that server, which is in a hurry."""
+    own = Mind(name="m", **{"prices": PRICES, **mind})
+    headers = (
+        {"x-api-key": KEY, **HEADERS} if server.form == "anthropic" else {"authorization": f"Bearer {KEY}"}
+    )
+    address = Address(url=server.url, hosts=("127.0.0.1",), headers=headers, patience=patience)
+    wire = Wire(address, Strike([KEY]).out_of)
+    kinds: dict[str, Any] = {"anthropic": Anthropic, "chat": Chat, "ollama": Ollama}
+    made: Model = kinds[server.form](own, wire)
+    return made
+
+
+@contextlib.asynccontextmanager
+async def thinking(
+    *plays: Any, form: str = "anthropic", **fields: Any
+) -> AsyncIterator[tuple[Model, ModelServer]]:
+    """A model, and the server that plays it."""
+    async with serving(form, *plays) as server:
+        mind = model(server, **fields)
+        try:
+            yield mind, server
+        finally:
+            await mind.close()

@@ -1,13 +1,16 @@
 """One act of a task: written down before it begins and when it has ended, and never done twice by mistake."""
 
+import asyncio
+from collections.abc import Coroutine, Iterable
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeVar
 
 from wand_proto.errors import NotFound, WandError
-from wand_server.model import ToolDescription, refusal
+from wand_server.model import Call, ToolDescription, refusal
 from wand_server.orchestrator.work.around import Around, End
 from wand_server.orchestrator.work.narrowing import Narrowed
 
+_Answer = TypeVar("_Answer")
 AMBIGUOUS = "Ambiguous"
 _LOST = "it began before a restart, and whether it was done is not known"
 _LOOK = "look what it changed before it is done again"
@@ -29,7 +32,7 @@ class Acts:
         self.around = around
         self.tools = tools
         self.open: set[str] = set()
-        self.unknown: list[str] = []
+        self.unknown = [act for act, end in around.past.ended.items() if end.get("kind") == AMBIGUOUS]
         self._count = 0
 
     async def do(self, act: Act) -> End:
@@ -57,7 +60,7 @@ class Acts:
         self.open.discard(act.id)
         return end
 
-    async def _answer(self, act: Act, call: Any) -> End:
+    async def _answer(self, act: Act, call: Call) -> End:
         try:
             return End.of(await self.tools.call(act.tool, act.arguments, call._replace(progress=None)))
         except NotFound as gone:
@@ -75,6 +78,16 @@ class Acts:
         self._count += 1
         if self.around.call.progress is not None:
             await self.around.call.progress(self._count, total, message)
+
+
+async def together(runs: Iterable[Coroutine[Any, Any, _Answer]]) -> list[_Answer]:
+    """What they give, run at the same time; where one breaks the others are cancelled, and it is raised."""
+    try:
+        async with asyncio.TaskGroup() as group:
+            tasks = [group.create_task(run) for run in runs]
+    except BaseExceptionGroup as several:
+        raise several.exceptions[0] from several
+    return [task.result() for task in tasks]
 
 
 def may_repeat(tool: ToolDescription) -> bool:

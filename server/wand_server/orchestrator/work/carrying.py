@@ -4,13 +4,15 @@ import asyncio
 import contextlib
 import time
 from collections.abc import Callable, Coroutine, Mapping
+from dataclasses import replace
 from typing import Any
 
 from wand_proto.errors import Conflict, Invalid, TimedOut, Unavailable
 from wand_server.orchestrator.work import checking
 from wand_server.orchestrator.work.acts import Acts
 from wand_server.orchestrator.work.around import Around, Outcome
-from wand_server.orchestrator.work.form import Steps
+from wand_server.orchestrator.work.form import Goal, Steps
+from wand_server.orchestrator.work.goals import GoalRun
 from wand_server.orchestrator.work.steps import StepsRun
 
 _NO_MODEL = Unavailable(
@@ -28,12 +30,26 @@ async def carry_out(work: Mapping[str, Any], around: Around) -> Outcome:
         read = checking.check(work, around.tools, around.call.principal, around.withheld)
     except Invalid as wrong:
         return Outcome(state="failed", error=wrong)
+    around = _within(read, around)
     tools = checking.narrowed(read, around.tools, around.call.principal, around.withheld)
     acts = Acts(around, tools)
     if isinstance(read, Steps):
         run = StepsRun(read, checking.plan(read, tools), acts)
         return await _until(run.carry_out, acts)
-    return Outcome(state="failed", error=_NO_MODEL)
+    if around.model is None:
+        return Outcome(state="failed", error=_NO_MODEL)
+    return await _until(GoalRun(read, around.model, acts).carry_out, acts)
+
+
+def _within(read: Steps | Goal, around: Around) -> Around:
+    """The same, within the time that a goal gives itself; its calls name the model that asks for them."""
+    if isinstance(read, Steps) or around.model is None:
+        return around
+    deadline, call = around.deadline, around.call._replace(model=around.model.mind.name)
+    if read.seconds is not None:
+        own = time.monotonic() + read.seconds
+        deadline = own if deadline is None else min(deadline, own)
+    return replace(around, deadline=deadline, call=call)
 
 
 async def _until(run: Callable[[], Coroutine[Any, Any, Outcome]], acts: Acts) -> Outcome:

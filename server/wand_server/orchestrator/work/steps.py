@@ -6,16 +6,17 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
-from wand_proto.errors import Exhausted, Invalid, WandError
+from wand_proto.errors import Exhausted, Invalid, Unavailable, WandError
 from wand_server.model import refusal
 from wand_server.orchestrator.work import conditions, references
-from wand_server.orchestrator.work.acts import AMBIGUOUS, Act, Acts
+from wand_server.orchestrator.work.acts import AMBIGUOUS, Act, Acts, together
 from wand_server.orchestrator.work.around import End, Outcome, State, error_of
 from wand_server.orchestrator.work.form import Step, Steps
 from wand_server.orchestrator.work.order import Waits
 from wand_server.orchestrator.work.references import Missing, Values
 
 _SHOWN = 400
+_PASSES = (Unavailable, Exhausted)
 _ENDS_IT = frozenset({"failed", "ambiguous", "waits"})
 
 
@@ -146,9 +147,7 @@ class StepsRun:
                 if end is not None and end.is_error and (step.on_error == "stop" or end.waits):
                     failed.set()
 
-        async with asyncio.TaskGroup() as group:
-            for _ in range(min(step.at_once, len(items))):
-                group.create_task(work_off())
+        await together(work_off() for _ in range(min(step.at_once, len(items))))
         return found
 
     def _listed(self, step: Step) -> list[Any]:
@@ -157,7 +156,7 @@ class StepsRun:
         if not isinstance(items, list):
             raise Invalid(f"must be a list, not {items!r:.80}", field=place)
         if len(items) > step.at_most:
-            raise Exhausted(f"{len(items)} items, at most {step.at_most} are permitted", field=place)
+            raise Invalid(f"{len(items)} items, at most {step.at_most} are permitted", field=place)
         return items
 
     # -- all of them ---------------------------------------------------------------------------------------
@@ -170,7 +169,10 @@ class StepsRun:
             state: State = _worst([end.state for end in bad], unknown=bool(unknown))
             error = next((end.error for end in bad if end.state == state and end.error), None)
             waits = "\n".join(each.waits for end in bad for each in end.ends if each.waits)
-            return Outcome(state=state, error=error, steps=states, unknown=unknown, text=waits)
+            passes = state == "failed" and isinstance(error, _PASSES)
+            return Outcome(
+                state=state, error=error, steps=states, unknown=unknown, text=waits, may_pass=passes
+            )
         try:
             result = self._result()
         except Invalid as wrong:

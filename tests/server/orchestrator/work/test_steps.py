@@ -169,7 +169,7 @@ async def test_more_items_than_permitted_fail_before_the_first() -> None:
     each = step("each", "put", name={"$item": ""}, text="x", for_each=ref("list.result.names"), at_most=1)
     outcome = await done(shelf, step("list", "names"), each)
     assert outcome.error is not None
-    assert (type(outcome.error).__name__, outcome.error.field) == ("Exhausted", "steps.each.for_each")
+    assert (type(outcome.error).__name__, outcome.error.field) == ("Invalid", "steps.each.for_each")
     assert shelf.texts == {"a": "", "b": ""}
 
 

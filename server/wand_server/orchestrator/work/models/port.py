@@ -1,7 +1,7 @@
 """The port behind which a model stands, and the values that cross it."""
 
 from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from typing import Any, Literal, Protocol
 
 Stop = Literal["end", "tools", "length", "pause", "refusal", "context"]
@@ -42,12 +42,45 @@ class Usage:
             **{each.name: getattr(self, each.name) + getattr(other, each.name) for each in fields(self)}
         )
 
+    def priced(self, prices: "Prices | None") -> "Usage":
+        """The same, with what it costs."""
+        return self if prices is None else replace(self, cost_usd=prices.of(self))
+
     def as_json(self) -> dict[str, Any]:
         """By name."""
         return {each.name: getattr(self, each.name) for each in fields(self)}
 
 
 NOTHING = Usage()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Prices:
+    """What a million tokens cost, in dollars."""
+
+    input: float = 0.0
+    output: float = 0.0
+    cache_read: float = 0.0
+    cache_write: float = 0.0
+
+    def of(self, usage: Usage) -> float:
+        """What that much costs."""
+        return (
+            usage.input_tokens * self.input
+            + usage.output_tokens * self.output
+            + usage.cache_read_tokens * self.cache_read
+            + usage.cache_write_tokens * self.cache_write
+        ) / 1e6
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Mind:
+    """Which model it is, and what its settings say of it."""
+
+    name: str
+    most_output_tokens: int = 8192  # in one answer
+    context_tokens: int = 200_000  # that it can read
+    prices: Prices | None = None  # None: unknown, so no budget in dollars can be kept
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -74,8 +107,7 @@ class Asked:
     system: str
     turns: Sequence[Turn]
     tools: Sequence[ToolShown]
-    most_tokens: int | None = None  # that it may write, below what its settings say
-    seconds: float | None = None  # for the whole answer
+    most_tokens: int  # that it may write
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -91,14 +123,19 @@ class Model(Protocol):
     """A model that can use tools."""
 
     @property
-    def name(self) -> str:
-        """Which it is, for people."""
+    def mind(self) -> Mind:
+        """Which it is."""
         ...
 
     async def answer(self, asked: Asked, told: Told) -> Answered:
         """Ask it; the answer comes when it is whole.
 
         Raises:
-            WandError: it cannot be reached, refuses the request, or is too busy all the time there is.
+            Unavailable, Exhausted: it cannot be reached, or is too busy; later it may answer.
+            WandError: it refuses the request.
         """
+        ...
+
+    async def close(self) -> None:
+        """End its connections."""
         ...
