@@ -12,7 +12,8 @@ from wand_proto.errors import Ambiguous, Denied, NeedsApproval, NotFound, WandEr
 from wand_server import scopes
 from wand_server.integrations.kit.secrets import Strike
 from wand_server.model import Call, Principal, ToolDescription, ToolResult, refusal
-from wand_server.orchestrator.work.around import Around, Past
+from wand_server.orchestrator.work.around import Around, Outcome, Past
+from wand_server.orchestrator.work.carrying import carry_out
 from wand_server.orchestrator.work.models.anthropic import HEADERS, Anthropic
 from wand_server.orchestrator.work.models.chat import Chat
 from wand_server.orchestrator.work.models.ollama import Ollama
@@ -201,3 +202,27 @@ async def thinking(
             yield mind, server
         finally:
             await mind.close()
+
+
+def goal(**fields: Any) -> dict[str, Any]:
+    return {"goal": "put y on x", **fields}
+
+
+async def reached(shelf: Shelf, *plays: Any, given: Any = None, **fields: Any) -> tuple[Outcome, ModelServer]:
+    """What came of a goal, and the server that was asked."""
+    about = {
+        name: fields.pop(name)
+        for name in ("form", "prices", "context_tokens", "most_output_tokens")
+        if name in fields
+    }
+    async with thinking(*plays, **about) as (mind, server), asyncio.timeout(20):
+        return await carry_out(
+            given or goal(), around(shelf, fields.pop("diary", None), model=mind, **fields)
+        ), server
+
+
+def results(server: ModelServer) -> list[tuple[str, bool]]:
+    """What the model was told of its calls last."""
+    return [
+        (one["content"], one["is_error"]) for one in server.last_content() if one["type"] == "tool_result"
+    ]
