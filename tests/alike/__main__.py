@@ -73,8 +73,8 @@ def main(words: Sequence[str]) -> int:
                 found[kind] = wrong
     print(table(found))
     every = [(kind, name, wrong) for kind, each in found.items() for name, wrong in each.items() if wrong]
-    for kind, name, wrong in every:
-        print(f"{kind} {name}: {'; '.join(wrong)}")
+    for kind, name, said in every:
+        print(f"{kind} {name}: {'; '.join(said)}")
     return 1 if every else 0
 
 
