@@ -18,7 +18,9 @@ from wand_proto.v1 import types_pb2 as words
 MOST_NAMES = 64
 MOST_TOLD = 256
 _ACT = re.compile(r"[A-Za-z0-9_-]{1,64}")
-_OPERATION = re.compile(r"[a-z][a-z0-9_]{1,31}(:[a-z0-9_-]{1,32})?\.[a-z][a-z0-9_]{0,63}")
+_OPERATION = re.compile(
+    r"[a-z][a-z0-9_]{1,31}(:[a-z0-9_-]{1,32})?\.[a-z][a-z0-9_]{0,63}(\.[a-z0-9][a-z0-9_-]{0,127}){0,2}"
+)
 _SHA256 = re.compile(r"[0-9a-f]{64}")
 
 
@@ -96,7 +98,8 @@ def _operation(untrusted_id: str, untrusted_name: str) -> dict[str, str]:
     if not _ACT.fullmatch(untrusted_id):
         raise Invalid("must be 1 to 64 of A-Z a-z 0-9 _ -", field="id")
     if not _OPERATION.fullmatch(untrusted_name):
-        raise Invalid("must be SERVICE.OPERATION or SERVICE:INSTANCE.OPERATION", field="operation")
+        said = "must be SERVICE.OPERATION or SERVICE:INSTANCE.OPERATION, and may say more after another dot"
+        raise Invalid(said, field="operation")
     return {"act": untrusted_id, "operation": untrusted_name}
 
 

@@ -151,11 +151,12 @@ class Instances:
                 f"{full} changes something", hint="call it with call_operation_write", field="operation"
             )
         declared = self._catalog.load(instance.service).operations.get(operation)
-        if declared is not None:
-            arguments.read(declared.arguments, dict(untrusted))  # what does not fit is no act
+        recorded = full
+        if declared is not None:  # what does not fit is no act
+            recorded = declared.recorded_as(full, arguments.read(declared.arguments, dict(untrusted)))
         act = ports.Act(
             id=self._new_id(),
-            operation=full,
+            operation=recorded,
             arguments_sha256=_digest(untrusted),
             read_only=self._entries[full].read_only,
         )

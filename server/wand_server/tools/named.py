@@ -5,6 +5,7 @@ from typing import Annotated, Any, ClassVar, Literal
 from pydantic import Field
 
 from wand_proto.errors import Invalid
+from wand_server import awsnames
 from wand_server.model import Call
 from wand_server.ports import Integrations
 from wand_server.tools.operations import (
@@ -126,7 +127,26 @@ class PostgresQuery(ReadingTool):
         return await self.do(integrations, call, "query_rows", given)
 
 
-_KINDS: tuple[type[NamedTool], ...] = (SlackNotify, GitOperation, JenkinsTrigger, PostgresQuery)
+class AwsOperation(NamedTool):
+    """Call an operation of an AWS service: S3, EC2, Lambda, any."""
+
+    name = "aws_operation"
+    title = "Use AWS"
+    service, does = "aws", "read"
+
+    aws_service: str = Field(alias="service", description="such as s3")
+    operation: str = Field(description="such as list_buckets")
+    parameters: dict[str, Any] = Field(default={}, description="as aws.describe_action says")
+    region: str | None = None
+
+    async def ask(self, integrations: Integrations, call: Call) -> CalledAnswer:
+        given = {"service": self.aws_service, "action": self.operation, "parameters": self.parameters}
+        reads = awsnames.only_reads(self.aws_service, self.operation)
+        more = {"region": self.region} if self.region else {}
+        return await self.do(integrations, call, "read" if reads else "change", {**given, **more})
+
+
+_KINDS: tuple[type[NamedTool], ...] = (SlackNotify, GitOperation, JenkinsTrigger, PostgresQuery, AwsOperation)
 
 
 class NamedEntry(OperationEntry):

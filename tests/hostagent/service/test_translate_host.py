@@ -1,5 +1,7 @@
 """Questions about the host: what they may hold, and how the answers travel."""
 
+from contextlib import nullcontext
+
 import pytest
 
 from wand_hostagent.model import Limits
@@ -68,3 +70,21 @@ def test_profiles_tell_their_ceilings_and_what_bounds_them() -> None:
     assert reply.default_profile == "developer"
     assert reply.profiles[0].limits.wall_seconds == 60.0
     assert [(one.name, one.enforced) for one in reply.profiles[0].guarantees] == [("process tree", True)]
+
+
+@pytest.mark.parametrize(
+    ("name", "fits"),
+    [
+        ("slack.send_message", True),
+        ("github:work.create_issue", True),
+        ("aws:prod.read.iot-data.list_things", True),
+        ("aws.read.s3.list_buckets.more", False),
+        ("aws.read.", False),
+        ("aws.read.s3 list", False),
+        ("slack", False),
+    ],
+)
+def test_an_operation_has_a_name_that_policy_can_speak_of(name: str, *, fits: bool) -> None:
+    asked = wire.OperationBeginsRequest(id="a1", operation=name, arguments_sha256="ab" * 32)
+    with nullcontext() if fits else pytest.raises(Invalid, match=r"SERVICE\.OPERATION"):
+        assert translate.operation_from_wire(asked)["operation"] == name

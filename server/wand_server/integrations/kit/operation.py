@@ -62,6 +62,7 @@ class Plan:
     until: Until | None = None
     seconds: float | None = None  # for the whole of it, where the usual is too short
     kept: float | None = None  # seconds, for which its answer is
+    recorded: tuple[str, ...] = ()  # arguments that stand in the record, after its name
 
 
 class More(TypedDict, total=False):
@@ -148,6 +149,10 @@ class Operation(Generic[P, R]):
         """What it gives back."""
         return TypeAdapter(self._answer_type)
 
+    def recorded_as(self, name: str, arguments: BaseModel) -> str:
+        """Its full name, with those arguments of it that say what it does."""
+        return ".".join((name, *(str(getattr(arguments, one)) for one in self.plan.recorded)))
+
     @property
     def is_silent(self) -> bool:
         """Whether it gives nothing back, whatever the service says."""
@@ -186,10 +191,19 @@ class Decorator(Protocol):
     ) -> Operation[P, R]: ...
 
 
-def operation(*, read_only: bool = False, destructive: bool = False, idempotent: bool = False) -> Decorator:
-    """An operation that its method does by itself."""
+def operation(
+    *,
+    read_only: bool = False,
+    destructive: bool = False,
+    idempotent: bool = False,
+    recorded: tuple[str, ...] = (),
+) -> Decorator:
+    """An operation that its method does by itself.
+
+    `recorded` are arguments that say which of many things it does: policy and ledger have it with them.
+    """
     marks = Marks(read_only=read_only, destructive=destructive, idempotent=idempotent or read_only)
-    return partial(Operation, plan=Plan(marks=marks))
+    return partial(Operation, plan=Plan(marks=marks, recorded=recorded))
 
 
 def get(path: str, **more: Unpack[More]) -> Decorator:
