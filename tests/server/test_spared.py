@@ -1,34 +1,33 @@
 """Packages that are loaded no sooner than somebody asks for what is in them."""
 
+import json
 import subprocess
 import sys
+from typing import Any
 
 import pytest
 
-LOADED = "import sys; from types import ModuleType; import wand_server.app"
+NOT_USED = ("uvicorn", "click", "mcp.client", "mcp.server.mcpserver", "jwt.algorithms")
+WANTED = {"mcp": "ClientSession", "mcp.server": "MCPServer", "jwt": "decode", "cryptography.x509": "Name"}
+CODE = f"""
+import importlib, json, sys, types, wand_server.app
+loaded = [name for name in {NOT_USED} if name in sys.modules]
+found = {{package: getattr(importlib.import_module(package), name).__name__ for package, name in {WANTED}.items()}}
+plain = all(type(sys.modules[package]) is types.ModuleType for package in {tuple(WANTED)})
+print(json.dumps([loaded, found, plain, importlib.import_module("uvicorn").__name__]))
+"""
 
 
-def said(code: str) -> str:
-    """What a fresh Python prints: in this one everything is loaded."""
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-    return done.stdout.strip()
+@pytest.fixture(scope="module")
+def told() -> Any:
+    """What a fresh Python says: in this one everything is loaded."""
+    done = subprocess.run([sys.executable, "-c", CODE], capture_output=True, text=True, check=True)
+    return json.loads(done.stdout)
 
 
-@pytest.mark.parametrize(
-    "package", ["uvicorn", "click", "mcp.client", "mcp.server.mcpserver", "jwt.algorithms"]
-)
-def test_the_server_loads_nothing_that_it_does_not_use(package: str) -> None:
-    assert said(f"{LOADED}; print({package!r} in sys.modules)") == "False"
+def test_the_server_loads_nothing_that_it_does_not_use(told: Any) -> None:
+    assert told[0] == []
 
 
-@pytest.mark.parametrize(
-    ("package", "name"),
-    [("mcp", "ClientSession"), ("mcp.server", "MCPServer"), ("jwt", "decode"), ("cryptography.x509", "Name")],
-)
-def test_whoever_asks_for_more_finds_it(package: str, name: str) -> None:
-    code = f"{LOADED}; from {package} import {name}; import {package} as whole"
-    assert said(f"{code}; print(type(whole) is ModuleType, {name}.__name__)") == f"True {name}"
-
-
-def test_uvicorn_is_there_for_others() -> None:
-    assert said(f"{LOADED}; import uvicorn; print(uvicorn.__name__)") == "uvicorn"
+def test_whoever_asks_for_more_finds_it(told: Any) -> None:
+    assert told[1:] == [WANTED, True, "uvicorn"]
