@@ -12,8 +12,9 @@ WANTED = {"mcp": "ClientSession", "mcp.server": "MCPServer", "jwt": "decode", "c
 CODE = f"""
 import importlib, json, sys, types, wand_server.app
 loaded = [name for name in {NOT_USED} if name in sys.modules]
-found = {{package: getattr(importlib.import_module(package), name).__name__ for package, name in {WANTED}.items()}}
-plain = all(type(sys.modules[package]) is types.ModuleType for package in {tuple(WANTED)})
+whole = {{package: importlib.import_module(package) for package in {tuple(WANTED)}}}
+found = {{package: getattr(whole[package], name).__name__ for package, name in {WANTED}.items()}}
+plain = all(type(module) is types.ModuleType for module in whole.values())
 print(json.dumps([loaded, found, plain, importlib.import_module("uvicorn").__name__]))
 """
 
