@@ -188,6 +188,7 @@ def _anchored(read: Settings, folder: Path) -> Settings:
             "integrations": read.integrations.model_copy(update=_beside(folder, read.integrations)),
             "state": read.state.model_copy(update=_beside(folder, read.state)),
             "artifacts": read.artifacts.model_copy(update=_beside(folder, read.artifacts)),
+            "model": read.model.model_copy(update=_beside(folder, read.model)),
             "oauth": read.oauth.model_copy(update=_beside(folder, read.oauth)),
             "hostagent": agent.model_copy(update={"address": address, **paths}),
         }

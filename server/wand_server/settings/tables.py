@@ -8,6 +8,7 @@ from pydantic import AfterValidator, BeforeValidator, Field, model_validator
 from wand_proto.credentials import pki_file
 from wand_server.kinds import Frozen, Networks, Words, grpc_address, parsed
 from wand_server.settings.kept import Artifacts, Cache, State
+from wand_server.settings.mind import Model
 from wand_server.settings.signin import Issuer, OAuth, Tls, Url
 from wand_server.settings.work import Tasks
 
@@ -133,6 +134,7 @@ class Settings(Frozen):
     cache: Cache = Cache()
     artifacts: Artifacts = Artifacts()
     tasks: Tasks = Tasks()
+    model: Model = Model()
     issuer: Issuer = Issuer()
     oauth: OAuth = OAuth()
     tls: Tls = Tls()
