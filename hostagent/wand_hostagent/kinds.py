@@ -15,7 +15,7 @@ from wand_proto.errors import Conflict, Invalid, NotFound
 log = logging.getLogger(__name__)
 
 GROUP = "wand_hostagent.backends"
-OURS = {"docker": "wand_hostagent.backends.docker.kind", "ssh": "wand_hostagent.backends.ssh.kind"}
+OURS = {name: f"wand_hostagent.backends.{name}.kind" for name in ("docker", "ssh", "remote")}
 NAMELESS = frozenset({"native", "host"})  # they need no table
 
 

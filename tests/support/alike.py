@@ -7,6 +7,7 @@ from contextlib import AbstractAsyncContextManager, aclosing, asynccontextmanage
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from support import hostagent
 from support.dockerd import Dockerd
 from support.launcher_client import Launcher, launched
 from support.people import permit, shell
@@ -17,6 +18,8 @@ from wand_hostagent.backends.docker.kind import Docker
 from wand_hostagent.backends.docker.places import DockerSettings, Place
 from wand_hostagent.backends.host import HostBackend
 from wand_hostagent.backends.native import NativeBackend
+from wand_hostagent.backends.remote.hosts import RemoteHost, RemoteSettings
+from wand_hostagent.backends.remote.kind import Remote
 from wand_hostagent.backends.ssh.hosts import SshHost, SshSettings
 from wand_hostagent.backends.ssh.kind import Ssh
 from wand_hostagent.launcherlink import LauncherLink
@@ -141,10 +144,28 @@ async def _ssh(parts: Parts) -> AsyncIterator[Opened]:
             sshd.start()
 
 
+@asynccontextmanager
+async def _remote(_: Parts) -> AsyncIterator[Opened]:
+    profile = hostagent.PROFILE.replace('"CI"', '"W_*"').replace(
+        "[limits]", 'directories = ["/tmp"]\n[limits]'
+    )
+    with hostagent.running(profile=profile) as wand:
+        about = RemoteHost(
+            address=wand.tcp,
+            ca=wand.identity.ca,
+            certificate=wand.identity.certificate,
+            key=wand.identity.key,
+        )
+        settings = RemoteSettings(rejoin_seconds=1.0, hosts={"one": about})
+        async with Remote().open(settings, Surroundings(name="remote", folder=wand.folder)) as (one,):
+            yield Opened(backend=one, permit=_permitted, cut=wand.agent.kill)
+
+
 KINDS: Mapping[str, Callable[[Parts], AbstractAsyncContextManager[Opened]]] = {
     "native": _native,
     "host": _host,
     "docker": _docker(0),
     "warm docker": _docker(1),
     "ssh": _ssh,
+    "remote": _remote,
 }
