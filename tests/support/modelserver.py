@@ -24,6 +24,7 @@ class Said:
     blocks: Sequence[dict[str, Any]]
     stop: str = "end_turn"
     usage: dict[str, int] = field(default_factory=lambda: dict(USED))
+    why: dict[str, Any] | None = None  # it declines
     piece_bytes: int = 0  # sent in pieces of that size; 0: an event at a time
 
 
@@ -162,7 +163,7 @@ def _anthropic(said: Said) -> Iterator[str]:
         for delta in deltas:
             yield _event("content_block_delta", index=index, delta=delta)
         yield _event("content_block_stop", index=index)
-    delta = {"stop_reason": said.stop, "stop_sequence": None}
+    delta = {"stop_reason": said.stop, "stop_sequence": None, "stop_details": said.why}
     yield _event("message_delta", delta=delta, usage={"output_tokens": said.usage.get("output_tokens", 1)})
     yield _event("message_stop")
 
@@ -223,6 +224,7 @@ def _chat(said: Said) -> Iterator[str]:
         used = {
             "prompt_tokens": said.usage["input_tokens"],
             "completion_tokens": said.usage["output_tokens"],
+            "total_tokens": said.usage["input_tokens"] + said.usage["output_tokens"],
             "prompt_tokens_details": {"cached_tokens": said.usage.get("cache_read_input_tokens", 0)},
         }
         yield f"data: {json.dumps({'id': 'c1', 'choices': [], 'usage': used})}\n\n"
@@ -285,8 +287,8 @@ def _wrong_for_anthropic(body: dict[str, Any], headers: dict[str, str]) -> str:
     names = [tool["name"] for tool in body.get("tools", ())]
     marks = json.dumps(body).count('"cache_control"')
     checks = {
-        "x-api-key header is required": not headers.get("x-api-key"),
-        "anthropic-version: header is required": headers.get("anthropic-version") != "2023-06-01",
+        "x-api-key header is required": not (headers.get("x-api-key") or headers.get("authorization")),
+        "anthropic-version: header is required": headers.get("anthropic-version") != "2026-10-21",
         "extra inputs are not permitted": not body.keys() <= known,
         "max_tokens: must be at least 1": body["max_tokens"] < 1,
         "a maximum of 4 blocks with cache_control may be provided": marks > 4,

@@ -1,7 +1,7 @@
 """What was said between us and a model: each entry is an object of JSON, and nothing else has to be kept.
 
 {"role": "user", "content": [block, …], "because": "goal" | "results" | "length" | "again"}
-{"role": "assistant", "content": [block, …], "stop": …, "usage": {…}, "model": …}
+{"role": "assistant", "content": [block, …], "stop": …, "usage": {…}, "model": …, "why": …}
 """
 
 from collections.abc import Iterable, Sequence
@@ -28,6 +28,7 @@ def of_model(answered: Answered, name: str) -> dict[str, Any]:
         "stop": answered.stop,
         "usage": answered.usage.as_json(),
         "model": name,
+        "why": answered.why,
     }
 
 

@@ -154,7 +154,8 @@ class GoalRun:
         stop, asked = self._talk.last["stop"], calls.asked_in(self._talk.last)
         match stop:
             case "refusal":
-                return self._failed(Denied(f"the model declines: {self._talk.text()[:500]}"))
+                why = self._talk.last["why"] or self._talk.text()
+                return self._failed(Denied(f"the model declines: {why[:500]}"))
             case "context":
                 hint = "split the goal, or have less read at once"
                 return self._failed(

@@ -200,6 +200,13 @@ async def test_a_model_that_cannot_go_on_fails_the_task(stop: str, kind: str) ->
     assert outcome.text == "I will not."
 
 
+async def test_a_model_that_declines_says_why_where_it_tells() -> None:
+    why = {"type": "refusal", "category": "cyber", "explanation": "It may harm."}
+    outcome, _ = await reached(Shelf(), Said([], "refusal", why=why))
+    assert outcome.error is not None
+    assert outcome.error.message == "the model declines: cyber: It may harm."
+
+
 async def test_a_model_gives_up_and_says_why() -> None:
     shelf = Shelf()
     outcome, _ = await reached(shelf, calls(use("give_up", reason="x is nailed"), use("names")))

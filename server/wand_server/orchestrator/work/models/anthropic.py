@@ -9,7 +9,7 @@ from wand_server.orchestrator.work.models.port import Answered, Asked, Block, Mi
 from wand_server.orchestrator.work.models.trouble import Trouble
 from wand_server.orchestrator.work.models.wire import Wire
 
-HEADERS = {"anthropic-version": "2023-06-01"}
+HEADERS = {"anthropic-version": "2026-10-21"}
 _CACHED = {"cache_control": {"type": "ephemeral"}}
 _STOPS: Mapping[str, Stop] = {
     "end_turn": "end", "stop_sequence": "end", "tool_use": "tools", "max_tokens": "length",
@@ -83,6 +83,7 @@ class _Reading:
         self._inputs: dict[int, list[str]] = {}
         self._usage: dict[str, Any] = {}
         self._stop = ""
+        self._why = ""
         self._is_whole = False
         self._on: Mapping[str, Callable[[dict[str, Any]], None]] = {
             "message_start": self._begins,
@@ -110,7 +111,9 @@ class _Reading:
         if not self._is_whole:
             raise Trouble("the answer broke off")
         content = [block for _, block in sorted(self._blocks.items()) if not _is_empty(block)]
-        return Answered(content=content, stop=_STOPS.get(self._stop, "end"), usage=self._used())
+        return Answered(
+            content=content, stop=_STOPS.get(self._stop, "end"), usage=self._used(), why=self._why
+        )
 
     async def _take(self, event: dict[str, Any]) -> None:
         kind = event["type"]
@@ -148,7 +151,10 @@ class _Reading:
             block["unread"] = written
 
     def _nears_its_end(self, event: dict[str, Any]) -> None:
-        self._stop = event["delta"].get("stop_reason") or self._stop
+        delta = event["delta"]
+        self._stop = delta.get("stop_reason") or self._stop
+        details = delta.get("stop_details") or {}
+        self._why = ": ".join(filter(None, (details.get("category"), details.get("explanation"))))
         self._usage |= {
             name: value for name, value in (event.get("usage") or {}).items() if value is not None
         }

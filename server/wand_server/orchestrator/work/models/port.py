@@ -117,6 +117,7 @@ class Answered:
     content: Sequence[Block]
     stop: Stop
     usage: Usage
+    why: str = ""  # it declines, where it tells
 
 
 class Model(Protocol):
