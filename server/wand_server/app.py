@@ -16,7 +16,7 @@ from typing import TypeVar
 
 from wand_proto import garbage, logline, sdnotify
 from wand_proto.errors import Conflict, WandError
-from wand_server import accounts, entrance, live, minds, settings, workbench
+from wand_server import accounts, entrance, live, minds, orchestra, settings, workbench
 from wand_server.auth import dpop, keyfile
 from wand_server.forwarded import Network
 from wand_server.hostlink.client import HostClient
@@ -29,6 +29,7 @@ from wand_server.issuer.grants import DAY, Lives
 from wand_server.issuer.peers import Peers
 from wand_server.issuer.service import Issuer, Options, resource_of
 from wand_server.live import Live
+from wand_server.orchestrator.pool import Pool
 from wand_server.protocol import server
 from wand_server.protocol.kernel import Kernel
 from wand_server.protocol.reading import Library
@@ -36,6 +37,7 @@ from wand_server.runtime.control import Control
 from wand_server.runtime.runtime import Change, Record, Runtime
 from wand_server.settings import Settings
 from wand_server.tools import added as added_tools
+from wand_server.tools import projects, taskresources
 from wand_server.tools.offered import Offered
 from wand_server.tools.prompts import BuiltInPrompts
 from wand_server.tools.resources import HostResources
@@ -110,7 +112,7 @@ async def _serve(path: Path, read: Settings, ready_fd: int | None) -> None:
     loop = asyncio.get_running_loop()
     for number, event in ((signal.SIGTERM, stop), (signal.SIGINT, stop), (signal.SIGHUP, again)):
         loop.add_signal_handler(number, event.set)
-    async with running(read, path) as (http, runtime), reloading(runtime, again):
+    async with running(read, path) as (http, runtime, pool), reloading(runtime, again):
         garbage.search_seldom()
         _tell_ready(ready_fd, http.port)
         log.info("server ready", extra={"port": http.port, "socket": str(read.stdio.socket)})
@@ -120,7 +122,18 @@ async def _serve(path: Path, read: Settings, ready_fd: int | None) -> None:
             stop.clear()
             log.info("server stopping", extra={"seconds": read.execution.stop_seconds})
             sdnotify.stopping()
-            await _finish(http.kernel, runtime.now.execution.stop_seconds, stop)
+            seconds = runtime.now.execution.stop_seconds
+            await asyncio.gather(_finish(http.kernel, seconds, stop), _drain(pool, seconds))
+
+
+async def _drain(pool: Pool, seconds: float) -> None:
+    """Let the agents end what they have, for so long; what is left, others go on with."""
+    if not await pool.drain(seconds):
+        log.warning("tasks given back")
+
+
+async def _scale(runtime: Runtime, by: str, count: int) -> None:
+    await runtime.set(by, {"agents.count": str(count)})
 
 
 async def _finish(kernel: Kernel, seconds: float, stop: asyncio.Event) -> None:
@@ -164,17 +177,21 @@ async def _reload_again(runtime: Runtime, again: asyncio.Event) -> None:
 @contextlib.asynccontextmanager
 async def running(
     read: Settings, path: Path = settings.DEFAULT_PATH
-) -> AsyncIterator[tuple[HttpTransport, Runtime]]:
+) -> AsyncIterator[tuple[HttpTransport, Runtime, Pool]]:
     """The whole server, from its link to the host agent up to its transports; the settings came from `path`.
 
     Raises:
         WandError: a part cannot start; the message says which, and why.
     """
     async with contextlib.AsyncExitStack() as parts:
-        bench = await workbench.build(read, parts)
+        played = await orchestra.build(read, parts)
+        bench = await workbench.build(read, parts, lambda: projects.entries(played.tasks))
         host, offered = bench.host, bench.offered
+        played.tools.tools = offered
         sign_ins = await parts.enter_async_context(SignIns(host))
-        kernel = _kernel(HostResources(host, bench.kept.rooms()), offered)
+        kernel = _kernel(
+            HostResources(host, {**bench.kept.rooms(), **taskresources.rooms(played.tasks)}), offered
+        )
         parts.push_async_callback(kernel.close)
         nonces = dpop.Nonces()  # of both, for clients keep one for each origin
         issuer = await _issuer(read, parts, sign_ins.refused, nonces)
@@ -201,11 +218,19 @@ async def running(
         await _enter(parts, unix, str(read.stdio.socket))
         http.beside["stdio"] = unix.is_serving
         taking_up = Live(
-            host=host, integrations=bench.integrations, offered=offered, kernel=kernel, http=http, unix=unix
+            host=host,
+            integrations=bench.integrations,
+            offered=offered,
+            kernel=kernel,
+            http=http,
+            unix=unix,
+            pool=played.pool,
         )
         runtime = Runtime((path, os.environ), read, taking_up, _record(host))
         await _enter(parts, Control(runtime).open(read.control_socket), str(read.control_socket))
-        yield http, runtime
+        played.is_over.append(http.guard.is_over)
+        played.scale.append(lambda by, count: _scale(runtime, by, count))
+        yield http, runtime, await parts.enter_async_context(played.pool)
 
 
 def _house(http: HttpTransport) -> House:

@@ -16,6 +16,7 @@ COMMANDS = {
         "be a pipe from stdin and stdout to a server (--embedded: to one's own)",
     ),
     "embedded": ("wand_server.embedded", "main", "run server, host agent and launcher for one folder"),
+    "agent": ("wand_server.agent", "main", "run agents in a process of their own, beside a server"),
     "check": ("wand_server.app", "check", "read the settings, and see whether the host agent can be reached"),
     "config": (
         "wand_server.runtime.command",

@@ -3,11 +3,12 @@
 import contextlib
 import os
 import ssl
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 
 from aiohttp import web
 
 from wand_proto import tomlfile
+from wand_proto.errors import Unavailable
 from wand_server.auth import dpop, lastused, resource
 from wand_server.auth.asked import Asked, BadToken, SignIn
 from wand_server.auth.bearer import ACCESS_TOKENS, ANY_TOKENS, Tokens, Trusted
@@ -24,12 +25,17 @@ from wand_server.auth.origins import Origins
 from wand_server.auth.possession import Possession
 from wand_server.auth.revoked import Revoked
 from wand_server.auth.tokens import PublicKey
+from wand_server.issuer.accesstokens import grant_in
+from wand_server.issuer.grants import Grants
 from wand_server.issuer.model import Refusal
-from wand_server.issuer.service import Issuer, resource_of
+from wand_server.issuer.service import DATABASE, Issuer, resource_of
+from wand_server.issuer.store import Store
+from wand_server.model import Principal
 from wand_server.settings import OAuth, Settings, Tls
 from wand_server.transports import tls, wellknown
 from wand_server.transports.routes import Routes
 
+IsOver = Callable[[Principal], Awaitable[bool]]
 _OWNERS = frozenset({0, os.geteuid()})
 
 
@@ -59,6 +65,29 @@ async def guard(
     metadata = resource.metadata_url(ours)
     challenge = Challenge(resource_metadata=metadata, dpop_algorithms=dpop.ALGORITHMS)
     return Guard(keys, origins, ways, challenge, certificates)
+
+
+async def judge(read: Settings, parts: contextlib.AsyncExitStack) -> IsOver:
+    """What tells whether a sign-in still counts, where nobody signs in: for agents in processes of their own.
+
+    Raises:
+        WandError: a file that the settings name cannot be used.
+    """
+    admitted = await guard(read, parts)
+    if not read.issuer.url:
+        return admitted.is_over
+    grants = Grants(await parts.enter_async_context(Store(read.issuer.folder / DATABASE)))
+
+    async def is_over(principal: Principal) -> bool:
+        if principal.means == "token":
+            try:
+                if await grants.is_revoked(grant_in(principal.credential)):
+                    return True
+            except Unavailable:
+                return True  # nobody can say
+        return await admitted.is_over(principal)
+
+    return is_over
 
 
 async def tls_context(read: Settings, parts: contextlib.AsyncExitStack) -> ssl.SSLContext | None:

@@ -15,8 +15,10 @@ from wand_server.hostlink.client import HostClient
 from wand_server.hostlink.gathered import Kept
 from wand_server.integrations.instances import Instances
 from wand_server.offers import Choice
+from wand_server.orchestrator.choosing import Size
+from wand_server.orchestrator.pool import Pool
 from wand_server.protocol.kernel import Kernel
-from wand_server.settings import Settings, Stdio
+from wand_server.settings import Agents, Settings, Stdio
 from wand_server.tools.offered import Offered
 from wand_server.transports.http import HttpTransport
 from wand_server.transports.limits import Rate, Rates
@@ -33,6 +35,7 @@ class Live:
     kernel: Kernel
     http: HttpTransport
     unix: UnixTransport
+    pool: Pool
 
     def read(self, wanted: Settings) -> Mapping[str, str]:
         """Make sure that all of it can be taken up; who has keys.
@@ -59,6 +62,7 @@ class Live:
         self.http.switch(websocket=wanted.http.websocket, legacy_sse=wanted.http.legacy_sse)
         self.http.limits.change(rates(wanted))
         self.unix.allow(admitted(wanted.stdio))
+        self.pool.resize(crew(wanted.agents))
         logging.getLogger().setLevel(wanted.log.level.upper())
         self.integrations.configure(wanted.integrations.instances)
         if self.offered.take(choice(wanted)):
@@ -69,6 +73,11 @@ def choice(read: Settings) -> Choice:
     """Which tools the settings leave."""
     tools = read.tools
     return Choice(enabled=tools.enabled, disabled=tools.disabled, read_only=tools.read_only)
+
+
+def crew(read: Agents) -> Size:
+    """How many agents the settings want."""
+    return Size(count=read.count, most=read.most, queued_each=read.queued_each)
 
 
 def kept(read: Settings) -> Kept:

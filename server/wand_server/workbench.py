@@ -59,8 +59,8 @@ async def build(
     _add_tools(read)
     direct = Operations(integrations, read.integrations.direct)
     entries = (
-        *kept.entries(), *tool_registry.entries(), *operations.entries(integrations),
-        *named.entries(integrations), *more(),
+        *kept.entries(), *more(), *tool_registry.entries(), *operations.entries(integrations),
+        *named.entries(integrations),
     )  # fmt: skip
     offered = Offered(Registry(host, entries, direct, kept.around()), live.choice(read))
     return Workbench(

@@ -10,13 +10,14 @@ from pathlib import Path
 import pytest
 
 from support import prism
+from support.handing import FakeTasks
 from support.host import FakeHost
 from support.services import FakeCatalog, FakeLedger
 from wand_server.integrations.catalog import Catalog
 from wand_server.integrations.instances import Instances
 from wand_server.model import ToolDescription
 from wand_server.protocol.methods import wire_tool
-from wand_server.tools import direct, named, operations
+from wand_server.tools import direct, named, operations, projects
 from wand_server.tools.registry import Registry
 
 HOME = prism.COMMAND.parents[2]
@@ -31,7 +32,7 @@ pytestmark = [
 def costs(most: int = 0) -> dict[str, int]:
     instances = Instances(FakeCatalog() if most else Catalog(), FakeLedger(), lambda: "a1")
     instances.configure({"notes": {}} if most else {"slack": {}, "git": {}, "jenkins": {}})
-    entries = (*operations.entries(instances), *named.entries(instances))
+    entries = (*operations.entries(instances), *named.entries(instances), *projects.entries(FakeTasks()))
     tools = Registry(FakeHost(), entries, direct.Operations(instances, most)).describe()
     assert most or {"slack_notify", "git_operation", "jenkins_trigger"} < {one.name for one in tools}
     return counted(tools)
@@ -52,6 +53,11 @@ def counted(tools: Sequence[ToolDescription]) -> dict[str, int]:
 def test_the_tools_that_open_every_service_cost_no_more_than_six_hundred_tokens() -> None:
     each = costs()
     assert sum(each[name] for name in OPERATIONS) <= 600, each
+
+
+def test_the_tools_that_hand_out_work_cost_no_more_than_480_tokens() -> None:
+    each = costs()
+    assert sum(each[kind.name] for kind in projects.KINDS) <= 480, each
 
 
 @pytest.mark.parametrize("most", [0, 40])

@@ -15,7 +15,7 @@ from wand_server.auth import keyfile
     ("words", "status", "said"),
     [
         ([], 2, "usage: wand-server COMMAND"),
-        (["serv"], 2, "'serv' is no command; there are: serve, stdio, embedded, check, config, keys"),
+        (["serv"], 2, "'serv' is no command; there are: serve, stdio, embedded, agent, check, config, keys"),
         (["--help"], 0, "wand-server COMMAND --help tells more"),
         (["--version"], 0, version("wand-server")),
         (["serve", "--settings", "/nowhere/x.toml"], 1, "wand-server serve: /nowhere/x.toml does not exist"),

@@ -91,8 +91,11 @@ class Cluster:
 
 
 @contextmanager
-def running(*, tls: bool = False) -> Iterator[Cluster]:
-    """A new cluster, while entered, for who has looked at `why_not`; with TLS, by its cert.pem."""
+def running(*, tls: bool = False, durable: bool = False) -> Iterator[Cluster]:
+    """A new cluster, while entered, for who has looked at `why_not`; with TLS, by its cert.pem.
+
+    What one that is `durable` has said to be done outlives the death of its processes.
+    """
     assert PROGRAMS is not None
     user = _USER if os.geteuid() == 0 else None
     with short_folder() as folder:
@@ -109,7 +112,12 @@ def running(*, tls: bool = False) -> Iterator[Cluster]:
         subprocess.run(words, user=user, cwd=folder, capture_output=True, check=True)
         with (folder / "log").open("wb") as log:
             port = free_port()
-            settings = [*_SETTINGS, f"port={port}", f"unix_socket_directories={folder}"]
+            settings = [
+                *_SETTINGS,
+                *(("synchronous_commit=on",) if durable else ()),
+                f"port={port}",
+                f"unix_socket_directories={folder}",
+            ]
             if tls:
                 files = (f"ssl_cert_file={folder}/cert.pem", f"ssl_key_file={folder}/key.pem")
                 settings += ["ssl=on", *files]

@@ -12,7 +12,7 @@ from wand_server import settings
 from wand_server.kinds import Frozen
 from wand_server.settings import Settings
 
-_TABLES = ("tools", "limits", "execution", "integrations", "log")
+_TABLES = ("tools", "limits", "execution", "integrations", "agents", "log")
 _LIVE = frozenset(name for name in settings.names() if name.partition(".")[0] in _TABLES)
 _AT_START = {
     "tools.added",
@@ -20,6 +20,10 @@ _AT_START = {
     "integrations.address",
     "integrations.accounts_file",
     "integrations.accounts_key",
+    "agents.capabilities",
+    "agents.labels",
+    "agents.health_seconds",
+    "agents.lease_seconds",
 }
 LIVE = (_LIVE - _AT_START) | {
     "http.allowed_hosts",

@@ -20,12 +20,13 @@ from wand_proto import layers
 from wand_proto.errors import Invalid, NotFound
 from wand_proto.layers import Layers
 from wand_server.kinds import Frozen
+from wand_server.settings.agents import Agents
 from wand_server.settings.problems import words
 from wand_server.settings.signin import Client, Issuer, OAuth, Tls
 from wand_server.settings.tables import Http, Settings, Stdio, Transports
 
 __all__ = [
-    "DEFAULT_PATH", "Client", "Http", "Issuer", "OAuth", "Settings", "Stdio", "Tls", "Transports",
+    "DEFAULT_PATH", "Agents", "Client", "Http", "Issuer", "OAuth", "Settings", "Stdio", "Tls", "Transports",
     "load", "names", "option", "place_of", "set_by",
 ]  # fmt: skip
 DEFAULT_PATH = Path("/etc/wand/server.toml")

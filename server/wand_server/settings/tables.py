@@ -7,6 +7,7 @@ from pydantic import AfterValidator, BeforeValidator, Field, model_validator
 
 from wand_proto.credentials import pki_file
 from wand_server.kinds import Frozen, Networks, Words, grpc_address, parsed
+from wand_server.settings.agents import Agents
 from wand_server.settings.kept import Artifacts, Cache, State
 from wand_server.settings.mind import Model
 from wand_server.settings.signin import Issuer, OAuth, Tls, Url
@@ -129,6 +130,7 @@ class Settings(Frozen):
     limits: Limits = Limits()
     hostagent: HostAgent = HostAgent()
     execution: Execution = Execution()
+    agents: Agents = Agents()
     integrations: Integrations = Integrations()
     state: State = State()
     cache: Cache = Cache()

@@ -58,6 +58,52 @@ Every call is decided by a policy of this host's administrator, and recorded.
 """,
     ),
     _skill(
+        "hand-out-work",
+        "Hand out tasks to agents that go on while you do something else - their steps or goal, their order",
+        """\
+# Hand out work
+
+`distribute_task` takes a list of tasks, all or none. Each is done by an agent, under your authority and never
+more, while you go on. One task is one thing that stands or falls together; what may go on side by side is
+several.
+
+A task is either `steps`, calls of tools that you know beforehand, or a `goal` in words, towards which a model
+works with the same tools:
+
+    {"title": "build", "key": "build-42", "steps": [
+      {"id": "make", "tool": "execute_command", "arguments": {"argv": ["make"]},
+       "expect": {"equals": [{"$from": "make.result.exit_code"}, 0]}},
+      {"id": "note", "tool": "write_file", "when": {"not": {"$from": "make.failed"}},
+       "arguments": {"path": "out.txt", "content": {"$from": "make.text"}}}]}
+    {"title": "look", "goal": "Say why the tests in web/ fail. Change nothing.", "read_only": true}
+
+Of a step: `id`, `tool`, `arguments`, `when` and `expect` (conditions), `for_each` (a list; `{"$item": ""}` is
+the item), `after` (ids), `on_error` ("continue" goes on). `{"$from": "ID.result.NAME"}` stands for what a
+step gave, `{"$text": ["a ", {"$from": "ID.text"}]}` for a text of parts. Conditions: `{"equals": [A, B]}`,
+`contains`, `less`, `exists`, `not`, `all`, `any`. A command that exits with 1 has not failed: say what you
+`expect`. Steps that change something are done one after the other.
+
+Beside the work a task may have
+
+- `title`, and `labels` ({"team": "web"})
+- `key`: handed out again with the same key, it is the task that is there. Always give one where you might
+  have to ask twice
+- `after`: keys of tasks before it in the list, or ids; it begins when those are done
+- `priority` (-100 to 100), `delay_seconds`, `deadline_seconds`
+- `attempts` (3), `repeatable` (true where doing all of it twice does no harm)
+- `needs`: what its agent must be able to do (`list_agents` tells)
+- `tools`, `read_only`, `scopes`: fewer rights than you have
+- for a goal: `context`, `turns`, `tokens`, `cost_usd`, `seconds`
+
+What it comes to: `done`; `failed` (the message says why); `dead` (all attempts are used up); `cancelled`;
+`ambiguous`: something had begun, an agent was lost, and nobody knows whether it took effect. Look, and only
+then retry. No act is ever done twice by itself.
+
+`get_project_status` with `wait_seconds` waits for a project's tasks, `manage_tasks` get for one. A task that
+says `waits for a person` needs an approval on the host, and goes on by itself when it is given.
+""",
+    ),
+    _skill(
         "look-into-a-host",
         "Find out what is wrong with a host or a service on it, without changing anything",
         """\

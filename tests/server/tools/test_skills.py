@@ -5,11 +5,13 @@ import re
 import pytest
 
 from wand_server.model import SkillDescription
-from wand_server.tools import skills
+from wand_server.orchestrator.handing import Form
+from wand_server.orchestrator.work.form import Goal, Step
+from wand_server.tools import projects, skills
 from wand_server.tools.registry import BUILT_IN
 
 NAME = re.compile(r"(?!.*--)[a-z0-9]([a-z0-9-]{0,62}[a-z0-9])?")
-TOOLS = {kind.name for kind in BUILT_IN}
+TOOLS = {kind.name for kind in (*BUILT_IN, *projects.KINDS)}
 
 
 @pytest.mark.parametrize("skill", skills.ALL, ids=lambda one: one.name)
@@ -28,7 +30,8 @@ def test_a_skill_names_only_tools_that_there_are(skill: SkillDescription) -> Non
     text = skill.files[0][1].decode()
     named = set(re.findall(r"`([a-z]+_[a-z_]+)`", text))
 
-    assert named <= TOOLS | {"timeout_seconds", "wait_seconds"}
+    others = {"timeout_seconds", "wait_seconds", *Form.model_fields, *Goal.model_fields, *Step.model_fields}
+    assert named <= TOOLS | others
 
 
 def test_there_is_no_file_beside_them() -> None:

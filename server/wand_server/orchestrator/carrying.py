@@ -1,0 +1,202 @@
+"""What an agent does with a task that it has claimed: its work, with what earlier attempts have recorded."""
+
+import asyncio
+import time
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from wand_proto.context import REQUEST_ID, new_request_id
+from wand_proto.errors import Exhausted, NeedsApproval, Unavailable, WandError
+from wand_server.model import Call
+from wand_server.offers import Tools
+from wand_server.orchestrator.attempt import Attempt, placed
+from wand_server.orchestrator.handing import withheld_from
+from wand_server.orchestrator.work import around as work
+from wand_server.orchestrator.work.carrying import carry_out
+from wand_server.orchestrator.work.models.port import Model
+from wand_server.orchestrator.workspace import InWorkspace
+from wand_server.ports import (
+    Checkpoint,
+    Claimed,
+    Outcome,
+    Project,
+    Step,
+    StepBegins,
+    StepEnds,
+    Task,
+    TaskError,
+    TaskProgress,
+    TaskStore,
+    Usage,
+)
+
+_PASSES = (Unavailable, Exhausted)  # nothing was done, and later it may go
+_ASK_AGAIN_SECONDS, _WAIT_SECONDS = 5.0, 1800.0  # for a person's approval
+_MOST_ENTRIES = 10_000
+_AGAIN = "~"  # in no name of an act
+
+
+class Journal:
+    """What a task's work records, in the store and under its lease; offers `work.around.Journal`.
+
+    What is done again after it had ended is another step of the store's, and has a number behind its name.
+    """
+
+    def __init__(self, attempt: Attempt) -> None:
+        self._attempt = attempt
+        self._times = Counter(act_of(step.key) for step in attempt.claimed.steps if step.ended is not None)
+
+    async def begins(self, act: str, *, may_repeat: bool) -> None:
+        """An act is about to begin; where it must not, this does not return."""
+        begins = StepBegins(key=self._key(act), may_repeat=may_repeat)
+        await self._attempt.checkpoint(Checkpoint(begins=(begins,)))
+
+    async def ended(self, act: str, end: dict[str, Any]) -> None:
+        """An act has ended so."""
+        ended = StepEnds(key=self._key(act), result=end)
+        self._times[act] += 1
+        await self._attempt.checkpoint(Checkpoint(ended=(ended,)))
+
+    def _key(self, act: str) -> str:
+        return f"{act}{_AGAIN}{self._times[act]}" if self._times[act] else act
+
+    async def note(self, entry: dict[str, Any]) -> None:
+        """One more entry of the transcript."""
+        await self._attempt.transcribe([("message", entry)])
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Carrier:
+    """Carries out what agents claim, with these tools; a model is for goals."""
+
+    store: TaskStore
+    tools: Tools
+    model: Model | None = None
+    budget: work.Budget = field(default_factory=work.Budget)
+
+    async def __call__(self, agent: str, attempt: Attempt) -> Outcome:
+        """How it ended."""
+        task = attempt.claimed.task
+        call = Call(principal=task.principal, request_id=new_request_id(), agent=agent, task=task.id)
+        REQUEST_ID.set(call.request_id)
+        project = await self.store.project(task.project) if task.project else None
+        around = work.Around(
+            tools=InWorkspace(self.tools, project.workspace) if project and project.workspace else self.tools,
+            call=call._replace(progress=_telling(attempt)),
+            journal=Journal(attempt),
+            past=await self._past(attempt.claimed),
+            deadline=_on_monotonic(task.deadline),
+            budget=self._budget(project),
+            model=self.model,
+            withheld=withheld_from(is_child=bool(task.parent)),
+        )
+        return _told(await self._until_approved(task, around, attempt))
+
+    async def _until_approved(self, task: Task, around: work.Around, attempt: Attempt) -> work.Outcome:
+        """The outcome; while it waits for a person, it is tried again: what has ended is not done twice."""
+        until = time.monotonic() + _WAIT_SECONDS
+        outcome = await carry_out(task.work, around)
+        while outcome.state == "waits" and time.monotonic() < until:
+            attempt.tell(TaskProgress(message=f"waits for a person: {outcome.text}"[:1000]))
+            await asyncio.sleep(_ASK_AGAIN_SECONDS)
+            steps = await self.store.steps(task.id)
+            outcome = await carry_out(task.work, replace(around, past=past_of(task, steps)))
+        return outcome
+
+    async def _past(self, claimed: Claimed) -> work.Past:
+        if not claimed.steps and claimed.task.attempt == 1:
+            return work.Past()
+        entries = await self.store.transcript(claimed.task.id, limit=_MOST_ENTRIES)
+        transcript = tuple(entry.content for entry in entries if entry.kind == "message")
+        return replace(past_of(claimed.task, claimed.steps), transcript=transcript)
+
+    def _budget(self, project: Project | None) -> work.Budget:
+        """What the settings permit, and no more than the project has left."""
+        most = project.budget.get("cost_usd") if project else None
+        if project is None or most is None:
+            return self.budget
+        left = max(0.0, most - project.spent.cost_micros / 1e6)
+        ours = self.budget.cost_usd
+        return replace(self.budget, cost_usd=left if ours is None else min(left, ours))
+
+
+def past_of(task: Task, steps: Sequence[Step]) -> work.Past:
+    """What earlier attempts have come to.
+
+    A step that failed and so ended its attempt is done again. What nobody knows the end of is done again only
+    where a person has said so: then the attempts begin anew.
+    """
+    wanted_again = task.attempt == 1
+    stops = _stopping(task.work)
+    ended, begun = {}, {}
+    for act, step in {act_of(step.key): step for step in steps}.items():  # of each the last time
+        if step.ended is None:
+            if not wanted_again:
+                begun[act] = step.may_repeat
+        elif not _is_done_again(act, step.result, stops, wanted_again=wanted_again):
+            ended[act] = step.result
+    return work.Past(ended=ended, begun=begun)
+
+
+def act_of(key: str) -> str:
+    """The act of which that is one time."""
+    return key.partition(_AGAIN)[0]
+
+
+def _is_done_again(act: str, result: Any, stops: frozenset[str], *, wanted_again: bool) -> bool:
+    end = result if isinstance(result, Mapping) else {}
+    if not end.get("is_error") or act.partition("[")[0] not in stops:
+        return False
+    return wanted_again or end.get("kind") != "Ambiguous"
+
+
+def _stopping(given: Mapping[str, Any]) -> frozenset[str]:
+    """The steps whose failure ends the task."""
+    steps = given.get("steps") or ()
+    return frozenset(step["id"] for step in steps if step.get("on_error", "stop") == "stop")
+
+
+def _telling(attempt: Attempt) -> Any:
+    async def tell(done: float, total: float | None, message: str) -> None:
+        attempt.tell(TaskProgress(done=done, total=total, message=message[:1000]))
+
+    return tell
+
+
+def _on_monotonic(deadline: float | None) -> float | None:
+    return None if deadline is None else time.monotonic() + deadline - time.time()
+
+
+def _told(outcome: work.Outcome) -> Outcome:
+    """An outcome as the store keeps it."""
+    spent = Usage(
+        input_tokens=outcome.usage.tokens - outcome.usage.output_tokens,
+        output_tokens=outcome.usage.output_tokens,
+        cost_micros=round(outcome.usage.cost_usd * 1e6),
+    )
+    last = Checkpoint(spent=spent if outcome.usage.turns else None)
+    match outcome.state:
+        case "done":
+            result = {"result": outcome.result, "text": outcome.text, "steps": dict(outcome.steps)}
+            return Outcome(kind="done", result=result, last=last)
+        case "waits":
+            waits = NeedsApproval(
+                outcome.text or "waits for approval", hint="retry it when a person has said yes"
+            )
+            return Outcome(kind="failed", error=_error(waits), last=last)
+        case "failed" | "ambiguous" | "cancelled" as kind:
+            passes = kind == "failed" and isinstance(outcome.error, _PASSES)
+            error = _error(outcome.error) if outcome.error else _unnamed(outcome)
+            return Outcome(kind=kind, error=error, may_pass=passes, last=last)
+
+
+def _unnamed(outcome: work.Outcome) -> TaskError:
+    kinds = {"ambiguous": "Ambiguous", "cancelled": "Conflict"}
+    about = ", ".join(outcome.unknown) or outcome.text or outcome.state
+    return TaskError(kind=kinds.get(outcome.state, "Broken"), message=about[:1000])
+
+
+def _error(why: WandError) -> TaskError:
+    return TaskError(kind=type(why).__name__, message=placed(why)[:4000], hint=why.hint[:1000])

@@ -1,0 +1,131 @@
+"""Tasks as somebody hands them out, read whole and made into what the store keeps: all of them, or none."""
+
+import re
+import time
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Annotated, Any
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from wand_proto.errors import Denied, Invalid, WandError
+from wand_server import arguments
+from wand_server.lifecycle import Retries
+from wand_server.model import Call, Principal
+from wand_server.offers import Choice, Tools
+from wand_server.orchestrator import authority
+from wand_server.orchestrator.work.checking import check
+from wand_server.orchestrator.work.narrowing import HANDS_OUT, Bounds, Narrowed
+from wand_server.ports import NewTask, new_id
+
+_UUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
+_DAY = 86400.0
+_OF_CHILDREN = HANDS_OUT | {"manage_tasks"}  # more work, from within work
+
+Word = Annotated[str, Field(max_length=200)]
+
+
+class Form(BaseModel):
+    """What a task may say beside its work."""
+
+    model_config = ConfigDict(frozen=True, extra="allow")  # the rest is its work, which is read elsewhere
+
+    title: Word = ""
+    key: Word = ""
+    after: tuple[Word, ...] = ()
+    priority: Annotated[int, Field(ge=-100, le=100)] = 0
+    deadline_seconds: Annotated[float, Field(gt=0, le=365 * _DAY)] | None = None
+    delay_seconds: Annotated[float, Field(ge=0, le=365 * _DAY)] = 0
+    attempts: Annotated[int, Field(ge=1, le=100)] = 3
+    repeatable: bool = False
+    needs: tuple[Word, ...] = ()
+    labels: dict[Word, Word] = {}
+    keep_days: Annotated[float, Field(gt=0, le=365)] | None = None
+    scopes: tuple[Word, ...] | None = None
+
+
+FIELDS = tuple(Form.model_fields)
+
+
+def withheld_from(*, is_child: bool) -> frozenset[str]:
+    """The tools that a task may not call, whoever it is for: a task of a task hands nothing out."""
+    return _OF_CHILDREN if is_child else frozenset()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Inbox:
+    """Reads what is handed out; the work is checked against the tools that it may call."""
+
+    tools: Tools
+
+    def read(self, call: Call, untrusted: Sequence[Mapping[str, Any]], project: str) -> tuple[NewTask, ...]:
+        """The tasks, under their caller's authority.
+
+        Raises:
+            WandError: one cannot be done as it is; the field names which.
+        """
+        ids: dict[str, str] = {}
+        found: list[NewTask] = []
+        for at, one in enumerate(untrusted):
+            try:
+                found.append(self._one(call, one, project, ids))
+            except WandError as why:
+                place = f"tasks[{at}]"
+                why.field = f"{place}.{why.field}" if why.field else place
+                raise
+        return tuple(found)
+
+    def _one(self, call: Call, untrusted: Mapping[str, Any], project: str, ids: dict[str, str]) -> NewTask:
+        form = arguments.read(Form, {name: untrusted[name] for name in FIELDS if name in untrusted})
+        given = {name: value for name, value in untrusted.items() if name not in FIELDS}
+        principal = authority.narrowed(call.principal, form.scopes)
+        work = self._work(given, principal, withheld_from(is_child=bool(call.task)))
+        now = time.time()
+        task = NewTask(
+            id=new_id(), principal=principal, work=work, title=form.title or _title(work),
+            priority=form.priority, needs=frozenset(form.needs), key=form.key,
+            not_before=now + form.delay_seconds if form.delay_seconds else 0.0,
+            deadline=None if form.deadline_seconds is None else now + form.deadline_seconds,
+            retries=Retries(most_attempts=form.attempts), may_repeat=form.repeatable, parent=call.task,
+            project=project, depends_on=_before(form.after, ids),
+            keep_seconds=None if form.keep_days is None else form.keep_days * _DAY, labels=form.labels,
+        )  # fmt: skip
+        if form.key:
+            ids[form.key] = task.id
+        return task
+
+    def _work(
+        self, given: Mapping[str, Any], principal: Principal, withheld: Collection[str]
+    ) -> dict[str, Any]:
+        """What is to be done, checked whole; its steps have ids."""
+        work = {**given}
+        if isinstance(steps := work.get("steps"), list | tuple):
+            work["steps"] = [_with_id(step, at) for at, step in enumerate(steps, 1)]
+        own = Narrowed(self.tools, Bounds(principal=principal, choice=Choice(), withheld=withheld))
+        if not own.describe():
+            raise Denied("there is no tool that it may call", field="scopes")
+        check(work, self.tools, principal, withheld)
+        return work
+
+
+def _with_id(step: Any, at: int) -> Any:
+    return {"id": f"step-{at}", **step} if isinstance(step, Mapping) else step
+
+
+def _before(after: Sequence[str], ids: Mapping[str, str]) -> tuple[str, ...]:
+    found = []
+    for name in after:
+        task = ids.get(name) or (name if _UUID.fullmatch(name) else "")
+        if not task:
+            known = ", ".join(ids) or "none"
+            hint = f"a key of a task before it in the same call, or a task's id; keys so far: {known[:300]}"
+            raise Invalid(f"{name!r:.80} is no task", field="after", hint=hint)
+        found.append(task)
+    return tuple(dict.fromkeys(found))
+
+
+def _title(work: Mapping[str, Any]) -> str:
+    """What a task without a title is called."""
+    if isinstance(goal := work.get("goal"), str):
+        return " ".join(goal.split())[:80]
+    return ", ".join(str(step.get("tool")) for step in work.get("steps", ()))[:80]
