@@ -1,7 +1,7 @@
 """What stands around one task: what it may use, what is kept of it, what it came to."""
 
 import asyncio
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal, Protocol
 
@@ -53,6 +53,10 @@ class Budget:
     cost_usd: float | None = None
 
 
+Allowance = Callable[[], Awaitable[float | None]]
+"""The dollars that all who share them may still spend; asked before each answer of a model."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Around:
     """All that a task is given."""
@@ -64,6 +68,7 @@ class Around:
     cancelled: asyncio.Event = field(default_factory=asyncio.Event)
     deadline: float | None = None  # on the clock of time.monotonic
     budget: Budget = Budget()
+    allowance: Allowance | None = None
     model: Model | None = None  # for goals
     withheld: Collection[str] = ()  # tools that it may not call: see `narrowing.HANDS_OUT`
 

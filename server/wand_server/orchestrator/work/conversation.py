@@ -40,6 +40,7 @@ class Conversation:
         self._entries: list[dict[str, Any]] = []
         self._shortened = 0  # so many of them, from the beginning
         self.usage = NOTHING
+        self.last_usage = NOTHING  # of the last answer
         for entry in entries:
             self.add(entry)
 
@@ -50,7 +51,7 @@ class Conversation:
         """One more entry."""
         self._entries.append(entry)
         if entry["role"] == "assistant":
-            usage = Usage(**entry["usage"])
+            usage = self.last_usage = Usage(**entry["usage"])
             self.usage += usage
             if usage.tokens > _FULL * self._context_tokens:
                 self._shortened = max(self._shortened, len(self._entries) - _KEPT_TURNS)

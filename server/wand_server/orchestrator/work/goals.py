@@ -6,15 +6,14 @@ from dataclasses import replace
 from typing import Any
 
 from wand_proto.errors import Conflict, Denied, Exhausted, Unavailable, WandError
-from wand_server.orchestrator.work import asking, calls, conversation, naming
+from wand_server.orchestrator.work import asking, calls, conversation, naming, spending
 from wand_server.orchestrator.work.acts import Acts
-from wand_server.orchestrator.work.around import Budget, End, Outcome
+from wand_server.orchestrator.work.around import End, Outcome
 from wand_server.orchestrator.work.calls import Calls, GivenUp
 from wand_server.orchestrator.work.conversation import Conversation
 from wand_server.orchestrator.work.form import Goal
 from wand_server.orchestrator.work.models.port import Answered, Asked, Block, Model
 
-_LEAST_TOKENS = 256  # that an answer must have room for
 _TELL_SECONDS = 1.0
 _TOLD_CHARACTERS = 200
 _DECLINED = frozenset({"refusal", "context"})
@@ -37,7 +36,9 @@ class GoalRun:
         self._model = model
         self._acts = acts
         self._shown, self._names = naming.shown(acts.tools.describe())
-        self._budget = narrowed(acts.around.budget, goal)
+        self._budget = spending.less(
+            acts.around.budget, turns=goal.turns, tokens=goal.tokens, cost_usd=goal.cost_usd
+        )
         self._talk = Conversation(model.mind.context_tokens, acts.around.past.transcript)
         self._told_at = 0.0
         self._heard = ""
@@ -85,7 +86,7 @@ class GoalRun:
             system=asking.system(self._acts.around.call.principal),
             turns=self._talk.turns(),
             tools=self._shown,
-            most_tokens=self._room(),
+            most_tokens=await self._room(),
         )
         self._heard = ""
         try:
@@ -94,35 +95,16 @@ class GoalRun:
             raise _Busy(busy) from busy
         await self._say(conversation.of_model(self._tidy(answered), self._model.mind.name))
 
-    def _room(self) -> int:
-        """How much the model may write, within what is left.
+    async def _room(self) -> int:
+        """How much the model may write, within what is left now.
 
         Raises:
             Exhausted: it is too little.
         """
-        usage, budget = self._talk.usage, self._budget
-        if budget.turns is not None and usage.turns >= budget.turns:
-            raise Exhausted(f"the goal is not reached after {usage.turns} turns", field="turns")
-        room = self._model.mind.most_output_tokens
-        if budget.tokens is not None:
-            room = min(room, budget.tokens - usage.tokens)
-            if room < _LEAST_TOKENS:
-                raise Exhausted(f"{usage.tokens} of {budget.tokens} tokens are used", field="tokens")
-        return min(room, self._affordable(room)) if budget.cost_usd is not None else room
-
-    def _affordable(self, room: int) -> int:
-        prices, most, spent = self._model.mind.prices, self._budget.cost_usd or 0.0, self._talk.usage.cost_usd
-        if prices is None:
-            hint = "add the prices to the table [model] of the settings"
-            raise Exhausted(
-                "a budget in dollars needs prices, and none are known", hint=hint, field="cost_usd"
-            )
-        if prices.output <= 0:
-            return room
-        tokens = int((most - spent) / prices.output * 1e6)
-        if tokens < _LEAST_TOKENS:
-            raise Exhausted(f"{spent:.4f} of {most:.4f} dollars are spent", field="cost_usd")
-        return tokens
+        budget, spent = self._budget, self._talk.usage
+        if (allowance := self._acts.around.allowance) is not None and (left := await allowance()) is not None:
+            budget = spending.less(budget, cost_usd=spent.cost_usd + left)
+        return spending.room(self._model.mind, budget, spent, self._talk.last_usage)
 
     async def _hear(self, piece: str) -> None:
         """Let the caller hear what the model says, not more than once in a second."""
@@ -187,16 +169,3 @@ class GoalRun:
 
 def _text(text: str) -> Block:
     return {"type": "text", "text": text}
-
-
-def narrowed(budget: Budget, goal: Goal) -> Budget:
-    """What both permit."""
-    return Budget(
-        turns=_less(budget.turns, goal.turns),
-        tokens=_less(budget.tokens, goal.tokens),
-        cost_usd=_less(budget.cost_usd, goal.cost_usd),
-    )
-
-
-def _less(one: Any, other: Any) -> Any:
-    return min((each for each in (one, other) if each is not None), default=None)

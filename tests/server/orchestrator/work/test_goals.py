@@ -245,7 +245,23 @@ async def test_no_answer_may_be_longer_than_what_is_left() -> None:
     _, server = await reached(
         Shelf(), calls(use("names")), says("Done."), given=goal(tokens=1000, cost_usd=0.0123)
     )
-    assert [asked["max_tokens"] for asked in server.asked] == [820, 790]
+    assert [asked["max_tokens"] for asked in server.asked] == [
+        820,
+        770,
+    ]  # the second time, 100 are read again
+
+
+async def test_what_others_spend_meanwhile_is_spent_for_all() -> None:
+    left = iter([0.01, 0.005, 0.001])
+
+    async def allowance() -> float:
+        return next(left)
+
+    reads = [calls(use("names"))] * 3
+    outcome, server = await reached(Shelf(), *reads, budget=Budget(cost_usd=1.0), allowance=allowance)
+    assert outcome.error is not None
+    assert (outcome.error.field, len(server.asked)) == ("cost_usd", 2)
+    assert [asked["max_tokens"] for asked in server.asked] == [666, 313]
 
 
 async def test_a_budget_in_dollars_without_prices_is_not_begun() -> None:
