@@ -62,6 +62,8 @@ def _referred(node: dict[str, Any], definitions: dict[str, Any]) -> dict[str, An
 
 
 def _says_nothing(key: str, value: Any) -> bool:
+    if (key == "additionalProperties" and value is True) or (key == "items" and value == {}):
+        return True
     return key == "default" and (value is None or value in ("", 0, False, [], {}))
 
 

@@ -22,6 +22,9 @@ from wand_server.tools.registry import Registry
 
 HOME = prism.COMMAND.parents[2]
 OPERATIONS = {"find_operations", "describe_operation", "call_operation", "call_operation_write"}
+CORE = {"postgres_query", "aws_operation", "web_search", "api_request"}
+NAMED = {"slack_notify", "git_operation", "jenkins_trigger", *CORE}
+SERVICES = ("slack", "git", "jenkins", "postgresql", "aws", "web_search", "api")
 
 pytestmark = [
     pytest.mark.skipif(not prism.COMMAND.exists(), reason="the tokenizer is not installed: ./dev documents"),
@@ -33,8 +36,10 @@ def costs(most: int = 0) -> dict[str, int]:
     instances = Instances(FakeCatalog() if most else Catalog(), FakeLedger(), lambda: "a1")
     instances.configure({"notes": {}} if most else {"slack": {}, "git": {}, "jenkins": {}})
     entries = (*operations.entries(instances), *named.entries(instances), *projects.entries(FakeTasks()))
+    instances.configure({"notes": {}} if most else {one: {} for one in SERVICES})
+    entries = (*operations.entries(instances), *named.entries(instances))
     tools = Registry(FakeHost(), entries, direct.Operations(instances, most)).describe()
-    assert most or {"slack_notify", "git_operation", "jenkins_trigger"} < {one.name for one in tools}
+    assert most or {one.name for one in tools} > NAMED
     return counted(tools)
 
 
@@ -58,6 +63,11 @@ def test_the_tools_that_open_every_service_cost_no_more_than_six_hundred_tokens(
 def test_the_tools_that_hand_out_work_cost_no_more_than_480_tokens() -> None:
     each = costs()
     assert sum(each[kind.name] for kind in projects.KINDS) <= 480, each
+
+
+def test_the_core_tools_for_services_cost_no_more_than_four_hundred_tokens() -> None:
+    each = costs()
+    assert sum(each[name] for name in CORE) <= 400, each
 
 
 @pytest.mark.parametrize("most", [0, 40])

@@ -38,6 +38,7 @@ class Known:
     class_name: str
     settings: Mapping[str, Setting]
     operations: Mapping[str, Entry]
+    reads_unless_said: bool = False  # what changes something is offered only with read_only = false
 
 
 def known(kind: type[BaseIntegration]) -> Known:
@@ -61,7 +62,13 @@ def known(kind: type[BaseIntegration]) -> Known:
             )
             for name, each in kind.operations.items()
         },
+        reads_unless_said=_reads_unless_said(kind),
     )
+
+
+def _reads_unless_said(kind: type[BaseIntegration]) -> bool:
+    field = kind.Config.model_fields.get("read_only")
+    return field is not None and field.default is True
 
 
 def read(table: Mapping[str, Any]) -> Mapping[str, Known]:
@@ -72,6 +79,7 @@ def read(table: Mapping[str, Any]) -> Mapping[str, Known]:
             class_name=one["class_name"],
             settings={name: Setting(**about) for name, about in one["settings"].items()},
             operations={name: Entry(**about) for name, about in one["operations"].items()},
+            reads_unless_said=one.get("reads_unless_said", False),
         )
         for service, one in table.items()
     }

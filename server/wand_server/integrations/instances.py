@@ -265,12 +265,14 @@ class Instances:
             )
         place = f"integrations.{name}"
         self._catalog.check(match[1], place)
+        known = self._catalog.entry(match[1])
+        usual = {"read_only": True} if known.reads_unless_said else {}
         return Instance(
             id=name,
             service=match[1],
             table=table,
-            known=self._catalog.entry(match[1]),
-            permits=read(Settings, table, place),
+            known=known,
+            permits=read(Settings, {**usual, **table}, place),
         )
 
     def _resolve(self, name: str) -> tuple[Instance, str]:

@@ -35,7 +35,7 @@ class NamedTool(OperationTool):
     stands_for: ClassVar[str] = CallOperationWrite.name
     may_change: ClassVar[bool] = True
 
-    instance: str = Field(default="", max_length=64)
+    instance: str = ""
 
     async def do(
         self, integrations: Integrations, call: Call, operation: str, given: dict[str, Any]
@@ -120,7 +120,7 @@ class PostgresQuery(ReadingTool):
 
     query: str
     parameters: list[Any] = Field(default=[], description="of $1, $2 …")
-    limit: int = Field(default=100, ge=1, le=10_000)
+    limit: int = 100
 
     async def ask(self, integrations: Integrations, call: Call) -> CalledAnswer:
         given = {"query": self.query, "parameters": self.parameters, "limit": self.limit}
@@ -134,7 +134,7 @@ class AwsOperation(NamedTool):
     title = "Use AWS"
     service, does = "aws", "read"
 
-    aws_service: str = Field(alias="service", description="such as s3")
+    aws_service: str = Field(alias="service")
     operation: str = Field(description="such as list_buckets")
     parameters: dict[str, Any] = Field(default={}, description="as aws.describe_action says")
     region: str | None = None
@@ -146,7 +146,50 @@ class AwsOperation(NamedTool):
         return await self.do(integrations, call, "read" if reads else "change", {**given, **more})
 
 
-_KINDS: tuple[type[NamedTool], ...] = (SlackNotify, GitOperation, JenkinsTrigger, PostgresQuery, AwsOperation)
+class WebSearch(ReadingTool):
+    """Search the web."""
+
+    name = "web_search"
+    title = "Search the web"
+    service, does = "web_search", "search_web"
+
+    query: str
+    limit: int = 10
+    since: Literal["day", "week", "month", "year"] | None = None
+
+    async def ask(self, integrations: Integrations, call: Call) -> CalledAnswer:
+        given = {"query": self.query, "limit": self.limit, "since": self.since}
+        return await self.do(integrations, call, "search_web", given)
+
+
+class ApiRequest(NamedTool):
+    """Ask an HTTP API that is set up here."""
+
+    name = "api_request"
+    title = "Ask an API"
+    service, does = "api", "fetch"
+
+    url: str = Field(description="or a path below its base_url")
+    method: Literal["GET", "POST", "PUT", "PATCH", "DELETE"] = "GET"
+    query: dict[str, Any] = Field(default={})
+    body: Any = None
+
+    async def ask(self, integrations: Integrations, call: Call) -> CalledAnswer:
+        given = {"url": self.url, "method": self.method, "query": self.query}
+        if self.method == "GET":
+            return await self.do(integrations, call, "fetch", given)
+        return await self.do(integrations, call, "change", {**given, "body": self.body})
+
+
+_KINDS: tuple[type[NamedTool], ...] = (
+    SlackNotify,
+    GitOperation,
+    JenkinsTrigger,
+    PostgresQuery,
+    AwsOperation,
+    WebSearch,
+    ApiRequest,
+)
 
 
 class NamedEntry(OperationEntry):

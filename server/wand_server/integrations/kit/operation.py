@@ -151,7 +151,7 @@ class Operation(Generic[P, R]):
 
     def recorded_as(self, name: str, arguments: BaseModel) -> str:
         """Its full name, with those arguments of it that say what it does."""
-        return ".".join((name, *(str(getattr(arguments, one)) for one in self.plan.recorded)))
+        return ".".join((name, *(str(getattr(arguments, one)).lower() for one in self.plan.recorded)))
 
     @property
     def is_silent(self) -> bool:
