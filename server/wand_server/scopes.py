@@ -12,14 +12,19 @@ from wand_server.model import Principal, ToolDescription
 READ, WRITE, EXECUTE, ADMIN = "wand:read", "wand:write", "wand:execute", "wand:admin"
 MEANING = {
     READ: "look: tools that change nothing, resources, prompts",
-    WRITE: "change files",
+    WRITE: "change files and notes",
     EXECUTE: "run commands, and tools that change something else",
     ADMIN: "change how the server runs",
 }
 EVERYDAY = frozenset({READ, WRITE, EXECUTE})
 ONE_TOOL = "wand:tool:"
 _ONE_TOOL = re.compile(ONE_TOOL + r"[A-Za-z0-9_.-]{1,64}")
-_OF_TOOLSETS = {"files": WRITE, "commands": EXECUTE, "server": ADMIN}  # of tools that change something
+_OF_TOOLSETS = {
+    "files": WRITE,
+    "memory": WRITE,
+    "commands": EXECUTE,
+    "server": ADMIN,
+}  # of tools that change something
 
 
 class InsufficientScope(Denied):

@@ -6,6 +6,7 @@ import shutil
 import subprocess
 from collections.abc import Sequence
 from pathlib import Path
+from typing import cast
 
 import pytest
 
@@ -16,8 +17,9 @@ from support.services import FakeCatalog, FakeLedger
 from wand_server.integrations.catalog import Catalog
 from wand_server.integrations.instances import Instances
 from wand_server.model import ToolDescription
+from wand_server.ports import Memory
 from wand_server.protocol.methods import wire_tool
-from wand_server.tools import direct, named, operations, projects
+from wand_server.tools import direct, memory, named, operations, projects
 from wand_server.tools.registry import Registry
 
 HOME = prism.COMMAND.parents[2]
@@ -34,10 +36,11 @@ pytestmark = [
 
 def costs(most: int = 0) -> dict[str, int]:
     instances = Instances(FakeCatalog() if most else Catalog(), FakeLedger(), lambda: "a1")
-    instances.configure({"notes": {}} if most else {"slack": {}, "git": {}, "jenkins": {}})
-    entries = (*operations.entries(instances), *named.entries(instances), *projects.entries(FakeTasks()))
     instances.configure({"notes": {}} if most else {one: {} for one in SERVICES})
-    entries = (*operations.entries(instances), *named.entries(instances))
+    entries = (
+        *memory.entries(cast("Memory", None)), *operations.entries(instances),
+        *named.entries(instances), *projects.entries(FakeTasks()),
+    )  # fmt: skip
     tools = Registry(FakeHost(), entries, direct.Operations(instances, most)).describe()
     assert most or {one.name for one in tools} > NAMED
     return counted(tools)
@@ -68,6 +71,11 @@ def test_the_tools_that_hand_out_work_cost_no_more_than_480_tokens() -> None:
 def test_the_core_tools_for_services_cost_no_more_than_four_hundred_tokens() -> None:
     each = costs()
     assert sum(each[name] for name in CORE) <= 400, each
+
+
+def test_the_tools_that_remember_cost_no_more_than_170_tokens() -> None:
+    each = costs()
+    assert sum(each[name] for name in ("remember", "recall", "forget")) <= 170, each
 
 
 @pytest.mark.parametrize("most", [0, 40])

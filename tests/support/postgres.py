@@ -91,12 +91,14 @@ class Cluster:
 
 
 @contextmanager
-def running(*, tls: bool = False, durable: bool = False) -> Iterator[Cluster]:
+def running(
+    *, tls: bool = False, durable: bool = False, programs: Path | None = PROGRAMS
+) -> Iterator[Cluster]:
     """A new cluster, while entered, for who has looked at `why_not`; with TLS, by its cert.pem.
 
     What one that is `durable` has said to be done outlives the death of its processes.
     """
-    assert PROGRAMS is not None
+    assert programs is not None
     user = _USER if os.geteuid() == 0 else None
     with short_folder() as folder:
         secret, place = folder / "password", folder / "data"
@@ -107,7 +109,7 @@ def running(*, tls: bool = False, durable: bool = False) -> Iterator[Cluster]:
         if user:
             for path in (folder, *folder.iterdir()):
                 shutil.chown(path, user)
-        initdb = [str(PROGRAMS / "initdb"), "--no-sync", "-U", _USER, "-E", "UTF8", "--locale=C.UTF-8"]
+        initdb = [str(programs / "initdb"), "--no-sync", "-U", _USER, "-E", "UTF8", "--locale=C.UTF-8"]
         words = [*initdb, "-A", "scram-sha-256", "--pwfile", str(secret), "-D", str(place)]
         subprocess.run(words, user=user, cwd=folder, capture_output=True, check=True)
         with (folder / "log").open("wb") as log:
@@ -122,7 +124,7 @@ def running(*, tls: bool = False, durable: bool = False) -> Iterator[Cluster]:
                 files = (f"ssl_cert_file={folder}/cert.pem", f"ssl_key_file={folder}/key.pem")
                 settings += ["ssl=on", *files]
             process = subprocess.Popen(
-                [PROGRAMS / "postgres", "-D", place, *(word for one in settings for word in ("-c", one))],
+                [programs / "postgres", "-D", place, *(word for one in settings for word in ("-c", one))],
                 user=user, cwd=folder, stdin=subprocess.DEVNULL, stdout=log, stderr=log,
             )  # fmt: skip
         try:

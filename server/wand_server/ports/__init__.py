@@ -32,6 +32,16 @@ from wand_server.ports.host import (
     StreamName,
     Writing,
 )
+from wand_server.ports.memory import (
+    PROJECT,
+    SHARED,
+    Embeddings,
+    Memory,
+    NewNote,
+    Note,
+    Recalled,
+    Remembered,
+)
 from wand_server.ports.services import (
     Act,
     Integrations,
@@ -71,6 +81,8 @@ from wand_server.ports.taskvalues import (
 
 __all__ = [
     "EVERYONE",
+    "PROJECT",
+    "SHARED",
     "Act",
     "AgentRecord",
     "Artifact",
@@ -82,6 +94,7 @@ __all__ = [
     "Command",
     "CommandOutcome",
     "Disk",
+    "Embeddings",
     "Fed",
     "FileEntry",
     "FileRead",
@@ -102,10 +115,13 @@ __all__ = [
     "List",
     "Listing",
     "Match",
+    "Memory",
     "NewArtifact",
+    "NewNote",
     "NewProject",
     "NewTask",
     "News",
+    "Note",
     "OnOutput",
     "OperationDetail",
     "OperationFound",
@@ -114,7 +130,9 @@ __all__ = [
     "Project",
     "Reading",
     "Reason",
+    "Recalled",
     "Registration",
+    "Remembered",
     "Replacement",
     "Search",
     "Shelf",

@@ -252,14 +252,15 @@ def _rising(tell: Progress) -> Progress:
 def wire_tool(tool: ToolDescription, *, with_view: bool) -> dict[str, Any]:
     """A tool as it stands in the list."""
     view = {"_meta": {"ui": {"resourceUri": tool.view}}} if with_view and tool.view else {}
+    hints = _hints(tool)
     return {
         **view,
         "name": tool.name,
-        "title": tool.title,
+        **({} if tool.title.lower() == tool.name else {"title": tool.title}),
         "description": tool.description,
         "inputSchema": tool.input_schema,
         **({"outputSchema": tool.output_schema} if tool.output_schema else {}),
-        "annotations": _hints(tool),
+        **({"annotations": hints} if hints else {}),
     }
 
 

@@ -190,6 +190,7 @@ def _anchored(read: Settings, folder: Path) -> Settings:
             "state": read.state.model_copy(update=_beside(folder, read.state)),
             "artifacts": read.artifacts.model_copy(update=_beside(folder, read.artifacts)),
             "model": read.model.model_copy(update=_beside(folder, read.model)),
+            "memory": read.memory.model_copy(update=_beside(folder, read.memory)),
             "oauth": read.oauth.model_copy(update=_beside(folder, read.oauth)),
             "hostagent": agent.model_copy(update={"address": address, **paths}),
         }

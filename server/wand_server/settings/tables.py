@@ -8,7 +8,7 @@ from pydantic import AfterValidator, BeforeValidator, Field, model_validator
 from wand_proto.credentials import pki_file
 from wand_server.kinds import Frozen, Networks, Words, grpc_address, parsed
 from wand_server.settings.agents import Agents
-from wand_server.settings.kept import Artifacts, Cache, State
+from wand_server.settings.kept import Artifacts, Cache, Memory, State
 from wand_server.settings.mind import Model
 from wand_server.settings.signin import Issuer, OAuth, Tls, Url
 from wand_server.settings.work import Tasks
@@ -137,6 +137,7 @@ class Settings(Frozen):
     artifacts: Artifacts = Artifacts()
     tasks: Tasks = Tasks()
     model: Model = Model()
+    memory: Memory = Memory()
     issuer: Issuer = Issuer()
     oauth: OAuth = OAuth()
     tls: Tls = Tls()
@@ -157,3 +158,11 @@ class Settings(Frozen):
         """The file of SQLite in which tasks are kept; None where they are in PostgreSQL."""
         kind, _, path = self.tasks.database.partition(":")
         return (self.state.folder / (path or "tasks.db")) if kind == "sqlite" else None
+
+    @property
+    def memory_file(self) -> Path | None:
+        """The file of SQLite in which notes are kept; None where they are in PostgreSQL."""
+        if not self.memory.database:
+            return self.state.folder / "memory.db" if self.tasks_file is not None else None
+        kind, _, path = self.memory.database.partition(":")
+        return (self.state.folder / (path or "memory.db")) if kind == "sqlite" else None

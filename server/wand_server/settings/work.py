@@ -11,7 +11,7 @@ from wand_server.kinds import Frozen
 _FORMS = "sqlite, sqlite:/PATH or postgresql://USER@HOST:PORT/NAME"
 
 
-def _database(untrusted: str) -> str:
+def a_database(untrusted: str) -> str:
     """Where tasks are kept, and never the password for it."""
     if untrusted == "sqlite" or re.fullmatch(r"sqlite:.+", untrusted):
         return untrusted
@@ -26,6 +26,6 @@ def _database(untrusted: str) -> str:
 class Tasks(Frozen):
     """Where tasks, projects and agents are kept."""
 
-    database: Annotated[str, AfterValidator(_database)] = "sqlite"  # tasks.db in the folder of the state
+    database: Annotated[str, AfterValidator(a_database)] = "sqlite"  # tasks.db in the folder of the state
     password: str = ""  # where that of PostgreSQL is: env:NAME, file:/PATH or cred:NAME
     keep_seconds: Annotated[float, Field(ge=0, le=366 * 86400)] = 7 * 86400  # what has ended

@@ -38,6 +38,7 @@ BUILT_IN: tuple[type[Tool], ...] = (
     CheckCommandExists,
 )
 
+MEMORY = "memory"  # the toolset whose own answers are no source
 _NAME = re.compile(r"[A-Za-z0-9_.-]{1,64}")
 
 AnyTool = TypeVar("AnyTool")
@@ -181,6 +182,7 @@ class Around:
 
     kept: KeptResults | None = None
     large: Large | None = None
+    told: Callable[[str, str, str], None] | None = None  # hears whom which tool has told what
 
 
 class Registry:
@@ -239,7 +241,9 @@ class Registry:
         else:
             result = await entry.call(arguments, self._host, call)
         if large is not None and result.whole is not None:
-            return await large.told(entry.description.name, result, call)
+            result = await large.told(entry.description.name, result, call)
+        if self._around.told is not None and entry.description.toolset != MEMORY:
+            self._around.told(call.principal.owner, entry.description.name, result.text)
         return result
 
     def _missing(self, name: str) -> Entry:
