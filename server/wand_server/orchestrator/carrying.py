@@ -8,7 +8,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from wand_proto.context import REQUEST_ID, new_request_id
-from wand_proto.errors import Exhausted, NeedsApproval, Unavailable, WandError
+from wand_proto.errors import NeedsApproval, WandError
 from wand_server.model import Call
 from wand_server.offers import Tools
 from wand_server.orchestrator.attempt import Attempt, placed
@@ -16,6 +16,7 @@ from wand_server.orchestrator.handing import withheld_from
 from wand_server.orchestrator.work import around as work
 from wand_server.orchestrator.work.carrying import carry_out
 from wand_server.orchestrator.work.models.port import Model
+from wand_server.orchestrator.work.models.port import Usage as Used
 from wand_server.orchestrator.workspace import InWorkspace
 from wand_server.ports import (
     Checkpoint,
@@ -32,7 +33,6 @@ from wand_server.ports import (
     Usage,
 )
 
-_PASSES = (Unavailable, Exhausted)  # nothing was done, and later it may go
 _ASK_AGAIN_SECONDS, _WAIT_SECONDS = 5.0, 1800.0  # for a person's approval
 _MOST_ENTRIES = 10_000
 _AGAIN = "~"  # in no name of an act
@@ -63,8 +63,10 @@ class Journal:
         return f"{act}{_AGAIN}{self._times[act]}" if self._times[act] else act
 
     async def note(self, entry: dict[str, Any]) -> None:
-        """One more entry of the transcript."""
+        """One more entry of the transcript, and what it cost: a project sees at once what is left."""
         await self._attempt.transcribe([("message", entry)])
+        if "usage" in entry:
+            await self._attempt.checkpoint(Checkpoint(spent=_spent(entry["usage"])))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -88,7 +90,8 @@ class Carrier:
             journal=Journal(attempt),
             past=await self._past(attempt.claimed),
             deadline=_on_monotonic(task.deadline),
-            budget=self._budget(project),
+            budget=self.budget,
+            allowance=self._allowance(project) if project else None,
             model=self.model,
             withheld=withheld_from(is_child=bool(task.parent)),
         )
@@ -102,24 +105,31 @@ class Carrier:
             attempt.tell(TaskProgress(message=f"waits for a person: {outcome.text}"[:1000]))
             await asyncio.sleep(_ASK_AGAIN_SECONDS)
             steps = await self.store.steps(task.id)
-            outcome = await carry_out(task.work, replace(around, past=past_of(task, steps)))
+            past = replace(past_of(task, steps), transcript=await self._transcript(task))
+            outcome = await carry_out(task.work, replace(around, past=past))
         return outcome
 
     async def _past(self, claimed: Claimed) -> work.Past:
-        if not claimed.steps and claimed.task.attempt == 1:
-            return work.Past()
-        entries = await self.store.transcript(claimed.task.id, limit=_MOST_ENTRIES)
-        transcript = tuple(entry.content for entry in entries if entry.kind == "message")
+        if not claimed.steps and claimed.task.attempt == 1 and "goal" not in claimed.task.work:
+            return work.Past()  # there can be nothing, and to ask takes time
+        transcript = await self._transcript(claimed.task)
         return replace(past_of(claimed.task, claimed.steps), transcript=transcript)
 
-    def _budget(self, project: Project | None) -> work.Budget:
-        """What the settings permit, and no more than the project has left."""
-        most = project.budget.get("cost_usd") if project else None
-        if project is None or most is None:
-            return self.budget
-        left = max(0.0, most - project.spent.cost_micros / 1e6)
-        ours = self.budget.cost_usd
-        return replace(self.budget, cost_usd=left if ours is None else min(left, ours))
+    async def _transcript(self, task: Task) -> tuple[dict[str, Any], ...]:
+        entries = await self.store.transcript(task.id, limit=_MOST_ENTRIES)
+        return tuple(entry.content for entry in entries if entry.kind == "message")
+
+    def _allowance(self, project: Project) -> work.Allowance:
+        """What all tasks of a project may still spend together."""
+        most = project.budget.get("cost_usd")
+
+        async def left() -> float | None:
+            if most is None:
+                return None
+            now = await self.store.project(project.id)
+            return max(0.0, most - now.spent.cost_micros / 1e6)
+
+        return left
 
 
 def past_of(task: Task, steps: Sequence[Step]) -> work.Past:
@@ -169,27 +179,32 @@ def _on_monotonic(deadline: float | None) -> float | None:
     return None if deadline is None else time.monotonic() + deadline - time.time()
 
 
+def _spent(used: Mapping[str, Any]) -> Usage:
+    """What one answer of a model took, as the store counts it."""
+    usage = Used(**used)
+    return Usage(
+        input_tokens=usage.tokens - usage.output_tokens,
+        output_tokens=usage.output_tokens,
+        cost_micros=round(usage.cost_usd * 1e6),
+    )
+
+
 def _told(outcome: work.Outcome) -> Outcome:
     """An outcome as the store keeps it."""
-    spent = Usage(
-        input_tokens=outcome.usage.tokens - outcome.usage.output_tokens,
-        output_tokens=outcome.usage.output_tokens,
-        cost_micros=round(outcome.usage.cost_usd * 1e6),
-    )
-    last = Checkpoint(spent=spent if outcome.usage.turns else None)
     match outcome.state:
         case "done":
             result = {"result": outcome.result, "text": outcome.text, "steps": dict(outcome.steps)}
-            return Outcome(kind="done", result=result, last=last)
+            if outcome.unknown:
+                result["unknown"] = list(outcome.unknown)
+            return Outcome(kind="done", result=result)
         case "waits":
             waits = NeedsApproval(
                 outcome.text or "waits for approval", hint="retry it when a person has said yes"
             )
-            return Outcome(kind="failed", error=_error(waits), last=last)
+            return Outcome(kind="failed", error=_error(waits))
         case "failed" | "ambiguous" | "cancelled" as kind:
-            passes = kind == "failed" and isinstance(outcome.error, _PASSES)
             error = _error(outcome.error) if outcome.error else _unnamed(outcome)
-            return Outcome(kind=kind, error=error, may_pass=passes, last=last)
+            return Outcome(kind=kind, error=error, may_pass=outcome.may_pass)
 
 
 def _unnamed(outcome: work.Outcome) -> TaskError:

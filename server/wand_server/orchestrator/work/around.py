@@ -8,6 +8,7 @@ from typing import Any, Literal, Protocol
 from wand_proto.errors import WandError, named
 from wand_server.model import Call, ToolResult
 from wand_server.offers import Tools
+from wand_server.orchestrator.work import sizes
 from wand_server.orchestrator.work.models.port import NOTHING, Model, Usage
 
 _SHOWN = 2000
@@ -85,10 +86,14 @@ class End:
 
     @classmethod
     def of(cls, answer: ToolResult) -> "End":
-        """What a tool's answer comes to."""
+        """What a tool's answer comes to, as much of it as is kept."""
         result = None if answer.is_error and not answer.structured else answer.structured
         return cls(
-            text=answer.text, result=result, is_error=answer.is_error, kind=answer.kind, waits=answer.waits
+            text=sizes.clipped(answer.text),
+            result=sizes.fitted(result),
+            is_error=answer.is_error,
+            kind=answer.kind,
+            waits=answer.waits,
         )
 
     @classmethod

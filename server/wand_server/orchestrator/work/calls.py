@@ -5,6 +5,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from wand_server import arguments
+from wand_server.orchestrator.work import sizes
 from wand_server.orchestrator.work.acts import Act, Acts, together
 from wand_server.orchestrator.work.around import End
 from wand_server.orchestrator.work.models.port import Block
@@ -12,7 +13,8 @@ from wand_server.orchestrator.work.naming import GIVE_UP
 
 _MOST_CALLS = 32  # in one answer
 _AT_ONCE = 8
-_MOST_CHARACTERS = 32 * 1024  # of a result, of which the model reads every one again in each turn
+_MOST_BYTES = 32 * 1024  # of a result: the model reads each of them again in every turn
+_MOST_BYTES_OF_ALL = 256 * 1024  # of one answer's
 _SHOWN = 200
 _TOO_MANY = f"more than {_MOST_CALLS} calls in one answer are not made: ask again for the rest"
 
@@ -76,23 +78,21 @@ def is_given_up(asked: Sequence[Block]) -> bool:
     return any(block["name"] == GIVE_UP.name for block in asked)
 
 
-def result_of(block: Block, end: End) -> Block:
+def results_of(made: Sequence[tuple[Block, End]]) -> list[Block]:
+    """What the model is told of its calls."""
+    most_bytes = min(_MOST_BYTES, _MOST_BYTES_OF_ALL // max(1, len(made)))
+    return [_result_of(block, end, most_bytes) for block, end in made]
+
+
+def _result_of(block: Block, end: End, most_bytes: int) -> Block:
     """What the model is told of a call."""
     return {
         "type": "tool_result",
         "tool_use_id": block["id"],
-        "content": _clipped(end.text) or "(nothing)",
+        "content": sizes.clipped(end.text, most_bytes) or "(nothing)",
         "is_error": end.is_error,
     }
 
 
 def _not_made(why: str) -> End:
     return End(text=f"Invalid: {why}", is_error=True, kind="Invalid")
-
-
-def _clipped(text: str) -> str:
-    if len(text) <= _MOST_CHARACTERS:
-        return text
-    half = _MOST_CHARACTERS // 2
-    left_out = len(text) - 2 * half
-    return f"{text[:half]}\n[{left_out} characters left out: ask for less at once]\n{text[-half:]}"

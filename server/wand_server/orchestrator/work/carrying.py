@@ -8,7 +8,7 @@ from dataclasses import replace
 from typing import Any
 
 from wand_proto.errors import Conflict, Invalid, TimedOut, Unavailable
-from wand_server.orchestrator.work import checking
+from wand_server.orchestrator.work import checking, sizes
 from wand_server.orchestrator.work.acts import Acts
 from wand_server.orchestrator.work.around import Around, Outcome
 from wand_server.orchestrator.work.form import Goal, Steps
@@ -63,7 +63,9 @@ async def _until(run: Callable[[], Coroutine[Any, Any, Outcome]], acts: Acts) ->
     try:
         await asyncio.wait({running, asked}, timeout=left, return_when=asyncio.FIRST_COMPLETED)
         if running.done():
-            return running.result()
+            outcome = running.result()
+            result, text = sizes.fitted(outcome.result), sizes.clipped(outcome.text)
+            return replace(outcome, result=result, text=text)
     finally:
         await _cancel(running, asked)
     return _ended(acts)

@@ -67,7 +67,7 @@ class GoalRun:
         last = self._talk.last
         asked = calls.asked_in(last)
         if last["role"] == "assistant" and (last["stop"] in _DECLINED or calls.is_given_up(asked)):
-            refused = [calls.result_of(block, End(text=asking.AGAIN, is_error=True)) for block in asked]
+            refused = calls.results_of([(block, End(text=asking.AGAIN, is_error=True)) for block in asked])
             await self._say(conversation.of_user(refused or [_text(asking.AGAIN)], "again"))
 
     def _failed(self, error: WandError) -> Outcome:
@@ -161,9 +161,8 @@ class GoalRun:
         made = await Calls(self._acts, self._names, turn).made(asked)
         if waits := "\n".join(end.waits for _, end in made if end.waits):
             return Outcome(state="waits", text=waits, usage=self._talk.usage)
-        results = [calls.result_of(block, end) for block, end in made]
         more = [_text(asking.CUT_CALL)] if is_cut else []
-        await self._say(conversation.of_user([*results, *more], "results"))
+        await self._say(conversation.of_user([*calls.results_of(made), *more], "results"))
         return None
 
 

@@ -154,6 +154,12 @@ async def test_calls_with_the_same_id_are_told_apart() -> None:
     assert (outcome.state, shelf.texts) == ("done", {"x": "12"})
 
 
+async def test_many_long_results_are_cut_together() -> None:
+    many = [use("get", name="x", identity=f"n{n}") for n in range(32)]
+    _, server = await reached(Shelf({"x": "ä" * 50_000}), calls(*many), says("Done."))
+    assert len(json.dumps(server.last_content())) < 270_000
+
+
 async def test_a_long_result_is_cut_in_its_middle() -> None:
     shelf = Shelf({"x": "a" * 50_000 + "b" * 50_000})
     _, server = await reached(shelf, calls(use("get", name="x")), says("Done."))

@@ -1,6 +1,7 @@
 """Steps are carried out in their order, once, and say what came of them."""
 
 import asyncio
+import json
 import time
 from typing import Any
 
@@ -290,6 +291,21 @@ async def test_the_caller_hears_of_each_step() -> None:
 
     await carry_out(steps(PUT, step("two", "names")), around(Shelf(), call=call(progress=progress)))
     assert heard == [(1, 2, "put: done"), (2, 2, "two: done")]
+
+
+async def test_what_is_too_long_to_keep_is_left_out_and_says_so() -> None:
+    long = step("long", "put", name="x", text="ä" * 200_000)
+    shelf, diary = Shelf({"x": "ä" * 200_000}), Diary()
+    outcome = await carry_out(
+        steps(step("long", "get", name="x"), step("two", "names")), around(shelf, diary)
+    )
+    assert outcome.state == "done"
+    assert len(json.dumps(diary.ended_["long"])) < 300_000
+    assert "left_out" in diary.ended_["long"]["result"]
+    each = step("each", "get", name="y", for_each=list(range(50)))
+    many = await carry_out(steps(each), around(Shelf({"y": "z" * 10_000})))
+    assert (many.state, many.result["left_out"][-4:]) == ("done", "kept")
+    assert (await done(Shelf(), long)).error is not None
 
 
 async def test_an_outcome_is_json() -> None:
