@@ -167,10 +167,11 @@ async def _parts(settings: Settings, path: Path) -> AsyncIterator[_Parts]:
         )
         approvals = Approvals(link.record, terms, OpenActs(settings.spool_directory / "approvals.json"))
         begun = Begun(settings.spool_directory / "begun", link.record)
-        await begun.tell_of_lost()
+        recorded = [Recorded(one, link.record, begun) for one in others]
+        await _take_up(begun, recorded, jobs)
         granted = (HostBackend(native, settings.grants, link.profiles),) if settings.grants else ()
         backends = Backends(
-            (native, *granted, *(Recorded(one, link.record, begun) for one in others)),
+            (native, *granted, *recorded),
             default=settings.default_backend,
             balance=settings.balance,
             running=jobs.running_on,
@@ -178,6 +179,18 @@ async def _parts(settings: Settings, path: Path) -> AsyncIterator[_Parts]:
         gate = Gate(policy, link, jobs, Means(backends, files), approvals)
         stack.push_async_callback(gate.finish)
         yield _Parts(policy, link, jobs, gate, approvals, Switch(policy, link, backends))
+
+
+async def _take_up(begun: Begun, recorded: Sequence[Recorded], jobs: Jobs) -> None:
+    """Follow again what an earlier host agent has left elsewhere, end the rest, and tell of what is lost."""
+    left, there = begun.left(), {one.name: one for one in recorded}
+    kept = [one for one in left if one.mark and one.backend in there]
+    lost = [one for one in left if one not in kept]
+    await begun.tell_of_lost(lost)
+    for name, backend in there.items():
+        await backend.sweep({one.job for one in lost if one.backend == name}, {one.job for one in kept})
+    for one in kept:
+        jobs.take_up(one, there[one.backend])
 
 
 @asynccontextmanager

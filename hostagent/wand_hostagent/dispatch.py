@@ -1,28 +1,31 @@
 """A backend whose jobs the launcher does not start: each is on record, durable, before it may begin.
 
 The launcher writes the record, as it does of its own jobs. A job that was begun and of which we tell no end
-leaves a file behind, so that a later host agent can say that its end is not known.
+leaves a file behind, so that a later host agent can follow it again, or say that its end is not known.
 """
 
 import asyncio
-import contextlib
+import json
 import logging
+import signal as signals
 import time
-from collections.abc import AsyncGenerator, Awaitable, Callable, Iterator, Mapping
+from collections.abc import AsyncGenerator, Awaitable, Callable, Collection, Iterable, Mapping
 from contextlib import aclosing
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 from wand_hostagent import records
-from wand_hostagent.backends.base import ExecutionBackend, Health, JobInput
+from wand_hostagent.backends.base import ExecutionBackend, Health, JobInput, Left
 from wand_hostagent.backends.facts import why
-from wand_hostagent.model import Event, Exited, Job, Output
+from wand_hostagent.model import Event, Exited, Job, Limits, Output, Started
 from wand_hostagent.policy.model import Permit
 from wand_hostagent.spool import JOB_NAME
-from wand_proto.errors import Ambiguous, Broken, WandError
+from wand_proto.errors import Ambiguous, Broken, Unavailable, WandError
 
 log = logging.getLogger(__name__)
 
+MOST_NAME = 128
 Record = Callable[[str, Mapping[str, Any]], Awaitable[None]]
 
 
@@ -34,28 +37,71 @@ class Begun:
         self._record = record
         folder.mkdir(mode=0o700, exist_ok=True)
 
-    async def tell_of_lost(self) -> None:
-        """Have it on record that nobody knows how those ended that an earlier host agent has left."""
-        for file in self._left():
-            told = {"job": file.name, "backend": file.read_text(), "reason": "lost"}
+    def left(self) -> list[Left]:
+        """Those that an earlier host agent has left."""
+        return [_left(file) for file in sorted(self._folder.iterdir()) if JOB_NAME.fullmatch(file.name)]
+
+    async def tell_of_lost(self, left: Iterable[Left]) -> None:
+        """Have it on record that nobody knows how those ended."""
+        for one in left:
+            told = {"job": one.job, "backend": one.backend, "reason": "lost"}
             try:
                 await self._record("dispatch_end", told)
             except WandError as error:  # the next host agent tells it
-                log.warning("job lost, not recorded", extra={"job": file.name, "error": str(error)})
+                log.warning("job lost, not recorded", extra={"job": one.job, "error": str(error)})
                 return
-            file.unlink()
+            (self._folder / one.job).unlink(missing_ok=True)
 
-    def _left(self) -> list[Path]:
-        return sorted(self._folder.iterdir())
+    def note(self, left: Left) -> "Note":
+        """Keep what is known of a job until its end is told.
 
-    @contextlib.contextmanager
-    def noted(self, job: str, backend: str) -> Iterator[Callable[[], None]]:
-        """Keep the job's name while entered, and for good unless what comes back is called."""
-        if not JOB_NAME.fullmatch(job):
-            raise Broken(f"{job!r:.80} is no name of a job")
-        file = self._folder / job
-        file.write_text(backend)
-        yield lambda: file.unlink(missing_ok=True)
+        Raises:
+            Unavailable: it cannot be kept.
+        """
+        if not JOB_NAME.fullmatch(left.job):
+            raise Broken(f"{left.job!r:.80} is no name of a job")
+        note = Note(self._folder / left.job)
+        note.keep(left)
+        return note
+
+
+class Note:
+    """The file that tells of one job."""
+
+    def __init__(self, file: Path) -> None:
+        self._file = file
+        self.has_mark = False
+
+    def keep(self, left: Left) -> None:
+        """Have a file know that, for a later host agent; whole, or as it was.
+
+        Raises:
+            Unavailable: it does not.
+        """
+        beside = self._file.with_name(f"{self._file.name}.new")
+        try:
+            beside.write_text(json.dumps(asdict(left)))
+            beside.replace(self._file)
+        except OSError as error:
+            raise Unavailable(f"{self._file} cannot be written: {error.strerror}") from error
+        self.has_mark = bool(left.mark)
+
+    def told(self) -> None:
+        """Its end is on record."""
+        self._file.unlink(missing_ok=True)
+
+
+def _left(file: Path) -> Left:
+    """What a file tells; where it cannot be read, that there was such a job."""
+    text = ""
+    try:
+        text = file.read_text()
+        found = json.loads(text)
+        limits = Limits(**found["limits"])
+        return Left(**{**found, "job": file.name, "argv": tuple(found["argv"]), "limits": limits})
+    except (OSError, ValueError, TypeError, KeyError, RecursionError) as error:
+        log.warning("job's file not read", extra={"job": file.name, "why": str(error)})
+        return Left(job=file.name, backend=text[:MOST_NAME])  # an older host agent wrote nothing else
 
 
 class Recorded(ExecutionBackend):
@@ -73,22 +119,73 @@ class Recorded(ExecutionBackend):
         job = permit.act
         assert isinstance(job, Job)
         await self._record("dispatch", {"backend": self.name, **records.act(job), **why(permit, job)})
-        with self._begun.noted(job.id, self.name) as told:
+        note = await self._noted(job)
+        async with aclosing(self._followed(self._backend.run(permit), job.id, note)) as events:
+            async for event in events:
+                if isinstance(event, Started) and job.detached:
+                    await self._keep(note, self._known(permit, job, event))
+                yield event
+
+    async def _noted(self, job: Job) -> Note:
+        try:
+            return self._begun.note(Left(job=job.id, backend=self.name))
+        except WandError as error:
             outcome = _Outcome(job.id, self.name)
-            try:
-                async with aclosing(self._backend.run(permit)) as events:
-                    async for event in events:
-                        outcome.take(event)
-                        yield event
-            except WandError as error:
-                outcome.failed(error)
-                raise
-            except (GeneratorExit, asyncio.CancelledError):
-                outcome.cancelled()
-                raise
-            finally:
-                if await self._tell(outcome):
-                    told()
+            outcome.failed(error, begun=False)
+            await self._tell(outcome)
+            raise
+
+    async def _keep(self, note: Note, left: Left) -> None:
+        """Keep how a detached job is found again; where that cannot be, end it: it would run on unseen."""
+        try:
+            note.keep(left)
+        except WandError:
+            await self._backend.signal(left.job, signals.SIGKILL)
+            raise
+
+    def _known(self, permit: Permit, job: Job, started: Started) -> Left:
+        return Left(
+            job=job.id,
+            backend=self.name,
+            mark=self._backend.mark_of(job.id),
+            principal=permit.caller.principal,
+            argv=job.argv,
+            rule=started.rule,
+            profile=started.profile,
+            limits=started.limits,
+            directory=started.directory,
+            is_terminal=job.terminal is not None,
+            began_unix_seconds=time.time(),
+        )
+
+    async def follow_again(self, left: Left) -> AsyncGenerator[Event, None]:
+        """Follow what an earlier host agent has begun; its record stands, and its end is recorded."""
+        note = self._begun.note(left)
+        reading = self._backend.follow_again(left)
+        async with aclosing(self._followed(reading, left.job, note)) as events:
+            async for event in events:
+                yield event
+
+    async def _followed(
+        self, reading: AsyncGenerator[Event, None], job: str, note: Note
+    ) -> AsyncGenerator[Event, None]:
+        outcome = _Outcome(job, self.name)
+        goes_on = False
+        try:
+            async with aclosing(reading) as events:
+                async for event in events:
+                    outcome.take(event)
+                    yield event
+        except WandError as error:
+            outcome.failed(error, begun=note.has_mark)
+            raise
+        except (GeneratorExit, asyncio.CancelledError):
+            goes_on = note.has_mark and not outcome.is_over
+            outcome.cancelled()
+            raise
+        finally:
+            if not goes_on and await self._tell(outcome):
+                note.told()
 
     async def _tell(self, outcome: "_Outcome") -> bool:
         """Whether the end is on record."""
@@ -98,6 +195,9 @@ class Recorded(ExecutionBackend):
             log.warning("end not recorded", extra={"job": outcome.job, "error": str(error)})
             return False
         return True
+
+    async def sweep(self, lost: Collection[str], kept: Collection[str]) -> None:
+        await self._backend.sweep(lost, kept)
 
     def input_of(self, job: str) -> JobInput | None:
         return self._backend.input_of(job)
@@ -131,8 +231,13 @@ class _Outcome:
         if self._told["reason"] == "lost":
             self._told["reason"] = "cancelled"
 
-    def failed(self, error: WandError) -> None:
-        reason = "lost" if isinstance(error, Ambiguous | Broken) else "not_started"
+    @property
+    def is_over(self) -> bool:
+        """Whether its end was told."""
+        return self._told["reason"] != "lost" or "exit_code" in self._told
+
+    def failed(self, error: WandError, *, begun: bool) -> None:
+        reason = "lost" if begun or isinstance(error, Ambiguous | Broken) else "not_started"
         self._told |= {"reason": reason, "kind": type(error).__name__, "message": error.message[:1024]}
 
     def told(self) -> dict[str, Any]:

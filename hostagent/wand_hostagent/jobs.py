@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Self
 
-from wand_hostagent.backends.base import ExecutionBackend
+from wand_hostagent.backends.base import ExecutionBackend, Left
 from wand_hostagent.backends.native import NativeBackend
 from wand_hostagent.model import Event, Job
 from wand_hostagent.policy.model import Permit
@@ -237,6 +237,22 @@ class Jobs:
         if not found.why.get("detached"):
             self._spawn(self._mind(run), f"mind {found.job}")
         log.info("job taken up", extra={"job": found.job, "running": found.running, "lost_bytes": lost_bytes})
+
+    def take_up(self, left: Left, backend: ExecutionBackend) -> None:
+        """Follow a job again that an earlier host agent has left on another backend, from its begin."""
+        origin = Origin(
+            job=left.job,
+            principal=left.principal,
+            argv=left.argv,
+            profile=left.profile,
+            backend=backend,
+            began_unix_seconds=left.began_unix_seconds,
+        )
+        run = self._runs[left.job] = Run(origin, self._folder.fresh(left.job))
+        self._positions.take(left.job)
+        run.to_files()
+        self._spawn(self._read(run, backend.follow_again(left)), f"job {left.job}")
+        log.info("job taken up", extra={"job": left.job, "backend": left.backend})
 
     async def _mind(self, run: Run) -> None:
         """End a job that was to end with its call, where nobody comes back for it."""

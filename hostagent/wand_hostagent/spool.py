@@ -229,6 +229,14 @@ class SpoolFolder:
         stdout, stderr = (f"{self._path}/{job}{suffix}" for suffix in _SUFFIXES)
         return Spool(stdout, self._room), Spool(stderr, self._room)
 
+    def fresh(self, job: str) -> tuple[Spool, Spool]:
+        """The same; what there is of an earlier host agent's is removed, for all of it comes again."""
+        spools = self.spools(job)
+        for path in self._folder.iterdir():
+            if path.suffix in _SUFFIXES and path.name.partition(".")[0] == job:
+                path.unlink(missing_ok=True)
+        return spools
+
     def remove_others(self, jobs: Collection[str]) -> None:
         """Remove what was left of jobs that nobody knows any more."""
         for path in self._folder.iterdir():

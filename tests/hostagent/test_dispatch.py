@@ -1,6 +1,7 @@
 """What the launcher does not start is on record all the same, before it begins and when it has ended."""
 
 import asyncio
+import signal
 from collections.abc import Mapping
 from contextlib import aclosing
 from pathlib import Path
@@ -10,7 +11,8 @@ import pytest
 
 from support.elsewhere import Elsewhere
 from support.people import job, permit
-from wand_hostagent.dispatch import Begun, Recorded
+from wand_hostagent.backends.base import Left
+from wand_hostagent.dispatch import Begun, Note, Recorded
 from wand_hostagent.model import Event
 from wand_proto.errors import Ambiguous, Exhausted, Unavailable
 
@@ -92,11 +94,51 @@ async def test_of_one_whose_end_is_not_on_record_a_later_host_agent_says_that_it
 
     full, later = Ledger("dispatch_end"), Ledger()
     for ledger in (full, later, later):
-        await Begun(tmp_path / "begun", ledger.record).tell_of_lost()
+        begun = Begun(tmp_path / "begun", ledger.record)
+        await begun.tell_of_lost(begun.left())
 
     assert later.records == [
         ("dispatch_end", {"job": left.name, "backend": "moon", "reason": "lost"}),
     ]
+
+
+async def test_what_an_older_host_agent_has_left_is_told_as_lost_there(tmp_path: Path) -> None:
+    ledger = Ledger()
+    begun = Begun(tmp_path / "begun", ledger.record)
+    (tmp_path / "begun" / "j1").write_text("moon:base")
+    (tmp_path / "begun" / "j2.new").write_text('{"torn":')
+    await begun.tell_of_lost(begun.left())
+    assert ledger.records == [("dispatch_end", {"job": "j1", "backend": "moon:base", "reason": "lost"})]
+
+
+async def test_a_detached_job_that_could_not_be_found_again_is_ended(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fails(note: Note, left: Left) -> None:
+        if left.principal:
+            raise Unavailable("the disk is full")
+
+    monkeypatch.setattr(Note, "keep", fails)
+    ledger, elsewhere = Ledger(), Elsewhere("moon")
+    asked = job("ls", detached=True)
+    with pytest.raises(Unavailable):
+        async for _ in recorded(tmp_path, ledger, elsewhere).run(permit(asked)):
+            pass
+    assert elsewhere.signals == [(asked.id, signal.SIGKILL)]
+    assert ledger.ends() == ["cancelled"]
+
+
+async def test_a_detached_job_that_can_be_found_again_is_not_told_as_ended_where_we_end(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ledger, elsewhere = Ledger(), Elsewhere("moon")
+    monkeypatch.setattr(elsewhere, "mark_of", lambda job: f"mark of {job}", raising=False)
+    asked = job("ls", detached=True)
+    async with aclosing(recorded(tmp_path, ledger, elsewhere).run(permit(asked))) as events:
+        await anext(events)
+    (left,) = Begun(tmp_path / "begun", ledger.record).left()
+    assert (left.job, left.mark, left.principal) == (asked.id, f"mark of {asked.id}", "ann")
+    assert ledger.ends() == []
 
 
 async def test_a_signal_is_on_record_before_it_is_sent(tmp_path: Path) -> None:

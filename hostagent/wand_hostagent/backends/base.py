@@ -6,14 +6,14 @@ is handed has been permitted, and is on record before its `run` begins.
 """
 
 from abc import ABC, abstractmethod
-from collections.abc import AsyncGenerator, Mapping, Sequence
+from collections.abc import AsyncGenerator, Collection, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any, Generic, TypeVar
 
-from wand_hostagent.model import Event, Exited, Input, Output
+from wand_hostagent.model import Event, Exited, Input, Limits, Output, Started
 from wand_hostagent.policy.model import Permit
 
 S = TypeVar("S")
@@ -63,6 +63,34 @@ class JobInput(ABC):
         """Give up what the job has not read."""
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Left:
+    """A job that an earlier host agent has left, and what is known of it."""
+
+    job: str
+    backend: str
+    mark: str = ""  # by which its backend finds it again; empty: it is not to be followed
+    principal: str = ""
+    argv: tuple[str, ...] = ()
+    rule: str = ""
+    profile: str = ""
+    limits: Limits = field(default_factory=Limits)
+    directory: str = ""
+    is_terminal: bool = False
+    began_unix_seconds: float = 0.0
+
+    def started(self) -> Started:
+        """The event that told of it."""
+        return Started(
+            job=self.job,
+            backend=self.backend,
+            profile=self.profile,
+            rule=self.rule,
+            limits=self.limits,
+            directory=self.directory,
+        )
+
+
 class ExecutionBackend(ABC):
     """A place where jobs run. Its name is that of its kind, or `KIND:PLACE` where a kind has several."""
 
@@ -96,6 +124,23 @@ class ExecutionBackend(ABC):
     async def health(self) -> Health:
         """Whether jobs can be run now; it starts nothing, and answers within seconds."""
         return Health(up=True)
+
+    # -- where a host agent has died, and another one has begun ---------------------------------------------
+
+    def mark_of(self, job: str) -> str:  # noqa: ARG002 - most cannot
+        """By which a later host agent finds a running, detached job again; empty where none could."""
+        return ""
+
+    def follow_again(self, left: Left) -> AsyncGenerator[Event, None]:
+        """The events of such a job: one Started, all Outputs from the first on, one Exited; as `run`.
+
+        Raises:
+            WandError: it cannot be followed, and nobody knows how it ends.
+        """
+        raise NotImplementedError(f"{self.name} has left {left.job} no mark")
+
+    async def sweep(self, lost: Collection[str], kept: Collection[str]) -> None:  # noqa: B027 - most need not
+        """End what an earlier host agent has left here of the `lost` jobs, and of any but the `kept` ones."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -49,20 +49,28 @@ class Source(ABC):
     async def close(self) -> None:
         """Let go of it, whether it has ended or not."""
 
+    async def leave(self) -> None:
+        """Let go of it, and let it run on for whoever finds it again."""
+        await self.close()
+
 
 class Course:
-    """The events of one job."""
+    """The events of one job; one that is `kept` runs on where they are not waited for any more."""
 
-    def __init__(self, started: Started, source: Source) -> None:
+    def __init__(
+        self, started: Started, source: Source, *, kept: bool = False, began_unix_seconds: float = 0.0
+    ) -> None:
         self._started = started
         self._source = source
-        self._began = time.monotonic()
+        self._kept = kept
+        ago = max(0.0, time.time() - began_unix_seconds) if began_unix_seconds else 0.0
+        self._began = time.monotonic() - ago
         self._bytes: dict[StreamName, int] = {"stdout": 0, "stderr": 0}
         self._left = started.limits.output_bytes
         self._over = False
 
     async def events(self) -> AsyncGenerator[Event, None]:
-        """One Started, any Outputs, one Exited; closed earlier, the job is ended with all that it started."""
+        """One Started, any Outputs, one Exited; closed earlier, the job ends with all that it started."""
         try:
             yield self._started
             async for output in self._outputs():
@@ -145,6 +153,10 @@ class Course:
         )
 
     async def _let_go(self) -> None:
+        with suppress(*ENDS, WandError):
+            if self._kept and not self._over:
+                await self._source.leave()
+                return
         if not self._over:
             await self._killed()
         with suppress(*ENDS, WandError):

@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from support.calls import processes
 from support.people import permit, shell
 from support.places import short_folder
 from support.sshd import SSHD, USER, Sshd, keygen, known, sshds
@@ -170,10 +171,12 @@ def agent(path: Path, key: Path | None) -> Iterator[None]:
         path.unlink(missing_ok=True)
 
 
-async def test_a_job_is_lost_when_the_host_dies_and_the_next_one_finds_it_unreachable() -> None:
+async def test_a_job_is_lost_when_the_host_dies_and_what_is_left_of_it_ended_when_it_is_back() -> None:
+    mark = "7120031"
     with short_folder() as folder, sshds(folder, ("127.0.0.6",)) as (one,):
         async with backends(folder, {"one": host(one)}) as (backend,):
-            events = backend.run(permit(shell("echo go; sleep 60"), limits=Limits(wall_seconds=100)))
+            text = f"echo go; sleep {mark} & wait"
+            events = backend.run(permit(shell(text), limits=Limits(wall_seconds=100)))
             async with aclosing(events):
                 assert isinstance(await anext(events), Started)
                 await anext(events)
@@ -183,7 +186,9 @@ async def test_a_job_is_lost_when_the_host_dies_and_the_next_one_finds_it_unreac
             assert (ended.reason, ended.stdout_bytes) == (Reason.LOST, 3)
             with pytest.raises(Unavailable, match="cannot be reached"):
                 await ran(backend, shell("true"))
+            assert processes(mark)
             one.start()
+            await until(lambda: not processes(mark))
             assert (await ran(backend, shell("echo back"))).stdout == b"back\n"
 
 

@@ -46,6 +46,13 @@ def container(
     }
 
 
+def with_log(made: dict[str, Any], most_bytes: int) -> dict[str, Any]:
+    """The same for one whose output a later host agent has to find: in two files of so many bytes."""
+    options = {"max-size": str(most_bytes), "max-file": "2", "compress": "false"}
+    log = {"Type": "local", "Config": options}
+    return {**made, "HostConfig": {**made["HostConfig"], "LogConfig": log}}
+
+
 def for_one_job(made: dict[str, Any], directory: str, *, terminal: bool, reads: bool) -> dict[str, Any]:
     """The same for a container that is there for one job."""
     streams = {

@@ -28,11 +28,50 @@ class EngineError(Exception):
         self.message = message
 
 
+class Chunked:
+    """What an answer brings in chunks, read as if there were none."""
+
+    def __init__(self, reader: asyncio.StreamReader) -> None:
+        self._reader = reader
+        self._left = 0
+        self._is_over = False
+
+    def at_eof(self) -> bool:
+        """Whether nothing follows."""
+        return self._is_over
+
+    async def read(self, most: int) -> bytes:
+        """What is there, or what comes next; nothing at the end."""
+        if not self._left and not self._is_over:
+            line = await self._reader.readuntil(b"\r\n")
+            self._left = _size(line.decode().strip().partition(";")[0], 16)
+            self._is_over = not self._left
+        if self._is_over:
+            return b""
+        data = await self._reader.read(min(most, self._left))
+        self._left -= len(data)
+        if not data:
+            raise asyncio.IncompleteReadError(b"", None)
+        if not self._left:
+            await self._reader.readexactly(2)
+        return data
+
+    async def readexactly(self, count: int) -> bytes:
+        """So many bytes, as a StreamReader gives them."""
+        found = bytearray()
+        while len(found) < count:
+            part = await self.read(count - len(found))
+            if not part:
+                raise asyncio.IncompleteReadError(bytes(found), count)
+            found += part
+        return bytes(found)
+
+
 @dataclass(frozen=True, slots=True)
 class Wire:
     """One connection."""
 
-    reader: asyncio.StreamReader
+    reader: asyncio.StreamReader | Chunked
     writer: asyncio.StreamWriter
 
     def close(self) -> None:
@@ -95,16 +134,27 @@ class Engine:
 
     async def take_over(self, path: str, body: Any = None, query: Mapping[str, str] | None = None) -> Wire:
         """A connection on which a job's streams run from now on, for the caller to close; raises as `ask`."""
-        wire = await self._open()
+        extra = "Connection: Upgrade\r\nUpgrade: tcp\r\n"
+        return await self._begun(_request("POST", path, body, query, extra), path)
+
+    async def listen(self, path: str, query: Mapping[str, str]) -> Wire:
+        """A connection on which an answer comes that has no end yet, for the caller to close; as `ask`."""
+        wire = await self._begun(_request("GET", path, None, query), path)
+        assert isinstance(wire.reader, asyncio.StreamReader)
+        return Wire(Chunked(wire.reader), wire.writer)
+
+    async def _begun(self, request: bytes, path: str) -> Wire:
+        """A connection of its own, on which dockerd has said yes to that."""
+        reader, writer = await self._open()
+        wire = Wire(reader, writer)
         try:
             async with asyncio.timeout(ANSWER_SECONDS):
-                extra = "Connection: Upgrade\r\nUpgrade: tcp\r\n"
-                wire.writer.write(_request("POST", path, body, query, extra))
-                await wire.writer.drain()
-                head = await _head(wire.reader)
+                writer.write(request)
+                await writer.drain()
+                head = await _head(reader)
                 if head.status in {101, 200}:
                     return wire
-                content = await _content(wire.reader, head)
+                content = await _content(reader, head)
         except (OSError, EOFError, ValueError, TimeoutError, asyncio.LimitOverrunError) as error:
             wire.close()
             raise Ambiguous(f"the link to dockerd broke at {path}: {error}") from error
@@ -123,12 +173,12 @@ class Engine:
             if wire.is_open:
                 return wire
             wire.close()
-        return await self._open()
+        return Wire(*await self._open())
 
-    async def _open(self) -> Wire:
+    async def _open(self) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
         try:
             async with asyncio.timeout(ANSWER_SECONDS):
-                return Wire(*await asyncio.open_unix_connection(str(self.socket), limit=_LINE_BYTES))
+                return await asyncio.open_unix_connection(str(self.socket), limit=_LINE_BYTES)
         except (OSError, TimeoutError) as error:
             why = getattr(error, "strerror", "") or "no answer"
             raise Unavailable(f"dockerd cannot be reached at {self.socket}: {why}", hint=_HINT) from error
@@ -155,6 +205,7 @@ async def _exchange(
 ) -> tuple[_Head, bytes]:
     wire.writer.write(_request(method, path, body, query))
     await wire.writer.drain()
+    assert isinstance(wire.reader, asyncio.StreamReader)
     head = await _head(wire.reader)
     return head, await _content(wire.reader, head)
 

@@ -98,11 +98,15 @@ class ContainerJob(Source):
             pass
 
     async def close(self) -> None:
+        await self.leave()
+        await self._leave()
+
+    async def leave(self) -> None:
+        """Listen no more; the container runs on."""
         if self._reading is not None:
             self._reading.cancel()
             await asyncio.gather(self._reading, return_exceptions=True)
         self._wire.close()
-        await self._leave()
 
 
 class ContainerInput(Typed):

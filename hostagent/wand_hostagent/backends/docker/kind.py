@@ -28,7 +28,8 @@ class Docker(BackendKind[DockerSettings]):
         """The places, swept; where dockerd is away they are there all the same, and say so."""
         engine = Engine(around.folder / settings.socket)
         owner = _owner(around)
-        await _sweep(engine, owner)
+        names = [f"{around.name}:{name}" for name in settings.places]
+        await _sweep(engine, owner, names)
         warm = [
             Warm(f"{around.name}:{name}", place, engine, owner)
             for name, place in settings.places.items()
@@ -46,7 +47,7 @@ class Docker(BackendKind[DockerSettings]):
         finally:
             for one in warm:
                 await one.finish()
-            await _sweep(engine, owner)
+            await _sweep(engine, owner, names)
             engine.close()
 
 
@@ -56,9 +57,9 @@ def _owner(around: Surroundings) -> str:
     return hashlib.sha256(told.encode()).hexdigest()[:16]
 
 
-async def _sweep(engine: Engine, owner: str) -> None:
+async def _sweep(engine: Engine, owner: str, backends: Sequence[str]) -> None:
     try:
-        if count := await sweep(engine, owner):
+        if count := await sweep(engine, owner, backends):
             log.warning("containers swept", extra={"count": count})
     except (EngineError, WandError) as error:
         log.warning("containers not swept", extra={"error": str(error)})

@@ -1,14 +1,13 @@
 """A container for each job: made, started, followed, removed."""
 
-import contextlib
 import logging
-from collections.abc import AsyncGenerator, Callable, Mapping
-from contextlib import aclosing
+from collections.abc import AsyncGenerator, Callable, Collection, Mapping
+from contextlib import aclosing, suppress
 from functools import partial
 from typing import Any
 
 from wand_hostagent.backends import given
-from wand_hostagent.backends.base import ExecutionBackend, Health, JobInput
+from wand_hostagent.backends.base import ExecutionBackend, Health, JobInput, Left
 from wand_hostagent.backends.course import Course
 from wand_hostagent.backends.docker import config
 from wand_hostagent.backends.docker.engine import Engine, EngineError, Wire, is_gone
@@ -21,6 +20,8 @@ from wand_proto.errors import Ambiguous, Conflict, Denied, Invalid, NotFound, Un
 log = logging.getLogger(__name__)
 
 OWNER, JOB = "wand.owner", "wand.job"  # labels of what is ours to remove
+KEPT = "wand.kept"  # of what a later host agent may follow: the name of its backend
+LOG_TIMES = 2  # what may be written, so that short lines have room too
 MOST_TOLD = 1024
 
 
@@ -56,12 +57,41 @@ class Once(ExecutionBackend):
             raise refused(error) from error
         return True
 
+    def mark_of(self, job: str) -> str:
+        """Its container."""
+        return self._running.get(job, "")
+
+    async def follow_again(self, left: Left) -> AsyncGenerator[Event, None]:
+        """Follow it by what dockerd has kept of its output; its input has ended with who had it before."""
+        query = {"follow": "1", "stdout": "1", "stderr": "1"}
+        try:
+            wire = await self._engine.listen(f"/containers/{left.mark}/logs", query)
+        except EngineError as error:
+            raise Ambiguous(f"dockerd does not know how {left.job} ended: {error.message}") from error
+        source = self._source(left.mark, wire, is_terminal=left.is_terminal)
+        self._running[left.job] = left.mark
+        course = Course(left.started(), source, kept=True, began_unix_seconds=left.began_unix_seconds)
+        try:
+            async with aclosing(course.events()) as events:
+                async for event in events:
+                    yield event
+        finally:
+            self._running.pop(left.job, None)
+
+    async def sweep(self, lost: Collection[str], kept: Collection[str]) -> None:  # noqa: ARG002 - no other is here
+        """Remove the containers that might have been followed again, and are not."""
+        with suppress(WandError, EngineError):
+            for container in await ours(self._engine, self._owner):
+                labels = container.get("Labels") or {}
+                if labels.get(KEPT) == self.name and labels.get(JOB) not in kept:
+                    await remove(self._engine, str(container["Id"]))
+
     async def run(self, permit: Permit) -> AsyncGenerator[Event, None]:
         """Run it in a new container; see `ExecutionBackend`."""
         job = permit.act
         assert isinstance(job, Job)
         started = started_in(self.name, self._place, permit, job)
-        body = self._body(permit, job, started.directory)
+        body = self._body(permit, job, started)
         container = await self._made(job, body)
         try:
             wire = await self._started(container, job, reads=body["OpenStdin"])
@@ -69,20 +99,24 @@ class Once(ExecutionBackend):
             await remove(self._engine, container)
             raise
         self._running[job.id] = container
+        source = self._source(container, wire, is_terminal=job.terminal is not None)
         try:
-            async with aclosing(Course(started, self._source(container, wire, job)).events()) as events:
+            async with aclosing(Course(started, source, kept=job.detached).events()) as events:
                 async for event in events:
                     yield event
         finally:
             self._running.pop(job.id, None)
             self._inputs.pop(job.id, None)
 
-    def _body(self, permit: Permit, job: Job, directory: str) -> dict[str, Any]:
+    def _body(self, permit: Permit, job: Job, started: Started) -> dict[str, Any]:
         place = self._place
         environment = given.variables(permit, job, place.environment, place.environment_allowed)
-        labels = {OWNER: self._owner, JOB: job.id}
+        labels = {OWNER: self._owner, JOB: job.id, **({KEPT: self.name} if job.detached else {})}
         made = config.container(place, labels, given.words(job), environment=environment)
-        return config.for_one_job(made, directory, terminal=job.terminal is not None, reads=reads(job))
+        if job.detached:
+            made = config.with_log(made, LOG_TIMES * (started.limits.output_bytes or place.output_bytes))
+        is_terminal = job.terminal is not None
+        return config.for_one_job(made, started.directory, terminal=is_terminal, reads=reads(job))
 
     async def _made(self, job: Job, body: dict[str, Any]) -> str:
         try:
@@ -112,13 +146,13 @@ class Once(ExecutionBackend):
             self._inputs[job.id] = await typed(self._engine, f"/containers/{container}", wire, job)
         return wire
 
-    def _source(self, container: str, wire: Wire, job: Job) -> ContainerJob:
+    def _source(self, container: str, wire: Wire, *, is_terminal: bool) -> ContainerJob:
         return ContainerJob(
             wire,
             partial(_state, self._engine, container),
             partial(_end, self._engine, container),
             partial(remove, self._engine, container),
-            is_terminal=job.terminal is not None,
+            is_terminal=is_terminal,
         )
 
 
@@ -231,11 +265,18 @@ def refused(error: EngineError) -> WandError:
     return Unavailable(said, hint="dockerd's own log says more")
 
 
-async def sweep(engine: Engine, owner: str) -> int:
-    """Remove what an earlier host agent, or a link that broke, has left; how many there were."""
+async def ours(engine: Engine, owner: str) -> list[dict[str, Any]]:
+    """All containers of that owner."""
     query = {"all": "1", "filters": f'{{"label":["{OWNER}={owner}"]}}'}
-    left = await engine.ask("GET", "/containers/json", query=query)
+    return list(await engine.ask("GET", "/containers/json", query=query))
+
+
+async def sweep(engine: Engine, owner: str, backends: Collection[str]) -> int:
+    """Remove what an earlier host agent, or a link that broke, has left; how many there were.
+
+    What may be followed again, those backends sweep when they know what is.
+    """
+    left = [one for one in await ours(engine, owner) if (one.get("Labels") or {}).get(KEPT) not in backends]
     for container in left:
-        with contextlib.suppress(WandError):
-            await remove(engine, str(container["Id"]))
+        await remove(engine, str(container["Id"]))
     return len(left)

@@ -2,19 +2,20 @@
 
 import asyncio
 import logging
-from collections.abc import AsyncGenerator, Mapping
+from collections.abc import AsyncGenerator, Collection, Mapping
 from contextlib import aclosing, suppress
 from functools import partial
 from typing import Any
 
 from wand_hostagent.backends import given
-from wand_hostagent.backends.base import ExecutionBackend, Health, JobInput
+from wand_hostagent.backends.base import ExecutionBackend, Health, JobInput, Left
 from wand_hostagent.backends.course import Course
 from wand_hostagent.backends.docker import config
 from wand_hostagent.backends.docker.engine import Engine, EngineError, Wire
 from wand_hostagent.backends.docker.job import ContainerInput, ContainerJob
 from wand_hostagent.backends.docker.once import (
     OWNER,
+    Once,
     fares,
     reads,
     refused,
@@ -52,6 +53,7 @@ class Warm(ExecutionBackend):
         self._place = place
         self._engine = engine
         self._owner = owner
+        self._once = Once(name, place, engine, owner)  # for what is to outlive us
         self._free: list[str] = []  # containers
         self._room = asyncio.Semaphore(place.warm)
         self._inputs: dict[str, ContainerInput] = {}
@@ -63,7 +65,17 @@ class Warm(ExecutionBackend):
         return await fares(self._engine, self._place)
 
     def input_of(self, job: str) -> JobInput | None:
-        return self._inputs.get(job)
+        return self._inputs.get(job) or self._once.input_of(job)
+
+    def mark_of(self, job: str) -> str:
+        """The container of a detached one, which has its own."""
+        return self._once.mark_of(job)
+
+    def follow_again(self, left: Left) -> AsyncGenerator[Event, None]:
+        return self._once.follow_again(left)
+
+    async def sweep(self, lost: Collection[str], kept: Collection[str]) -> None:
+        await self._once.sweep(lost, kept)
 
     async def warm_up(self) -> None:
         """Have the containers wait; where that fails, jobs make them when they come."""
@@ -82,15 +94,20 @@ class Warm(ExecutionBackend):
         """Send it to every process of the job."""
         container = self._running.get(job)
         if container is None:
-            return False
+            return await self._once.signal(job, signal)
         if await self._inside(container, ("/bin/sh", "-c", SIGNAL % signal)) < 0:  # else it ran
             raise Ambiguous(f"whether the signal was sent in {self.name} is not known")
         return True
 
     async def run(self, permit: Permit) -> AsyncGenerator[Event, None]:
-        """Run it in a container that waits; see `ExecutionBackend`."""
+        """Run it in a container that waits, a detached one in its own; see `ExecutionBackend`."""
         job = permit.act
         assert isinstance(job, Job)
+        async with aclosing(self._once.run(permit) if job.detached else self._run(permit, job)) as events:
+            async for event in events:
+                yield event
+
+    async def _run(self, permit: Permit, job: Job) -> AsyncGenerator[Event, None]:
         started = started_in(self.name, self._place, permit, job)
         body = self._body(permit, job, started.directory)
         container = await self._take()

@@ -12,7 +12,7 @@ from typing import Any
 from wand_hostagent.backends.course import Typed
 from wand_hostagent.backends.remote import messages
 from wand_hostagent.backends.remote.link import Link, Open, metadata
-from wand_hostagent.model import Event, Exited, Input, Job, Output, Reason
+from wand_hostagent.model import Event, Exited, Input, Output, Reason
 from wand_proto.context import Caller
 from wand_proto.errors import Ambiguous, Exhausted, Unavailable, WandError
 from wand_proto.v1 import execution_pb2 as wire
@@ -29,16 +29,17 @@ class Asked:
     """What is asked there, and for whom."""
 
     backend: str  # our own name of that host agent
-    job: Job
+    job: str
     rule: str
+    detached: bool
     caller: Caller
 
 
 class RemoteJob:
     """A job that is asked for there."""
 
-    def __init__(self, link: Link, asked: Asked, rejoin_seconds: float) -> None:
-        self.there = ""  # its name there, once it runs
+    def __init__(self, link: Link, asked: Asked, rejoin_seconds: float, there: str = "") -> None:
+        self.there = there  # its name there, once it runs
         self._link = link
         self._asked = asked
         self._rejoin_seconds = rejoin_seconds
@@ -48,7 +49,7 @@ class RemoteJob:
         self._is_over = self._is_rejoined = False
 
     async def events(self, request: wire.RunRequest) -> AsyncGenerator[Event, None]:
-        """Its events; closed early, it is ended there."""
+        """Its events; closed early, it is ended there unless it is detached."""
         try:
             try:
                 async with aclosing(
@@ -60,11 +61,11 @@ class RemoteJob:
                 if not self.there:
                     raise
             if not self._is_over:
-                async with aclosing(self._rejoined()) as events:
+                async with aclosing(self.rejoined()) as events:
                     async for event in events:
                         yield event
         finally:
-            if self._is_rejoined and not self._is_over:
+            if self._is_rejoined and not self._is_over and not self._asked.detached:
                 await asyncio.shield(asyncio.create_task(self._kill()))
 
     async def _followed(self, begin: Begin) -> AsyncGenerator[Event, None]:
@@ -91,11 +92,9 @@ class RemoteJob:
         self._is_over = self._is_over or isinstance(event, Exited)
         return event
 
-    async def _rejoined(self) -> AsyncGenerator[Event, None]:
+    async def rejoined(self) -> AsyncGenerator[Event, None]:
         """The rest, where the host agent there comes back and has the job; else nobody knows its end."""
-        log.warning(
-            "link broke in mid-job", extra={"job": self._asked.job.id, "backend": self._asked.backend}
-        )
+        log.warning("link broke in mid-job", extra={"job": self._asked.job, "backend": self._asked.backend})
         self._is_rejoined = True
         until = time.monotonic() + self._rejoin_seconds
         while not self._is_over and time.monotonic() < until:
@@ -107,7 +106,7 @@ class RemoteJob:
             except (Unavailable, Ambiguous):
                 pass
             except WandError as error:
-                log.warning("job not found again", extra={"job": self._asked.job.id, "error": str(error)})
+                log.warning("job not found again", extra={"job": self._asked.job, "error": str(error)})
                 break
             if not self._is_over:
                 await asyncio.sleep(AGAIN_SECONDS)
@@ -123,7 +122,7 @@ class RemoteJob:
 
     def _lost(self) -> Exited:
         return Exited(
-            job=self._asked.job.id,
+            job=self._asked.job,
             reason=Reason.LOST,
             wall_seconds=time.monotonic() - self._began,
             stdout_bytes=self._bytes["stdout"],
@@ -149,7 +148,7 @@ class RemoteJob:
             async with asyncio.timeout(KILL_SECONDS):
                 await self.signal(signal.SIGKILL)
         except (WandError, TimeoutError) as error:
-            log.warning("job not ended there", extra={"job": self._asked.job.id, "error": str(error)})
+            log.warning("job not ended there", extra={"job": self._asked.job, "error": str(error)})
 
 
 class RemoteInput(Typed):

@@ -5,7 +5,7 @@ from collections.abc import AsyncGenerator, AsyncIterator, Mapping, Sequence
 from contextlib import aclosing, asynccontextmanager
 from pathlib import Path
 
-from wand_hostagent.backends.base import BackendKind, ExecutionBackend, Health, JobInput, Surroundings
+from wand_hostagent.backends.base import BackendKind, ExecutionBackend, Health, JobInput, Left, Surroundings
 from wand_hostagent.backends.remote import messages
 from wand_hostagent.backends.remote.hosts import RemoteHost, RemoteSettings
 from wand_hostagent.backends.remote.job import Asked, RemoteInput, RemoteJob
@@ -63,7 +63,9 @@ class Agent(ExecutionBackend):
         """
         job = permit.act
         assert isinstance(job, Job)
-        asked = Asked(backend=self.name, job=job, rule=permit.rule, caller=permit.caller)
+        asked = Asked(
+            backend=self.name, job=job.id, rule=permit.rule, detached=job.detached, caller=permit.caller
+        )
         running = RemoteJob(self._link, asked, self._rejoin_seconds)
         try:
             async with aclosing(running.events(messages.request(self._host, permit, job))) as events:
@@ -75,6 +77,26 @@ class Agent(ExecutionBackend):
             self._running.pop(job.id, None)
             if (taking := self._inputs.pop(job.id, None)) is not None:
                 taking.let_go()
+
+    def mark_of(self, job: str) -> str:
+        """Its name there."""
+        running = self._running.get(job)
+        return running.there if running else ""
+
+    async def follow_again(self, left: Left) -> AsyncGenerator[Event, None]:
+        """Follow it from its first byte on; there it has never stopped."""
+        caller = Caller(principal=left.principal, request_id=new_request_id())
+        asked = Asked(backend=self.name, job=left.job, rule=left.rule, detached=True, caller=caller)
+        running = self._running[left.job] = RemoteJob(
+            self._link, asked, self._rejoin_seconds, there=left.mark
+        )
+        try:
+            yield left.started()
+            async with aclosing(running.rejoined()) as events:
+                async for event in events:
+                    yield event
+        finally:
+            self._running.pop(left.job, None)
 
     def _begin(self, job: Job, running: RemoteJob) -> None:
         self._running[job.id] = running

@@ -18,10 +18,7 @@ _REASONS = {wire.Reason.Value(f"REASON_{reason.name}"): reason for reason in Rea
 
 
 def request(host: RemoteHost, permit: Permit, job: Job) -> wire.RunRequest:
-    """What that host agent is asked: the job, within the limits that our own policy has set.
-
-    It holds on to us there even where it is detached here: we are who follows it.
-    """
+    """What that host agent is asked: the job, within the limits that our own policy has set."""
     asked = wire.RunRequest(
         directory=job.directory,
         environment={**job.environment, **permit.environment},
@@ -29,6 +26,7 @@ def request(host: RemoteHost, permit: Permit, job: Job) -> wire.RunRequest:
         limits=words.Limits(**cast("Any", permit.limits.named())),
         profile=host.profile,
         backend=host.backend,
+        detached=job.detached,
         stdin_open=job.stdin_open,
     )
     if job.shell:
@@ -48,10 +46,10 @@ def feed(there: str, given: Input) -> wire.FeedRequest:
     return asked
 
 
-def started(untrusted: wire.Started, job: Job, backend: str, rule: str) -> Started:
+def started(untrusted: wire.Started, job: str, backend: str, rule: str) -> Started:
     """That a job runs there, under our own name for it, by both rules."""
     return Started(
-        job=job.id,
+        job=job,
         backend=backend,
         profile=untrusted.profile,
         rule=f"{rule}, and there {untrusted.rule}",
@@ -60,7 +58,7 @@ def started(untrusted: wire.Started, job: Job, backend: str, rule: str) -> Start
     )
 
 
-def event(untrusted: wire.Event, job: Job) -> Event | None:
+def event(untrusted: wire.Event, job: str) -> Event | None:
     """What a job that runs there has written, or how it ended; None for anything else.
 
     Raises:
@@ -82,9 +80,9 @@ def _output(untrusted: wire.Output) -> Output:
     return Output(stream=stream, data=untrusted.data, offset=untrusted.offset)
 
 
-def _exited(untrusted: wire.Exited, job: Job) -> Exited:
+def _exited(untrusted: wire.Exited, job: str) -> Exited:
     return Exited(
-        job=job.id,
+        job=job,
         reason=_REASONS.get(untrusted.reason, Reason.LOST),  # of a newer one: we cannot tell how
         exit_code=untrusted.exit_code,
         signal=untrusted.signal,

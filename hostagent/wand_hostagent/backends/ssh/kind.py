@@ -3,7 +3,7 @@
 import asyncio
 import logging
 import secrets
-from collections.abc import AsyncGenerator, AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Collection, Mapping, Sequence
 from contextlib import aclosing, asynccontextmanager
 from pathlib import Path
 
@@ -21,6 +21,7 @@ from wand_proto.errors import Ambiguous, Invalid, WandError
 log = logging.getLogger(__name__)
 
 HEALTH_SECONDS = 4.0
+MOST_TIDY_SECONDS, MOST_TRIES = 60.0, 100  # between tries while the host is away, and of these
 TIDY_SECONDS = 0.5  # after which what ended jobs have left is ended, for all of them together
 TERM = "xterm-256color"
 HOME = "~"  # where a login starts
@@ -128,14 +129,26 @@ class Remote(ExecutionBackend):
             self._tidying = asyncio.create_task(self._tidy(), name=f"tidy {self.name}")
 
     async def _tidy(self) -> None:
-        await asyncio.sleep(TIDY_SECONDS)
-        while self._left:
-            jobs, self._left = self._left[:64], self._left[64:]
+        """End what is left, again and again while the host is away."""
+        seconds, tries = TIDY_SECONDS, 0
+        while self._left and tries < MOST_TRIES:
+            await asyncio.sleep(seconds)
+            jobs = self._left[:64]
             try:
                 if await run(self._link, script.end(jobs)) != 0:
                     raise Ambiguous("some could not be ended")
             except WandError as error:
-                log.warning("host not tidied", extra={"backend": self.name, "error": str(error)})
+                told = {"backend": self.name, "error": str(error), "jobs": len(self._left)}
+                log.warning("host not tidied", extra=told)
+                seconds, tries = min(2 * seconds, MOST_TIDY_SECONDS), tries + 1
+            else:
+                del self._left[: len(jobs)]
+                seconds, tries = TIDY_SECONDS, 0
+
+    async def sweep(self, lost: Collection[str], kept: Collection[str]) -> None:  # noqa: ARG002 - none can be
+        """End what is left of those that an earlier host agent has begun, as soon as the host answers."""
+        for job in lost:
+            self._tidy_soon(job)
 
     async def finish(self) -> None:
         """Let what is being tidied up come to its end, for a bounded while."""
