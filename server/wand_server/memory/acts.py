@@ -100,10 +100,15 @@ def forget(_at: Moment, note: str, owner: str, shared: str, dialect: str) -> Act
     return _note(gone)
 
 
-def by_words(
-    _at: Moment, places: Sequence[int], asked: Sequence[str], most: int, dialect: str
-) -> Act[list[int]]:
-    """The notes of those places that have any of the words, the best first."""
+def look(
+    at: Moment, names: Sequence[str], asked: Sequence[str], most: int, dialect: str
+) -> Act[tuple[dict[int, int], list[int]]]:
+    """The places of those names, and their notes that have any of the words, the best first."""
+    there = yield from places(at, names)
+    return there, (yield from _by_words(list(there), asked, most, dialect))
+
+
+def _by_words(places: Sequence[int], asked: Sequence[str], most: int, dialect: str) -> Act[list[int]]:
     if not places or not asked:
         return []
     values = (

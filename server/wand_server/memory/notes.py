@@ -1,7 +1,6 @@
 """Notes: kept for whoever wrote them, with where they came from; found by words and by meaning together."""
 
 import asyncio
-import contextlib
 import logging
 import secrets
 from collections.abc import Awaitable, Callable, Sequence
@@ -55,6 +54,9 @@ class Notes:
         self._engine: Engine | None = None
         self._nearest: Nearest | None = None
         self._catching_up: asyncio.Task[None] | None = None
+        self._is_behind = (
+            True  # there may be notes without a vector: from before, or kept when there was none
+        )
 
     async def remember(self, principal: Principal, new: NewNote) -> Remembered:
         place = self._place(principal, new.scope, to_write=True)
@@ -86,12 +88,11 @@ class Notes:
         if not scope:
             names.append(self._place(principal, SHARED))
         engine = await self._opened()
-        places = await engine.read(partial(acts.places, names=names))
-        asked = ranking.words(query)
-        words = partial(
-            acts.by_words, places=list(places), asked=asked, most=_MOST_RANKED, dialect=_dialect(engine)
+        looking = partial(
+            acts.look, names=names, asked=ranking.words(query), most=_MOST_RANKED, dialect=_dialect(engine)
         )
-        rankings = [await engine.read(words)]
+        places, by_words = await engine.read(looking)
+        rankings = [by_words]
         why_not = self._why_no_meaning()
         if places and not why_not:
             model, vector = await self._vector(query)
@@ -182,21 +183,25 @@ class Notes:
                 (vector,) = await self._embeddings.embed([text])
         except (WandError, TimeoutError) as why:
             log.warning("no embedding", extra={"kind": type(why).__name__, "why": str(why)})
+            self._is_behind = True
             return "", b""
         return self._embeddings.model, acts.packed(vector)
 
     def _catch_up(self, engine: Engine) -> None:
         """Begin to make vectors for notes that have none of this model, unless that goes on already."""
-        if self._catching_up is None or self._catching_up.done():
+        if self._is_behind and (self._catching_up is None or self._catching_up.done()):
             self._catching_up = asyncio.create_task(self._make_missing(engine), name="embeddings")
 
     async def _make_missing(self, engine: Engine) -> None:
         assert self._embeddings is not None
         model = self._embeddings.model
-        with contextlib.suppress(WandError):  # at the next question again
+        self._is_behind = False
+        try:
             while found := await engine.read(partial(acts.without_vector, model=model, most=_AT_ONCE)):
                 made = await self._embeddings.embed([one.text for one in found])
                 await _set(engine, model, list(zip(found, made, strict=True)))
+        except WandError:  # at the next question again
+            self._is_behind = True
 
 
 async def _set(engine: Engine, model: str, made: Sequence[tuple[acts.Meaning, Sequence[float]]]) -> None:

@@ -10,8 +10,8 @@ from collections.abc import Iterator
 
 _PERSON = frozenset({"person", "user", "the person", "the user", "me"})
 _RUN_WORDS = 6  # so many words in a row, and not by chance
-_RESULTS_OF_ONE = 32
-_BYTES_OF_ONE = 512 * 1024
+_RESULTS_OF_ONE = 16
+_BYTES_OF_ONE = 128 * 1024
 _MOST_OWNERS = 64
 _WORD = re.compile(r"\w+")
 
