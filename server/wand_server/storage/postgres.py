@@ -32,6 +32,7 @@ _MOST_TRIES = 8  # where others stood in the way
 GONE = (
     asyncpg.PostgresConnectionError,
     asyncpg.InterfaceError,
+    asyncpg.InternalClientError,  # the connection ended in the middle of many values
     asyncpg.exceptions.OperatorInterventionError,
     OSError,
     TimeoutError,
@@ -184,7 +185,9 @@ class PostgresEngine:
             self._writer = await connected(self._address)
         try:
             await _transaction(self._writer, trying, lambda each: self._walk_together(each, group))
-        except GONE:
+        except _ApartError:
+            raise
+        except BaseException:  # in what state the connection is, nobody knows
             self._writer.terminate()
             raise
 

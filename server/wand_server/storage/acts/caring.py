@@ -1,7 +1,9 @@
 """What people do to tasks: cancel them, try them again, say how they had ended."""
 
+from collections.abc import Sequence
+
 from wand_proto.errors import Conflict, NotFound
-from wand_server.lifecycle import OPEN, RETRIABLE, TaskState
+from wand_server.lifecycle import HOPELESS, OPEN, RETRIABLE, TaskState
 from wand_server.ports import News, Task, TaskError, Wake
 from wand_server.storage.acts.ending import end, nobodys, ready, tell
 from wand_server.storage.asking import Act, Moment, Row, changed, row, rows
@@ -54,18 +56,29 @@ def retry(at: Moment, task: str) -> Act[Task]:
     left = [task]
     while left:
         one = left.pop()
-        yield from _again(at, one, chosen=one == task)
+        waits_for = yield from rows(_UNFINISHED, one)
+        if hopeless := [other for other in waits_for if _is_hopeless(other)]:
+            yield from _stays(one, hopeless[0], chosen=one == task)
+            continue
+        yield from _again(at, one, waits_for)
         others = yield from rows(_BECAUSE, one)
         left += [other["id"] for other in others]
     return (yield from get(at, task))
 
 
-def _again(at: Moment, task: str, *, chosen: bool) -> Act[None]:
-    waits_for = yield from rows(_UNFINISHED, task)
-    for one in waits_for if chosen else ():
-        if one["state"] is None or TaskState(one["state"]) in RETRIABLE - {TaskState.AMBIGUOUS}:
-            what = f"it depends on {one['dependency']}, which is {one['state'] or 'no longer kept'}"
-            raise Conflict(what, field="task", hint="try that one again")
+def _is_hopeless(dependency: Row) -> bool:
+    return dependency["state"] is None or TaskState(dependency["state"]) in HOPELESS
+
+
+def _stays(task: str, dependency: Row, *, chosen: bool) -> Act[None]:
+    """It cannot begin: something else that it depends on has failed too."""
+    if chosen:
+        what = f"it depends on {dependency['dependency']}, which is {dependency['state'] or 'no longer kept'}"
+        raise Conflict(what, field="task", hint="try that one again")
+    yield from changed("UPDATE task SET failed_by = $2 WHERE id = $1", task, dependency["dependency"])
+
+
+def _again(at: Moment, task: str, waits_for: Sequence[Row]) -> Act[None]:
     for one in waits_for:
         yield from changed("UPDATE task SET has_dependents = 1 WHERE id = $1", one["dependency"])
     state = TaskState.BLOCKED if waits_for else TaskState.QUEUED
