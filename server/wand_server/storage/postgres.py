@@ -37,6 +37,12 @@ GONE = (
     OSError,
     TimeoutError,
 )
+_PLANNING = {  # plans are made when the tables are small, and kept when they are large: by indexes, always
+    "jit": "off",
+    "enable_seqscan": "off",
+    "enable_bitmapscan": "off",
+    "enable_sort": "off",
+}
 _IN_THE_WAY = (asyncpg.exceptions.TransactionRollbackError, asyncpg.exceptions.LockNotAvailableError)
 DIALECT = Dialect(
     "postgres",
@@ -68,7 +74,7 @@ def _options(address: Address, application: str = "wand-server") -> dict[str, An
         "password": address.password or None,
         "command_timeout": _CALL_SECONDS,
         "timeout": _CALL_SECONDS,
-        "server_settings": {"jit": "off", "application_name": application},
+        "server_settings": {"application_name": application, **_PLANNING},
     }
 
 

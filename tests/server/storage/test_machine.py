@@ -21,7 +21,17 @@ from support.postgres import Database
 from support.stores import CAN_ALL, Stand, opened, task
 from wand_proto.errors import Conflict
 from wand_server.lifecycle import ENDED, FOLLOWS, HOPELESS, OPEN, Retries, TaskState
-from wand_server.ports import Checkpoint, Hold, Lease, Outcome, StepBegins, StepEnds, Task, TaskFilter
+from wand_server.ports import (
+    Checkpoint,
+    Hold,
+    Lease,
+    NewTask,
+    Outcome,
+    StepBegins,
+    StepEnds,
+    Task,
+    TaskFilter,
+)
 
 LONG = bool(os.environ.get("LONG_TESTS"))
 OUTCOMES = st.builds(
@@ -31,7 +41,7 @@ OUTCOMES = st.builds(
     may_pass=st.booleans(),
 )
 PICK = st.integers(0, 5)
-RETRIES = Retries(most_attempts=3, base_seconds=1)
+RETRIES = Retries(most_attempts=3, base_seconds=1, jitter=0)
 PART = settings(max_examples=300 if LONG else 15, stateful_step_count=50 if LONG else 40, deadline=None)
 
 
@@ -45,6 +55,7 @@ class Life(RuleBasedStateMachine):
         super().__init__()
         self.way = self.open()
         self.stand: Stand = self.run(self.way.__aenter__())
+        self.names: list[str] = []  # in the order in which they came: a pick is no chance
         self.before: dict[str, Task] = {}
         self.in_doubt: set[str] = set()  # whose open step must not be repeated
         self.newest: dict[str, Lease] = {}
@@ -63,11 +74,15 @@ class Life(RuleBasedStateMachine):
         return self.leases[-1 - min(pick, len(self.leases) - 1)]
 
     def name(self, pick: int) -> str:
-        return sorted(self.before)[pick % len(self.before)]
+        return self.names[pick % len(self.names)]
 
     @initialize(count=st.integers(1, 4))
     def begins_with(self, count: int) -> None:
-        self.run(self.stand.store.submit([task(retries=RETRIES) for _ in range(count)]))
+        self.hand_in([task(retries=RETRIES) for _ in range(count)])
+
+    def hand_in(self, several: list[NewTask]) -> None:
+        self.run(self.stand.store.submit(several))
+        self.names += [one.id for one in several]
 
     @rule(waits=st.lists(PICK, max_size=2), may_repeat=st.booleans(), late=st.booleans())
     def submit(self, waits: list[int], may_repeat: bool, late: bool) -> None:  # noqa: FBT001 - drawn
@@ -78,7 +93,7 @@ class Life(RuleBasedStateMachine):
             retries=RETRIES,
             deadline=self.stand.clock.now + 30 if late else None,
         )
-        self.run(self.stand.store.submit([new]))
+        self.hand_in([new])
 
     @rule(seconds=st.sampled_from([1, 20]), key=st.sampled_from(["", "a", "b"]), may_repeat=st.booleans())
     def claim(self, seconds: float, key: str, may_repeat: bool) -> None:  # noqa: FBT001 - drawn
