@@ -72,6 +72,13 @@ GUEST = Stage(
     name="guest", seconds=900, command="./dev guest-test", needs=_GUEST, is_roots=True, show="[a-z ]"
 )
 SOAK = Stage(name="soak", seconds=900, command="./dev soak 600", cores=0, niceness=5, show=".")
+CHAOS = Stage(
+    name="chaos", seconds=900, command="./dev chaos 300", show="tasks|killed|list_agents|chaos",
+)  # fmt: skip
+CHAOS_LONG = tuple(
+    Stage(name=name, seconds=3000, command=f"./dev chaos 2000{option}", show="tasks|killed|list_agents|chaos")
+    for name, option in (("chaos-lite", ""), ("chaos-pg", " --postgres"))
+)
 GUESTS = Stage(
     name="guests", seconds=2400, command="./dev guest-test --only own-python --only virtual",
     needs=(*_GUEST, *_QEMU, need("patchelf")), is_roots=True, show="[a-z ]",
@@ -98,8 +105,12 @@ def fast() -> Plan:
 def everything(*, nightly: bool) -> Plan:
     return Plan(
         first=(ENV,),
-        beside=(*BESIDE, *corpora(), FUZZ, VM, GUEST, SOAK),
-        alone=(*((GUESTS,) if nightly else ()), _tests("./dev test -n 3 -q"), *BENCHES),
+        beside=(*BESIDE, *corpora(), FUZZ, VM, GUEST, SOAK, *(() if nightly else (CHAOS,))),
+        alone=(
+            *((GUESTS, *CHAOS_LONG) if nightly else ()),
+            _tests("./dev test -n 3 -q"),
+            *BENCHES,
+        ),
         installs=os.geteuid() == 0 and shutil.which("apt-get") is not None,
     )
 

@@ -97,7 +97,8 @@ def _units(half: str, root: Path) -> None:
 def units_of(half: str) -> list[Path]:
     """The unit files that the package of a half brings."""
     found = sorted(path for path in (ROOT / "systemd").glob("wand-*") if path.is_file())
-    return [path for path in found if path.stem.startswith("wand-server") is (half == "server")]
+    ours = ("wand-server", "wand-agent")
+    return [path for path in found if path.stem.startswith(ours) is (half == "server")]
 
 
 def _documents(half: str, root: Path) -> None:

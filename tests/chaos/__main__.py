@@ -21,6 +21,7 @@ from support import postgres
 from support.waiting import is_alive
 
 FILES, BATCH, CREWS = 16, 25, 3
+BETWEEN_SECONDS = (0.2, 1.6)  # two deaths; to begin again takes a process some seconds of a small machine
 _LATE_SECONDS = 2.0  # of the machine, which has more to do
 ENDED = {"done", "failed", "cancelled", "ambiguous", "dead"}
 
@@ -77,7 +78,7 @@ async def kill(parts: Parts, chance: random.Random, database: postgres.Database 
     """Kill something now and then, until it is enough; what dies is started again meanwhile."""
     restarting: list[asyncio.Task[None]] = []
     while not tally.stop.is_set():
-        await asyncio.sleep(chance.uniform(0.05, 0.6))
+        await asyncio.sleep(chance.uniform(*BETWEEN_SECONDS))
         victim = chance.choice(["agents", "agents", "server", *(["backend", "backend"] if database else [])])
         if victim == "backend" and database is not None:
             found = await asyncio.to_thread(_backends, database)
@@ -203,7 +204,9 @@ def store(*, on_postgres: bool) -> Iterator[tuple[str, postgres.Database | None]
         yield "", None
         return
     with postgres.running(durable=True) as cluster, cluster.database() as database:
-        yield f'[tasks]\ndatabase = "{database.url}"', database
+        where = f"postgresql://{database.user}@{database.host}:{database.port}/{database.name}"
+        secret = cluster.folder / "password"
+        yield f'[tasks]\ndatabase = "{where}"\npassword = "file:{secret}"', database
 
 
 def main() -> int:

@@ -13,7 +13,8 @@ from wand_hostagent.launcher import options
 from wand_hostagent.settings import DEFAULT_PATH, Settings
 
 MOST_EXPOSED = {  # in tenths
-    "wand-server": 13, "wand-hostagent": 10, "wand-launcher": 43, "wand-egress": 12, "wand-certificates": 9,
+    "wand-server": 13, "wand-agent@": 13, "wand-hostagent": 10, "wand-launcher": 43, "wand-egress": 12,
+    "wand-certificates": 9,
 }  # fmt: skip
 UNITS = sorted((tree.ROOT / "systemd").glob("*.service"))
 
@@ -94,6 +95,14 @@ def test_the_launcher_s_socket_outlives_it_and_so_has_a_unit_of_its_own() -> Non
 def test_keys_come_as_the_credentials_that_the_settings_look_for(name: str) -> None:
     wanted = [f"{file}:/etc/wand/pki/{file}" for file in ("ca.crt", f"{name}.crt", f"{name}.key")]
     assert unit(f"wand-{name}.service")["LoadCredential"] == wanted
+
+
+def test_agents_beside_the_server_are_as_closed_as_it_is() -> None:
+    theirs, ours = unit("wand-agent@.service"), unit("wand-server.service")
+    its_own = {"Description", "After", "ExecStart", "ExecReload", "RuntimeDirectory", "RuntimeDirectoryMode"}
+    assert {key: theirs[key] for key in ours if key not in its_own} == {
+        key: values for key, values in ours.items() if key not in its_own
+    }
 
 
 def test_people_s_socket_sees_who_they_are() -> None:

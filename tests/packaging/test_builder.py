@@ -70,7 +70,7 @@ def test_bash_takes_the_completion_and_offers_what_fits(half: str) -> None:
 def test_each_unit_belongs_to_one_half() -> None:
     theirs = {half: {path.name for path in tree.units_of(half)} for half in HALVES}
 
-    assert theirs["server"] == {"wand-server.service"}
+    assert theirs["server"] == {"wand-server.service", "wand-agent@.service"}
     assert theirs["hostagent"] >= {"wand-hostagent.service", "wand-launcher.socket", "wand-jobs.slice"}
     everything = {path.name for path in (ROOT / "systemd").iterdir() if path.is_file()}
     assert theirs["server"] | theirs["hostagent"] == everything
