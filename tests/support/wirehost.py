@@ -136,6 +136,9 @@ class WireHost(
     async def ReadOutput(self, request: Any, context: Any) -> Any:
         return await self._reply(request, context, execution_pb2.ReadOutputReply())
 
+    async def SearchOutput(self, request: Any, context: Any) -> Any:
+        return await self._reply(request, context, files_pb2.SearchReply())
+
     async def ListJobs(self, request: Any, context: Any) -> Any:
         return await self._reply(request, context, execution_pb2.ListJobsReply())
 
@@ -153,6 +156,9 @@ class WireHost(
 
     async def Search(self, request: Any, context: Any) -> Any:
         return await self._reply(request, context, files_pb2.SearchReply())
+
+    async def Arrange(self, request: Any, context: Any) -> Any:
+        return await self._reply(request, context, files_pb2.ArrangeReply())
 
     async def Info(self, request: Any, context: Any) -> Any:
         return await self._reply(request, context, host_pb2.InfoReply(hostname="box"))

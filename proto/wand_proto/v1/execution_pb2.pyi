@@ -8,6 +8,7 @@ from google.protobuf import descriptor as _descriptor
 from google.protobuf import message as _message
 from google.protobuf.internal import containers as _containers
 from google.protobuf.internal import enum_type_wrapper as _enum_type_wrapper
+from wand_proto.v1 import files_pb2 as _files_pb2
 from wand_proto.v1 import types_pb2 as _types_pb2
 import builtins as _builtins
 import sys
@@ -29,12 +30,16 @@ class _StreamEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_Stream.ValueTy
     STREAM_UNSPECIFIED: _Stream.ValueType  # 0
     STREAM_STDOUT: _Stream.ValueType  # 1
     STREAM_STDERR: _Stream.ValueType  # 2
+    STREAM_TIMES: _Stream.ValueType  # 3
+    """to be read only: when a terminal showed what, see ReadOutput"""
 
 class Stream(_Stream, metaclass=_StreamEnumTypeWrapper): ...
 
 STREAM_UNSPECIFIED: Stream.ValueType  # 0
 STREAM_STDOUT: Stream.ValueType  # 1
 STREAM_STDERR: Stream.ValueType  # 2
+STREAM_TIMES: Stream.ValueType  # 3
+"""to be read only: when a terminal showed what, see ReadOutput"""
 Global___Stream: _TypeAlias = Stream  # noqa: Y015
 
 class _Reason:
@@ -254,6 +259,7 @@ class CallMessage(_message.Message):
     OPENING_FIELD_NUMBER: _builtins.int
     CANCEL_FIELD_NUMBER: _builtins.int
     TAKEN_BYTES_FIELD_NUMBER: _builtins.int
+    LEAVE_FIELD_NUMBER: _builtins.int
     call: _builtins.int
     """chosen by the server, above every earlier one on this stream"""
     taken_bytes: _builtins.int
@@ -264,6 +270,10 @@ class CallMessage(_message.Message):
     def cancel(self) -> Global___CallCancel:
         """ends the call and its job, unless that is detached; no events come any more"""
 
+    @_builtins.property
+    def leave(self) -> Global___CallLeave:
+        """ends the call and not its job, which runs on as if it had been detached"""
+
     def __init__(
         self,
         *,
@@ -271,12 +281,13 @@ class CallMessage(_message.Message):
         opening: Global___CallOpening | None = ...,
         cancel: Global___CallCancel | None = ...,
         taken_bytes: _builtins.int = ...,
+        leave: Global___CallLeave | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["cancel", b"cancel", "kind", b"kind", "opening", b"opening", "taken_bytes", b"taken_bytes"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["cancel", b"cancel", "kind", b"kind", "leave", b"leave", "opening", b"opening", "taken_bytes", b"taken_bytes"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["call", b"call", "cancel", b"cancel", "kind", b"kind", "opening", b"opening", "taken_bytes", b"taken_bytes"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["call", b"call", "cancel", b"cancel", "kind", b"kind", "leave", b"leave", "opening", b"opening", "taken_bytes", b"taken_bytes"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
-    _WhichOneofReturnType_kind: _TypeAlias = _typing.Literal["opening", "cancel", "taken_bytes"]  # noqa: Y015
+    _WhichOneofReturnType_kind: _TypeAlias = _typing.Literal["opening", "cancel", "taken_bytes", "leave"]  # noqa: Y015
     _WhichOneofArgType_kind: _TypeAlias = _typing.Literal["kind", b"kind"]  # noqa: Y015
     def WhichOneof(self, oneof_group: _WhichOneofArgType_kind) -> _WhichOneofReturnType_kind | None: ...
 
@@ -354,6 +365,21 @@ class CallCancel(_message.Message):
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___CallCancel: _TypeAlias = CallCancel  # noqa: Y015
+
+@_typing.final
+class CallLeave(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    def __init__(
+        self,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___CallLeave: _TypeAlias = CallLeave  # noqa: Y015
 
 @_typing.final
 class CallEvents(_message.Message):
@@ -809,6 +835,10 @@ Global___ReadOutputRequest: _TypeAlias = ReadOutputRequest  # noqa: Y015
 
 @_typing.final
 class ReadOutputReply(_message.Message):
+    """Of STREAM_TIMES the data are lines: "SECONDS o OFFSET" where the stream went on from OFFSET so long after the
+    start, "SECONDS r COLUMNSxROWS" where the terminal has had another size since. A job without a terminal has none.
+    """
+
     DESCRIPTOR: _descriptor.Descriptor
 
     DATA_FIELD_NUMBER: _builtins.int
@@ -839,15 +869,52 @@ class ReadOutputReply(_message.Message):
 Global___ReadOutputReply: _TypeAlias = ReadOutputReply  # noqa: Y015
 
 @_typing.final
-class ListJobsRequest(_message.Message):
+class SearchOutputRequest(_message.Message):
     DESCRIPTOR: _descriptor.Descriptor
+
+    JOB_FIELD_NUMBER: _builtins.int
+    STREAM_FIELD_NUMBER: _builtins.int
+    OFFSET_FIELD_NUMBER: _builtins.int
+    SEARCH_FIELD_NUMBER: _builtins.int
+    job: _builtins.str
+    stream: Global___Stream.ValueType
+    offset: _builtins.int
+    """where to begin"""
+    @_builtins.property
+    def search(self) -> _files_pb2.SearchRequest:
+        """its pattern, and how to look and what to show"""
 
     def __init__(
         self,
+        *,
+        job: _builtins.str = ...,
+        stream: Global___Stream.ValueType = ...,
+        offset: _builtins.int = ...,
+        search: _files_pb2.SearchRequest | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["search", b"search"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["job", b"job", "offset", b"offset", "search", b"search", "stream", b"stream"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___SearchOutputRequest: _TypeAlias = SearchOutputRequest  # noqa: Y015
+
+@_typing.final
+class ListJobsRequest(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    JOB_FIELD_NUMBER: _builtins.int
+    job: _builtins.str
+    """only this one; empty: all"""
+    def __init__(
+        self,
+        *,
+        job: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["job", b"job"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -884,16 +951,26 @@ class JobSummary(_message.Message):
     STARTED_UNIX_SECONDS_FIELD_NUMBER: _builtins.int
     RUNNING_FIELD_NUMBER: _builtins.int
     EXITED_FIELD_NUMBER: _builtins.int
+    STDOUT_BYTES_FIELD_NUMBER: _builtins.int
+    STDERR_BYTES_FIELD_NUMBER: _builtins.int
+    TERMINAL_FIELD_NUMBER: _builtins.int
     job: _builtins.str
     backend: _builtins.str
     profile: _builtins.str
     started_unix_seconds: _builtins.float
     running: _builtins.bool
+    stdout_bytes: _builtins.int
+    """written so far"""
+    stderr_bytes: _builtins.int
     @_builtins.property
     def argv(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]: ...
     @_builtins.property
     def exited(self) -> Global___Exited:
         """where it has ended"""
+
+    @_builtins.property
+    def terminal(self) -> Global___Terminal:
+        """as large as it is now, where it has one"""
 
     def __init__(
         self,
@@ -905,10 +982,13 @@ class JobSummary(_message.Message):
         started_unix_seconds: _builtins.float = ...,
         running: _builtins.bool = ...,
         exited: Global___Exited | None = ...,
+        stdout_bytes: _builtins.int = ...,
+        stderr_bytes: _builtins.int = ...,
+        terminal: Global___Terminal | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["exited", b"exited"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["exited", b"exited", "terminal", b"terminal"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["argv", b"argv", "backend", b"backend", "exited", b"exited", "job", b"job", "profile", b"profile", "running", b"running", "started_unix_seconds", b"started_unix_seconds"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["argv", b"argv", "backend", b"backend", "exited", b"exited", "job", b"job", "profile", b"profile", "running", b"running", "started_unix_seconds", b"started_unix_seconds", "stderr_bytes", b"stderr_bytes", "stdout_bytes", b"stdout_bytes", "terminal", b"terminal"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

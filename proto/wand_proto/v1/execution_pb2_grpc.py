@@ -4,6 +4,7 @@ import grpc
 import warnings
 
 from wand_proto.v1 import execution_pb2 as wand__proto_dot_v1_dot_execution__pb2
+from wand_proto.v1 import files_pb2 as wand__proto_dot_v1_dot_files__pb2
 
 GRPC_GENERATED_VERSION = '1.85.1'
 GRPC_VERSION = grpc.__version__
@@ -68,6 +69,11 @@ class ExecutionStub:
                 '/wand.hostagent.v1.Execution/ReadOutput',
                 request_serializer=wand__proto_dot_v1_dot_execution__pb2.ReadOutputRequest.SerializeToString,
                 response_deserializer=wand__proto_dot_v1_dot_execution__pb2.ReadOutputReply.FromString,
+                _registered_method=True)
+        self.SearchOutput = channel.unary_unary(
+                '/wand.hostagent.v1.Execution/SearchOutput',
+                request_serializer=wand__proto_dot_v1_dot_execution__pb2.SearchOutputRequest.SerializeToString,
+                response_deserializer=wand__proto_dot_v1_dot_files__pb2.SearchReply.FromString,
                 _registered_method=True)
         self.ListJobs = channel.unary_unary(
                 '/wand.hostagent.v1.Execution/ListJobs',
@@ -134,6 +140,13 @@ class ExecutionServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def SearchOutput(self, request, context):
+        """Look for a pattern in the lines that a job wrote, control sequences left out.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
     def ListJobs(self, request, context):
         """The jobs that this caller may see, running ones first.
         """
@@ -178,6 +191,11 @@ def add_ExecutionServicer_to_server(servicer, server):
                     servicer.ReadOutput,
                     request_deserializer=wand__proto_dot_v1_dot_execution__pb2.ReadOutputRequest.FromString,
                     response_serializer=wand__proto_dot_v1_dot_execution__pb2.ReadOutputReply.SerializeToString,
+            ),
+            'SearchOutput': grpc.unary_unary_rpc_method_handler(
+                    servicer.SearchOutput,
+                    request_deserializer=wand__proto_dot_v1_dot_execution__pb2.SearchOutputRequest.FromString,
+                    response_serializer=wand__proto_dot_v1_dot_files__pb2.SearchReply.SerializeToString,
             ),
             'ListJobs': grpc.unary_unary_rpc_method_handler(
                     servicer.ListJobs,
@@ -374,6 +392,33 @@ class Execution:
             '/wand.hostagent.v1.Execution/ReadOutput',
             wand__proto_dot_v1_dot_execution__pb2.ReadOutputRequest.SerializeToString,
             wand__proto_dot_v1_dot_execution__pb2.ReadOutputReply.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def SearchOutput(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/wand.hostagent.v1.Execution/SearchOutput',
+            wand__proto_dot_v1_dot_execution__pb2.SearchOutputRequest.SerializeToString,
+            wand__proto_dot_v1_dot_files__pb2.SearchReply.FromString,
             options,
             channel_credentials,
             insecure,

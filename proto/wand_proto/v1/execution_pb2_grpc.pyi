@@ -6,6 +6,7 @@ Jobs: a job in, a stream of events out."""
 from collections import abc as _abc
 from grpc import aio as _aio
 from wand_proto.v1 import execution_pb2 as _execution_pb2
+from wand_proto.v1 import files_pb2 as _files_pb2
 import abc as _abc_1
 import grpc as _grpc
 import sys
@@ -55,6 +56,8 @@ class ExecutionStub:
     """Wait for a job's end."""
     ReadOutput: _grpc.UnaryUnaryMultiCallable[_execution_pb2.ReadOutputRequest, _execution_pb2.ReadOutputReply]
     """Read on in what a job wrote."""
+    SearchOutput: _grpc.UnaryUnaryMultiCallable[_execution_pb2.SearchOutputRequest, _files_pb2.SearchReply]
+    """Look for a pattern in the lines that a job wrote, control sequences left out."""
     ListJobs: _grpc.UnaryUnaryMultiCallable[_execution_pb2.ListJobsRequest, _execution_pb2.ListJobsReply]
     """The jobs that this caller may see, running ones first."""
 
@@ -85,6 +88,8 @@ class ExecutionAsyncStub(ExecutionStub):
     """Wait for a job's end."""
     ReadOutput: _aio.UnaryUnaryMultiCallable[_execution_pb2.ReadOutputRequest, _execution_pb2.ReadOutputReply]  # type: ignore[assignment]
     """Read on in what a job wrote."""
+    SearchOutput: _aio.UnaryUnaryMultiCallable[_execution_pb2.SearchOutputRequest, _files_pb2.SearchReply]  # type: ignore[assignment]
+    """Look for a pattern in the lines that a job wrote, control sequences left out."""
     ListJobs: _aio.UnaryUnaryMultiCallable[_execution_pb2.ListJobsRequest, _execution_pb2.ListJobsReply]  # type: ignore[assignment]
     """The jobs that this caller may see, running ones first."""
 
@@ -154,6 +159,14 @@ class ExecutionServicer(metaclass=_abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> _typing.Union[_execution_pb2.ReadOutputReply, _abc.Awaitable[_execution_pb2.ReadOutputReply]]:
         """Read on in what a job wrote."""
+
+    @_abc_1.abstractmethod
+    def SearchOutput(
+        self,
+        request: _execution_pb2.SearchOutputRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_files_pb2.SearchReply, _abc.Awaitable[_files_pb2.SearchReply]]:
+        """Look for a pattern in the lines that a job wrote, control sequences left out."""
 
     @_abc_1.abstractmethod
     def ListJobs(

@@ -24,41 +24,47 @@ _sym_db = _symbol_database.Default()
 
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x19wand_proto/v1/files.proto\x12\x11wand.hostagent.v1\"e\n\x0bReadRequest\x12\x0c\n\x04path\x18\x01 \x01(\t\x12\x0e\n\x06offset\x18\x02 \x01(\x04\x12\x11\n\tmax_bytes\x18\x03 \x01(\r\x12\x12\n\nfirst_line\x18\x04 \x01(\x04\x12\x11\n\tmax_lines\x18\x05 \x01(\r\"\xb2\x01\n\tReadReply\x12\x0c\n\x04path\x18\x01 \x01(\t\x12\x0c\n\x04\x64\x61ta\x18\x02 \x01(\x0c\x12\x0e\n\x06offset\x18\x03 \x01(\x04\x12\x13\n\x0btotal_bytes\x18\x04 \x01(\x04\x12\x0e\n\x06\x62inary\x18\x05 \x01(\x08\x12\x0e\n\x06sha256\x18\x06 \x01(\t\x12\x1d\n\x15modified_unix_seconds\x18\x07 \x01(\x01\x12\x12\n\nfirst_line\x18\x08 \x01(\x04\x12\x11\n\tnext_line\x18\t \x01(\x04\"\x8b\x01\n\x0cWriteRequest\x12\x0c\n\x04path\x18\x01 \x01(\t\x12\x0c\n\x04\x64\x61ta\x18\x02 \x01(\x0c\x12*\n\x04mode\x18\x03 \x01(\x0e\x32\x1c.wand.hostagent.v1.WriteMode\x12\x17\n\x0f\x65xpected_sha256\x18\x04 \x01(\t\x12\x1a\n\x12\x63reate_directories\x18\x05 \x01(\x08\"@\n\x0bReplacement\x12\x10\n\x08old_text\x18\x01 \x01(\t\x12\x10\n\x08new_text\x18\x02 \x01(\t\x12\r\n\x05\x65very\x18\x03 \x01(\x08\"j\n\x0b\x45\x64itRequest\x12\x0c\n\x04path\x18\x01 \x01(\t\x12\x34\n\x0creplacements\x18\x02 \x03(\x0b\x32\x1e.wand.hostagent.v1.Replacement\x12\x17\n\x0f\x65xpected_sha256\x18\x03 \x01(\t\"^\n\nWriteReply\x12\x0c\n\x04path\x18\x01 \x01(\t\x12\x13\n\x0btotal_bytes\x18\x02 \x01(\x04\x12\x0e\n\x06sha256\x18\x03 \x01(\t\x12\x0f\n\x07\x63reated\x18\x04 \x01(\x08\x12\x0c\n\x04\x64iff\x18\x05 \x01(\t\"O\n\x0bListRequest\x12\x0c\n\x04path\x18\x01 \x01(\t\x12\r\n\x05\x64\x65pth\x18\x02 \x01(\r\x12\x13\n\x0bmax_entries\x18\x03 \x01(\r\x12\x0e\n\x06hidden\x18\x04 \x01(\x08\"\x90\x01\n\tFileEntry\x12\x0c\n\x04path\x18\x01 \x01(\t\x12)\n\x04kind\x18\x02 \x01(\x0e\x32\x1b.wand.hostagent.v1.FileKind\x12\r\n\x05\x62ytes\x18\x03 \x01(\x04\x12\x1d\n\x15modified_unix_seconds\x18\x04 \x01(\x01\x12\x0c\n\x04mode\x18\x05 \x01(\r\x12\x0e\n\x06target\x18\x06 \x01(\t\"[\n\tListReply\x12\x0c\n\x04path\x18\x01 \x01(\t\x12-\n\x07\x65ntries\x18\x02 \x03(\x0b\x32\x1c.wand.hostagent.v1.FileEntry\x12\x11\n\ttruncated\x18\x03 \x01(\x08\"\xa3\x01\n\rSearchRequest\x12\x0c\n\x04path\x18\x01 \x01(\t\x12\x0f\n\x07pattern\x18\x02 \x01(\t\x12\x0f\n\x07literal\x18\x03 \x01(\x08\x12\x13\n\x0bignore_case\x18\x04 \x01(\x08\x12\x11\n\tname_glob\x18\x05 \x01(\t\x12\x13\n\x0bmax_matches\x18\x06 \x01(\r\x12\x15\n\rcontext_lines\x18\x07 \x01(\r\x12\x0e\n\x06hidden\x18\x08 \x01(\x08\"P\n\x05Match\x12\x0c\n\x04path\x18\x01 \x01(\t\x12\x0c\n\x04line\x18\x02 \x01(\x04\x12\x0c\n\x04text\x18\x03 \x01(\t\x12\x0e\n\x06\x62\x65\x66ore\x18\x04 \x03(\t\x12\r\n\x05\x61\x66ter\x18\x05 \x03(\t\"\x88\x01\n\x0bSearchReply\x12\x0c\n\x04path\x18\x01 \x01(\t\x12)\n\x07matches\x18\x02 \x03(\x0b\x32\x18.wand.hostagent.v1.Match\x12\x11\n\ttruncated\x18\x03 \x01(\x08\x12\x16\n\x0e\x66iles_searched\x18\x04 \x01(\x04\x12\x15\n\rfiles_skipped\x18\x05 \x01(\x04*{\n\x08\x46ileKind\x12\x19\n\x15\x46ILE_KIND_UNSPECIFIED\x10\x00\x12\x12\n\x0e\x46ILE_KIND_FILE\x10\x01\x12\x17\n\x13\x46ILE_KIND_DIRECTORY\x10\x02\x12\x12\n\x0e\x46ILE_KIND_LINK\x10\x03\x12\x13\n\x0f\x46ILE_KIND_OTHER\x10\x04*m\n\tWriteMode\x12\x1a\n\x16WRITE_MODE_UNSPECIFIED\x10\x00\x12\x15\n\x11WRITE_MODE_CREATE\x10\x01\x12\x16\n\x12WRITE_MODE_REPLACE\x10\x02\x12\x15\n\x11WRITE_MODE_APPEND\x10\x03\x32\xef\x02\n\x05\x46iles\x12\x44\n\x04Read\x12\x1e.wand.hostagent.v1.ReadRequest\x1a\x1c.wand.hostagent.v1.ReadReply\x12G\n\x05Write\x12\x1f.wand.hostagent.v1.WriteRequest\x1a\x1d.wand.hostagent.v1.WriteReply\x12\x45\n\x04\x45\x64it\x12\x1e.wand.hostagent.v1.EditRequest\x1a\x1d.wand.hostagent.v1.WriteReply\x12\x44\n\x04List\x12\x1e.wand.hostagent.v1.ListRequest\x1a\x1c.wand.hostagent.v1.ListReply\x12J\n\x06Search\x12 .wand.hostagent.v1.SearchRequest\x1a\x1e.wand.hostagent.v1.SearchReplyb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x19wand_proto/v1/files.proto\x12\x11wand.hostagent.v1\"y\n\x0bReadRequest\x12\x0c\n\x04path\x18\x01 \x01(\t\x12\x0e\n\x06offset\x18\x02 \x01(\x04\x12\x11\n\tmax_bytes\x18\x03 \x01(\r\x12\x12\n\nfirst_line\x18\x04 \x01(\x04\x12\x11\n\tmax_lines\x18\x05 \x01(\r\x12\x12\n\nlast_lines\x18\x06 \x01(\r\"\xb2\x01\n\tReadReply\x12\x0c\n\x04path\x18\x01 \x01(\t\x12\x0c\n\x04\x64\x61ta\x18\x02 \x01(\x0c\x12\x0e\n\x06offset\x18\x03 \x01(\x04\x12\x13\n\x0btotal_bytes\x18\x04 \x01(\x04\x12\x0e\n\x06\x62inary\x18\x05 \x01(\x08\x12\x0e\n\x06sha256\x18\x06 \x01(\t\x12\x1d\n\x15modified_unix_seconds\x18\x07 \x01(\x01\x12\x12\n\nfirst_line\x18\x08 \x01(\x04\x12\x11\n\tnext_line\x18\t \x01(\x04\"\x8b\x01\n\x0cWriteRequest\x12\x0c\n\x04path\x18\x01 \x01(\t\x12\x0c\n\x04\x64\x61ta\x18\x02 \x01(\x0c\x12*\n\x04mode\x18\x03 \x01(\x0e\x32\x1c.wand.hostagent.v1.WriteMode\x12\x17\n\x0f\x65xpected_sha256\x18\x04 \x01(\t\x12\x1a\n\x12\x63reate_directories\x18\x05 \x01(\x08\"@\n\x0bReplacement\x12\x10\n\x08old_text\x18\x01 \x01(\t\x12\x10\n\x08new_text\x18\x02 \x01(\t\x12\r\n\x05\x65very\x18\x03 \x01(\x08\"j\n\x0b\x45\x64itRequest\x12\x0c\n\x04path\x18\x01 \x01(\t\x12\x34\n\x0creplacements\x18\x02 \x03(\x0b\x32\x1e.wand.hostagent.v1.Replacement\x12\x17\n\x0f\x65xpected_sha256\x18\x03 \x01(\t\"^\n\nWriteReply\x12\x0c\n\x04path\x18\x01 \x01(\t\x12\x13\n\x0btotal_bytes\x18\x02 \x01(\x04\x12\x0e\n\x06sha256\x18\x03 \x01(\t\x12\x0f\n\x07\x63reated\x18\x04 \x01(\x08\x12\x0c\n\x04\x64iff\x18\x05 \x01(\t\"O\n\x0bListRequest\x12\x0c\n\x04path\x18\x01 \x01(\t\x12\r\n\x05\x64\x65pth\x18\x02 \x01(\r\x12\x13\n\x0bmax_entries\x18\x03 \x01(\r\x12\x0e\n\x06hidden\x18\x04 \x01(\x08\"\x90\x01\n\tFileEntry\x12\x0c\n\x04path\x18\x01 \x01(\t\x12)\n\x04kind\x18\x02 \x01(\x0e\x32\x1b.wand.hostagent.v1.FileKind\x12\r\n\x05\x62ytes\x18\x03 \x01(\x04\x12\x1d\n\x15modified_unix_seconds\x18\x04 \x01(\x01\x12\x0c\n\x04mode\x18\x05 \x01(\r\x12\x0e\n\x06target\x18\x06 \x01(\t\"[\n\tListReply\x12\x0c\n\x04path\x18\x01 \x01(\t\x12-\n\x07\x65ntries\x18\x02 \x03(\x0b\x32\x1c.wand.hostagent.v1.FileEntry\x12\x11\n\ttruncated\x18\x03 \x01(\x08\"\xb1\x01\n\rSearchRequest\x12\x0c\n\x04path\x18\x01 \x01(\t\x12\x0f\n\x07pattern\x18\x02 \x01(\t\x12\x0f\n\x07literal\x18\x03 \x01(\x08\x12\x13\n\x0bignore_case\x18\x04 \x01(\x08\x12\x11\n\tname_glob\x18\x05 \x01(\t\x12\x13\n\x0bmax_matches\x18\x06 \x01(\r\x12\x15\n\rcontext_lines\x18\x07 \x01(\r\x12\x0e\n\x06hidden\x18\x08 \x01(\x08\x12\x0c\n\x04skip\x18\t \x01(\r\"P\n\x05Match\x12\x0c\n\x04path\x18\x01 \x01(\t\x12\x0c\n\x04line\x18\x02 \x01(\x04\x12\x0c\n\x04text\x18\x03 \x01(\t\x12\x0e\n\x06\x62\x65\x66ore\x18\x04 \x03(\t\x12\r\n\x05\x61\x66ter\x18\x05 \x03(\t\"\x88\x01\n\x0bSearchReply\x12\x0c\n\x04path\x18\x01 \x01(\t\x12)\n\x07matches\x18\x02 \x03(\x0b\x32\x18.wand.hostagent.v1.Match\x12\x11\n\ttruncated\x18\x03 \x01(\x08\x12\x16\n\x0e\x66iles_searched\x18\x04 \x01(\x04\x12\x15\n\rfiles_skipped\x18\x05 \x01(\x04\"X\n\x0e\x41rrangeRequest\x12,\n\x04what\x18\x01 \x01(\x0e\x32\x1e.wand.hostagent.v1.Arrangement\x12\x0c\n\x04path\x18\x02 \x01(\t\x12\n\n\x02to\x18\x03 \x01(\t\"L\n\x0c\x41rrangeReply\x12\x0c\n\x04path\x18\x01 \x01(\t\x12\n\n\x02to\x18\x02 \x01(\t\x12\r\n\x05\x66iles\x18\x03 \x01(\x04\x12\x13\n\x0btotal_bytes\x18\x04 \x01(\x04*{\n\x08\x46ileKind\x12\x19\n\x15\x46ILE_KIND_UNSPECIFIED\x10\x00\x12\x12\n\x0e\x46ILE_KIND_FILE\x10\x01\x12\x17\n\x13\x46ILE_KIND_DIRECTORY\x10\x02\x12\x12\n\x0e\x46ILE_KIND_LINK\x10\x03\x12\x13\n\x0f\x46ILE_KIND_OTHER\x10\x04*m\n\tWriteMode\x12\x1a\n\x16WRITE_MODE_UNSPECIFIED\x10\x00\x12\x15\n\x11WRITE_MODE_CREATE\x10\x01\x12\x16\n\x12WRITE_MODE_REPLACE\x10\x02\x12\x15\n\x11WRITE_MODE_APPEND\x10\x03*\x87\x01\n\x0b\x41rrangement\x12\x1b\n\x17\x41RRANGEMENT_UNSPECIFIED\x10\x00\x12\x14\n\x10\x41RRANGEMENT_MOVE\x10\x01\x12\x14\n\x10\x41RRANGEMENT_COPY\x10\x02\x12\x16\n\x12\x41RRANGEMENT_REMOVE\x10\x03\x12\x17\n\x13\x41RRANGEMENT_RESTORE\x10\x04\x32\xbe\x03\n\x05\x46iles\x12\x44\n\x04Read\x12\x1e.wand.hostagent.v1.ReadRequest\x1a\x1c.wand.hostagent.v1.ReadReply\x12G\n\x05Write\x12\x1f.wand.hostagent.v1.WriteRequest\x1a\x1d.wand.hostagent.v1.WriteReply\x12\x45\n\x04\x45\x64it\x12\x1e.wand.hostagent.v1.EditRequest\x1a\x1d.wand.hostagent.v1.WriteReply\x12\x44\n\x04List\x12\x1e.wand.hostagent.v1.ListRequest\x1a\x1c.wand.hostagent.v1.ListReply\x12J\n\x06Search\x12 .wand.hostagent.v1.SearchRequest\x1a\x1e.wand.hostagent.v1.SearchReply\x12M\n\x07\x41rrange\x12!.wand.hostagent.v1.ArrangeRequest\x1a\x1f.wand.hostagent.v1.ArrangeReplyb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
 _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'wand_proto.v1.files_pb2', _globals)
 if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
-  _globals['_FILEKIND']._serialized_start=1452
-  _globals['_FILEKIND']._serialized_end=1575
-  _globals['_WRITEMODE']._serialized_start=1577
-  _globals['_WRITEMODE']._serialized_end=1686
+  _globals['_FILEKIND']._serialized_start=1654
+  _globals['_FILEKIND']._serialized_end=1777
+  _globals['_WRITEMODE']._serialized_start=1779
+  _globals['_WRITEMODE']._serialized_end=1888
+  _globals['_ARRANGEMENT']._serialized_start=1891
+  _globals['_ARRANGEMENT']._serialized_end=2026
   _globals['_READREQUEST']._serialized_start=48
-  _globals['_READREQUEST']._serialized_end=149
-  _globals['_READREPLY']._serialized_start=152
-  _globals['_READREPLY']._serialized_end=330
-  _globals['_WRITEREQUEST']._serialized_start=333
-  _globals['_WRITEREQUEST']._serialized_end=472
-  _globals['_REPLACEMENT']._serialized_start=474
-  _globals['_REPLACEMENT']._serialized_end=538
-  _globals['_EDITREQUEST']._serialized_start=540
-  _globals['_EDITREQUEST']._serialized_end=646
-  _globals['_WRITEREPLY']._serialized_start=648
-  _globals['_WRITEREPLY']._serialized_end=742
-  _globals['_LISTREQUEST']._serialized_start=744
-  _globals['_LISTREQUEST']._serialized_end=823
-  _globals['_FILEENTRY']._serialized_start=826
-  _globals['_FILEENTRY']._serialized_end=970
-  _globals['_LISTREPLY']._serialized_start=972
-  _globals['_LISTREPLY']._serialized_end=1063
-  _globals['_SEARCHREQUEST']._serialized_start=1066
-  _globals['_SEARCHREQUEST']._serialized_end=1229
-  _globals['_MATCH']._serialized_start=1231
-  _globals['_MATCH']._serialized_end=1311
-  _globals['_SEARCHREPLY']._serialized_start=1314
-  _globals['_SEARCHREPLY']._serialized_end=1450
-  _globals['_FILES']._serialized_start=1689
-  _globals['_FILES']._serialized_end=2056
+  _globals['_READREQUEST']._serialized_end=169
+  _globals['_READREPLY']._serialized_start=172
+  _globals['_READREPLY']._serialized_end=350
+  _globals['_WRITEREQUEST']._serialized_start=353
+  _globals['_WRITEREQUEST']._serialized_end=492
+  _globals['_REPLACEMENT']._serialized_start=494
+  _globals['_REPLACEMENT']._serialized_end=558
+  _globals['_EDITREQUEST']._serialized_start=560
+  _globals['_EDITREQUEST']._serialized_end=666
+  _globals['_WRITEREPLY']._serialized_start=668
+  _globals['_WRITEREPLY']._serialized_end=762
+  _globals['_LISTREQUEST']._serialized_start=764
+  _globals['_LISTREQUEST']._serialized_end=843
+  _globals['_FILEENTRY']._serialized_start=846
+  _globals['_FILEENTRY']._serialized_end=990
+  _globals['_LISTREPLY']._serialized_start=992
+  _globals['_LISTREPLY']._serialized_end=1083
+  _globals['_SEARCHREQUEST']._serialized_start=1086
+  _globals['_SEARCHREQUEST']._serialized_end=1263
+  _globals['_MATCH']._serialized_start=1265
+  _globals['_MATCH']._serialized_end=1345
+  _globals['_SEARCHREPLY']._serialized_start=1348
+  _globals['_SEARCHREPLY']._serialized_end=1484
+  _globals['_ARRANGEREQUEST']._serialized_start=1486
+  _globals['_ARRANGEREQUEST']._serialized_end=1574
+  _globals['_ARRANGEREPLY']._serialized_start=1576
+  _globals['_ARRANGEREPLY']._serialized_end=1652
+  _globals['_FILES']._serialized_start=2029
+  _globals['_FILES']._serialized_end=2475
 # @@protoc_insertion_point(module_scope)

@@ -63,6 +63,31 @@ WRITE_MODE_REPLACE: WriteMode.ValueType  # 2
 WRITE_MODE_APPEND: WriteMode.ValueType  # 3
 Global___WriteMode: _TypeAlias = WriteMode  # noqa: Y015
 
+class _Arrangement:
+    ValueType = _typing.NewType("ValueType", _builtins.int)
+    V: _TypeAlias = ValueType  # noqa: Y015
+
+class _ArrangementEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_Arrangement.ValueType], _builtins.type):
+    DESCRIPTOR: _descriptor.EnumDescriptor
+    ARRANGEMENT_UNSPECIFIED: _Arrangement.ValueType  # 0
+    ARRANGEMENT_MOVE: _Arrangement.ValueType  # 1
+    ARRANGEMENT_COPY: _Arrangement.ValueType  # 2
+    ARRANGEMENT_REMOVE: _Arrangement.ValueType  # 3
+    """to .wand-removed in the permitted folder that holds it"""
+    ARRANGEMENT_RESTORE: _Arrangement.ValueType  # 4
+    """what was removed from there last"""
+
+class Arrangement(_Arrangement, metaclass=_ArrangementEnumTypeWrapper): ...
+
+ARRANGEMENT_UNSPECIFIED: Arrangement.ValueType  # 0
+ARRANGEMENT_MOVE: Arrangement.ValueType  # 1
+ARRANGEMENT_COPY: Arrangement.ValueType  # 2
+ARRANGEMENT_REMOVE: Arrangement.ValueType  # 3
+"""to .wand-removed in the permitted folder that holds it"""
+ARRANGEMENT_RESTORE: Arrangement.ValueType  # 4
+"""what was removed from there last"""
+Global___Arrangement: _TypeAlias = Arrangement  # noqa: Y015
+
 @_typing.final
 class ReadRequest(_message.Message):
     """Every path is absolute, or relative to the workspace of the profile."""
@@ -74,6 +99,7 @@ class ReadRequest(_message.Message):
     MAX_BYTES_FIELD_NUMBER: _builtins.int
     FIRST_LINE_FIELD_NUMBER: _builtins.int
     MAX_LINES_FIELD_NUMBER: _builtins.int
+    LAST_LINES_FIELD_NUMBER: _builtins.int
     path: _builtins.str
     offset: _builtins.int
     """in bytes"""
@@ -83,6 +109,8 @@ class ReadRequest(_message.Message):
     """1 is the first; with it, offset is ignored"""
     max_lines: _builtins.int
     """0: as many as fit into max_bytes"""
+    last_lines: _builtins.int
+    """so many lines from the end instead; offset and first_line are ignored"""
     def __init__(
         self,
         *,
@@ -91,10 +119,11 @@ class ReadRequest(_message.Message):
         max_bytes: _builtins.int = ...,
         first_line: _builtins.int = ...,
         max_lines: _builtins.int = ...,
+        last_lines: _builtins.int = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["first_line", b"first_line", "max_bytes", b"max_bytes", "max_lines", b"max_lines", "offset", b"offset", "path", b"path"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["first_line", b"first_line", "last_lines", b"last_lines", "max_bytes", b"max_bytes", "max_lines", b"max_lines", "offset", b"offset", "path", b"path"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -281,7 +310,7 @@ class ListRequest(_message.Message):
     max_entries: _builtins.int
     """at most 5,000; 0 is 500"""
     hidden: _builtins.bool
-    """names that begin with a dot too"""
+    """names that begin with a dot, and what is in folders that .gitignore leaves out"""
     def __init__(
         self,
         *,
@@ -375,6 +404,7 @@ class SearchRequest(_message.Message):
     MAX_MATCHES_FIELD_NUMBER: _builtins.int
     CONTEXT_LINES_FIELD_NUMBER: _builtins.int
     HIDDEN_FIELD_NUMBER: _builtins.int
+    SKIP_FIELD_NUMBER: _builtins.int
     path: _builtins.str
     pattern: _builtins.str
     """regular expression (Python's re) on each line; empty: names only"""
@@ -388,6 +418,9 @@ class SearchRequest(_message.Message):
     context_lines: _builtins.int
     """at most 10"""
     hidden: _builtins.bool
+    """names that begin with a dot, and what .gitignore leaves out"""
+    skip: _builtins.int
+    """so many matches are left out first, to read on"""
     def __init__(
         self,
         *,
@@ -399,10 +432,11 @@ class SearchRequest(_message.Message):
         max_matches: _builtins.int = ...,
         context_lines: _builtins.int = ...,
         hidden: _builtins.bool = ...,
+        skip: _builtins.int = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["context_lines", b"context_lines", "hidden", b"hidden", "ignore_case", b"ignore_case", "literal", b"literal", "max_matches", b"max_matches", "name_glob", b"name_glob", "path", b"path", "pattern", b"pattern"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["context_lines", b"context_lines", "hidden", b"hidden", "ignore_case", b"ignore_case", "literal", b"literal", "max_matches", b"max_matches", "name_glob", b"name_glob", "path", b"path", "pattern", b"pattern", "skip", b"skip"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -476,3 +510,59 @@ class SearchReply(_message.Message):
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___SearchReply: _TypeAlias = SearchReply  # noqa: Y015
+
+@_typing.final
+class ArrangeRequest(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    WHAT_FIELD_NUMBER: _builtins.int
+    PATH_FIELD_NUMBER: _builtins.int
+    TO_FIELD_NUMBER: _builtins.int
+    what: Global___Arrangement.ValueType
+    path: _builtins.str
+    to: _builtins.str
+    """where it is to be; nothing may be there. Of a restored one: empty is where it was"""
+    def __init__(
+        self,
+        *,
+        what: Global___Arrangement.ValueType = ...,
+        path: _builtins.str = ...,
+        to: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["path", b"path", "to", b"to", "what", b"what"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ArrangeRequest: _TypeAlias = ArrangeRequest  # noqa: Y015
+
+@_typing.final
+class ArrangeReply(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    PATH_FIELD_NUMBER: _builtins.int
+    TO_FIELD_NUMBER: _builtins.int
+    FILES_FIELD_NUMBER: _builtins.int
+    TOTAL_BYTES_FIELD_NUMBER: _builtins.int
+    path: _builtins.str
+    """absolute, as resolved"""
+    to: _builtins.str
+    """where it is now; of what was removed, where it is kept"""
+    files: _builtins.int
+    total_bytes: _builtins.int
+    def __init__(
+        self,
+        *,
+        path: _builtins.str = ...,
+        to: _builtins.str = ...,
+        files: _builtins.int = ...,
+        total_bytes: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["files", b"files", "path", b"path", "to", b"to", "total_bytes", b"total_bytes"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ArrangeReply: _TypeAlias = ArrangeReply  # noqa: Y015

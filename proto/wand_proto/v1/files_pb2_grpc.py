@@ -59,6 +59,11 @@ class FilesStub:
                 request_serializer=wand__proto_dot_v1_dot_files__pb2.SearchRequest.SerializeToString,
                 response_deserializer=wand__proto_dot_v1_dot_files__pb2.SearchReply.FromString,
                 _registered_method=True)
+        self.Arrange = channel.unary_unary(
+                '/wand.hostagent.v1.Files/Arrange',
+                request_serializer=wand__proto_dot_v1_dot_files__pb2.ArrangeRequest.SerializeToString,
+                response_deserializer=wand__proto_dot_v1_dot_files__pb2.ArrangeReply.FromString,
+                _registered_method=True)
 
 
 class FilesServicer:
@@ -94,6 +99,13 @@ class FilesServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def Arrange(self, request, context):
+        """Move, copy or remove a file or a folder with all that is in it, or take back what was removed.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
 
 def add_FilesServicer_to_server(servicer, server):
     rpc_method_handlers = {
@@ -121,6 +133,11 @@ def add_FilesServicer_to_server(servicer, server):
                     servicer.Search,
                     request_deserializer=wand__proto_dot_v1_dot_files__pb2.SearchRequest.FromString,
                     response_serializer=wand__proto_dot_v1_dot_files__pb2.SearchReply.SerializeToString,
+            ),
+            'Arrange': grpc.unary_unary_rpc_method_handler(
+                    servicer.Arrange,
+                    request_deserializer=wand__proto_dot_v1_dot_files__pb2.ArrangeRequest.FromString,
+                    response_serializer=wand__proto_dot_v1_dot_files__pb2.ArrangeReply.SerializeToString,
             ),
     }
     generic_handler = grpc.method_handlers_generic_handler(
@@ -258,6 +275,33 @@ class Files:
             '/wand.hostagent.v1.Files/Search',
             wand__proto_dot_v1_dot_files__pb2.SearchRequest.SerializeToString,
             wand__proto_dot_v1_dot_files__pb2.SearchReply.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def Arrange(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/wand.hostagent.v1.Files/Arrange',
+            wand__proto_dot_v1_dot_files__pb2.ArrangeRequest.SerializeToString,
+            wand__proto_dot_v1_dot_files__pb2.ArrangeReply.FromString,
             options,
             channel_credentials,
             insecure,

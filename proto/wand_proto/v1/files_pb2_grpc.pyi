@@ -36,6 +36,8 @@ class FilesStub:
     Edit: _grpc.UnaryUnaryMultiCallable[_files_pb2.EditRequest, _files_pb2.WriteReply]
     List: _grpc.UnaryUnaryMultiCallable[_files_pb2.ListRequest, _files_pb2.ListReply]
     Search: _grpc.UnaryUnaryMultiCallable[_files_pb2.SearchRequest, _files_pb2.SearchReply]
+    Arrange: _grpc.UnaryUnaryMultiCallable[_files_pb2.ArrangeRequest, _files_pb2.ArrangeReply]
+    """Move, copy or remove a file or a folder with all that is in it, or take back what was removed."""
 
 @_typing.type_check_only
 class FilesAsyncStub(FilesStub):
@@ -45,6 +47,8 @@ class FilesAsyncStub(FilesStub):
     Edit: _aio.UnaryUnaryMultiCallable[_files_pb2.EditRequest, _files_pb2.WriteReply]  # type: ignore[assignment]
     List: _aio.UnaryUnaryMultiCallable[_files_pb2.ListRequest, _files_pb2.ListReply]  # type: ignore[assignment]
     Search: _aio.UnaryUnaryMultiCallable[_files_pb2.SearchRequest, _files_pb2.SearchReply]  # type: ignore[assignment]
+    Arrange: _aio.UnaryUnaryMultiCallable[_files_pb2.ArrangeRequest, _files_pb2.ArrangeReply]  # type: ignore[assignment]
+    """Move, copy or remove a file or a folder with all that is in it, or take back what was removed."""
 
 class FilesServicer(metaclass=_abc_1.ABCMeta):
     @_abc_1.abstractmethod
@@ -81,5 +85,13 @@ class FilesServicer(metaclass=_abc_1.ABCMeta):
         request: _files_pb2.SearchRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_files_pb2.SearchReply, _abc.Awaitable[_files_pb2.SearchReply]]: ...
+
+    @_abc_1.abstractmethod
+    def Arrange(
+        self,
+        request: _files_pb2.ArrangeRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_files_pb2.ArrangeReply, _abc.Awaitable[_files_pb2.ArrangeReply]]:
+        """Move, copy or remove a file or a folder with all that is in it, or take back what was removed."""
 
 def add_FilesServicer_to_server(servicer: FilesServicer, server: _typing.Union[_grpc.Server, _aio.Server]) -> None: ...
