@@ -4,7 +4,7 @@ import hashlib
 import json
 from typing import Any
 
-from wand_hostagent.filesystem.model import Answer, Ask, Edit, Write, WriteAnswer
+from wand_hostagent.filesystem.model import Answer, Arrange, ArrangeAnswer, Ask, Edit, Write, WriteAnswer
 from wand_hostagent.model import FileAct, Input, Job
 from wand_proto.errors import WandError
 
@@ -35,6 +35,8 @@ def content(asked: Ask) -> dict[str, Any]:
     if isinstance(asked, Edit):
         texts = [text for one in asked.replacements for text in (one.old_text, one.new_text)]
         return {"replacements": len(asked.replacements), "content_sha256": _digest(*texts)}
+    if isinstance(asked, Arrange):
+        return {"what": asked.what.value, **({"to": asked.to[:MOST_TEXT]} if asked.to else {})}
     return {}
 
 
@@ -46,6 +48,8 @@ def given(job: str, what: Input) -> dict[str, Any]:
 
 def result(answer: Answer) -> dict[str, Any]:
     """The file as a change has left it."""
+    if isinstance(answer, ArrangeAnswer):
+        return {"resolved": answer.path, "now_at": answer.to, "bytes": answer.total_bytes}
     if not isinstance(answer, WriteAnswer):
         return {}
     return {

@@ -2,7 +2,21 @@
 
 from dataclasses import dataclass, field
 
-from wand_hostagent.filesystem.model import Answer, Ask, Edit, Read, ReadAnswer, Write, WriteAnswer
+from wand_hostagent.filesystem.model import (
+    Answer,
+    Arrange,
+    ArrangeAnswer,
+    Ask,
+    Edit,
+    Read,
+    ReadAnswer,
+    Scan,
+    SearchAnswer,
+    Survey,
+    SurveyAnswer,
+    Write,
+    WriteAnswer,
+)  # fmt: skip
 from wand_proto.errors import NotFound, WandError
 
 
@@ -12,6 +26,7 @@ class FakeFiles:
 
     contents: dict[str, bytes] = field(default_factory=dict)
     links: dict[str, str] = field(default_factory=dict)
+    below: tuple[str, ...] = ()  # what a folder holds that is to be moved
     fails: WandError | None = None
     asked: list[tuple[str, Ask]] = field(default_factory=list)
 
@@ -19,6 +34,12 @@ class FakeFiles:
         self.asked.append((profile, ask))
         if self.fails is not None:
             raise self.fails
+        if isinstance(ask, Survey):
+            return SurveyAnswer(path=ask.path, names=self.below)
+        if isinstance(ask, Arrange):
+            return ArrangeAnswer(path=ask.path, to=ask.to, files=1, total_bytes=3)
+        if isinstance(ask, Scan):
+            return SearchAnswer(path="", matches=(), truncated=False, files_searched=1, files_skipped=0)
         path = self.links.get(ask.path, ask.path)
         if isinstance(ask, Write | Edit):
             return WriteAnswer(path=path, total_bytes=3, sha256="abc", created=True)

@@ -11,14 +11,19 @@ from typing import Any, Protocol, TypeVar
 from wand_hostagent.filesystem import wire
 from wand_hostagent.filesystem.model import (
     Answer,
+    Arrange,
+    ArrangeAnswer,
     Ask,
     Edit,
     List,
     ListAnswer,
     Read,
     ReadAnswer,
+    Scan,
     Search,
     SearchAnswer,
+    Survey,
+    SurveyAnswer,
     Write,
     WriteAnswer,
 )  # fmt: skip
@@ -31,6 +36,7 @@ WORKERS = 2  # of one profile
 _END_SECONDS = 2.0
 _ANSWERS: dict[type[Ask], type[Answer]] = {
     Read: ReadAnswer, Write: WriteAnswer, Edit: WriteAnswer, List: ListAnswer, Search: SearchAnswer,
+    Scan: SearchAnswer, Arrange: ArrangeAnswer, Survey: SurveyAnswer,
 }  # fmt: skip
 _T = TypeVar("_T")
 _MOST_POOLS = 32  # idle workers of those that were used longest ago are let go
@@ -153,7 +159,7 @@ class FileWorkers:
             Unavailable: no worker could be started.
         """
         try:
-            exchange = _Exchange(wire.pack(ask), isinstance(ask, Write | Edit), _ANSWERS[type(ask)])
+            exchange = _Exchange(wire.pack(ask), isinstance(ask, Write | Edit | Arrange), _ANSWERS[type(ask)])
             if not exchange.is_change:
                 return await self._use((profile, principal), exchange)
             return await asyncio.shield(

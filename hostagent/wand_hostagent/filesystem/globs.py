@@ -20,7 +20,7 @@ def matcher(glob: str) -> Callable[[str, str], bool]:
     if len(glob) > _MOST_CHARACTERS or "\0" in glob:
         raise Refused("Invalid", f"must be at most {_MOST_CHARACTERS} characters", field="name_glob")
     try:
-        matches = re.compile(_to_regex(glob.removeprefix("./").removeprefix("/"))).fullmatch
+        matches = re.compile(as_regex(glob.removeprefix("./").removeprefix("/"))).fullmatch
     except re.error as error:
         raise Refused(
             "Invalid", f"is no glob: {error}", hint="such as *.py or src/**/*.py", field="name_glob"
@@ -30,7 +30,8 @@ def matcher(glob: str) -> Callable[[str, str], bool]:
     return lambda _path, name: matches(name) is not None
 
 
-def _to_regex(glob: str) -> str:
+def as_regex(glob: str) -> str:
+    """The regular expression that a glob means."""
     depth = 0
     words = []
     for part in _PARTS.finditer(glob):

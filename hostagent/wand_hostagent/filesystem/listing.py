@@ -4,10 +4,11 @@ import os
 import stat
 from contextlib import closing
 
+from wand_hostagent.filesystem.ignoring import from_above
 from wand_hostagent.filesystem.model import Entry, Kind, List, ListAnswer
 from wand_hostagent.filesystem.paths import Roots, show
 from wand_hostagent.filesystem.refusal import Refused, from_system
-from wand_hostagent.filesystem.tree import Found, walk
+from wand_hostagent.filesystem.tree import Found, Way, walk
 
 _USUAL_ENTRIES = 500
 _MOST_ENTRIES = 5000
@@ -29,17 +30,22 @@ def list_folder(roots: Roots, ask: List) -> ListAnswer:
             )
     with roots.opened(ask.path or ".", os.O_RDONLY | os.O_DIRECTORY) as (folder, place):
         try:
-            entries, truncated = _entries(folder, ask)
+            way = Way(rules=from_above(place.root.descriptor(), place.inner))
+            entries, truncated = _entries(folder, ask, way)
         except OSError as error:
             raise from_system(error, place.shown) from error
     return ListAnswer(path=place.shown, entries=tuple(entries), truncated=truncated)
 
 
-def _entries(folder: int, ask: List) -> tuple[list[Entry], bool]:
+def _entries(folder: int, ask: List, way: Way) -> tuple[list[Entry], bool]:
     most = ask.max_entries or _USUAL_ENTRIES
     entries: list[Entry] = []
     length = 0
-    with closing(walk(folder, lambda _, depth: depth < ask.depth, hidden=ask.hidden)) as names:
+
+    def enter(found: Found, depth: int) -> bool:
+        return depth < ask.depth and (ask.hidden or not found.ignored)
+
+    with closing(walk(folder, enter, hidden=ask.hidden, way=way)) as names:
         for found in names:
             entry = _entry(found)
             length += len(entry.path) + len(entry.target)

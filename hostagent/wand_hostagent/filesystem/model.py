@@ -30,6 +30,7 @@ class Read:
     max_bytes: int = 0
     first_line: int = 0
     max_lines: int = 0
+    last_lines: int = 0  # so many lines from the end instead
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -132,6 +133,21 @@ class Search:
     max_matches: int = 0
     context_lines: int = 0
     hidden: bool = False
+    skip: int = 0  # so many matches are left out first
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Scan:
+    """The same in lines that are brought along."""
+
+    pattern: str
+    data: bytes
+    path: str = ""
+    literal: bool = False
+    ignore_case: bool = False
+    max_matches: int = 0
+    context_lines: int = 0
+    skip: int = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -154,7 +170,52 @@ class SearchAnswer:
     truncated: bool
     files_searched: int
     files_skipped: int
+    passed_over: int = 0  # matches that were left out first
 
 
-Ask = Read | Write | Edit | List | Search
-Answer = ReadAnswer | WriteAnswer | ListAnswer | SearchAnswer
+class Arrangement(StrEnum):
+    """What can become of a file, or of a folder with all that is in it."""
+
+    MOVE = "move"
+    COPY = "copy"
+    REMOVE = "remove"  # to a place from which it can be restored
+    RESTORE = "restore"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Arrange:
+    """What is to become of what; nothing may be at `to`. No link may be on the way to either."""
+
+    what: Arrangement
+    path: str
+    to: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ArrangeAnswer:
+    """Where it is now, and how much there is of it."""
+
+    path: str
+    to: str
+    files: int
+    total_bytes: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Survey:
+    """What an Arrange would be about."""
+
+    what: Arrangement
+    path: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SurveyAnswer:
+    """Every name below it, relative to it."""
+
+    path: str
+    names: tuple[str, ...]
+
+
+Ask = Read | Write | Edit | List | Search | Scan | Arrange | Survey
+Answer = ReadAnswer | WriteAnswer | ListAnswer | SearchAnswer | ArrangeAnswer | SurveyAnswer

@@ -16,6 +16,7 @@ from pathlib import Path
 from wand_hostagent.filesystem.openat import open_beneath
 from wand_hostagent.filesystem.refusal import Refused, from_system
 
+REMOVED = ".wand-removed"  # in a permitted folder: see `removed`
 _MOST_CHARACTERS = 4095  # PATH_MAX
 _TRIES = 3  # when somebody moves things about while we look
 _KINDS = {
@@ -114,6 +115,9 @@ class Roots:
                 field="path",
             )
         _, root, inner = max(found, key=lambda each: each[0])
+        if inner.partition("/")[0] == REMOVED:
+            message = f"{show(path)} holds what was removed, which can only be restored"
+            raise Refused("Denied", message, hint="restore it, by the path that it had", field="path")
         return Place(root, inner)
 
     def _outside(self, path: str) -> Refused:
@@ -169,13 +173,40 @@ class Roots:
         finally:
             os.close(folder)
 
+    @contextmanager
+    def entry_of(
+        self, path: str, *, writable: bool, make: bool = False, field: str = "path"
+    ) -> Iterator[tuple[int, str, Place]]:
+        """The folder that holds a name, that name, and where it is; a link is meant itself."""
+        _check_text(path)
+        above, _, name = path.rpartition("/")
+        if name in {"", ".", ".."}:
+            raise Refused("Invalid", f"{show(path) or 'an empty path'} names nothing", field=field)
+        held = self.find(above or "/")
+        place = Place(held.root, name if held.inner == "." else f"{held.inner}/{name}")
+        if name == REMOVED or (writable and not held.root.writable):
+            raise Refused("Denied", f"{place.shown} may only be read", hint=self.permitted(), field=field)
+        if any(root.real == f"{held.root.real}/{place.inner}" for root in self._all):
+            raise Refused("Denied", f"{place.shown} is a permitted folder itself", field=field)
+        try:
+            if make and held.inner != ".":
+                _make_folders(held.root.descriptor(), held.inner)
+            folder = open_beneath(held.root.descriptor(), held.inner, os.O_RDONLY | os.O_DIRECTORY)
+        except OSError as error:
+            raise _folder_refusal(error, place) from error
+        try:
+            yield folder, name, place
+        except OSError as error:
+            raise from_system(error, place.shown) from error
+        finally:
+            os.close(folder)
+
 
 def _folder_refusal(error: OSError, place: Place) -> Refused:
     shown = place.shown.rpartition("/")[0] or "/"
     if error.errno == errno.ENOENT:
-        return Refused(
-            "NotFound", f"the folder {shown} does not exist", hint="set create_directories", field="path"
-        )
+        hint = "set create_directories, or make it with a command"
+        return Refused("NotFound", f"the folder {shown} does not exist", hint=hint, field="path")
     return from_system(error, shown)
 
 

@@ -51,6 +51,8 @@ def read(roots: Roots, ask: Read) -> ReadAnswer:
 def _part(descriptor: int, ask: Read, size: int) -> _Part:
     most = ask.max_bytes or _USUAL_BYTES
     with open(descriptor, "rb", closefd=False) as file:
+        if ask.last_lines:
+            return _last_lines(file, ask, most, size)
         if size <= WHOLE_BYTES:
             whole = file.read(WHOLE_BYTES + 1)
             if len(whole) <= WHOLE_BYTES:
@@ -101,6 +103,20 @@ def _lines(file: BinaryIO, ask: Read, most: int, size: int) -> _Part:
     end, count = _end_of_lines(text, 0, ask.max_lines, most)
     more = start + end < size
     return _Part(text[:end], start, size, "", ask.first_line + count if more else 0)
+
+
+def _last_lines(file: BinaryIO, ask: Read, most: int, size: int) -> _Part:
+    """The lines at the end: as many as are wanted, and as fit."""
+    begin = max(0, size - most)
+    file.seek(begin)
+    text = file.read(most)
+    start = len(text) - (1 if text.endswith(b"\n") else 0)
+    for _ in range(ask.last_lines):
+        start = text.rfind(b"\n", 0, start)
+        if start < 0:
+            break
+    start = start + 1 if start >= 0 or not begin else text.find(b"\n") + 1
+    return _Part(text[start:], begin + start, size)
 
 
 def _offset_of_line(file: BinaryIO, line: int) -> int | None:

@@ -8,10 +8,11 @@ from contextlib import closing
 from dataclasses import dataclass, field
 
 from wand_hostagent.filesystem.globs import matcher
+from wand_hostagent.filesystem.ignoring import from_above
 from wand_hostagent.filesystem.model import Match, Search, SearchAnswer
 from wand_hostagent.filesystem.paths import Roots, require_file, show
 from wand_hostagent.filesystem.refusal import Refused, from_system
-from wand_hostagent.filesystem.tree import Found, walk
+from wand_hostagent.filesystem.tree import Found, Way, walk
 
 HEAVY = frozenset({".git", ".hg", ".svn", "node_modules", ".venv", "__pycache__"})
 _USUAL_MATCHES = 200
@@ -28,10 +29,12 @@ _PLAIN = os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC
 
 
 @dataclass(slots=True)
-class _Findings:
-    """What has been found so far, and how much more may be."""
+class Findings:
+    """What has been found so far, and how much more may be; the first `skip` are passed over."""
 
     most: int
+    skip: int = 0
+    passed_over: int = 0
     matches: list[Match] = field(default_factory=list)
     characters: int = 0
     searched: int = 0
@@ -40,6 +43,9 @@ class _Findings:
 
     def add(self, match: Match) -> bool:
         """Take a match in; False where there is no room for it, and then `truncated`."""
+        if self.passed_over < self.skip:
+            self.passed_over += 1
+            return True
         length = len(match.path) + len(match.text) + sum(map(len, match.before + match.after))
         self.truncated = len(self.matches) == self.most or self.characters + length > _MOST_CHARACTERS
         if not self.truncated:
@@ -49,7 +55,7 @@ class _Findings:
 
 
 @dataclass(frozen=True, slots=True)
-class _Wanted:
+class Wanted:
     """The question, made ready; without a pattern, names are looked for."""
 
     pattern: re.Pattern[str] | None
@@ -60,8 +66,8 @@ class _Wanted:
 
 def search(roots: Roots, ask: Search) -> SearchAnswer:
     """Every match in order of path and line, as many as may be."""
-    wanted = _read(ask)
-    findings = _Findings(ask.max_matches or _USUAL_MATCHES)
+    wanted = prepared(ask)
+    findings = Findings(ask.max_matches or _USUAL_MATCHES, ask.skip)
     with roots.opened(ask.path or ".", os.O_PATH) as (found, place):
         is_folder = stat.S_ISDIR(os.fstat(found).st_mode)
         if not is_folder:
@@ -72,7 +78,8 @@ def search(roots: Roots, ask: Search) -> SearchAnswer:
     with roots.opened(ask.path or ".", os.O_RDONLY | flags) as (descriptor, place):
         try:
             if is_folder:
-                _search_folder(descriptor, wanted, findings, hidden=ask.hidden)
+                way = Way(rules=from_above(place.root.descriptor(), place.inner))
+                _search_folder((descriptor, way), wanted, findings, hidden=ask.hidden)
             else:
                 _search_file(descriptor, show(os.path.basename(place.inner)), wanted, findings)  # noqa: PTH119 - may be no text
         except OSError as error:
@@ -83,10 +90,12 @@ def search(roots: Roots, ask: Search) -> SearchAnswer:
         truncated=findings.truncated,
         files_searched=findings.searched,
         files_skipped=findings.skipped,
+        passed_over=findings.passed_over,
     )
 
 
-def _read(ask: Search) -> _Wanted:
+def prepared(ask: Search) -> Wanted:
+    """The question made ready; raises Refused where it makes no sense."""
     if ask.max_matches > _MOST_MATCHES:
         raise Refused("Invalid", f"must be at most {_MOST_MATCHES}", field="max_matches")
     if ask.context_lines > _MOST_CONTEXT:
@@ -96,7 +105,7 @@ def _read(ask: Search) -> _Wanted:
     pattern = _compile(ask)
     is_simple = pattern and not _LINE_BOUND.search(pattern.pattern)
     sieve = re.compile(pattern.pattern, pattern.flags | re.MULTILINE) if pattern and is_simple else None
-    return _Wanted(pattern, sieve, ask.context_lines, matcher(ask.name_glob))
+    return Wanted(pattern, sieve, ask.context_lines, matcher(ask.name_glob))
 
 
 def _compile(ask: Search) -> re.Pattern[str] | None:
@@ -110,16 +119,19 @@ def _compile(ask: Search) -> re.Pattern[str] | None:
         raise Refused("Invalid", f"is no regular expression: {error}", hint=hint, field="pattern") from error
 
 
-def _search_folder(folder: int, wanted: _Wanted, findings: _Findings, *, hidden: bool) -> None:
+def _search_folder(begin: tuple[int, Way], wanted: Wanted, findings: Findings, *, hidden: bool) -> None:
     def enter(found: Found, _depth: int) -> bool:
-        is_heavy = found.name in HEAVY and not hidden
-        findings.skipped += is_heavy
-        return not is_heavy
+        is_left_out = (found.ignored or found.name in HEAVY) and not hidden
+        findings.skipped += is_left_out
+        return not is_left_out
 
-    with closing(walk(folder, enter, hidden=hidden)) as names:
+    with closing(walk(begin[0], enter, hidden=hidden, way=begin[1])) as names:
         for found in names:
             if findings.truncated:
                 return
+            if found.ignored and not hidden:
+                findings.skipped += not stat.S_ISDIR(found.about.st_mode)
+                continue
             if not wanted.is_name(found.path, found.name):
                 continue
             if wanted.pattern is None:
@@ -128,7 +140,7 @@ def _search_folder(folder: int, wanted: _Wanted, findings: _Findings, *, hidden:
                 _open_and_search(found, wanted, findings)
 
 
-def _open_and_search(found: Found, wanted: _Wanted, findings: _Findings) -> None:
+def _open_and_search(found: Found, wanted: Wanted, findings: Findings) -> None:
     try:
         descriptor = os.open(found.name, os.O_RDONLY | os.O_NOFOLLOW | _PLAIN, dir_fd=found.folder)
     except OSError:
@@ -140,12 +152,17 @@ def _open_and_search(found: Found, wanted: _Wanted, findings: _Findings) -> None
         os.close(descriptor)
 
 
-def _search_file(descriptor: int, shown: str, wanted: _Wanted, findings: _Findings) -> None:
+def _search_file(descriptor: int, shown: str, wanted: Wanted, findings: Findings) -> None:
     text = _text(descriptor)
     if text is None:
         findings.skipped += 1
         return
     findings.searched += 1
+    find_in(text, shown, wanted, findings)
+
+
+def find_in(text: str, shown: str, wanted: Wanted, findings: Findings) -> None:
+    """Add the lines of a text that match."""
     if wanted.pattern is None or (wanted.sieve and "\r" not in text and not wanted.sieve.search(text)):
         return
     lines = text.removesuffix("\n").split("\n")

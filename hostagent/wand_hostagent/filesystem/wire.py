@@ -22,8 +22,10 @@ BODY_BYTES = 4 * 1024 * 1024
 _KINDS: dict[str, Any] = {
     kind.__name__: kind
     for kind in (
-        model.Read, model.Write, model.Edit, model.List, model.Search,
+        model.Read, model.Write, model.Edit, model.List, model.Search, model.Scan,
+        model.Arrange, model.Survey,
         model.ReadAnswer, model.WriteAnswer, model.ListAnswer, model.SearchAnswer,
+        model.ArrangeAnswer, model.SurveyAnswer,
     )
 }  # fmt: skip
 _REFUSED = ("kind", "message", "hint", "field")

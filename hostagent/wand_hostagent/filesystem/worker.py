@@ -10,8 +10,8 @@ from contextlib import contextmanager
 from types import FrameType
 from typing import Any
 
-from wand_hostagent.filesystem import changing, listing, reading, search, wire
-from wand_hostagent.filesystem.model import Answer, Edit, List, Read, Search, Write
+from wand_hostagent.filesystem import arranging, changing, listing, reading, scanning, search, wire
+from wand_hostagent.filesystem.model import Answer, Arrange, Edit, List, Read, Scan, Search, Survey, Write
 from wand_hostagent.filesystem.paths import Roots
 from wand_hostagent.filesystem.refusal import Refused
 
@@ -22,8 +22,11 @@ _ACTS: dict[type[Any], Callable[[Roots, Any], Answer]] = {
     Edit: changing.edit,
     List: listing.list_folder,
     Search: search.search,
+    Scan: scanning.scan,
+    Arrange: arranging.arrange,
+    Survey: arranging.survey,
 }
-_LOOKS = (Read, List, Search)
+_LOOKS = (Read, List, Search, Scan, Survey)
 
 
 def main(argv: Sequence[str]) -> int:

@@ -42,6 +42,12 @@ class Files(files_pb2_grpc.FilesServicer):
         answer = await self._ask(translate.search_from_wire(request), model.SearchAnswer)
         return translate.found_to_wire(answer)
 
+    async def Arrange(self, request: wire.ArrangeRequest, context: Context) -> wire.ArrangeReply:
+        answer = await self._gate.arrange(caller(), new_id(), translate.arrange_from_wire(request))
+        if not isinstance(answer, model.ArrangeAnswer):
+            raise Broken(f"the file worker answered {type(answer).__name__}; ArrangeAnswer was due")
+        return translate.arranged_to_wire(answer)
+
     async def _ask(self, ask: model.Ask, kind: type[_Answer]) -> _Answer:
         answer = await self._gate.use_file(caller(), new_id(), ask)
         if not isinstance(answer, kind):

@@ -15,6 +15,7 @@ MOST_DEPTH = 8
 MOST_ENTRIES = 5000
 MOST_MATCHES = 2000
 MOST_CONTEXT_LINES = 10
+MOST_SKIPPED = 1_000_000
 MOST_PATTERN_BYTES = 4096
 MOST_GLOB_BYTES = 1024
 
@@ -23,6 +24,7 @@ _MODES = {
     wire.WRITE_MODE_REPLACE: model.Mode.REPLACE,
     wire.WRITE_MODE_APPEND: model.Mode.APPEND,
 }
+_ARRANGEMENTS = {wire.Arrangement.Value(f"ARRANGEMENT_{one.name}"): one for one in model.Arrangement}
 _KINDS = {kind: wire.FileKind.Value(f"FILE_KIND_{kind.name}") for kind in model.Kind}
 
 
@@ -36,6 +38,7 @@ def read_from_wire(untrusted: wire.ReadRequest) -> model.Read:
         max_bytes=fields.whole(untrusted.max_bytes, "max_bytes", most=MOST_READ_BYTES),
         first_line=fields.whole(untrusted.first_line, "first_line"),
         max_lines=fields.whole(untrusted.max_lines, "max_lines", most=MOST_LINES),
+        last_lines=fields.whole(untrusted.last_lines, "last_lines", most=MOST_LINES),
     )
 
 
@@ -90,6 +93,17 @@ def search_from_wire(untrusted: wire.SearchRequest) -> model.Search:
         max_matches=fields.whole(untrusted.max_matches, "max_matches", most=MOST_MATCHES),
         context_lines=fields.whole(untrusted.context_lines, "context_lines", most=MOST_CONTEXT_LINES),
         hidden=untrusted.hidden,
+        skip=fields.whole(untrusted.skip, "skip", most=MOST_SKIPPED),
+    )
+
+
+def arrange_from_wire(untrusted: wire.ArrangeRequest) -> model.Arrange:
+    what = fields.chosen(untrusted.what, "what", _ARRANGEMENTS)
+    needs_place = what in {model.Arrangement.MOVE, model.Arrangement.COPY}
+    return model.Arrange(
+        what=what,
+        path=fields.path(untrusted.path, "path"),
+        to=fields.path(untrusted.to, "to", empty=not needs_place),
     )
 
 
@@ -143,6 +157,12 @@ def found_to_wire(answer: model.SearchAnswer) -> wire.SearchReply:
         truncated=answer.truncated,
         files_searched=answer.files_searched,
         files_skipped=answer.files_skipped,
+    )
+
+
+def arranged_to_wire(answer: model.ArrangeAnswer) -> wire.ArrangeReply:
+    return wire.ArrangeReply(
+        path=_text(answer.path), to=_text(answer.to), files=answer.files, total_bytes=answer.total_bytes
     )
 
 

@@ -164,7 +164,10 @@ def test_a_change_with_an_expectation_is_made_only_where_it_is_met(at: Site) -> 
 
 def test_missing_folders_are_made_only_when_asked(at: Site) -> None:
     refusal = at.refused(Write(path="a/b/c", data=b"x", mode=Mode.CREATE))
-    assert (refusal.kind, refusal.hint) == ("NotFound", "set create_directories")
+    assert (refusal.kind, refusal.hint) == (
+        "NotFound",
+        "set create_directories, or make it with a command",
+    )
 
     at.ask(Write(path="a/b/c", data=b"x", mode=Mode.CREATE, create_directories=True))
 

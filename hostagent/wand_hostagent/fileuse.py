@@ -1,0 +1,170 @@
+"""Uses of files: what the policy permits a confined worker does, and a change is on record first."""
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Iterable, Mapping
+from dataclasses import replace
+from typing import Any, Protocol
+
+from wand_hostagent import arranging, records
+from wand_hostagent.filesystem.model import (
+    Answer,
+    Arrange,
+    Ask,
+    Edit,
+    List,
+    Read,
+    Search,
+    Survey,
+    SurveyAnswer,
+    Write,
+)
+from wand_hostagent.launcherlink import LauncherLink
+from wand_hostagent.model import CHANGES, FileAct, FileVerb
+from wand_hostagent.policy.decide import decide, file_profile
+from wand_hostagent.policy.model import Permit, PolicySource, Question, Refusal
+from wand_hostagent.policy.paths import resolved
+from wand_hostagent.reports import who
+from wand_proto.context import Caller
+from wand_proto.errors import BrokenPolicy, Denied, Invalid, WandError
+
+log = logging.getLogger(__name__)
+
+VERBS: Mapping[type[Ask], FileVerb] = {
+    Read: FileVerb.READ,
+    Write: FileVerb.WRITE,
+    Edit: FileVerb.EDIT,
+    List: FileVerb.LIST,
+    Search: FileVerb.SEARCH,
+}
+FINISH_SECONDS = 10.0  # how long changes may take that have begun when the host agent stops
+
+
+class FileBackend(Protocol):
+    """The confined workers that use files."""
+
+    async def use(self, profile: str, ask: Ask, *, principal: str) -> Answer: ...
+
+
+class PermitFor(Protocol):
+    """Has the policy, and where it asks a person, say whether an act may be done."""
+
+    def __call__(
+        self, caller: Caller, act: FileAct, content: Mapping[str, Any] = ..., /
+    ) -> Awaitable[Permit]: ...
+
+
+class FileUse:
+    """Whoever wants something of a file."""
+
+    def __init__(
+        self, policy: PolicySource, link: LauncherLink, files: FileBackend, permit: PermitFor
+    ) -> None:
+        self._policy = policy
+        self._link = link
+        self._files = files
+        self._permit = permit
+        self._changes: set[asyncio.Task[Answer]] = set()
+
+    async def use(self, caller: Caller, act_id: str, ask: Ask) -> Answer:
+        """Use a file if the policy permits it; a change is on record before it is made.
+
+        Raises:
+            Denied: the policy, or the system, says no.
+        """
+        path = await self._absolute(caller, ask.path)
+        act = FileAct(id=act_id, verb=VERBS[type(ask)], path=path)
+        asked = replace(ask, path=path)
+        if isinstance(asked, Write | Edit):
+            asked = replace(asked, at=path)  # no link may lead a change to what was not permitted
+        permit = await self._permit(caller, act, records.content(asked))
+        if act.verb in CHANGES:
+            return await self._change_file(permit, act, asked)
+        answer = await self._files.use(permit.profile, asked, principal=permit.caller.principal)
+        if answer.path != path:  # a link led elsewhere: that place has to be permitted too
+            await self._permit(caller, replace(act, path=answer.path))
+        return answer
+
+    async def arrange(self, caller: Caller, act_id: str, ask: Arrange) -> Answer:
+        """Move, copy, remove or restore, if the policy permits it of every path that is touched.
+
+        Raises:
+            Denied: the policy, or the system, says no.
+        """
+        path = await self._absolute(caller, ask.path)
+        asked = replace(ask, path=path, to=await self._absolute(caller, ask.to) if ask.to else "")
+        first, *others = arranging.acts(act_id, asked)
+        permit = await self._permit(caller, first, records.content(asked))
+        await self._need_permits(permit, others)
+        survey = Survey(what=asked.what, path=path)
+        found = await self._files.use(permit.profile, survey, principal=caller.principal)
+        if isinstance(found, SurveyAnswer) and found.names:
+            await self._need_permits(permit, arranging.acts(act_id, asked, found.names))
+        return await self._change_file(permit, first, asked)
+
+    async def _need_permits(self, permit: Permit, acts: Iterable[FileAct]) -> None:
+        """See that each is permitted without a question, under the same profile; else nothing is done."""
+        for act in acts:
+            decided = decide(self._policy.current, permit.caller, replace(act, profile=permit.profile))
+            if isinstance(decided, Permit):
+                continue
+            if isinstance(decided, Refusal) and not decided.rule and not arranging.must_be_allowed(act):
+                continue
+            asks = (
+                isinstance(decided, Question) and f"{act.path} needs approval, and is to be asked for alone"
+            )
+            told = {"rule": decided.rule, "message": asks or decided.message}
+            by = {"policy": permit.policy_digest}
+            await self._link.record("refused", {**who(permit.caller), **records.act(act), **told, **by})
+            raise Denied(told["message"], hint="" if isinstance(decided, Question) else decided.hint)
+
+    async def _absolute(self, caller: Caller, path: str) -> str:
+        """The path that is meant: a relative one begins at the workspace of the caller's profile."""
+        if path.startswith("/"):
+            return resolved(path, "/")
+        try:
+            name = file_profile(self._policy.current, caller)
+        except BrokenPolicy:
+            return resolved(path, "/")  # it is denied, wherever it lies
+        profile = (await self._link.profiles()).named(name)
+        if profile is None:
+            wanted = f"profile {name!r}" if name else "default profile"
+            raise Invalid(f"must begin with /: there is no {wanted} with a workspace", field="path")
+        return resolved(path, profile.workspace_of(caller.principal))
+
+    async def _change_file(self, permit: Permit, act: FileAct, asked: Ask) -> Answer:
+        """Record, change, record; once begun it goes on to its end, whoever has gone meanwhile."""
+        change = asyncio.create_task(self._recorded_change(permit, act, asked), name=f"file {act.id}")
+        self._changes.add(change)
+        change.add_done_callback(self._changed)
+        return await asyncio.shield(change)
+
+    def _changed(self, change: "asyncio.Task[Answer]") -> None:
+        self._changes.discard(change)
+        if not change.cancelled():
+            change.exception()  # whoever asked has it, or has gone
+
+    async def finish(self) -> None:
+        """Let changes that have begun come to their end, whose callers have gone; for a bounded while."""
+        if self._changes:
+            await asyncio.wait(self._changes, timeout=FINISH_SECONDS)
+
+    async def _recorded_change(self, permit: Permit, act: FileAct, asked: Ask) -> Answer:
+        verb = asked.what.value if isinstance(asked, Arrange) else act.verb.value
+        told = {"act": act.id, "verb": verb, "path": asked.path}
+        by = {"rule": permit.rule, "profile": permit.profile, "policy": permit.policy_digest}
+        by |= {"approval": permit.approval} if permit.approval else {}
+        await self._link.record("file", {**told, **who(permit.caller), **by, **records.content(asked)})
+        try:
+            answer = await self._files.use(permit.profile, asked, principal=permit.caller.principal)
+        except WandError as error:
+            await self._record_outcome({**told, "ok": False, **records.failure(error)})
+            raise
+        await self._record_outcome({**told, "ok": True, **records.result(answer)})
+        return answer
+
+    async def _record_outcome(self, fields: Mapping[str, Any]) -> None:
+        try:
+            await self._link.record("file_end", fields)
+        except WandError as error:  # it is done all the same, and the record before it stands
+            log.warning("outcome not recorded", extra={"act": fields["act"], "error": str(error)})
