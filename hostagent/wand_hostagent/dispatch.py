@@ -199,6 +199,9 @@ class Recorded(ExecutionBackend):
     async def sweep(self, lost: Collection[str], kept: Collection[str]) -> None:
         await self._backend.sweep(lost, kept)
 
+    def let_go(self, job: str) -> None:
+        self._backend.let_go(job)
+
     def input_of(self, job: str) -> JobInput | None:
         return self._backend.input_of(job)
 

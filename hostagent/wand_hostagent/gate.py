@@ -7,46 +7,37 @@ from collections.abc import AsyncGenerator, Mapping, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass, replace
 from types import MappingProxyType
-from typing import Any, Protocol
+from typing import Any
 
-from wand_hostagent import insiders, records
+from wand_hostagent import insiders, outputsearch, records
 from wand_hostagent.approvals import Approvals
 from wand_hostagent.backends.base import ExecutionBackend
 from wand_hostagent.choosing import Backends
-from wand_hostagent.filesystem.model import Answer, Ask, Edit, List, Read, Search, Write
+from wand_hostagent.filesystem.model import (
+    Answer,
+    Arrange,
+    Ask,
+    Scan,
+    Search,
+    SearchAnswer,
+)
+from wand_hostagent.fileuse import FileBackend, FileUse
 from wand_hostagent.jobs import Jobs
 from wand_hostagent.launcherlink import LauncherLink
-from wand_hostagent.model import CHANGES, Event, Exited, FileAct, FileVerb, Input, Job
+from wand_hostagent.model import Event, Exited, FileAct, Input, Job
 from wand_hostagent.policy import operations
 from wand_hostagent.policy.backends import NATIVE, chosen
-from wand_hostagent.policy.decide import decide, file_profile
+from wand_hostagent.policy.decide import decide
 from wand_hostagent.policy.model import Answer as Decision
 from wand_hostagent.policy.model import Permit, PolicySource, Question
-from wand_hostagent.policy.paths import resolved
 from wand_hostagent.reports import ProfilesReport, who
-from wand_hostagent.runs import Fed, JobSummary, OutputPart, Run, StreamName
+from wand_hostagent.runs import Fed, JobSummary, OutputPart, Readable, Run, StreamName
 from wand_proto.context import Caller
-from wand_proto.errors import BrokenPolicy, Conflict, Denied, Invalid, Unavailable, WandError
+from wand_proto.errors import BrokenPolicy, Conflict, Denied, Unavailable
 
 log = logging.getLogger(__name__)
 
-VERBS: Mapping[type[Ask], FileVerb] = {
-    Read: FileVerb.READ,
-    Write: FileVerb.WRITE,
-    Edit: FileVerb.EDIT,
-    List: FileVerb.LIST,
-    Search: FileVerb.SEARCH,
-}
-
-
-FINISH_SECONDS = 10.0  # how long changes may take that have begun when the host agent stops
 NO_INPUT = "start it in the background, in a terminal or with its stdin given"
-
-
-class FileBackend(Protocol):
-    """The confined workers that use files."""
-
-    async def use(self, profile: str, ask: Ask, *, principal: str) -> Answer: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,7 +65,7 @@ class Gate:
         self._backends = means.backends
         self._files = means.files
         self._approvals = approvals
-        self._changes: set[asyncio.Task[Answer]] = set()
+        self._file_use = FileUse(policy, link, means.files, self._permit)
 
     # -- jobs -----------------------------------------------------------------------------------------------
 
@@ -132,6 +123,13 @@ class Gate:
             async for event in events:
                 yield event
 
+    def let_go(self, caller: Caller, job: str, reader: "asyncio.Task[Any]") -> bool:
+        """Have a job of the caller's run on without its call, whose task reads it; False: it does not run."""
+        is_alone = self._jobs.let_go(job, reader)
+        if is_alone:
+            self._link.note("job_left", {**who(caller), "job": job})
+        return is_alone
+
     async def signal(self, caller: Caller, job: str, signum: int) -> bool:
         """Send a signal to a job of the caller's; False where it has ended."""
         run = self._jobs.of(caller.principal, job)
@@ -163,6 +161,8 @@ class Gate:
             await self._link.record("input", {**who(caller), **records.given(job, given)})
         if taking is not None:
             taking.give(given)
+        if given.resize is not None and run.recording is not None:
+            run.recording.resized(given.resize)
         if given.interrupt and not (taking and taking.is_terminal):
             await backend.signal(job, signal.SIGINT)
 
@@ -171,13 +171,27 @@ class Gate:
         return await self._jobs.of(caller.principal, job).wait()
 
     async def read_output(
-        self, caller: Caller, job: str, stream: StreamName, offset: int, max_bytes: int
+        self, caller: Caller, job: str, stream: Readable, offset: int, max_bytes: int
     ) -> OutputPart:
         """A part of what a job of the caller's wrote."""
         return self._jobs.of(caller.principal, job).part(stream, offset, max_bytes)
 
-    def list_jobs(self, caller: Caller) -> tuple[JobSummary, ...]:
-        """The caller's jobs, running ones first."""
+    async def search_output(
+        self, caller: Caller, job: str, stream: StreamName, offset: int, wanted: Search
+    ) -> SearchAnswer:
+        """The lines that match of what a job of the caller's wrote."""
+        run = self._jobs.of(caller.principal, job)
+        profile = run.started.profile if run.started else run.origin.profile
+
+        async def ask(scan: Scan) -> Answer:
+            return await self._files.use(profile, scan, principal=caller.principal)
+
+        return await outputsearch.search(run, stream, offset, wanted, ask)
+
+    def list_jobs(self, caller: Caller, job: str = "") -> tuple[JobSummary, ...]:
+        """The caller's jobs, running ones first; or the one of that name."""
+        if job:
+            return (self._jobs.of(caller.principal, job).summary(),)
         return self._jobs.all_of(caller.principal)
 
     # -- files ----------------------------------------------------------------------------------------------
@@ -188,68 +202,19 @@ class Gate:
         Raises:
             Denied: the policy, or the system, says no.
         """
-        path = await self._absolute(caller, ask.path)
-        act = FileAct(id=act_id, verb=VERBS[type(ask)], path=path)
-        asked = replace(ask, path=path)
-        if isinstance(asked, Write | Edit):
-            asked = replace(asked, at=path)  # no link may lead a change to what was not permitted
-        permit = await self._permit(caller, act, records.content(asked))
-        if act.verb in CHANGES:
-            return await self._change_file(permit, act, asked)
-        answer = await self._files.use(permit.profile, asked, principal=permit.caller.principal)
-        if answer.path != path:  # a link led elsewhere: that place has to be permitted too
-            await self._permit(caller, replace(act, path=answer.path))
-        return answer
+        return await self._file_use.use(caller, act_id, ask)
 
-    async def _absolute(self, caller: Caller, path: str) -> str:
-        """The path that is meant: a relative one begins at the workspace of the caller's profile."""
-        if path.startswith("/"):
-            return resolved(path, "/")
-        try:
-            name = file_profile(self._policy.current, caller)
-        except BrokenPolicy:
-            return resolved(path, "/")  # it is denied, wherever it lies
-        profile = (await self._link.profiles()).named(name)
-        if profile is None:
-            wanted = f"profile {name!r}" if name else "default profile"
-            raise Invalid(f"must begin with /: there is no {wanted} with a workspace", field="path")
-        return resolved(path, profile.workspace_of(caller.principal))
+    async def arrange(self, caller: Caller, act_id: str, ask: Arrange) -> Answer:
+        """Move, copy, remove or restore, if the policy permits it of every path that is touched.
 
-    async def _change_file(self, permit: Permit, act: FileAct, asked: Ask) -> Answer:
-        """Record, change, record; once begun it goes on to its end, whoever has gone meanwhile."""
-        change = asyncio.create_task(self._recorded_change(permit, act, asked), name=f"file {act.id}")
-        self._changes.add(change)
-        change.add_done_callback(self._changed)
-        return await asyncio.shield(change)
-
-    def _changed(self, change: "asyncio.Task[Answer]") -> None:
-        self._changes.discard(change)
-        if not change.cancelled():
-            change.exception()  # whoever asked has it, or has gone
+        Raises:
+            Denied: the policy, or the system, says no.
+        """
+        return await self._file_use.arrange(caller, act_id, ask)
 
     async def finish(self) -> None:
         """Let changes that have begun come to their end, whose callers have gone; for a bounded while."""
-        if self._changes:
-            await asyncio.wait(self._changes, timeout=FINISH_SECONDS)
-
-    async def _recorded_change(self, permit: Permit, act: FileAct, asked: Ask) -> Answer:
-        told = {"act": act.id, "verb": act.verb.value, "path": act.path}
-        by = {"rule": permit.rule, "profile": permit.profile, "policy": permit.policy_digest}
-        by |= {"approval": permit.approval} if permit.approval else {}
-        await self._link.record("file", {**told, **who(permit.caller), **by, **records.content(asked)})
-        try:
-            answer = await self._files.use(permit.profile, asked, principal=permit.caller.principal)
-        except WandError as error:
-            await self._record_outcome({**told, "ok": False, **records.failure(error)})
-            raise
-        await self._record_outcome({**told, "ok": True, **records.result(answer)})
-        return answer
-
-    async def _record_outcome(self, fields: Mapping[str, Any]) -> None:
-        try:
-            await self._link.record("file_end", fields)
-        except WandError as error:  # it is done all the same, and the record before it stands
-            log.warning("outcome not recorded", extra={"act": fields["act"], "error": str(error)})
+        await self._file_use.finish()
 
     # -- deciding -------------------------------------------------------------------------------------------
 

@@ -8,12 +8,15 @@ from collections.abc import AsyncGenerator, AsyncIterator, Coroutine
 from contextlib import aclosing, asynccontextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Self
+from typing import Any, Self
 
+from wand_hostagent import past, recording
 from wand_hostagent.backends.base import ExecutionBackend, Left
 from wand_hostagent.backends.native import NativeBackend
 from wand_hostagent.model import Event, Job
+from wand_hostagent.past import Past
 from wand_hostagent.policy.model import Permit
+from wand_hostagent.recording import Recording
 from wand_hostagent.reports import FoundJob
 from wand_hostagent.runs import JobSummary, Origin, Run
 from wand_hostagent.spool import JOB_NAME, Room, SpoolFolder
@@ -60,6 +63,7 @@ class Jobs:
     ) -> AsyncIterator[Self]:
         """The jobs, those of an earlier host agent taken up; in the end, detached ones are left to run."""
         jobs = cls(folder, native, max_jobs=max_jobs, retention=retention or Retention())
+        jobs._know_the_past()
         jobs._spawn(jobs._keep_recovering(await jobs._recover_first()), "recover jobs")
         jobs._spawn(jobs._keep_sweeping(), "sweep jobs")
         try:
@@ -75,7 +79,10 @@ class Jobs:
         for run in self._runs.values():
             run.close()
         for run in self._ended.values():
-            run.remove()
+            if run.is_in_files:  # for our successor
+                run.close()
+            else:
+                run.remove()
 
     def _spawn(self, work: Coroutine[None, None, None], name: str) -> None:
         task = asyncio.create_task(work, name=name)
@@ -114,13 +121,35 @@ class Jobs:
             async with aclosing(backend.run(permit)) as events:
                 async for event in events:
                     run.take(event)
-                    yield event
+                    if not run.alone:
+                        yield event
         except WandError as error:
             run.fail(error)
             raise
+        except (asyncio.CancelledError, GeneratorExit):
+            if run.alone:
+                self._leave_to_successor(run)
+            raise
         finally:
             spill.cancel()
-            self._leave(run)
+            if job.id in self._runs:
+                self._leave(run)
+
+    def let_go(self, job: str, reader: "asyncio.Task[Any]") -> bool:
+        """Have a job run on without its call, whose task goes on reading it; False: it does not run.
+
+        From now on the call's events end with nothing, when the job does.
+        """
+        run = self._runs.get(job)
+        if run is None or run.started is None:
+            return False
+        run.alone = True
+        run.to_files()
+        self._folder.set_alone(job)
+        run.origin.backend.let_go(job)
+        self._tasks.add(reader)
+        reader.add_done_callback(self._tasks.discard)
+        return True
 
     async def _run_detached(
         self, permit: Permit, job: Job, backend: ExecutionBackend
@@ -144,10 +173,14 @@ class Jobs:
             log.exception("job cannot be followed", extra={"job": run.origin.job})
             run.fail(Broken(f"job {run.origin.job} cannot be followed: {error}"))
         except asyncio.CancelledError:
-            self._runs.pop(run.origin.job, None)  # we end and it runs on: its files are for our successor
-            run.close()
+            self._leave_to_successor(run)
             raise
         self._leave(run)
+
+    def _leave_to_successor(self, run: Run) -> None:
+        """We end and it runs on: its files are not ours any more."""
+        self._runs.pop(run.origin.job, None)
+        run.close()
 
     def _enter(self, permit: Permit, job: Job, backend: ExecutionBackend) -> Run:
         if self.running >= self.max_jobs:
@@ -165,9 +198,17 @@ class Jobs:
             backend=backend,
             began_unix_seconds=time.time(),
         )
-        run = self._runs[job.id] = Run(origin, self._folder.spools(job.id))
+        spools = self._folder.spools(job.id)
+        run = self._runs[job.id] = Run(origin, spools, self._recording(job, origin))
         self._positions.take(job.id)
         return run
+
+    def _recording(self, job: Job, origin: Origin) -> Recording | None:
+        if job.terminal is None:
+            return None
+        begun = Recording(self._folder.times(job.id), job.terminal, origin.began_unix_seconds)
+        begun.begin()
+        return begun
 
     def _leave(self, run: Run) -> None:
         """It ended: the slot is free, and what it wrote is kept for a while."""
@@ -178,6 +219,26 @@ class Jobs:
             run.remove()
         else:
             self._ended[run.origin.job] = run
+            self._keep_end(run)
+        self._sweep()
+
+    def _keep_end(self, run: Run) -> None:
+        """Where its output outlives us, let how it ended do so as well."""
+        if run.is_in_files and run.started is not None and run.exited is not None:
+            ended = Past(
+                origin=run.origin, started=run.started, exited=run.exited, ended_unix_seconds=time.time()
+            )
+            self._folder.keep_end(run.origin.job, past.packed(ended))
+
+    def _know_the_past(self) -> None:
+        """Take in the ended jobs that an earlier host agent has kept."""
+        for one in past.left_in(self._folder.ends()):
+            job, age_seconds = one.origin.job, max(0.0, time.time() - one.ended_unix_seconds)
+            if not JOB_NAME.fullmatch(job):
+                continue
+            times = recording.taken_up(self._folder.times(job), one.origin.began_unix_seconds)
+            run = self._ended[job] = Run(one.origin, self._folder.spools(job), times)
+            run.has_ended(one.started, one.exited, time.monotonic() - age_seconds)
         self._sweep()
 
     # -- what is kept ---------------------------------------------------------------------------------------
@@ -193,6 +254,7 @@ class Jobs:
     def _drop(self, run: Run) -> None:
         del self._ended[run.origin.job]
         run.remove()
+        self._folder.forget(run.origin.job)
 
     def _make_way(self, wanted_bytes: int) -> None:
         """Drop ended jobs until so much of the disk is free, or none has any of it."""
@@ -230,11 +292,12 @@ class Jobs:
             backend=self._native,
             began_unix_seconds=found.started_unix_seconds,
         )
-        run = self._runs[found.job] = Run(origin, self._folder.spools(found.job))
+        times = recording.taken_up(self._folder.times(found.job), found.started_unix_seconds)
+        run = self._runs[found.job] = Run(origin, self._folder.spools(found.job), times)
         lost_bytes = run.take_up(self._positions.counts(found.job))
         self._positions.take(found.job, run.offsets())
         self._spawn(self._read(run, self._native.adopt(found, run.offsets())), f"job {found.job}")
-        if not found.why.get("detached"):
+        if not found.why.get("detached") and not self._folder.is_alone(found.job):
             self._spawn(self._mind(run), f"mind {found.job}")
         log.info("job taken up", extra={"job": found.job, "running": found.running, "lost_bytes": lost_bytes})
 
@@ -248,11 +311,22 @@ class Jobs:
             backend=backend,
             began_unix_seconds=left.began_unix_seconds,
         )
-        run = self._runs[left.job] = Run(origin, self._folder.fresh(left.job))
+        times = self._times_again(left) if left.is_terminal else None
+        run = self._runs[left.job] = Run(origin, self._folder.fresh(left.job), times)
         self._positions.take(left.job)
         run.to_files()
         self._spawn(self._read(run, backend.follow_again(left)), f"job {left.job}")
         log.info("job taken up", extra={"job": left.job, "backend": left.backend})
+
+    def _times_again(self, left: Left) -> Recording | None:
+        """The times of a terminal from now on, for all that it has shown comes again."""
+        before = recording.taken_up(self._folder.times(left.job), left.began_unix_seconds)
+        if before is None:
+            return None
+        before.spool.remove()
+        again = Recording(self._folder.times(left.job), before.size, left.began_unix_seconds)
+        again.begin()
+        return again
 
     async def _mind(self, run: Run) -> None:
         """End a job that was to end with its call, where nobody comes back for it."""

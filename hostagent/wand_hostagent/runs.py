@@ -8,14 +8,16 @@ from dataclasses import dataclass
 from typing import Literal
 
 from wand_hostagent.backends.base import ExecutionBackend
-from wand_hostagent.model import Event, Exited, Output, Reason, Started
+from wand_hostagent.model import Event, Exited, Output, Reason, Size, Started
 from wand_hostagent.positions import Counts
+from wand_hostagent.recording import Recording
 from wand_hostagent.spool import Spool
-from wand_proto.errors import Conflict
+from wand_proto.errors import Conflict, NotFound
 
 PART_BYTES = 256 * 1024
 
 StreamName = Literal["stdout", "stderr"]
+Readable = Literal["stdout", "stderr", "times"]  # what can be read on: of a terminal also its times
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -29,6 +31,8 @@ class JobSummary:
     started_unix_seconds: float
     running: bool
     exited: Exited | None
+    written: Counts
+    terminal: Size | None  # as large as it is now
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -66,8 +70,10 @@ class Origin:
 class Run:
     """A job's events as they come, and whoever follows them."""
 
-    def __init__(self, origin: Origin, spools: tuple[Spool, Spool]) -> None:
+    def __init__(self, origin: Origin, spools: tuple[Spool, Spool], recording: Recording | None) -> None:
         self.origin = origin
+        self.recording = recording
+        self.alone = False  # it has lost its call, and was told to run on
         self.started: Started | None = None
         self.exited: Exited | None = None
         self.ended_monotonic = 0.0
@@ -92,7 +98,17 @@ class Run:
     @property
     def kept_bytes(self) -> int:
         """What lies on disk."""
-        return sum(spool.kept for spool in self._spools.values())
+        return sum(spool.kept for spool in self._all_spools())
+
+    @property
+    def is_in_files(self) -> bool:
+        """Whether some of what it wrote outlives us."""
+        return any(spool.is_in_file for spool in self._spools.values())
+
+    def _all_spools(self) -> Iterator[Spool]:
+        yield from self._spools.values()
+        if self.recording is not None:
+            yield self.recording.spool
 
     def offsets(self) -> Counts:
         """How much has come of stdout and of stderr."""
@@ -107,6 +123,8 @@ class Run:
             started_unix_seconds=self.origin.began_unix_seconds,
             running=self.running,
             exited=self.exited,
+            written=self.offsets(),
+            terminal=self.recording.size if self.recording else None,
         )
 
     # -- what the one reader of the job's pipes says --------------------------------------------------------
@@ -116,6 +134,8 @@ class Run:
         match event:
             case Output():
                 self._spools[event.stream].append(event.data)
+                if self.recording is not None:
+                    self.recording.shown(event.offset)
             case Started():
                 self.started = event
             case Exited():
@@ -144,20 +164,25 @@ class Run:
 
     def to_files(self) -> None:
         """Keep its output in files, which outlive us."""
-        for spool in self._spools.values():
+        for spool in self._all_spools():
             spool.to_file()
 
     def take_up(self, taken: Counts) -> Counts:
         """Go on where an earlier host agent has stopped reading; how much of what it read is lost."""
         return self._spools["stdout"].take_up(taken[0]), self._spools["stderr"].take_up(taken[1])
 
+    def has_ended(self, started: Started, exited: Exited, ended_monotonic: float) -> None:
+        """It has, before we came."""
+        self.started, self.exited, self.ended_monotonic = started, exited, ended_monotonic
+        self.take_up((exited.stdout_bytes, exited.stderr_bytes))
+
     def close(self) -> None:
-        for spool in self._spools.values():
+        for spool in self._all_spools():
             spool.close()
 
     def remove(self) -> None:
         """Throw away what it wrote."""
-        for spool in self._spools.values():
+        for spool in self._all_spools():
             spool.remove()
 
     def _ring(self) -> None:
@@ -167,11 +192,21 @@ class Run:
 
     # -- whoever follows ------------------------------------------------------------------------------------
 
-    def part(self, stream: StreamName, offset: int, most_bytes: int) -> OutputPart:
-        """What it wrote to a stream, from `offset` on, or from the first byte behind it that is not lost."""
-        spool = self._spools[stream]
+    def part(self, stream: Readable, offset: int, most_bytes: int) -> OutputPart:
+        """What it wrote to a stream, from `offset` on, or from the first byte behind it that is not lost.
+
+        Raises:
+            NotFound: it has no terminal, whose times could be read.
+        """
+        spool = self._times if stream == "times" else self._spools[stream]
         begin, data = spool.read(offset, most_bytes)
         return OutputPart(data=data, offset=begin, total_bytes=spool.total, running=self.running)
+
+    @property
+    def _times(self) -> Spool:
+        if self.recording is None:
+            raise NotFound(f"job {self.origin.job} has no terminal", hint="run it in one", field="stream")
+        return self.recording.spool
 
     @property
     def alone_seconds(self) -> float:

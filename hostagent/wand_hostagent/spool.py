@@ -18,6 +18,7 @@ log = logging.getLogger(__name__)
 MEMORY_BYTES = 64 * 1024
 JOB_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,127}")
 _SUFFIXES = (".stdout", ".stderr")
+_TIMES, _END, _ALONE = ".times", ".end", ".alone"
 
 
 class Room:
@@ -123,6 +124,11 @@ class Spool:
         self._memory = bytearray()
         self._in_file = False
         self._failure = ""
+
+    @property
+    def is_in_file(self) -> bool:
+        """Whether what is written outlives us."""
+        return self._in_file
 
     @property
     def kept(self) -> int:
@@ -237,8 +243,39 @@ class SpoolFolder:
                 path.unlink(missing_ok=True)
         return spools
 
+    def times(self, job: str) -> Spool:
+        """The spool of when a job's terminal showed what."""
+        return Spool(f"{self._path}/{job}{_TIMES}", self._room)
+
+    def keep_end(self, job: str, text: str) -> None:
+        """Keep beside what it wrote how a job ended; where the disk is full, our successor will not know."""
+        path = self._folder / f"{job}{_END}"
+        try:
+            path.touch(0o600)
+            path.write_text(text)
+        except OSError as error:
+            log.warning("end not kept", extra={"job": job, "why": error.strerror})
+            path.unlink(missing_ok=True)
+
+    def ends(self) -> list[Path]:
+        """The files that tell how jobs ended."""
+        return [path for path in self._folder.iterdir() if path.suffix == _END]
+
+    def forget(self, job: str) -> None:
+        """Remove what is kept of a job beside its spools."""
+        for suffix in (_END, _ALONE):
+            (self._folder / f"{job}{suffix}").unlink(missing_ok=True)
+
+    def set_alone(self, job: str) -> None:
+        """Have a successor know that the job runs on without its call."""
+        (self._folder / f"{job}{_ALONE}").touch(0o600)
+
+    def is_alone(self, job: str) -> bool:
+        """Whether it was said to run on without its call."""
+        return (self._folder / f"{job}{_ALONE}").exists()
+
     def remove_others(self, jobs: Collection[str]) -> None:
         """Remove what was left of jobs that nobody knows any more."""
         for path in self._folder.iterdir():
-            if path.suffix in _SUFFIXES and path.name.partition(".")[0] not in jobs:
+            if path.suffix in (*_SUFFIXES, _TIMES, _END, _ALONE) and path.name.partition(".")[0] not in jobs:
                 path.unlink(missing_ok=True)

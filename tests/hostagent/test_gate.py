@@ -332,12 +332,12 @@ async def test_what_fails_for_a_caller_who_is_gone_is_kept_to_its_end_and_distur
         ask = Write(path="/srv/work/a", data=b"", mode=Mode.REPLACE)
         changing = asyncio.create_task(house.gate.use_file(ANN, "f1", ask))
         await until(lambda: launcher.records)
-        assert len(house.gate._changes) == 1  # or nothing would keep it from being collected
+        assert len(house.gate._file_use._changes) == 1  # or nothing would keep it from being collected
         changing.cancel()
         await asyncio.wait([changing])
         may_end.set()
         await until(lambda: len(launcher.records) == 2)
-        await until(lambda: not house.gate._changes)
+        await until(lambda: not house.gate._file_use._changes)
         gc.collect()
     assert "never retrieved" not in caplog.text
 

@@ -117,6 +117,9 @@ class ExecutionBackend(ABC):
         """How a running job is given something to read; None where it cannot be."""
         return None
 
+    def let_go(self, job: str) -> None:  # noqa: B027 - most backends have nothing to do
+        """Have a running job be detached from now on, where the backend can find it again."""
+
     @abstractmethod
     async def signal(self, job: str, signal: int) -> bool:
         """Send a signal to the job's processes; False where it has ended."""

@@ -59,6 +59,11 @@ class NativeBackend(ExecutionBackend):
         following = self._followed.get(job)
         return following.input if following else None
 
+    def let_go(self, job: str) -> None:
+        """Have a running job be detached from now on."""
+        if (following := self._followed.get(job)) is not None:
+            following.detached = True
+
     async def _start(self, permit: Permit) -> Following:
         job = permit.act
         assert isinstance(job, Job)

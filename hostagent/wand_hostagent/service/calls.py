@@ -25,6 +25,7 @@ MOST_CALLS = 1024  # at once on one stream
 DEFAULT_WINDOW_BYTES = 256 * 1024
 MOST_WINDOW_BYTES = 1024 * 1024
 TICK_SECONDS = 0.25
+_ANY_BYTES = 2**62
 EVENT_BYTES = 64  # that an Output counts beside its data, or many small ones would be a lot of memory
 METHOD = "Calls/run"
 
@@ -42,6 +43,11 @@ class Window:
         if self._opened is not None:
             self._opened.set()
 
+    def open_wide(self) -> None:
+        """Nothing goes through it any more, and nobody is to wait for that."""
+        self._most_bytes = self._left_bytes = _ANY_BYTES
+        self.open(0)
+
     async def let_through(self, output_bytes: int) -> None:
         """Wait until some of it is open, then take so much of it away."""
         while self._left_bytes <= 0:
@@ -53,13 +59,15 @@ class Window:
 class Call:
     """One call while it is served."""
 
-    __slots__ = ("_clock", "number", "opening", "task", "why", "window")
+    __slots__ = ("_clock", "caller", "job", "number", "opening", "task", "why", "window")
 
     def __init__(self, number: int, opening: wire.CallOpening, window: Window) -> None:
         self.number = number
         self.opening = opening
         self.window = window
         self.task: asyncio.Task[None] | None = None
+        self.caller: metadata.Caller | None = None
+        self.job = ""
         self.why: WandError | None = None  # it was cancelled, where that was not the peer's wish
         self._clock: Alarm | None = None
 
@@ -102,7 +110,7 @@ class CallStream:
         """Serve what the peer asks until it is over; cancelled, end every call with its job."""
         try:
             async with asyncio.TaskGroup() as group:
-                reading = group.create_task(self._read(context, group))
+                reading = group.create_task(self._read(context))
                 writing = group.create_task(self._outbox.write_out(context.write))
                 await self._over.wait()
                 self._outbox.finish()
@@ -110,6 +118,15 @@ class CallStream:
                 reading.cancel()
         except* (WandError, aio.BaseError) as errors:
             raise errors.exceptions[0] from None
+        finally:
+            self._outbox.close()
+            await self._end_all()
+
+    async def _end_all(self) -> None:
+        tasks = [call.task for call in self._calls.values() if call.task is not None]
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
 
     def leave(self) -> None:
         """Take no more calls; the stream ends when those that run have ended."""
@@ -124,28 +141,41 @@ class CallStream:
 
     # -- what comes in ------------------------------------------------------------------------------------
 
-    async def _read(self, context: Context, group: asyncio.TaskGroup) -> None:
+    async def _read(self, context: Context) -> None:
         while (untrusted := await context.read()) is not aio.EOF:
             for message in untrusted.messages:
-                self._take(message, group)
+                self._take(message)
             await self._outbox.room()  # who takes no answers asks no more
         self._leaving = True
         self._see_whether_over()
 
-    def _take(self, untrusted: wire.CallMessage, group: asyncio.TaskGroup) -> None:
+    def _take(self, untrusted: wire.CallMessage) -> None:
         kind, call = untrusted.WhichOneof("kind"), self._calls.get(untrusted.call)
         if kind == "opening":
-            self._open(untrusted.call, untrusted.opening, group)
+            self._open(untrusted.call, untrusted.opening)
         elif call is None:
             pass  # it has ended meanwhile
         elif kind is None:
             call.cancel(Invalid("says something of the call that is not known here", field="messages"))
         elif kind == "taken_bytes":
             call.window.open(untrusted.taken_bytes)
+        elif kind == "leave":
+            self._leave_alone(call)
         else:
             call.cancel()
 
-    def _open(self, number: int, untrusted: wire.CallOpening, group: asyncio.TaskGroup) -> None:
+    def _leave_alone(self, call: Call) -> None:
+        """The call is over; its job runs on, read by the task that has served it."""
+        if (
+            call.caller is None
+            or call.task is None
+            or not self._gate.let_go(call.caller, call.job, call.task)
+        ):
+            return call.cancel()
+        call.window.open_wide()
+        return self._forget(call)
+
+    def _open(self, number: int, untrusted: wire.CallOpening) -> None:
         if number <= self._last_number:
             raise Invalid(f"is {number}, and {self._last_number} was there already", field="call")
         self._last_number = number
@@ -156,7 +186,7 @@ class CallStream:
         except WandError as error:
             return self._end(number, error, untouched=self._leaving)
         self._calls[number] = call
-        task = group.create_task(self._serve(call))
+        task = asyncio.create_task(self._serve(call))
         task.add_done_callback(lambda _: self._forget(call))
         call.begin(task, deadline_seconds, self._alarms)
         return None
@@ -171,7 +201,7 @@ class CallStream:
 
     def _forget(self, call: Call) -> None:
         call.end()
-        del self._calls[call.number]
+        self._calls.pop(call.number, None)
         self._see_whether_over()
 
     # -- serving one --------------------------------------------------------------------------------------
@@ -181,6 +211,7 @@ class CallStream:
         try:
             told = call.opening.metadata
             asking = metadata.from_metadata([(key, told[key]) for key in told], peer=self._peer.uri)
+            call.caller = asking
             metadata.REQUEST_ID.set(asking.request_id)
             await self._run(call, asking)
             log.debug("call served", extra={"method": METHOD})  # the ledger tells of it
@@ -190,12 +221,14 @@ class CallStream:
             error = answerable(call.why, METHOD)
         except Exception as failed:  # noqa: BLE001 - the top of a task
             error = answerable(failed, METHOD)
-        self._end(call.number, error)
+        if call.number in self._calls:
+            self._end(call.number, error)
 
     async def _run(self, call: Call, asking: metadata.Caller) -> None:
         if call.opening.WhichOneof("request") != "run":
             raise Invalid("is missing: a call of this stream is a run", field="request")
-        job = translate.job_from_wire(call.opening.run, self._new_id())
+        call.job = self._new_id()
+        job = translate.job_from_wire(call.opening.run, call.job)
         async with aclosing(self._gate.run(asking, job)) as events:
             async for event in events:
                 fill, size = partial(translate.fill_event, call.number, event), EVENT_BYTES

@@ -5,12 +5,13 @@ from collections.abc import AsyncIterator
 from contextlib import aclosing
 
 from wand_hostagent.gate import Gate
-from wand_hostagent.service import translate
+from wand_hostagent.service import translate, translate_files
 from wand_hostagent.service.calls import CallStream
 from wand_hostagent.service.intercept import Context, caller, peer
 from wand_proto.context import new_request_id
 from wand_proto.v1 import execution_pb2 as wire
 from wand_proto.v1 import execution_pb2_grpc
+from wand_proto.v1 import files_pb2 as files
 
 # ruff: noqa: N802, ARG002 - gRPC names the methods and hands each a context
 
@@ -76,5 +77,10 @@ class Execution(execution_pb2_grpc.ExecutionServicer):
         part = await self._gate.read_output(caller(), job, stream, offset, most)
         return translate.part_to_wire(part)
 
+    async def SearchOutput(self, request: wire.SearchOutputRequest, context: Context) -> files.SearchReply:
+        job, stream, offset, wanted = translate.searching_from_wire(request)
+        answer = await self._gate.search_output(caller(), job, stream, offset, wanted)
+        return translate_files.found_to_wire(answer)
+
     async def ListJobs(self, request: wire.ListJobsRequest, context: Context) -> wire.ListJobsReply:
-        return translate.jobs_to_wire(self._gate.list_jobs(caller()))
+        return translate.jobs_to_wire(self._gate.list_jobs(caller(), translate.listing_from_wire(request)))

@@ -27,6 +27,7 @@ class Outbox:
         self._room = asyncio.Event()
         self._lingering: asyncio.TimerHandle | None = None
         self._finished = False
+        self._closed = False
 
     def put(self, event: Fill, size_bytes: int, *, urgent: bool = True) -> None:
         """Say this next; what is not urgent may wait a moment for more."""
@@ -49,9 +50,14 @@ class Outbox:
 
     async def room(self) -> None:
         """Wait until more output may be put."""
-        while self._queued_bytes >= _MOST_QUEUED_BYTES:
+        while self._queued_bytes >= _MOST_QUEUED_BYTES and not self._closed:
             self._room.clear()
             await self._room.wait()
+
+    def close(self) -> None:
+        """Nobody takes anything any more: whoever waits for room has it."""
+        self._closed = True
+        self._room.set()
 
     def finish(self) -> None:
         """Nothing more will be put."""

@@ -4,9 +4,10 @@ from collections.abc import Iterable, Mapping, Sequence
 from functools import lru_cache
 from typing import Any, cast
 
+from wand_hostagent.filesystem.model import Search
 from wand_hostagent.model import Event, Exited, Input, Job, Limits, Output, Reason, Size, Started
-from wand_hostagent.runs import Fed, JobSummary, OutputPart, StreamName
-from wand_hostagent.service import fields
+from wand_hostagent.runs import Fed, JobSummary, OutputPart, Readable, StreamName
+from wand_hostagent.service import fields, translate_files
 from wand_proto.errors import Invalid, WandError
 from wand_proto.v1 import execution_pb2 as wire
 from wand_proto.v1 import types_pb2 as words
@@ -24,6 +25,7 @@ MOST_SIZE = 1000
 MOST_SIGNAL = 64  # SIGRTMAX, signal(7)
 
 STREAMS: Mapping[int, StreamName] = {wire.STREAM_STDOUT: "stdout", wire.STREAM_STDERR: "stderr"}
+_READABLE: Mapping[int, Readable] = {**STREAMS, wire.STREAM_TIMES: "times"}
 _STREAM_NUMBERS = {"stdout": wire.STREAM_STDOUT, "stderr": wire.STREAM_STDERR}
 _REASONS = {reason: wire.Reason.Value(f"REASON_{reason.name}") for reason in Reason}
 
@@ -134,10 +136,16 @@ def size_from_wire(untrusted: wire.Terminal, field: str) -> Size:
     return columns, fields.whole(untrusted.rows or DEFAULT_SIZE[1], f"{field}.rows", most=MOST_SIZE)
 
 
+def _new_size(untrusted: wire.Terminal) -> Size:
+    """Read another size of a terminal that has one already: nothing can be left unsaid."""
+    columns = fields.whole(untrusted.columns, "resize.columns", least=1, most=MOST_SIZE)
+    return columns, fields.whole(untrusted.rows, "resize.rows", least=1, most=MOST_SIZE)
+
+
 def feed_from_wire(untrusted: wire.FeedRequest) -> tuple[str, Input]:
     """Read which job is given what."""
     given = Input(
-        resize=size_from_wire(untrusted.resize, "resize") if untrusted.HasField("resize") else None,
+        resize=_new_size(untrusted.resize) if untrusted.HasField("resize") else None,
         data=fields.blob(untrusted.data, "data", most_bytes=MOST_STDIN_BYTES),
         interrupt=untrusted.interrupt,
         end=untrusted.end,
@@ -166,15 +174,33 @@ def signal_from_wire(untrusted: wire.SignalRequest) -> tuple[str, int]:
     )
 
 
-def reading_from_wire(untrusted: wire.ReadOutputRequest) -> tuple[str, StreamName, int, int]:
+def reading_from_wire(untrusted: wire.ReadOutputRequest) -> tuple[str, Readable, int, int]:
     """Read which job's stream is wanted, from which offset, and how much of it."""
     most = fields.whole(untrusted.max_bytes, "max_bytes", most=MOST_READ_BYTES)
     return (
         fields.name(untrusted.job, "job"),
-        fields.chosen(untrusted.stream, "stream", STREAMS),
+        fields.chosen(untrusted.stream, "stream", _READABLE),
         fields.whole(untrusted.offset, "offset"),
         most or DEFAULT_READ_BYTES,
     )
+
+
+def searching_from_wire(untrusted: wire.SearchOutputRequest) -> tuple[str, StreamName, int, Search]:
+    """Read in which job's stream to look, from which offset, for what."""
+    wanted = translate_files.search_from_wire(untrusted.search)
+    if not wanted.pattern:
+        raise Invalid("must not be empty", field="search.pattern")
+    return (
+        fields.name(untrusted.job, "job"),
+        fields.chosen(untrusted.stream, "stream", STREAMS),
+        fields.whole(untrusted.offset, "offset"),
+        wanted,
+    )
+
+
+def listing_from_wire(untrusted: wire.ListJobsRequest) -> str:
+    """Read which job is wanted; empty for all."""
+    return fields.name(untrusted.job, "job", empty=True)
 
 
 # -- to the wire -----------------------------------------------------------------------------------------
@@ -259,6 +285,9 @@ def _summary_to_wire(job: JobSummary) -> wire.JobSummary:
         started_unix_seconds=job.started_unix_seconds,
         running=job.running,
         exited=exited_to_wire(job.exited) if job.exited else None,
+        stdout_bytes=job.written[0],
+        stderr_bytes=job.written[1],
+        terminal=wire.Terminal(columns=job.terminal[0], rows=job.terminal[1]) if job.terminal else None,
     )
 
 

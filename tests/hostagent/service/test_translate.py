@@ -132,7 +132,9 @@ def test_a_number_that_is_no_signal_is_refused(signal: int) -> None:
         (wire.FeedRequest(data=b"x"), "job"),
         (wire.FeedRequest(job="1", data=bytes(KIB * KIB + 1)), "data"),
         (wire.FeedRequest(job="1", resize=wire.Terminal(columns=1001)), "resize.columns"),
-        (wire.FeedRequest(job="1", resize=wire.Terminal(rows=2**31)), "resize.rows"),
+        (wire.FeedRequest(job="1", resize=wire.Terminal(columns=1, rows=2**31)), "resize.rows"),
+        (wire.FeedRequest(job="1", resize=wire.Terminal(rows=24)), "resize.columns"),
+        (wire.FeedRequest(job="1", resize=wire.Terminal(columns=80)), "resize.rows"),
     ],
 )
 def test_input_that_makes_no_sense_is_refused_by_its_field(untrusted: wire.FeedRequest, field: str) -> None:

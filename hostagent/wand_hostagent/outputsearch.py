@@ -1,0 +1,75 @@
+"""Looking for a pattern in what a job wrote, piece by piece; the confined file worker does the matching."""
+
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, replace
+
+from wand_hostagent.filesystem.model import Answer, Match, Scan, Search, SearchAnswer
+from wand_hostagent.runs import Run, StreamName
+from wand_proto.errors import Broken
+from wand_proto.plaintext import plain
+
+PIECE_BYTES = 1024 * 1024
+_LINE_END = b"\n"
+_USUAL_MATCHES = 200
+
+Ask = Callable[[Scan], Awaitable[Answer]]
+
+
+@dataclass(slots=True)
+class _Found:
+    """What has been found so far."""
+
+    matches: list[Match]
+    line: int  # how many lines lie behind us
+    skip: int  # how many matches are still to be left out
+    truncated: bool = False
+
+
+async def search(run: Run, stream: StreamName, offset: int, wanted: Search, ask: Ask) -> SearchAnswer:
+    """The lines from `offset` on that match, control sequences left out; numbers count from there."""
+    most = wanted.max_matches or _USUAL_MATCHES
+    found = _Found([], 0, wanted.skip)
+    end = run.part(stream, offset, 0).total_bytes
+    while offset < end and not found.truncated:
+        part = run.part(stream, offset, PIECE_BYTES)
+        if not part.data:
+            break
+        piece = _whole_lines(part.data, is_last=part.offset + len(part.data) >= end)
+        offset = part.offset + len(piece)
+        text = plain(piece.decode("utf-8", "replace"))
+        answer = await ask(
+            Scan(
+                data=text.encode("utf-8", "replace"),
+                pattern=wanted.pattern,
+                literal=wanted.literal,
+                ignore_case=wanted.ignore_case,
+                max_matches=max(1, most - len(found.matches)),
+                context_lines=wanted.context_lines,
+                skip=found.skip,
+            )
+        )
+        _take(found, answer, most)
+        found.line += piece.count(_LINE_END)
+    return SearchAnswer(
+        path=f"{run.origin.job}/{stream}",
+        matches=tuple(found.matches),
+        truncated=found.truncated,
+        files_searched=1,
+        files_skipped=0,
+    )
+
+
+def _whole_lines(data: bytes, *, is_last: bool) -> bytes:
+    """What ends with a line, where any does: no line is to be searched in two halves."""
+    return data if is_last else data[: data.rfind(_LINE_END) + 1] or data
+
+
+def _take(found: _Found, answer: Answer, most: int) -> None:
+    if not isinstance(answer, SearchAnswer):
+        raise Broken(f"the file worker answered {type(answer).__name__}; SearchAnswer was due")
+    found.skip -= answer.passed_over
+    if len(found.matches) >= most and answer.matches:
+        found.truncated = True
+        return
+    found.matches += [replace(match, line=match.line + found.line) for match in answer.matches]
+    found.truncated = answer.truncated
