@@ -57,6 +57,7 @@ class Live:
     def apply(self, wanted: Settings) -> None:
         """Take it up; `read` has been asked before."""
         self.host.default_wall_seconds = wanted.execution.default_wall_seconds
+        self.host.answer_seconds = wanted.execution.answer_seconds
         self.host.kept = kept(wanted)
         self.http.guard.admit(Origins.of(wanted.http.allowed_hosts, wanted.http.allowed_origins))
         self.http.switch(websocket=wanted.http.websocket, legacy_sse=wanted.http.legacy_sse)

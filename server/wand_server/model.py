@@ -48,6 +48,7 @@ class Call(NamedTuple):
     traceparent: str = ""
     progress: Progress | None = None  # None where the client did not ask
     task: str = ""  # the task that is carried out with it, where it is one; no client can say that
+    may_last: bool = False  # it was answered by a task: nobody waits for this to end
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -94,12 +95,22 @@ class Whole:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Picture:
+    """An image, or a document, as a client can show it."""
+
+    uri: str
+    mime_type: str
+    data: bytes
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ToolResult:
     """What a tool answers: text for a model, the same as an object, and whether it failed."""
 
     text: str
     structured: dict[str, Any] = field(default_factory=dict)
     is_error: bool = False
+    pictures: tuple["Picture", ...] = ()  # what a client can show
     waits: str = ""  # for a person's approval: what they can be told of it
     kind: str = ""  # of an error of the family: its class
     links: tuple[ResourceLink, ...] = ()

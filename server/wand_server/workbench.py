@@ -50,7 +50,10 @@ async def build(
     """
     link = await parts.enter_async_context(Link(read.hostagent.address, identity(read)))
     host = HostClient(
-        link=link, default_wall_seconds=read.execution.default_wall_seconds, kept=live.kept(read)
+        link=link,
+        default_wall_seconds=read.execution.default_wall_seconds,
+        answer_seconds=read.execution.answer_seconds,
+        kept=live.kept(read),
     )
     consents = _consents(read)
     kept = await parts.enter_async_context(keeping.opened(read))

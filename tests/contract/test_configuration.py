@@ -48,7 +48,7 @@ async def test_a_session_goes_on_and_hears_of_the_tools_that_changed(wand: Runni
         await until(lambda: "notifications/tools/list_changed" in heard)
         after = [tool.name for tool in (await client.list_tools()).tools]
 
-    assert [name for name in before if name not in after] == ["execute_command", "send_input"]
+    assert [name for name in before if name not in after] == ["execute_command", "send_input", "list_jobs"]
     (change,) = recorded(wand, "config")
     assert (change["by"], change["changed"]) == ("SIGHUP", ['tools.disabled: [] -> ["commands"]'])
     assert change["uri"].startswith("spiffe://")

@@ -35,6 +35,7 @@ FILE = ports.FileRead(
     next_line=0,
 )
 WRITTEN = ports.FileWritten(path="/work/a.txt", total_bytes=8, sha256="cd" * 32, created=True)
+ARRANGED = ports.Arranged(path="/work/a.txt", to="/work/b.txt", files=1, total_bytes=8)
 INFO = ports.HostInfo(
     hostname="box",
     os_name="Debian GNU/Linux 12",
@@ -98,6 +99,8 @@ class FakeHost:
         default_factory=lambda: ports.OutputPart(data=b"", offset=0, total_bytes=0, running=False)
     )
     commands: tuple[ports.FoundCommand, ...] = ()
+    listed: tuple[ports.ListedJob, ...] = ()
+    arranged: ports.Arranged = ARRANGED
     error: Exception | None = None
     while_running: Callable[[ports.OnOutput], Awaitable[None]] | None = None
     asked: list[object] = field(default_factory=list)
@@ -130,10 +133,24 @@ class FakeHost:
         return ports.JobEnd(reason="exited", exit_code=3, signal=None)
 
     async def read_output(
-        self, call: Call, job: str, stream: ports.StreamName, part: tuple[int, int]
+        self, call: Call, job: str, stream: ports.Readable, part: tuple[int, int]
     ) -> ports.OutputPart:
         self._remember((job, stream, part))
         return self.part
+
+    async def search_output(
+        self, call: Call, job: str, stream: ports.StreamName, offset: int, search: ports.Search
+    ) -> ports.Found:
+        self._remember((job, stream, offset, search))
+        return self.found
+
+    async def list_jobs(self, call: Call, job: str = "") -> tuple[ports.ListedJob, ...]:
+        self._remember(f"jobs {job}")
+        return self.listed
+
+    async def signal(self, call: Call, job: str, number: int) -> bool:
+        self._remember(f"signal {number} to {job}")
+        return self.part.running
 
     async def info(self, call: Call) -> ports.HostInfo:
         self._remember("info")
@@ -173,6 +190,10 @@ class FakeHost:
     async def search_files(self, call: Call, search: ports.Search) -> ports.Found:
         self._remember(search)
         return self.found
+
+    async def arrange(self, call: Call, arranging: ports.Arranging) -> ports.Arranged:
+        self._remember(arranging)
+        return self.arranged
 
 
 def refusing(error: WandError) -> FakeHost:

@@ -59,7 +59,7 @@ class LocalHost(FakeHost):
         )
 
     async def read_output(
-        self, call: Call, job: str, stream: ports.StreamName, part: tuple[int, int]
+        self, call: Call, job: str, stream: ports.Readable, part: tuple[int, int]
     ) -> ports.OutputPart:
         offset, most = part
         data = self.printed[job][offset : offset + min(most, 64 * 1024)]

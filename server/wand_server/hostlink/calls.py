@@ -118,6 +118,12 @@ class FollowedCall:
         self._is_over, self._failure = True, failure
         self._news.set()
 
+    def leave(self) -> None:
+        """End the call and not its job, which runs on by itself; what has come can still be taken."""
+        if not self._is_over:
+            self._stream.leave(self.number)
+            self.end(None)
+
     def cancel(self) -> None:
         """Give the call up, and the job with it; where it is over, this does nothing."""
         if not self._is_over:
@@ -158,6 +164,11 @@ class Stream:
             self.say(call.number, _say_cancel)
         else:
             self._outgoing = deque(each for each in self._outgoing if each[0] != call.number)
+
+    def leave(self, number: int) -> None:
+        """Have the job of a call run on without it."""
+        self._calls.pop(number, None)
+        self.say(number, _say_leave)
 
     async def close(self) -> None:
         """Take the stream down, and with it whatever still runs on it."""
@@ -233,6 +244,11 @@ class Stream:
 
 def _say_cancel(into: wire.CallMessage) -> int:
     into.cancel.SetInParent()
+    return 0
+
+
+def _say_leave(into: wire.CallMessage) -> int:
+    into.leave.SetInParent()
     return 0
 
 

@@ -1,5 +1,6 @@
 """The port `Host`, offered over the wire."""
 
+import time
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
 from typing import TypeVar
@@ -18,6 +19,7 @@ from wand_server.model import Call
 AnyRequest = TypeVar("AnyRequest")
 AnyReply = TypeVar("AnyReply")
 
+ANSWER_SECONDS = 40.0  # clients give up on a call after 60, and some after 45
 _MOST_READ_BYTES = 1024 * 1024
 
 
@@ -29,7 +31,7 @@ class _Way:
     effect: Effect = "none"
 
 
-_QUICK, _LOOK, _CHANGE = _Way(15.0), _Way(60.0), _Way(60.0, "change")
+_QUICK, _LOOK, _CHANGE = _Way(15.0), _Way(42.0), _Way(42.0, "change")  # 45 s, and a call is answered
 _RECORD = _Way(15.0, "change")  # asked again, it would stand in the ledger twice
 
 
@@ -42,14 +44,18 @@ class HostClient:
 
     link: Link
     default_wall_seconds: float = 300.0
+    answer_seconds: float = ANSWER_SECONDS
     kept: Kept = field(default_factory=Kept)
 
     async def run(
         self, call: Call, command: ports.Command, on_output: ports.OnOutput | None = None
     ) -> ports.CommandOutcome:
-        """Run a command to its end; cancelling this ends it, with all that it started."""
+        """Run a command to its end, or as far as it comes in time; cancelling this ends it."""
         wall_seconds = self.default_wall_seconds if command.wall_seconds is None else command.wall_seconds
-        return await Running(self.link, call, on_output, self.kept).to_its_end(command, wall_seconds)
+        running = Running(self.link, call, on_output, self.kept)
+        return await running.to_its_end(
+            command, wall_seconds, None if call.may_last or call.task else self.answer_seconds
+        )
 
     async def start(self, call: Call, command: ports.Command) -> ports.StartedJob:
         """Start a command and let it run on."""
@@ -67,7 +73,7 @@ class HostClient:
         return translate.job_end(await self._ask(call, lambda to: to.execution.Wait, request, _LOOK))
 
     async def read_output(
-        self, call: Call, job: str, stream: ports.StreamName, part: tuple[int, int]
+        self, call: Call, job: str, stream: ports.Readable, part: tuple[int, int]
     ) -> ports.OutputPart:
         """What the job wrote to `stream`; `part` is (offset, most bytes)."""
         offset, most_bytes = part
@@ -78,6 +84,30 @@ class HostClient:
             max_bytes=min(most_bytes, _MOST_READ_BYTES),
         )
         return translate.output_part(await self._ask(call, lambda to: to.execution.ReadOutput, request))
+
+    async def search_output(
+        self, call: Call, job: str, stream: ports.StreamName, offset: int, search: ports.Search
+    ) -> ports.Found:
+        """The lines from `offset` on that match of what the job wrote."""
+        request = execution_pb2.SearchOutputRequest(
+            job=job,
+            stream=translate.STREAMS[stream],
+            offset=offset,
+            search=translate.search_request(search),
+        )
+        return translate.found(await self._ask(call, lambda to: to.execution.SearchOutput, request, _LOOK))
+
+    async def list_jobs(self, call: Call, job: str = "") -> tuple[ports.ListedJob, ...]:
+        """The caller's jobs, running ones first; or the one of that name."""
+        request = execution_pb2.ListJobsRequest(job=job)
+        reply = await self._ask(call, lambda to: to.execution.ListJobs, request)
+        return tuple(translate.listed_job(one, time.time()) for one in reply.jobs)
+
+    async def signal(self, call: Call, job: str, number: int) -> bool:
+        """Send a signal to all processes of a job; False where it has ended."""
+        request = execution_pb2.SignalRequest(job=job, signal=number)
+        reply = await self._ask(call, lambda to: to.execution.Signal, request, _CHANGE)
+        return reply.running
 
     async def info(self, call: Call) -> ports.HostInfo:
         return translate.info(await self._ask(call, lambda to: to.host.Info, host_pb2.InfoRequest()))
@@ -135,6 +165,12 @@ class HostClient:
     async def search_files(self, call: Call, search: ports.Search) -> ports.Found:
         request = translate.search_request(search)
         return translate.found(await self._ask(call, lambda to: to.files.Search, request, _LOOK))
+
+    async def arrange(self, call: Call, arranging: ports.Arranging) -> ports.Arranged:
+        """Move, copy, remove or restore."""
+        what = translate.ARRANGEMENTS[arranging.what]
+        request = files_pb2.ArrangeRequest(what=what, path=arranging.path, to=arranging.to)
+        return translate.arranged(await self._ask(call, lambda to: to.files.Arrange, request, _CHANGE))
 
     async def _ask(
         self,

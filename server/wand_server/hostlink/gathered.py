@@ -1,6 +1,7 @@
 """The events of one job joined to its outcome, in bounded memory: of each stream the head and the tail."""
 
 import logging
+import time
 from dataclasses import dataclass
 
 from wand_proto.errors import Broken
@@ -68,6 +69,7 @@ class Gathered:
         self._limits: dict[str, float] = {}
         self._streams: dict[ports.StreamName, Ends] = {"stdout": Ends(kept), "stderr": Ends(kept)}
         self._exited: execution_pb2.Exited | None = None
+        self._began = time.monotonic()
 
     @property
     def is_over(self) -> bool:
@@ -121,10 +123,16 @@ class Gathered:
 
     def outcome(self) -> ports.CommandOutcome:
         """How the job ended; only when it is over."""
-        exited = self._exited
-        assert exited is not None
+        assert self._exited is not None
+        return self._told(self._exited, translate.reason(self._exited.reason))
+
+    def so_far(self) -> ports.CommandOutcome:
+        """How far it has come; only while it runs."""
+        lasted = execution_pb2.Exited(wall_seconds=time.monotonic() - self._began)
+        return self._told(lasted, "running")
+
+    def _told(self, exited: execution_pb2.Exited, reason: ports.Reason) -> ports.CommandOutcome:
         out, err = self._streams["stdout"], self._streams["stderr"]
-        reason = translate.reason(exited.reason)
         return ports.CommandOutcome(
             job=exited.job or self.job,
             reason=reason,

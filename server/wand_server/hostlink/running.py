@@ -7,6 +7,7 @@ import time
 
 from grpc import aio
 
+from wand_proto.alarms import Alarm
 from wand_proto.errors import Ambiguous, Conflict, NotFound, Unavailable, WandError
 from wand_proto.v1 import execution_pb2
 from wand_server import ports
@@ -40,9 +41,16 @@ class Running:
         self._on_output = on_output
         self._gathered = Gathered(kept)
         self._only_to_start = False
+        self._followed: FollowedCall | None = None
+        self._has_left = False
+        self._late: Alarm | None = None
 
-    async def to_its_end(self, command: ports.Command, wall_seconds: float) -> ports.CommandOutcome:
+    async def to_its_end(
+        self, command: ports.Command, wall_seconds: float, answer_seconds: float | None = None
+    ) -> ports.CommandOutcome:
         """Start it and follow it; where the host agent is lost on the way, find the job when it is back.
+
+        After `answer_seconds` it is left to run on by itself, and the outcome is how far it has come.
 
         Raises:
             Unavailable: it was not started.
@@ -51,14 +59,29 @@ class Running:
         """
         request = translate.run_request(command, wall_seconds)
         deadline = asyncio.get_running_loop().time() + wall_seconds + GRACE_SECONDS
+        if answer_seconds is not None and answer_seconds < wall_seconds:
+            self._late = self._link.alarms.set(answer_seconds, self._leave)
         try:
             await self._start(request, wall_seconds + GRACE_SECONDS)
         except Ambiguous:
             if not self._gathered.job:
                 raise
+        finally:
+            if self._late is not None:
+                self._late.cancel()
+        if self._has_left:
+            return self._gathered.so_far()
         if not self._gathered.is_over:
             await self._rejoin(deadline)
         return self._gathered.outcome()
+
+    def _leave(self) -> None:
+        """Time to answer: what has started runs on by itself."""
+        if self._followed is not None and self._gathered.job and not self._gathered.is_over:
+            self._has_left = True
+            self._followed.leave()
+        else:
+            self._late = self._link.alarms.set(_AGAIN_SECONDS, self._leave)
 
     async def to_its_start(self, command: ports.Command, wall_seconds: float) -> ports.StartedJob:
         """Start it and leave it alone.
@@ -91,7 +114,8 @@ class Running:
             try:
                 opening = Opening(request, self._metadata, deadline_seconds)
                 with self._link.alarms.within(deadline_seconds):
-                    await self._follow(connection.calls.begin(opening, self._take_at_once()))
+                    self._followed = connection.calls.begin(opening, self._take_at_once())
+                    await self._follow(self._followed)
             except TimeoutError:
                 raise Ambiguous(
                     "the host agent did not answer in time; what was done is not known",

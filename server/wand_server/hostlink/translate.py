@@ -11,11 +11,15 @@ from wand_server.model import Call
 
 Kind = Literal["file", "directory", "link", "other"]
 
-STREAMS: Mapping[ports.StreamName, execution_pb2.Stream.ValueType] = {
+STREAMS: Mapping[ports.Readable, execution_pb2.Stream.ValueType] = {
     "stdout": execution_pb2.STREAM_STDOUT,
     "stderr": execution_pb2.STREAM_STDERR,
+    "times": execution_pb2.STREAM_TIMES,
 }
-STREAM_NAMES: Mapping[int, ports.StreamName] = {number: name for name, number in STREAMS.items()}
+STREAM_NAMES: Mapping[int, ports.StreamName] = {
+    execution_pb2.STREAM_STDOUT: "stdout",
+    execution_pb2.STREAM_STDERR: "stderr",
+}
 _REASONS: Mapping[int, ports.Reason] = {
     execution_pb2.REASON_EXITED: "exited",
     execution_pb2.REASON_SIGNALED: "signaled",
@@ -34,6 +38,12 @@ _KINDS: Mapping[int, Kind] = {
     files_pb2.FILE_KIND_DIRECTORY: "directory",
     files_pb2.FILE_KIND_LINK: "link",
     files_pb2.FILE_KIND_OTHER: "other",
+}
+ARRANGEMENTS = {
+    "move": files_pb2.ARRANGEMENT_MOVE,
+    "copy": files_pb2.ARRANGEMENT_COPY,
+    "remove": files_pb2.ARRANGEMENT_REMOVE,
+    "restore": files_pb2.ARRANGEMENT_RESTORE,
 }
 _MODES = {
     "create": files_pb2.WRITE_MODE_CREATE,
@@ -111,6 +121,22 @@ def reason(untrusted: int) -> ports.Reason:
     return found
 
 
+def listed_job(summary: execution_pb2.JobSummary, now_unix_seconds: float) -> ports.ListedJob:
+    """A job in a list."""
+    lasted = max(0.0, now_unix_seconds - summary.started_unix_seconds)
+    return ports.ListedJob(
+        job=summary.job,
+        argv=tuple(summary.argv),
+        backend=summary.backend,
+        started_unix_seconds=summary.started_unix_seconds,
+        wall_seconds=lasted if summary.running else summary.exited.wall_seconds,
+        end=None if summary.running else job_end(summary.exited),
+        stdout_bytes=summary.stdout_bytes,
+        stderr_bytes=summary.stderr_bytes,
+        terminal=(summary.terminal.columns, summary.terminal.rows) if summary.HasField("terminal") else None,
+    )
+
+
 def output_part(reply: execution_pb2.ReadOutputReply) -> ports.OutputPart:
     return ports.OutputPart(
         data=reply.data, offset=reply.offset, total_bytes=reply.total_bytes, running=reply.running
@@ -180,6 +206,7 @@ def read_request(reading: ports.Reading) -> files_pb2.ReadRequest:
         max_bytes=reading.max_bytes,
         first_line=reading.first_line,
         max_lines=reading.max_lines,
+        last_lines=reading.last_lines,
     )
 
 
@@ -254,7 +281,12 @@ def search_request(search: ports.Search) -> files_pb2.SearchRequest:
         max_matches=search.max_matches,
         context_lines=search.context_lines,
         hidden=search.hidden,
+        skip=search.skip,
     )
+
+
+def arranged(reply: files_pb2.ArrangeReply) -> ports.Arranged:
+    return ports.Arranged(path=reply.path, to=reply.to, files=reply.files, total_bytes=reply.total_bytes)
 
 
 def found(reply: files_pb2.SearchReply) -> ports.Found:

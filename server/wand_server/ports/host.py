@@ -5,14 +5,20 @@ from dataclasses import dataclass, field
 from typing import Literal, Protocol
 
 from wand_server.model import Call
+from wand_server.ports.jobs import (
+    Fed,
+    Input,
+    JobEnd,
+    ListedJob,
+    OutputPart,
+    Readable,
+    Reason,
+    Size,
+    StartedJob,
+    StreamName,
+)
 
-StreamName = Literal["stdout", "stderr"]
-Reason = Literal[
-    "exited", "signaled", "timed_out", "cancelled", "output_limit", "lost",
-    "out_of_memory", "process_limit", "disk_limit", "cpu_limit", "file_size_limit",
-]  # fmt: skip
 OnOutput = Callable[[StreamName, bytes], Awaitable[None]]
-Size = tuple[int, int]  # of a terminal: columns and rows; 0 is the host's own
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -53,52 +59,6 @@ class CommandOutcome:
     also: tuple[Reason, ...] = ()  # limits that it ran into, and did not end by
     limits: Mapping[str, float] = field(default_factory=dict)  # as granted
     backend: str = ""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class StartedJob:
-    """A job that runs on by itself."""
-
-    job: str
-    directory: str
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Input:
-    """What a running job is given, in this order."""
-
-    size: Size | None = None
-    data: bytes = b""
-    interrupt: bool = False  # Ctrl-C
-    end: bool = False
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Fed:
-    """Whether the job ran, and how much it had written before it was given anything."""
-
-    running: bool
-    stdout_bytes: int
-    stderr_bytes: int
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class JobEnd:
-    """How a job ended."""
-
-    reason: Reason
-    exit_code: int | None
-    signal: int | None
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class OutputPart:
-    """A part of what a job wrote; what lies between the offset asked for and this one is lost."""
-
-    data: bytes
-    offset: int
-    total_bytes: int
-    running: bool
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -253,6 +213,7 @@ class Reading:
     max_lines: int = 0
     offset: int = 0
     max_bytes: int = 0
+    last_lines: int = 0  # so many from the end instead
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -278,6 +239,7 @@ class Search:
     max_matches: int = 0
     context_lines: int = 0
     hidden: bool = False
+    skip: int = 0  # so many matches are left out first
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -290,12 +252,34 @@ class List:
     hidden: bool = False
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Arranging:
+    """What is to become of a file, or of a folder with all that is in it."""
+
+    what: Literal["move", "copy", "remove", "restore"]
+    path: str
+    to: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Arranged:
+    """Where it is now, and how much there is of it."""
+
+    path: str
+    to: str
+    files: int
+    total_bytes: int
+
+
 class Host(Protocol):
     """The host, as a tool sees it. Every method raises the family of `wand_proto.errors`."""
 
-    async def run(
-        self, call: Call, command: Command, on_output: OnOutput | None = None
-    ) -> CommandOutcome: ...
+    async def run(self, call: Call, command: Command, on_output: OnOutput | None = None) -> CommandOutcome:
+        """Run it, to its end or until a call has to be answered: then it is "running", and runs on by itself.
+
+        Where the call may last, it does not have to be.
+        """
+        ...
 
     async def start(self, call: Call, command: Command) -> StartedJob:
         """Start it and let it run on; `read_output`, `feed` and `end_of` go on with it."""
@@ -307,10 +291,22 @@ class Host(Protocol):
         """How a job ended, once it has."""
         ...
 
-    async def read_output(
-        self, call: Call, job: str, stream: StreamName, part: tuple[int, int]
-    ) -> OutputPart:
+    async def read_output(self, call: Call, job: str, stream: Readable, part: tuple[int, int]) -> OutputPart:
         """What the job wrote to `stream`; `part` is (offset, most bytes), 0 for the host's own most."""
+        ...
+
+    async def search_output(
+        self, call: Call, job: str, stream: StreamName, offset: int, search: Search
+    ) -> Found:
+        """The lines from `offset` on that match of what the job wrote."""
+        ...
+
+    async def list_jobs(self, call: Call, job: str = "") -> tuple[ListedJob, ...]:
+        """The caller's jobs, running ones first; or the one of that name."""
+        ...
+
+    async def signal(self, call: Call, job: str, number: int) -> bool:
+        """Send a signal to all processes of a job; False where it has ended."""
         ...
 
     async def info(self, call: Call) -> HostInfo: ...
@@ -337,3 +333,5 @@ class Host(Protocol):
     async def list_directory(self, call: Call, wanted: List) -> Listing: ...
 
     async def search_files(self, call: Call, search: Search) -> Found: ...
+
+    async def arrange(self, call: Call, arranging: Arranging) -> Arranged: ...

@@ -170,6 +170,7 @@ class Lane:
         structured = result.structured
         if (
             result.links
+            or result.pictures
             or shape is None
             or type(structured) is not dict
             or not set(map(type, structured)) <= _TEXT

@@ -1,6 +1,7 @@
 """What the server answers to: the list of tools, and a call of one."""
 
 import asyncio
+import base64
 import logging
 import re
 import time
@@ -10,7 +11,16 @@ from wand_proto.context import REQUEST_ID, new_request_id
 from wand_proto.errors import Ambiguous, Exhausted, Unavailable, WandError
 from wand_server import scopes
 from wand_server.arguments import unknown_tool
-from wand_server.model import Call, Principal, Progress, ResourceLink, ToolDescription, ToolResult, refusal
+from wand_server.model import (
+    Call,
+    Picture,
+    Principal,
+    Progress,
+    ResourceLink,
+    ToolDescription,
+    ToolResult,
+    refusal,
+)
 from wand_server.offers import Tools
 from wand_server.protocol import failures, messages
 from wand_server.protocol.failures import INVALID_PARAMS, ProtocolFailure
@@ -34,6 +44,7 @@ class Visit(NamedTuple):
     model: str = ""
     traceparent: str = ""
     progress: Progress | None = None
+    may_last: bool = False
 
 
 class Methods:
@@ -233,6 +244,7 @@ def call_of(visit: Visit) -> Call:
         model=visit.model,
         traceparent=visit.traceparent,
         progress=_rising(visit.progress) if visit.progress else None,
+        may_last=visit.may_last,
     )
 
 
@@ -276,13 +288,22 @@ def _hints(tool: ToolDescription) -> dict[str, bool]:
     return said if tool.open_world else {**said, "openWorldHint": False}
 
 
+def _picture(picture: Picture) -> dict[str, Any]:
+    """An image as one, anything else as a resource that is embedded."""
+    data = base64.b64encode(picture.data).decode()
+    if picture.mime_type.startswith("image/"):
+        return {"type": "image", "data": data, "mimeType": picture.mime_type}
+    resource = {"uri": picture.uri, "mimeType": picture.mime_type, "blob": data}
+    return {"type": "resource", "resource": resource}
+
+
 def wire_result(result: ToolResult, version: str) -> dict[str, Any]:
     """The result in the words of the newest protocol; what others do not know is dropped for them.
 
     A kind of content is not: links are given to clients of a version that has them.
     """
     links = result.links if version >= _LINKS_SINCE else ()
-    content = [{"type": "text", "text": result.text}, *map(_link, links)]
+    content = [{"type": "text", "text": result.text}, *map(_picture, result.pictures), *map(_link, links)]
     wire: dict[str, Any] = {"content": content, "isError": result.is_error}
     wire["resultType"] = "complete"
     if result.structured or not result.is_error:

@@ -86,7 +86,7 @@ def build(
             return await approving.call(context, params, functools.partial(run, visit))
 
         async def work(task: Task) -> dict[str, Any]:
-            told = visit._replace(progress=_telling(task, visit.progress))
+            told = visit._replace(progress=_telling(task, visit.progress), may_last=True)
             return await approving.in_task(context, params, task, functools.partial(run, told))
 
         return await tasking.call(kept, context, params.name, work)

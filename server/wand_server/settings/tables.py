@@ -108,6 +108,7 @@ class Execution(Frozen):
     """What holds for commands that do not say it themselves."""
 
     default_wall_seconds: Annotated[float, Field(gt=0, le=86400)] = 300
+    answer_seconds: Annotated[float, Field(ge=1, le=3600)] = 40  # then it runs on as a job, and that is said
     head_bytes: Annotated[int, Field(ge=256, le=65536)] = 24 * 1024  # of each stream, in a result
     tail_bytes: Annotated[int, Field(ge=256, le=65536)] = 8 * 1024
     stop_seconds: Annotated[float, Field(ge=0, le=3600)] = 10  # for calls that run when the server is to stop

@@ -11,7 +11,8 @@ from wand_server import arguments
 from wand_server.model import Call, ResourceContent, ResourceDescription, ResourceState, ToolResult
 from wand_server.ports import ArtifactPart, Artifacts, Host
 from wand_server.tools import render
-from wand_server.tools.files import READ_CEILING, ReadAnswer, ReadFile, content_of
+from wand_server.tools.files import ReadFile
+from wand_server.tools.reading import READ_CEILING, ReadAnswer, readable
 from wand_server.tools.registry import HostEntry, result_of
 
 LIST = "wand://artifacts"
@@ -56,7 +57,7 @@ def _answer(path: str, part: ArtifactPart) -> ReadAnswer:
     total = part.artifact.total_bytes
     if part.offset + len(data) < total and not is_binary:
         data = render.whole_characters(data) or data
-    content, notes = content_of(data, is_binary=is_binary)
+    content, notes = readable(data, is_binary=is_binary)
     end = part.offset + len(data)
     return ReadAnswer(
         path=path,

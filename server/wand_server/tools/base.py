@@ -5,7 +5,7 @@ from typing import Any, ClassVar
 
 from pydantic import BaseModel, ConfigDict
 
-from wand_server.model import Call, Whole
+from wand_server.model import Call, Picture, Whole
 from wand_server.ports import Host
 
 
@@ -41,6 +41,10 @@ class Answer(BaseModel, ABC):
     def whole(self) -> Whole | None:
         """All of it, where the text is only its beginning."""
         return None
+
+    def pictures(self) -> tuple[Picture, ...]:
+        """What a client can show beside the text."""
+        return ()
 
     def is_failure(self) -> bool:
         """Whether the tool did not do what was asked, so that the result is marked as an error."""

@@ -38,14 +38,18 @@ class CommandAnswer(Answer):
 
     def text(self) -> str:
         if self.reason == "running":
-            return "\n".join((f"job {self.job} runs in {self.directory}", *self.notes))
-        parts = [self._how_it_ended(), *self.notes]
-        for name, printed in (("stdout", self.stdout), ("stderr", self.stderr)):
-            if printed:
-                parts.append(f"--- {name}\n{printed.rstrip()}")
+            return "\n".join((f"job {self.job} runs in {self.directory}", *self.notes, *self._printed()))
+        parts = [self._how_it_ended(), *self.notes, *self._printed()]
         if not self.stdout and not self.stderr:
             parts.append("It printed nothing.")
         return "\n".join(parts)
+
+    def _printed(self) -> list[str]:
+        parts = []
+        for name, printed in (("stdout", self.stdout), ("stderr", self.stderr)):
+            if printed:
+                parts.append(f"--- {name}\n{printed.rstrip()}")
+        return parts
 
     def _how_it_ended(self) -> str:
         by = f"exit code {self.exit_code}" if self.signal is None else f"ended by {self.signal}"
@@ -54,15 +58,14 @@ class CommandAnswer(Answer):
 
 
 class ExecuteCommand(Tool):
-    """Run one command on the host, wait for its end, and return its exit code, stdout and stderr.
+    """Run one command on the host and return its exit code, stdout and stderr.
 
-    Give either `command` (text for bash: pipes, redirections, &&) or `argv` (one program and its arguments,
-    no shell, nothing to quote). Nobody answers questions: use options such as --yes. It starts in
-    `directory`, by default the workspace; a `cd` does not last to the next call. At `timeout_seconds` it is
-    ended; whatever it started ends with it. An exit code other than 0 is a normal answer. With `background`
-    this returns at once: send_input waits for the command, types to it and stops it. Of long output the
-    beginning and the end come back; read_file reads the rest from `wand://jobs/<job>/stdout`. To read,
-    change or search files use the file tools.
+    Give either `command` (text for bash: pipes, &&) or `argv` (one program and its arguments, no shell).
+    Nobody answers questions: use options such as --yes. A `cd` does not last to the next call. At
+    `timeout_seconds` it is ended with all that it started. One that takes longer than 40 s runs on as a job,
+    one in the `background` from the start: send_input waits for it, types to it and stops it. Of long output
+    the beginning and the end come back; read_file reads `wand://jobs/<job>/stdout`. For files use the file
+    tools.
     """
 
     name = "execute_command"
@@ -76,14 +79,12 @@ class ExecuteCommand(Tool):
 
     command: str = Field(default="", description="shell text; or give argv")
     argv: tuple[str, ...] = Field(default=(), description='e.g. ["git", "log", "-3"]; or give command')
-    directory: str = Field(default="", description="absolute, or relative to the workspace")
-    environment: dict[str, str] = Field(
-        default={}, description="added variables; the profile says which are allowed"
-    )
+    directory: str = Field(default="", description="empty: the workspace")
+    environment: dict[str, str] = Field(default={}, description="added variables")
     stdin: str | None = Field(
-        default=None, description='text for its standard input; in the background, even "" keeps it open'
+        default=None, description='its standard input; in the background, even "" keeps it open'
     )
-    terminal: bool = Field(default=False, description="run it in a terminal; all it shows is stdout")
+    terminal: bool = Field(default=False, description="all it shows is stdout")
     columns: int = Field(default=0, ge=0, le=1000, description="of the terminal; 0: 80 by 24")
     rows: int = Field(default=0, ge=0, le=1000)
     background: bool = False
@@ -140,7 +141,6 @@ class ExecuteCommand(Tool):
 
 def running(started: StartedJob) -> CommandAnswer:
     """A command that runs on, as a client sees it."""
-    where = render.job_path(started.job, "stdout")
     return CommandAnswer(
         exit_code=None,
         signal=None,
@@ -155,10 +155,22 @@ def running(started: StartedJob) -> CommandAnswer:
         job=started.job,
         directory=started.directory,
         notes=[
-            f"What it prints: {where}. send_input waits for it, types to it, and stops it with ctrl-c.",
+            _how_to_go_on(started.job),
             "It is ended when its timeout_seconds are over.",
         ],
     )
+
+
+def _runs_on(outcome: CommandOutcome) -> list[str]:
+    return [
+        f"It has run for {render.seconds(outcome.wall_seconds)} and goes on. {_how_to_go_on(outcome.job)}",
+        "What it printed so far is below. It is ended when its timeout_seconds are over.",
+    ]
+
+
+def _how_to_go_on(job: str) -> str:
+    where = render.job_path(job, "stdout")
+    return f"send_input waits for it, types to it and stops it; what it prints is in {where}."
 
 
 def answer_from(outcome: CommandOutcome) -> CommandAnswer:
@@ -199,5 +211,9 @@ def answer_from(outcome: CommandOutcome) -> CommandAnswer:
         peak_memory_bytes=outcome.peak_memory_bytes,
         job=outcome.job,
         directory=outcome.directory,
-        notes=[*ends.notes(outcome), *stdout.notes, *stderr.notes],
+        notes=[
+            *(_runs_on(outcome) if outcome.reason == "running" else ends.notes(outcome)),
+            *stdout.notes,
+            *stderr.notes,
+        ],
     )

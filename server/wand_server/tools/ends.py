@@ -4,7 +4,7 @@ import signal
 from collections.abc import Mapping
 from typing import NamedTuple
 
-from wand_server.ports import CommandOutcome, Reason
+from wand_server.ports import CommandOutcome, JobEnd, Reason
 from wand_server.tools import render
 
 
@@ -91,6 +91,12 @@ def _amount(name: str, amount: float) -> str:
     if name.endswith("_seconds"):
         return render.seconds(amount)
     return render.size(amount) if name.endswith("_bytes") else f"{amount:.0f} processes"
+
+
+def said(end: JobEnd) -> str:
+    """An end in a few words."""
+    by = f"exit code {end.exit_code}" if end.signal is None else f"ended by {signal_name(end.signal)}"
+    return by if end.reason in {"exited", "signaled"} else f"{by} ({end.reason})"
 
 
 def signal_name(number: int | None) -> str | None:

@@ -1,79 +1,24 @@
 """read_file and write_file: one file, or what a job wrote."""
 
-import re
-from typing import Annotated, Literal, Self
+from typing import Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
-from wand_proto.errors import Invalid, WandError
+from wand_proto.errors import WandError
 from wand_server.model import Call
-from wand_server.ports import (
-    FileRead,
-    FileWritten,
-    Host,
-    OutputPart,
-    Reading,
-    Replacement,
-    StreamName,
-    Writing,
-)
-from wand_server.tools import render, unseen, views
+from wand_server.ports import FileWritten, Host, Reading, Replacement, Writing
+from wand_server.tools import pictures, render, views
 from wand_server.tools.base import Answer, Tool
-
-READ_CEILING = 48 * 1024  # bytes in one answer
-MOST_COUNTED = 2**53 - 1  # the greatest whole number that every JSON parser reads as it is
-_JOB_OUTPUT = re.compile(r"wand://jobs/([A-Za-z0-9_-]{1,64})/(stdout|stderr)")
-
-Path = Annotated[
-    str, Field(min_length=1, max_length=4096, description="absolute, or relative to the workspace")
-]
-
-
-class ReadAnswer(Answer):
-    """A part of a file."""
-
-    path: str
-    content: str
-    offset: int
-    total_bytes: int
-    next_offset: int | None = Field(description="where to go on; null at the end")
-    first_line: int | None = None
-    next_line: int | None = Field(default=None, description="null at the end, or where bytes were asked")
-    binary: bool = False
-    sha256: str = Field(default="", description="of the whole file, where it was read whole")
-    running: bool = False
-    notes: tuple[str, ...] = ()
-
-    def text(self) -> str:
-        return "\n".join((self._heading(), *self.notes, *self._how_to_go_on(), "", self.content))
-
-    def _heading(self) -> str:
-        digest = f", sha256 {self.sha256}" if self.sha256 else ""
-        where = f", from line {self.first_line}" if self.first_line else f", from byte {self.offset}"
-        start = where if self.offset or self.next_offset is not None else ""
-        return f"{self.path}: {render.count(self.total_bytes, 'byte')}{digest}{start}"
-
-    def _ends_within_line(self) -> bool:
-        is_one_line = self.first_line is not None and self.next_line == self.first_line + 1
-        return is_one_line and self.next_offset is not None and not self.content.endswith("\n")
-
-    def _how_to_go_on(self) -> tuple[str, ...]:
-        if self._ends_within_line():
-            goes_on = f"line {self.first_line} goes on: read on with offset={self.next_offset}"
-            return (f"{goes_on}; the line after it is first_line={self.next_line}.",)
-        if self.next_line is not None:
-            return (f"There is more: read on with first_line={self.next_line}.",)
-        if self.next_offset is not None:
-            return (f"There is more: read on with offset={self.next_offset}.",)
-        return ("The job still runs: more may come.",) if self.running else ()
+from wand_server.tools.outputs import JobReading
+from wand_server.tools.reading import MOST_COUNTED, READ_CEILING, Path, ReadAnswer, file_answer
 
 
 class ReadFile(Tool):
-    """Read a file in the workspace, or what a job printed (`wand://jobs/<job>/stdout` or `.../stderr`).
+    """Read a file in the workspace, an image or PDF too, or of a job `wand://jobs/<job>/stdout`, `.../stderr`
+    or `.../screen`, which its terminal shows.
 
-    At most 48 KiB come back at once; the answer says how to read on. Choose the part by lines (`first_line`,
-    `max_lines`) or by bytes (`offset`, `max_bytes`). `sha256` can be given to write_file to change only what
-    you have read.
+    At most 48 KiB come back at once; the answer says how to read on. Choose the part by lines or by bytes.
+    `sha256` can be given to write_file to change only what you have read.
     """
 
     name = "read_file"
@@ -84,105 +29,51 @@ class ReadFile(Tool):
     idempotent = True
 
     path: Path
-    first_line: int = Field(default=0, ge=0, le=MOST_COUNTED, description="1 is the first")
+    first_line: int = Field(default=0, ge=-1_000_000, le=MOST_COUNTED, description="-20: the last 20")
     max_lines: int = Field(default=0, ge=0, le=1_000_000, description="0: as many as fit")
-    offset: int | None = Field(default=None, ge=0, le=MOST_COUNTED, description="in bytes, instead of lines")
-    max_bytes: int = Field(default=0, ge=0, description="0: as many as fit")
+    offset: int | None = Field(
+        default=None, ge=-MOST_COUNTED, le=MOST_COUNTED, description="in bytes; below 0: from the end"
+    )
+    max_bytes: int = Field(default=0, ge=0)
 
     @model_validator(mode="after")
     def _lines_or_bytes(self) -> Self:
         if self.offset is not None and (self.first_line or self.max_lines):
             raise ValueError("give either lines (first_line, max_lines) or bytes (offset, max_bytes)")
+        if self.first_line < 0 and self.max_lines:
+            raise ValueError("max_lines says nothing beside a first_line below 0, which counts them itself")
         return self
 
     async def call(self, host: Host, call: Call) -> ReadAnswer:
         most = min(self.max_bytes or READ_CEILING, READ_CEILING)
         if self.path.startswith("wand:"):
-            return await self._read_output(host, call, most)
+            reading = JobReading(
+                path=self.path,
+                lines=(self.first_line, self.max_lines),
+                offset=self.offset or 0,
+                most_bytes=most,
+            )
+            return await reading.read(host, call)
+        return await self._read_file(host, call, most)
+
+    async def _read_file(self, host: Host, call: Call, most: int) -> ReadAnswer:
         by_lines = self.offset is None and not self.max_bytes
+        offset = self.offset or 0
+        if offset < 0:
+            known = await host.read_file(call, Reading(path=self.path, max_bytes=1))
+            offset = max(0, known.total_bytes + offset)
         reading = Reading(
             path=self.path,
-            first_line=(self.first_line or 1) if by_lines or self.first_line else 0,
+            first_line=max(0, self.first_line or 1) if by_lines or self.first_line else 0,
             max_lines=self.max_lines,
-            offset=self.offset or 0,
+            offset=offset,
             max_bytes=most,
+            last_lines=max(0, -self.first_line),
         )
-        return _file_answer(await host.read_file(call, reading))
-
-    async def _read_output(self, host: Host, call: Call, most: int) -> ReadAnswer:
-        named = _JOB_OUTPUT.fullmatch(self.path)
-        if named is None:
-            raise Invalid(
-                f"{self.path} is not the output of a job",
-                hint="wand://jobs/<job>/stdout or wand://jobs/<job>/stderr",
-                field="path",
-            )
-        if self.first_line or self.max_lines:
-            raise Invalid("what a job printed is read by bytes", hint="give offset", field="first_line")
-        stream: StreamName = "stdout" if named[2] == "stdout" else "stderr"
-        offset = self.offset or 0
-        part = await host.read_output(call, named[1], stream, (offset, most))
-        return _output_answer(self.path, part, lost_bytes=part.offset - offset)
-
-
-def _file_answer(read: FileRead) -> ReadAnswer:
-    is_binary = render.is_binary(read.data)
-    data = read.data[: render.BINARY_SHOWN] if is_binary else read.data
-    end = read.offset + len(data)
-    if end < read.total_bytes and not read.first_line and not is_binary:
-        data = render.whole_characters(data)
-        end = read.offset + len(data)
-    content, notes = content_of(data, is_binary=is_binary)
-    return ReadAnswer(
-        path=read.path,
-        content=content,
-        offset=read.offset,
-        total_bytes=read.total_bytes,
-        next_offset=end if end < read.total_bytes else None,
-        first_line=None if is_binary else read.first_line or None,
-        next_line=None if is_binary else read.next_line or None,
-        binary=read.binary or is_binary,
-        sha256=read.sha256,
-        notes=(*notes, *_nothing_here(content, read.offset, read.first_line)),
-    )
-
-
-def _output_answer(path: str, part: OutputPart, *, lost_bytes: int) -> ReadAnswer:
-    is_binary = render.is_binary(part.data)
-    data = part.data[: render.BINARY_SHOWN] if is_binary else part.data
-    more = part.offset + len(data) < part.total_bytes
-    if more and not is_binary:
-        data = render.whole_characters(data) or data
-    content, notes = content_of(data, is_binary=is_binary)
-    if not more and not part.running:
-        notes = (*notes, *_nothing_here(content, part.offset))
-    if lost_bytes > 0:
-        notes = (f"before this {render.lost(lost_bytes)}", *notes)
-    return ReadAnswer(
-        path=path,
-        content=render.plain(content),
-        offset=part.offset,
-        total_bytes=part.total_bytes,
-        next_offset=part.offset + len(data) if more or part.running else None,
-        binary=is_binary,
-        running=part.running,
-        notes=notes,
-    )
-
-
-def _nothing_here(content: str, offset: int, first_line: int = 0) -> tuple[str, ...]:
-    is_past_end = not content and (offset > 0 or first_line > 1)
-    return ("There is nothing here: this is past its end.",) if is_past_end else ()
-
-
-def content_of(data: bytes, *, is_binary: bool) -> tuple[str, tuple[str, ...]]:
-    if is_binary:
-        return render.escaped(data), ("binary: shown escaped, a little at a time",)
-    try:
-        text = data.decode()
-        return text, unseen.notes("content", text, "left as they are")
-    except UnicodeDecodeError:
-        return data.decode(errors="backslashreplace"), ("bytes that are not UTF-8 are shown as \\xNN",)
+        read = await host.read_file(call, reading)
+        if by_lines and not self.first_line and (kind := pictures.kind_of(read.data)):
+            return await pictures.answer(host, call, read, kind)
+        return file_answer(read)
 
 
 class EditPart(BaseModel):
@@ -230,7 +121,7 @@ class WriteFile(Tool):
     mode: Literal["create", "replace", "append"] = "create"
     edits: tuple[EditPart, ...] = Field(default=(), max_length=100)
     expected_sha256: str = Field(default="", pattern="^([0-9a-f]{64})?$")
-    create_directories: bool = Field(default=False, description="make missing folders above it")
+    create_directories: bool = False
 
     @model_validator(mode="after")
     def _content_or_edits(self) -> Self:

@@ -7,10 +7,12 @@ from typing import Literal, TypeVar
 
 from pydantic import Field
 
+from wand_proto.errors import Invalid
 from wand_server.model import Call
-from wand_server.ports import Host, List, Match, Search
+from wand_server.ports import Found, Host, List, Match, Search, StreamName
 from wand_server.tools import render, unseen
 from wand_server.tools.base import Answer, Part, Tool
+from wand_server.tools.outputs import named
 
 _LIST_CEILING = 40 * 1024  # bytes of JSON that a list in an answer may take
 
@@ -73,9 +75,7 @@ class ListAnswer(Answer):
 
 
 class ListDirectory(Tool):
-    """List a folder of the workspace, with sizes; `depth` 2 or more shows folders below it too. To find files
-    by name use search_files.
-    """
+    """List a folder of the workspace, with sizes; `depth` 2 or more shows folders below it too."""
 
     name = "list_directory"
     title = "List a folder"
@@ -89,7 +89,7 @@ class ListDirectory(Tool):
     )
     depth: int = Field(default=1, ge=1, le=8)
     max_entries: int = Field(default=300, ge=1, le=5000)
-    hidden: bool = Field(default=False, description="names that begin with a dot too")
+    hidden: bool = Field(default=False, description="dot files and ignored ones too")
 
     async def call(self, host: Host, call: Call) -> ListAnswer:
         wanted = List(path=self.path, depth=self.depth, max_entries=self.max_entries, hidden=self.hidden)
@@ -143,10 +143,11 @@ class SearchAnswer(Answer):
     matches: list[MatchPart]
     truncated: bool
     files_searched: int
+    skip: int = 0
     files_skipped: int  # binary, larger than 8 MiB, or not readable
 
     def text(self) -> str:
-        more = ", and there are more: narrow the search" if self.truncated else ""
+        more = f", and there are more: go on with skip={self.skip + len(self.matches)}" * self.truncated
         skipped = f", {self.files_skipped} skipped" if self.files_skipped else ""
         counted = f" ({render.count(self.files_searched, 'file')} searched{skipped})"
         found = f"{render.count(len(self.matches), 'match', 'matches')} in {self.path}"
@@ -158,8 +159,9 @@ class SearchAnswer(Answer):
 
 
 class SearchFiles(Tool):
-    """Search files below a folder of the workspace: lines that match `pattern` (a Python regular expression),
-    or, without a pattern, names that match `name_glob`. Binary files and files over 8 MiB are skipped.
+    """Search files below a folder of the workspace, or `wand://jobs/<job>/stdout`: lines that match `pattern`
+    (a Python regular expression), or, without a pattern, names that match `name_glob`. Binary files, those
+    over 8 MiB and those that .gitignore names are skipped.
     """
 
     name = "search_files"
@@ -176,16 +178,31 @@ class SearchFiles(Tool):
     ignore_case: bool = False
     context_lines: int = Field(default=0, ge=0, le=10)
     max_matches: int = Field(default=100, ge=1, le=2000)
-    hidden: bool = Field(default=False, description="names that begin with a dot too")
+    skip: int = Field(default=0, ge=0, le=1_000_000, description="matches, to read on")
+    hidden: bool = Field(default=False, description="dot files and ignored ones too")
 
     async def call(self, host: Host, call: Call) -> SearchAnswer:
-        found = await host.search_files(call, Search(**self.model_dump()))
+        wanted = Search(**self.model_dump())
+        if self.path.startswith("wand:"):
+            return await self._search_output(host, call, wanted)
+        return self._told(await host.search_files(call, wanted))
+
+    async def _search_output(self, host: Host, call: Call, wanted: Search) -> SearchAnswer:
+        job, name = named(self.path)
+        if not self.pattern or self.name_glob or name == "screen":
+            hint = "read_file shows a screen" if name == "screen" else "give a pattern, and no name_glob"
+            raise Invalid("only lines of stdout or stderr can be searched for", hint=hint, field="pattern")
+        stream: StreamName = "stdout" if name == "stdout" else "stderr"
+        return self._told(await host.search_output(call, job, stream, 0, wanted))
+
+    def _told(self, found: Found) -> SearchAnswer:
         matches, left_out = _within_ceiling(_match_part(match) for match in found.matches)
         return SearchAnswer(
             path=found.path,
             searched="lines" if self.pattern else "names",
             matches=matches,
             truncated=found.truncated or left_out,
+            skip=self.skip,
             files_searched=found.files_searched,
             files_skipped=found.files_skipped,
         )

@@ -1,23 +1,26 @@
 """send_input: type to a running job, and see what it answers."""
 
-import asyncio
-import time
 from typing import Annotated, Literal, Self
 
 from pydantic import Field, model_validator
 
 from wand_server.model import Call
-from wand_server.ports import Fed, Host, Input, OutputPart, StreamName
+from wand_server.ports import Host, Input, OutputPart, StreamName
 from wand_server.tools import ends, render, views
 from wand_server.tools.base import Answer, Tool
+from wand_server.tools.looking import LOOK_SECONDS, Looking, Seen
+from wand_server.tools.terminal import screen_of
 
 Key = Literal["ctrl-c", "ctrl-d", "ctrl-z", "enter", "tab", "escape", "up", "down", "left", "right"]
 
+Signal = Literal["TERM", "KILL", "INT", "HUP"]
+
 _TEXT_CEILING = 64 * 1024
-_SHOWN_BYTES = 24 * 1024  # of each stream in one answer
 _TAIL_BYTES = 4 * 1024  # of what was there before, where nothing new is asked for
+_MOST_SECONDS = 40  # a call has to be answered
+_SIGNALS: dict[Signal, int] = {"TERM": 15, "KILL": 9, "INT": 2, "HUP": 1}
+_STILL = "It was sent {signal} and still runs; KILL cannot be ignored."
 _LATE = "It had ended before, so nothing was sent."
-_LOOK_SECONDS = 0.1  # between two looks at what the job has written
 _KEYS: dict[Key, bytes] = {
     "ctrl-z": b"\x1a", "enter": b"\r", "tab": b"\t", "escape": b"\x1b",
     "up": b"\x1b[A", "down": b"\x1b[B", "right": b"\x1b[C", "left": b"\x1b[D",
@@ -54,11 +57,11 @@ class InputAnswer(Answer):
 
 
 class SendInput(Tool):
-    """Type to a running job, or just wait for it, and return what it prints next and whether it has ended.
+    """Wait for a job, type to it, stop it; return what it prints next and whether it has ended.
 
-    For jobs that execute_command started in the background. First `text` is sent as it is, a line with its
-    line end, then `key`: ctrl-c interrupts, ctrl-d ends the input. It returns when the job has answered and
-    is silent, has ended, or after `wait_seconds`.
+    First `text` is sent as it is, a line with its line end, then `key` (ctrl-d ends the input), then `signal`
+    to all its processes. After input it returns when the job has answered and is silent; else when it has
+    ended; with `until` when that is printed; always after `wait_seconds`.
     """
 
     name = "send_input"
@@ -72,57 +75,61 @@ class SendInput(Tool):
     job: str = Field(pattern="^[A-Za-z0-9_-]{1,64}$")
     text: str = ""
     key: Key | None = None
-    columns: int = Field(default=0, ge=0, le=1000, description="a new size of its terminal")
-    rows: int = Field(default=0, ge=0, le=1000)
+    signal: Signal | None = None
+    until: str = Field(default="", max_length=1024, description="regular expression on a line")
+    quiet_seconds: float = Field(default=0, ge=0, le=_MOST_SECONDS, description="or silent for so long")
+    screen: bool = Field(default=False, description="show what its terminal shows")
+    columns: int | None = Field(default=None, ge=1, le=1000, description="a new size of it")
+    rows: int | None = Field(default=None, ge=1, le=1000)
     offset: int | None = Field(default=None, ge=0, description="show stdout from there")
-    wait_seconds: Annotated[float, Field(ge=0, le=60)] = 2
+    wait_seconds: Annotated[float, Field(ge=0, le=_MOST_SECONDS)] = 2
 
     @model_validator(mode="after")
     def _fits(self) -> Self:
         if len(self.text.encode(errors="surrogatepass")) > _TEXT_CEILING:
             raise ValueError("text can be at most 64 KiB at once")
-        if bool(self.columns) != bool(self.rows):
+        if (self.columns is None) != (self.rows is None):
             raise ValueError("give columns and rows together")
         return self
 
-    async def call(self, host: Host, call: Call) -> InputAnswer:
-        given = Input(
-            size=(self.columns, self.rows) if self.columns else None,
+    def _given(self) -> Input:
+        return Input(
+            size=(self.columns, self.rows) if self.columns and self.rows else None,
             data=self.text.encode() + (_KEYS.get(self.key, b"") if self.key else b""),
             interrupt=self.key == "ctrl-c",
             end=self.key == "ctrl-d",
         )
+
+    async def call(self, host: Host, call: Call) -> InputAnswer:
+        given = self._given()
         fed = await host.feed(call, self.job, given)
-        is_late = not fed.running and given != Input()
-        tail_bytes = 0 if fed.running and given != Input() else _TAIL_BYTES
-        parts = await self._printed_since(host, call, fed, tail_bytes)
-        return await self._answer(host, call, parts, [_LATE] if is_late else [])
+        is_late = not fed.running and (given != Input() or self.signal is not None)
+        if self.signal is not None and fed.running:
+            await host.signal(call, self.job, _SIGNALS[self.signal])
+        is_only_waiting = not fed.running or given == Input()
+        looking = Looking(
+            job=self.job,
+            begin=self.offset,
+            fed=fed,
+            tail_bytes=_TAIL_BYTES if is_only_waiting else 0,
+            until=self.until,
+            until_from=0 if is_only_waiting and self.offset is None else None,
+            quiet_seconds=self.quiet_seconds or (None if is_only_waiting or self.until else LOOK_SECONDS),
+            wait_seconds=self.wait_seconds,
+        )
+        seen = await looking.look(host, call)
+        return await self._answer(host, call, seen, [_LATE] if is_late else [])
 
-    async def _printed_since(
-        self, host: Host, call: Call, fed: Fed, tail_bytes: int
-    ) -> tuple[OutputPart, OutputPart]:
-        """What it has written, `tail_bytes` of what was there before with it, once it is silent again."""
-        start = max(0, fed.stdout_bytes - tail_bytes) if self.offset is None else self.offset
-        give_up, seen = time.monotonic() + self.wait_seconds, -1
-        while True:
-            stdout = await self._part(host, call, "stdout", start)
-            stderr = await self._part(host, call, "stderr", max(0, fed.stderr_bytes - tail_bytes))
-            total = stdout.total_bytes + stderr.total_bytes
-            is_silent = total == seen and total > fed.stdout_bytes + fed.stderr_bytes
-            if not stdout.running or is_silent or time.monotonic() >= give_up:
-                return stdout, stderr
-            seen = total
-            await asyncio.sleep(_LOOK_SECONDS)
-
-    async def _part(self, host: Host, call: Call, stream: StreamName, offset: int) -> OutputPart:
-        return await host.read_output(call, self.job, stream, (offset, _SHOWN_BYTES))
-
-    async def _answer(
-        self, host: Host, call: Call, parts: tuple[OutputPart, OutputPart], notes: list[str]
-    ) -> InputAnswer:
-        stdout, stderr = parts
+    async def _answer(self, host: Host, call: Call, seen: Seen, notes: list[str]) -> InputAnswer:
+        stdout, stderr = seen.stdout, seen.stderr
         end = None if stdout.running else await host.end_of(call, self.job)
         out, err = self._shown("stdout", stdout), self._shown("stderr", stderr)
+        if self.screen:
+            out = render.Shown(text=(await screen_of(host, call, self.job)).text())
+        if self.signal is not None and end is None:
+            notes = [*notes, _STILL.format(signal=self.signal)]
+        if self.until and not seen.matched:
+            notes = [*notes, "`until` was not printed."]
         return InputAnswer(
             job=self.job,
             running=stdout.running,
@@ -132,7 +139,7 @@ class SendInput(Tool):
             stdout=out.text,
             stderr=err.text,
             next_offset=stdout.offset + len(stdout.data),
-            notes=[*notes, *out.notes, *err.notes],
+            notes=[*notes, *([f"found: {seen.matched}"] if seen.matched else []), *out.notes, *err.notes],
         )
 
     def _shown(self, name: StreamName, part: OutputPart) -> render.Shown:

@@ -8,6 +8,7 @@ import time
 from types import TracebackType
 from typing import Self
 
+from wand_proto.plaintext import plain
 from wand_server.model import Progress
 from wand_server.ports import StreamName
 from wand_server.tools import render
@@ -72,7 +73,7 @@ class Live:
         return round(time.monotonic() - self._began, 3)
 
     def _message(self) -> str:
-        newest = render.plain(self._newest).strip("\n")
+        newest = plain(self._newest).strip("\n")
         skipped = self._skipped
         self._newest, self._skipped = "", False
         self._printed.clear()

@@ -14,6 +14,7 @@ from wand_server.model import Call, ToolDescription, ToolResult, Whole, refusal
 from wand_server.ports import Host
 from wand_server.schema import schema_of
 from wand_server.tools import render
+from wand_server.tools.arranging import ManageFile
 from wand_server.tools.base import Answer, Tool, ToolModel
 from wand_server.tools.command import ExecuteCommand
 from wand_server.tools.files import ReadFile, WriteFile
@@ -21,6 +22,7 @@ from wand_server.tools.folders import ListDirectory, SearchFiles
 from wand_server.tools.input import SendInput
 from wand_server.tools.kept import KeptResults
 from wand_server.tools.large import Large
+from wand_server.tools.listing import ListJobs
 from wand_server.tools.plain import PlainEntry
 from wand_server.tools.system import CheckCommandExists, GetSystemInfo, GetSystemStatus
 
@@ -29,8 +31,10 @@ log = logging.getLogger(__name__)
 BUILT_IN: tuple[type[Tool], ...] = (
     ExecuteCommand,
     SendInput,
+    ListJobs,
     ReadFile,
     WriteFile,
+    ManageFile,
     ListDirectory,
     SearchFiles,
     GetSystemInfo,
@@ -110,6 +114,7 @@ def result_of(answer: Answer) -> ToolResult:
         structured=answer.model_dump(mode="json", exclude_defaults=answer.is_sparse),
         is_error=answer.is_failure(),
         whole=answer.whole() if shown is text else _whole(text),
+        pictures=answer.pictures(),
     )
 
 

@@ -1,9 +1,9 @@
 """Text that a model can read, made from bytes that a command or a file gave."""
 
 import codecs
-import re
 from dataclasses import dataclass
 
+from wand_proto.plaintext import plain
 from wand_server.ports import StreamName
 from wand_server.tools import unseen
 
@@ -12,13 +12,6 @@ STREAM_CEILING = 31 * 1024  # bytes of one stream that are shown
 BINARY_SHOWN = 512  # bytes of a binary stream that are shown
 _INVALID_FEW = 8  # bytes that are not UTF-8 and yet leave a short stream a text
 _INVALID_SHARE = 10  # one byte in so many that is not UTF-8 makes a stream binary
-
-_CONTROL = re.compile(
-    r"\x1b\[[0-?]*[ -/]*[@-~]"  # CSI: colours, cursor
-    r"|\x1b[\]PX^_][^\x07\x1b\n]*(?:\x07|\x1b\\)?"  # OSC, DCS and other strings: titles, links
-    r"|\x1b[ -/]*[0-~]"  # other escapes
-    r"|[\x00-\x08\x0b\x0c\x0e-\x1f\x7f\x80-\x9f]"  # lone control characters
-)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -97,12 +90,6 @@ def _marker(stream: Stream, offset: int, left_out: int) -> str:
 
 def _readable(data: bytes) -> str:
     return plain(data.decode(errors="backslashreplace"))
-
-
-def plain(text: str) -> str:
-    """The text without terminal control sequences; of a line that was drawn over, the last drawing."""
-    lines = _CONTROL.sub("", text).split("\n")
-    return "\n".join(line.rstrip("\r").rpartition("\r")[2] for line in lines)
 
 
 def escaped(data: bytes) -> str:

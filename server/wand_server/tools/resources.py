@@ -12,13 +12,14 @@ from urllib.parse import parse_qsl, unquote, urlsplit
 from wand_proto.errors import Invalid, NotFound
 from wand_server.model import Call, ResourceContent, ResourceDescription, ResourceState
 from wand_server.ports import Host, Reading, StreamName
-from wand_server.tools import render, skills, views
+from wand_server.tools import render, skills, terminal, views
 
 READ_CEILING = 256 * 1024  # bytes of one answer; `next_uri` reads on
 _JSON = "application/json"
+_CAST = "application/x-asciicast"
 _ANY = "application/octet-stream"
-_STREAMS = ("stdout", "stderr")
-_JOB = re.compile(r"/([A-Za-z0-9_-]{1,64})/(stdout|stderr)")
+_STREAMS = ("stdout", "stderr", "screen", "cast")
+_JOB = re.compile(r"/([A-Za-z0-9_-]{1,64})/(stdout|stderr|screen|cast)")
 _WATCHED = "files, what jobs print, and wand://host/status can be watched"
 _NUMBER = re.compile(r"[0-9]{1,15}")
 _SEQ = re.compile(r'\{"seq":([0-9]{1,15}),')
@@ -49,7 +50,8 @@ DESCRIBED = (
     ResourceDescription(
         uri="wand://jobs/{job}/{stream}{?offset}", name="job output", title="What a job printed",
         mime_type="text/plain", is_template=True,
-        description="All that a job wrote to stdout or stderr; results of execute_command name the job.",
+        description="What a job wrote to stdout or stderr; of one in a terminal also screen, and cast, "
+        "a recording (asciicast v2).",
     ),
     *skills.DESCRIBED,
 )  # fmt: skip
@@ -172,15 +174,27 @@ class HostResources:
         named = _JOB.fullmatch(urlsplit(uri).path)
         if named is None:
             raise _unknown(uri)
+        if named[2] in {"screen", "cast"}:
+            return await self._read_terminal(uri, named, offset, call)
         part = await self._host.read_output(call, named[1], _stream(named), (offset, READ_CEILING))
         more = part.offset + len(part.data) < part.total_bytes or part.running
         data, kind = _told(part.data, more=more)
         goes_on = _next(uri, part.offset + len(data)) if more else ""
         return ResourceContent(uri=uri, mime_type=kind, data=data, next_uri=goes_on)
 
+    async def _read_terminal(
+        self, uri: str, named: re.Match[str], offset: int, call: Call
+    ) -> ResourceContent:
+        if named[2] == "screen":
+            screen = await terminal.screen_of(self._host, call, named[1])
+            return ResourceContent(uri=uri, mime_type="text/plain", data=screen.text().encode())
+        cast, following = await terminal.cast_part(self._host, call, named[1], offset)
+        goes_on = "" if following is None else _next(uri, following)
+        return ResourceContent(uri=uri, mime_type=_CAST, data=cast.encode(), next_uri=goes_on)
+
 
 def _stream(named: re.Match[str]) -> StreamName:
-    return "stdout" if named[2] == "stdout" else "stderr"
+    return "stderr" if named[2] == "stderr" else "stdout"
 
 
 def _next(uri: str, offset: int) -> str:

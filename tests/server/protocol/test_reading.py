@@ -65,7 +65,8 @@ async def test_a_resource_a_prompt_and_completions_are_answered(served: Edge, er
 
     assert read["contents"][0]["text"] == "one\ntwo\n"
     assert "Look at disk first" in prompt["messages"][0]["content"]["text"]
-    assert [one["completion"]["values"] for one in choices] == [["disk"], ["stdout", "stderr"]]
+    streams = ["stdout", "stderr", "screen", "cast"]
+    assert [one["completion"]["values"] for one in choices] == [["disk"], streams]
 
 
 @pytest.mark.parametrize("era", ["modern", "legacy"])

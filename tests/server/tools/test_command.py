@@ -200,7 +200,7 @@ async def test_a_client_that_cannot_be_told_does_not_end_the_command() -> None:
 
 
 def test_every_reason_but_exited_is_explained() -> None:
-    reasons: set[ports.Reason] = set(get_args(ports.Reason)) - {"exited"}
+    reasons: set[ports.Reason] = set(get_args(ports.Reason)) - {"exited", "running"}
 
     assert all(ends.notes(outcome(reason=reason)) for reason in reasons)
 

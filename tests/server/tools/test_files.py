@@ -123,7 +123,8 @@ async def test_half_a_character_before_a_loss_is_not_asked_for_for_ever() -> Non
 async def test_the_output_of_a_job_is_not_read_by_lines() -> None:
     result = await use(FakeHost(), "read_file", path="wand://jobs/j1/stdout", first_line=2)
 
-    assert result.text == "Invalid: first_line: what a job printed is read by bytes\nHint: give offset"
+    said = "Invalid: first_line: what a job printed is read by bytes, or from its end"
+    assert result.text == f"{said}\nHint: give offset, or first_line=-20 for the last 20 lines"
 
 
 async def test_a_part_past_the_end_is_said_to_be_past_it() -> None:
@@ -225,7 +226,7 @@ async def test_what_is_found_reads_as_grep_prints_it() -> None:
 
     assert host.asked == [ports.Search(pattern="run", name_glob="*.py", context_lines=1, max_matches=100)]
     assert result.text.splitlines() == [
-        "3 matches in /work (9 files searched, 1 skipped), and there are more: narrow the search",
+        "3 matches in /work (9 files searched, 1 skipped), and there are more: go on with skip=3",
         "a.py",
         "  6- ",
         "  7: def run():",

@@ -49,7 +49,9 @@ async def test_text_keys_and_sizes_reach_the_host_as_what_they_are(
         ({"job": "j", "columns": 80}, "columns and rows together"),
         ({"job": "j", "text": "x" * 70_000}, "64 KiB"),
         ({"text": "x"}, "job: is missing"),
-        ({"job": "j", "wait_seconds": 61}, "at most 60"),
+        ({"job": "j", "wait_seconds": 41}, "at most 40"),
+        ({"job": "j", "columns": 0, "rows": 0}, "columns: must be at least 1"),
+        ({"job": "j", "signal": "STOP"}, "signal: must be"),
     ],
 )
 async def test_input_that_makes_no_sense_is_refused_in_words(arguments: dict[str, Any], said: str) -> None:
@@ -146,3 +148,39 @@ async def test_a_size_without_a_terminal_is_refused() -> None:
     result = await use(FakeHost(), "execute_command", command="x", columns=80)
 
     assert "set terminal too" in result.text
+
+
+async def test_a_signal_goes_to_the_job_and_silence_does_not_end_the_waiting() -> None:
+    running = ports.OutputPart(data=b"x", offset=0, total_bytes=1, running=True)
+    host = FakeHost(part=running)
+    result = await use(host, job="j1", signal="TERM", wait_seconds=0)
+
+    assert "signal 15 to j1" in host.asked
+    assert "It was sent TERM and still runs" in result.text
+
+
+async def test_a_signal_to_a_job_that_has_ended_is_sent_to_nobody() -> None:
+    host = FakeHost(part=ENDED)
+    result = await use(host, job="j1", signal="KILL")
+
+    assert "signal 9 to j1" not in host.asked
+    assert "It had ended before" in result.text
+
+
+@pytest.mark.parametrize(
+    ("arguments", "begin"),
+    [({}, 0), ({"text": "x\n"}, 7), ({"text": "x\n", "offset": 3}, 3), ({"offset": 3}, 3)],
+)
+async def test_words_are_looked_for_in_what_is_new_or_in_all_where_nothing_was_sent(
+    arguments: dict[str, Any], begin: int
+) -> None:
+    found = ports.Found(
+        path="", matches=(ports.Match(path="", line=1, text="ready"),), truncated=False, files_searched=1,
+        files_skipped=0,
+    )  # fmt: skip
+    host = FakeHost(part=ANSWERED, found=found)
+    result = await use(host, job="j1", until="ready", wait_seconds=5, **arguments)
+
+    (searched, *_) = [one for one in host.asked if isinstance(one, tuple) and len(one) == 4]
+    assert searched == ("j1", "stdout", begin, ports.Search(pattern="ready", max_matches=1))
+    assert "found: ready" in result.text

@@ -13,8 +13,10 @@ from wand_server.tools.registry import BUILT_IN, Extensions, Registry
 NAMES = [
     "execute_command",
     "send_input",
+    "list_jobs",
     "read_file",
     "write_file",
+    "manage_file",
     "list_directory",
     "search_files",
     "get_system_info",
@@ -51,7 +53,7 @@ def test_no_schema_holds_titles_references_or_choices_at_its_top(tool: Any) -> N
 @pytest.mark.parametrize("kind", BUILT_IN, ids=lambda kind: kind.name)
 def test_what_only_reads_is_never_marked_destructive(kind: Any) -> None:
     assert not (kind.read_only and kind.destructive)
-    assert kind.read_only == (kind.name not in {"execute_command", "send_input", "write_file"})
+    assert kind.read_only == (kind.name not in {"execute_command", "send_input", "write_file", "manage_file"})
 
 
 @pytest.mark.parametrize(
