@@ -47,7 +47,10 @@ class ReadFileEntry(HostEntry):
         if tool.first_line or tool.max_lines:
             raise Invalid("an artifact is read by bytes", hint="give offset", field="first_line")
         most = min(tool.max_bytes or READ_CEILING, READ_CEILING)
-        part = await self._artifacts.read(call.principal.owner, digest, (tool.offset or 0, most))
+        owner, offset = call.principal.owner, tool.offset or 0
+        if offset < 0:
+            offset = max(0, (await self._artifacts.find(owner, digest)).total_bytes + offset)
+        part = await self._artifacts.read(owner, digest, (offset, most))
         return result_of(_answer(tool.path, part))
 
 

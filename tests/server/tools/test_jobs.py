@@ -102,7 +102,7 @@ async def test_what_makes_no_sense_of_a_file_is_refused_in_words(
 async def test_an_image_comes_as_one_and_a_pdf_as_a_resource(begins: bytes, kind: str) -> None:
     file = replace(FILE, path="/work/a b", data=begins, total_bytes=len(begins), binary=True)
     result = await use(FakeHost(file=file), "read_file", path="a b")
-    text, shown = wire_result(result)["content"]
+    text, shown = wire_result(result, "2025-11-25")["content"]
 
     assert f"{kind}, " in text["text"]
     data = base64.b64encode(begins).decode()
