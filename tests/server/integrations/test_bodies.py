@@ -18,6 +18,13 @@ OUTSIDE = b'<!DOCTYPE r SYSTEM "file:///etc/passwd"><r/>'
         ("application/json", b'{"a":1}', {"a": 1}),
         ("application/problem+json; charset=utf-8", b"[]", []),
         ("application/json", b"not json", "not json"),
+        ("application/json", b'{"a":"\\ud83d", "b": 1e400}', {"a": "\ud83d", "b": float("inf")}),
+        (
+            "application/json",
+            b'[12345678901234567890123, 0.1, "\\u00e9\xc3\xa9"]',
+            [12345678901234567890123, 0.1, "éé"],
+        ),
+        ("application/json", b'"\xff"', "\ufffd"),
         ("application/json", b"[" * 9999, "[" * 9999),
         ("application/json", b"", None),
         ("text/plain; charset=latin-1", b"\xfc", "\u00fc"),

@@ -2,7 +2,8 @@
 
 import time
 from abc import ABC, abstractmethod
-from collections.abc import Iterator, Mapping
+from collections.abc import Awaitable, Iterator, Mapping
+from functools import partial
 from secrets import token_hex
 from typing import Any, ClassVar
 from urllib.parse import urlsplit
@@ -16,6 +17,7 @@ from wand_server.integrations.kit.bodies import Answered
 from wand_server.integrations.kit.content import SAVE_AS, Download, downloaded, parts_of
 from wand_server.integrations.kit.http import MOST_SECONDS, Address, Client
 from wand_server.integrations.kit.kept import Keeper
+from wand_server.integrations.kit.multipart import Part
 from wand_server.integrations.kit.operation import Operation, Plan
 from wand_server.integrations.kit.pace import Rate
 from wand_server.integrations.kit.paging import found
@@ -173,18 +175,19 @@ class Integration(BaseIntegration):
 
     async def _answer(self, request: Request, plan: Plan) -> Answered:
         """As the service gives it, or as it is kept for whoever calls."""
-
-        async def send(request: Request) -> Answered:
-            return await self.http.send(request, repeatable=plan.marks.idempotent, seconds=plan.seconds)
-
         keeping = workspace.keeping(self._area)
-        if plan.kept is not None and keeping is not None:
-            return await Keeper(*keeping).read(request, plan.kept, send)
+        if keeping is None:
+            return await self._sent(request, plan)
+        if plan.kept is not None:
+            return await Keeper(*keeping).read(request, plan.kept, partial(self._sent, plan=plan))
         try:
-            return await send(request)
+            return await self._sent(request, plan)
         finally:  # whatever came of it
-            if not plan.marks.read_only and keeping is not None:
+            if not plan.marks.read_only:
                 await Keeper(*keeping).forget()
+
+    def _sent(self, request: Request, plan: Plan) -> Awaitable[Answered]:
+        return self.http.send(request, repeatable=plan.marks.idempotent, seconds=plan.seconds)
 
     async def _asked(self, request: Request) -> Answered:
         answered = await self.http.send(request)
@@ -211,10 +214,15 @@ def _unexpected(why: ValidationError) -> Broken:
     return Broken(f"the service's answer is not as expected: {where}: {first['msg']}")
 
 
+_NOTHING: frozenset[str] = frozenset()
+_NO_PARTS: Mapping[str, Part] = {}
+
+
 async def _laid_out(operation: Operation[..., Any], route: Route, read: BaseModel) -> Request:
     paging = operation.plan.paging
-    without = {"cursor"} if paging is not None else {SAVE_AS} if operation.is_download else set[str]()
-    request = lay_out(route, read, without, await parts_of(read))
+    without = {"cursor"} if paging is not None else {SAVE_AS} if operation.is_download else _NOTHING
+    parts = await parts_of(read) if operation.takes_content else _NO_PARTS
+    request = lay_out(route, read, without, parts)
     request.follows = operation.is_download and route.method == "GET"
     if paging is not None and (cursor := getattr(read, "cursor", None)):
         paging.ask(request, cursor)

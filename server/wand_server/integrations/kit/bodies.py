@@ -3,13 +3,20 @@
 import json
 import re
 from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any
+
+from pydantic_core import from_json
 
 from wand_server.integrations.kit import plainxml
 
 _CHARSET = re.compile(r"charset\s*=\s*\"?([\w.:-]+)", re.IGNORECASE)
 _LINES = ("ndjson", "jsonl", "json-lines", "stream+json", "jsonlines")
+_JSON = frozenset({
+    "application/json", "application/json;charset=utf-8", "application/json; charset=utf-8",
+    "application/json;charset=UTF-8", "application/json; charset=UTF-8",
+})  # fmt: skip
 _END = "[DONE]"  # of a stream of events, as OpenAI and those after it have it
 
 
@@ -36,6 +43,13 @@ def read(raw: bytes, content_type: str) -> Any:
     """
     if not raw:
         return None
+    if content_type in _JSON:
+        with suppress(ValueError):  # what it does not know, such as half a pair of surrogates, Python does
+            return from_json(raw, cache_strings="keys")
+    return _read(raw, content_type)
+
+
+def _read(raw: bytes, content_type: str) -> Any:
     kind = content_type.partition(";")[0].strip().lower()
     text = decoded(raw, content_type)
     try:

@@ -62,6 +62,13 @@ class Unsent(aiohttp.ClientError):
     """The request has not left: whatever it was, it can be tried again."""
 
 
+def _timeout(seconds: float) -> aiohttp.ClientTimeout:
+    return aiohttp.ClientTimeout(total=max(0.1, seconds), connect=_CONNECT_SECONDS)
+
+
+_USUAL = _timeout(_TRY_SECONDS)
+
+
 class Client:
     """The requests of one instance of an integration; close it."""
 
@@ -186,17 +193,15 @@ class Client:
         """Send it as it is, once: for sign-in itself. Raises what aiohttp raises."""
         request.base_url = request.base_url or self._address.base_url
         body = request.encode()
-        timeout = aiohttp.ClientTimeout(total=max(0.1, seconds), connect=_CONNECT_SECONDS)
         try:
             async with self._opened().request(
                 request.method,
                 request.url,
-                params=request.query,
+                params=request.query or None,
                 headers=request.headers,
                 data=io.BytesIO(body) if body is not None else None,  # which is read piece by piece
                 allow_redirects=False,
-                skip_auto_headers=("Content-Type",),  # Dropbox refuses one where there is no body
-                timeout=timeout,
+                timeout=_USUAL if seconds == _TRY_SECONDS else _timeout(seconds),
             ) as response:
                 return await _read(response)
         except (aiohttp.ClientConnectorError, aiohttp.ConnectionTimeoutError) as why:
@@ -209,6 +214,7 @@ class Client:
                 connector=PublicConnector(resolver, self._address.tls),
                 cookie_jar=aiohttp.DummyCookieJar(),
                 headers={"User-Agent": "wand"},
+                skip_auto_headers=("Content-Type",),  # Dropbox refuses one where there is no body
             )
             self._session._retry_connection = False  # noqa: SLF001 - what is sent again is decided above alone
         return self._session

@@ -19,6 +19,7 @@ from typing import (
     TypedDict,
     TypeVar,
     Unpack,
+    get_args,
     get_type_hints,
     overload,
 )
@@ -27,7 +28,7 @@ from pydantic import BaseModel, ConfigDict, TypeAdapter, create_model
 
 from wand_server import schema
 from wand_server.arguments import read
-from wand_server.integrations.kit.content import SAVE_AS, Download, SaveAs
+from wand_server.integrations.kit.content import SAVE_AS, Content, Download, SaveAs
 from wand_server.integrations.kit.lasting import Until
 from wand_server.integrations.kit.multipart import Kind
 from wand_server.integrations.kit.paging import NextCursor, Paging
@@ -143,6 +144,12 @@ class Operation(Generic[P, R]):
         if self.is_download and self.plan.route is not None:
             fields.setdefault(SAVE_AS, (SaveAs, None))
         return create_model(self.name, __config__=ConfigDict(extra="forbid", frozen=True), **fields)
+
+    @cached_property
+    def takes_content(self) -> bool:
+        """Whether an argument of it may be a file's."""
+        hints = get_type_hints(self._method).values()
+        return any(Content in (one, *get_args(one)) for one in hints)
 
     @cached_property
     def answer(self) -> TypeAdapter[Any]:

@@ -4,7 +4,7 @@ import base64
 import json
 import re
 from collections.abc import Collection, Iterator, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import Any, Literal
 from urllib.parse import quote, urlencode
@@ -62,8 +62,18 @@ class Request:
 
     def copy(self) -> "Request":
         """The same, to be changed."""
-        form = dict(self.form) if self.form is not None else None
-        return replace(self, query=dict(self.query), headers=dict(self.headers), form=form)
+        return Request(
+            method=self.method,
+            path=self.path,
+            base_url=self.base_url,
+            query=dict(self.query),
+            headers=dict(self.headers),
+            json=self.json,
+            form=dict(self.form) if self.form is not None else None,
+            multipart=self.multipart,
+            body=self.body,
+            follows=self.follows,
+        )
 
     @property
     def url(self) -> str:

@@ -11,6 +11,7 @@ from typing import Any, NamedTuple, get_args
 from urllib.parse import quote, quote_plus
 
 from pydantic import BaseModel, SecretStr
+from pydantic_core import to_json
 
 from wand_proto.errors import Invalid, NotFound
 from wand_server import jsontexts
@@ -129,7 +130,7 @@ class Strike:
         self._first = tuple(secrets)
         self._later: OrderedDict[str, None] = OrderedDict()  # the one used last at the end
         self._words: tuple[str, ...] = ()
-        self._as_json: tuple[str, ...] = ()
+        self._as_json: tuple[bytes, ...] = ()
         self._lay_out()
 
     def add(self, secret: str) -> None:
@@ -148,7 +149,7 @@ class Strike:
         secrets = (one for one in (*self._first, *self._later) if len(one) >= _SHORTEST)
         words = {form for secret in secrets for form in _forms(secret)}
         self._words = tuple(sorted(words, key=len, reverse=True))
-        self._as_json = tuple(json.dumps(word)[1:-1] for word in self._words)
+        self._as_json = tuple(to_json(word)[1:-1] for word in self._words)
 
     def out_of(self, text: str) -> str:
         """The text without them."""
@@ -159,7 +160,7 @@ class Strike:
     def out_of_value(self, value: Any) -> Any:
         """The same of JSON, names of members too."""
         try:
-            whole = json.dumps(value)  # a text in it is there letter by letter, so this misses none
+            whole = to_json(value)  # a text in it is there letter by letter, so this misses none
         except (TypeError, ValueError, RecursionError):
             return jsontexts.changed(value, self.out_of)
         if not any(word in whole for word in self._as_json):
