@@ -81,7 +81,8 @@ async def build(read: Settings, parts: contextlib.AsyncExitStack, name: str = "a
         clocks=Clocks(lease_seconds=read.agents.lease_seconds),
     )  # fmt: skip
     pool = Pool(means, bus, live.crew(read.agents), habits(read.agents, name))
-    manager = Manager(store=store, bus=bus, inbox=Inbox(tools=tools), pool=pool, scale_to=scale)
+    inbox = Inbox(tools=tools, has_model=model is not None)
+    manager = Manager(store=store, bus=bus, inbox=inbox, pool=pool, scale_to=scale)
     return Orchestra(manager, pool, tools, judges, scales)
 
 

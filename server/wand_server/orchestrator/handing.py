@@ -14,7 +14,8 @@ from wand_server.lifecycle import Retries
 from wand_server.model import Call, Principal
 from wand_server.offers import Choice, Tools
 from wand_server.orchestrator import authority
-from wand_server.orchestrator.work.checking import check
+from wand_server.orchestrator.work.checking import check, no_model
+from wand_server.orchestrator.work.form import Goal
 from wand_server.orchestrator.work.narrowing import HANDS_OUT, Bounds, Narrowed
 from wand_server.ports import NewTask, new_id
 
@@ -57,6 +58,7 @@ class Inbox:
     """Reads what is handed out; the work is checked against the tools that it may call."""
 
     tools: Tools
+    has_model: bool = True  # for goals
 
     def read(self, call: Call, untrusted: Sequence[Mapping[str, Any]], project: str) -> tuple[NewTask, ...]:
         """The tasks, under their caller's authority.
@@ -104,7 +106,8 @@ class Inbox:
         own = Narrowed(self.tools, Bounds(principal=principal, choice=Choice(), withheld=withheld))
         if not own.describe():
             raise Denied("there is no tool that it may call", field="scopes")
-        check(work, self.tools, principal, withheld)
+        if isinstance(check(work, self.tools, principal, withheld), Goal) and not self.has_model:
+            raise no_model()
         return work
 
 

@@ -7,17 +7,13 @@ from collections.abc import Callable, Coroutine, Mapping
 from dataclasses import replace
 from typing import Any
 
-from wand_proto.errors import Conflict, Invalid, TimedOut, Unavailable
+from wand_proto.errors import Conflict, Invalid, TimedOut
 from wand_server.orchestrator.work import checking, sizes
 from wand_server.orchestrator.work.acts import Acts
 from wand_server.orchestrator.work.around import Around, Outcome
 from wand_server.orchestrator.work.form import Goal, Steps
 from wand_server.orchestrator.work.goals import GoalRun
 from wand_server.orchestrator.work.steps import StepsRun
-
-_NO_MODEL = Unavailable(
-    "a goal in words needs a model, and none is configured", hint="hand out steps instead"
-)
 
 
 async def carry_out(work: Mapping[str, Any], around: Around) -> Outcome:
@@ -37,7 +33,7 @@ async def carry_out(work: Mapping[str, Any], around: Around) -> Outcome:
         run = StepsRun(read, checking.plan(read, tools), acts)
         return await _until(run.carry_out, acts)
     if around.model is None:
-        return Outcome(state="failed", error=_NO_MODEL)
+        return Outcome(state="failed", error=checking.no_model())
     return await _until(GoalRun(read, around.model, acts).carry_out, acts)
 
 

@@ -4,7 +4,7 @@ from collections import Counter
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import Any
 
-from wand_proto.errors import Invalid
+from wand_proto.errors import Invalid, Unavailable
 from wand_server.model import Principal, ToolDescription
 from wand_server.offers import Choice, Tools
 from wand_server.orchestrator.work import fitting, form, narrowing, order, references
@@ -14,6 +14,7 @@ from wand_server.orchestrator.work.order import Waits
 from wand_server.orchestrator.work.references import Reference
 
 _MOST_TOLD = 10
+_NO_MODEL = "a goal in words needs a model, and none is configured"
 
 
 def check(
@@ -31,6 +32,11 @@ def check(
     if isinstance(read, Steps):
         plan(read, narrowed(read, tools, principal, withheld))
     return read
+
+
+def no_model() -> Unavailable:
+    """Why a goal cannot be worked towards here."""
+    return Unavailable(_NO_MODEL, hint="hand out steps, or have [model] added to the settings", field="goal")
 
 
 def narrowed(work: Steps | Goal, tools: Tools, principal: Principal, withheld: Collection[str]) -> Narrowed:

@@ -19,6 +19,7 @@ from wand_proto.errors import Invalid
 
 PARTS = ("result", "text", "failed", "skipped")
 _FORMS = "$from, $item, $text and $literal"
+ALL = "*"  # in a path: each of a list
 _SHOWN = 80
 
 Path = tuple[str, ...]
@@ -139,7 +140,7 @@ def _filled_form(form: dict[str, Any], values: Values) -> Any:
     if "$literal" in form:
         return form["$literal"]
     if "$text" in form:
-        return "".join(_as_text(filled(part, values)) for part in form["$text"])
+        return "".join(as_text(filled(part, values)) for part in form["$text"])
     try:
         return looked_up(_reference(form, ""), values)
     except Missing:
@@ -148,7 +149,10 @@ def _filled_form(form: dict[str, Any], values: Values) -> Any:
         return filled(form["$else"], values)
 
 
-def _as_text(value: Any) -> str:
+def as_text(value: Any) -> str:
+    """A value as text: texts of a list one below the other, and what else is no text as JSON."""
+    if isinstance(value, list) and all(isinstance(each, str) for each in value):
+        return "\n".join(each.removesuffix("\n") for each in value)
     return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
 
 
@@ -167,7 +171,11 @@ def looked_up(reference: Reference, values: Values) -> Any:
 
 
 def _within(value: Any, path: Path, name: str, step: str) -> Any:
-    for part in path:
+    for at, part in enumerate(path):
+        if part == ALL and isinstance(value, list):
+            return [
+                _within(each, path[at + 1 :], f"{name}.{number}", step) for number, each in enumerate(value)
+            ]
         if isinstance(value, Mapping) and part in value:
             value = value[part]
         elif isinstance(value, Sequence) and not isinstance(value, str) and _is_in(part, value):

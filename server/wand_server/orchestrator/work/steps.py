@@ -178,7 +178,8 @@ class StepsRun:
         except Invalid as wrong:
             wrong.field = "result"
             return Outcome(state="failed", error=wrong, steps=states)
-        return Outcome(state="done", result=result, text=self._last("text") or "", steps=states)
+        text = self._last("text") if self._work.result is None else references.as_text(result)
+        return Outcome(state="done", result=result, text=text or "", steps=states)
 
     def _state_of(self, name: str) -> str:
         return self._ended[name].state if name in self._ended else "not begun"

@@ -76,7 +76,10 @@ async def test_what_will_not_pass_is_not_asked_again(trouble: Any, kind: str, sa
 async def test_without_a_model_a_goal_says_that_there_is_none() -> None:
     outcome = await carry_out(goal(), around(Shelf()))
     assert outcome.error is not None
-    assert (outcome.state, outcome.error.hint) == ("failed", "hand out steps instead")
+    assert (outcome.state, outcome.error.hint) == (
+        "failed",
+        "hand out steps, or have [model] added to the settings",
+    )
 
 
 # -- after a restart ---------------------------------------------------------------------------------------

@@ -46,6 +46,17 @@ async def test_texts_are_joined_and_gaps_are_filled() -> None:
     assert shelf.texts["c"] == "<b>false7"
 
 
+async def test_a_star_is_each_of_a_list() -> None:
+    shelf = Shelf({"a": "1\n", "b": "2\n"})
+    each = step("each", "get", name={"$item": ""}, for_each=["a", "b"])
+    all_of_them = ref("each.result.*.text")
+    note = step("note", "put", name="c", text={"$text": ["<", all_of_them, ">"]})
+    outcome = await done(shelf, each, note, result=all_of_them)
+    assert (outcome.result, outcome.text, shelf.texts["c"]) == (["1\n", "2\n"], "1\n2", "<1\n2>")
+    missing = await done(shelf, each, step("bad", "get", name=ref("each.result.*.txt")))
+    assert "each.result.0 has no 'txt'" in str(missing.error)
+
+
 async def test_reads_run_together_and_changes_wait() -> None:
     shelf = Shelf()
     reads = [step(f"r{n}", "names") for n in range(3)]
@@ -152,7 +163,8 @@ async def test_a_step_is_done_for_each_item() -> None:
              when={"not": {"equals": [{"$item": "text"}, "2"]}}),
         result=ref("read.result.1.text"),
     )  # fmt: skip
-    assert (outcome.result, shelf.most_at_once, shelf.texts["odd"]) == ("2", 2, "3")
+    assert (outcome.result, outcome.text) == ("2", "2")
+    assert (shelf.most_at_once, shelf.texts["odd"]) == (2, "3")
 
 
 async def test_items_after_one_that_failed_are_left_unless_it_may_fail() -> None:
