@@ -10,7 +10,7 @@ import pytest
 
 from support.agents import Crew, crew, store_in
 from support.modelserver import ModelServer, Refused, calls, says, use
-from support.work import ANN, Shelf, goal, step, steps, thinking
+from support.work import ANN, Shelf, goal, ref, step, steps, thinking
 from wand_server.lifecycle import Retries, TaskState
 from wand_server.orchestrator import carrying
 from wand_server.orchestrator.carrying import Carrier
@@ -53,6 +53,20 @@ async def test_steps_are_carried_out_and_their_results_are_kept(tmp_path: Path) 
     assert (task.state, our.shelf.texts) == (TaskState.DONE, {"x": "y"})
     assert task.result["result"] == {"name": "x", "text": "y"}
     assert [(one.key, one.ended is not None) for one in kept] == [("one", True), ("two", True)]
+
+
+async def test_a_step_that_ended_otherwise_than_expected_is_done_again_when_a_person_wants_it(
+    tmp_path: Path,
+) -> None:
+    look = step("look", "get", name="x", expect={"equals": [ref("look.result.text"), "y"]})
+    async with shop(tmp_path) as our:
+        our.shelf.texts["x"] = "z"
+        task = await our.done(steps(step("note", "add", name="n", text="1"), look))
+        assert task.state == TaskState.FAILED
+        our.shelf.texts["x"] = "y"
+        await our.crew.store.retry(task.id)
+        again = await our.crew.ended(task.id)
+    assert (again.state, our.shelf.texts["n"]) == (TaskState.DONE, "1")
 
 
 async def test_all_that_is_said_about_a_goal_is_in_its_transcript(tmp_path: Path) -> None:

@@ -1,7 +1,7 @@
 """One act of a task: written down before it begins and when it has ended, and never done twice by mistake."""
 
 import asyncio
-from collections.abc import Coroutine, Iterable
+from collections.abc import Callable, Coroutine, Iterable
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
@@ -35,8 +35,8 @@ class Acts:
         self.unknown = [act for act, end in around.past.ended.items() if end.get("kind") == AMBIGUOUS]
         self._count = 0
 
-    async def do(self, act: Act) -> End:
-        """How an act ended, now or in an attempt before."""
+    async def do(self, act: Act, judged: Callable[[End], End] | None = None) -> End:
+        """How an act ended, now or in an attempt before, as it was judged then."""
         past = self.around.past
         kept = past.ended.get(act.id)
         if kept is not None and not kept.get("waits"):
@@ -48,14 +48,16 @@ class Acts:
             lost = End(text=f"{AMBIGUOUS}: {_LOST}\nHint: {_LOOK}", is_error=True, kind=AMBIGUOUS)
             await self.around.journal.ended(act.id, lost.as_json())
             return self._noticed(act, lost)
-        return self._noticed(act, await self._call(act, tool))
+        return self._noticed(act, await self._call(act, tool, judged))
 
-    async def _call(self, act: Act, tool: ToolDescription) -> End:
+    async def _call(self, act: Act, tool: ToolDescription, judged: Callable[[End], End] | None) -> End:
         journal, call = self.around.journal, self.around.call
         await journal.begins(act.id, may_repeat=may_repeat(tool))
         if not may_repeat(tool):
             self.open.add(act.id)
         end = await self._answer(act, call)
+        if judged is not None:
+            end = judged(end)
         await journal.ended(act.id, end.as_json())
         self.open.discard(act.id)
         return end

@@ -4,6 +4,7 @@ import asyncio
 import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
+from functools import partial
 from typing import Any
 
 from wand_proto.errors import Exhausted, Invalid, Unavailable, WandError
@@ -116,10 +117,10 @@ class StepsRun:
             if isinstance(wrong, Missing) and self._is_skipped(wrong.step):
                 return None
             return End.of(refusal(wrong))
-        end = await self._acts.do(Act(id=name or step.id, tool=step.tool, arguments=arguments))
-        return self._as_expected(step, end, values)
+        act = Act(id=name or step.id, tool=step.tool, arguments=arguments)
+        return await self._acts.do(act, partial(self._as_expected, step, values))
 
-    def _as_expected(self, step: Step, end: End, values: Values) -> End:
+    def _as_expected(self, step: Step, values: Values, end: End) -> End:
         """The end, which is a failure where it is not as the step expects it."""
         if step.expect is None or end.is_error:
             return end
