@@ -39,7 +39,7 @@ from wand_hostagent.service.execution import Execution
 from wand_hostagent.service.files import Files
 from wand_hostagent.service.host import Facts, Host
 from wand_hostagent.service.intercept import Doorkeeper
-from wand_hostagent.settings import DEFAULT_PATH, Settings, load
+from wand_hostagent.settings import DEFAULT_PATH, Settings, load, where
 from wand_hostagent.switching import Switch
 from wand_proto import garbage, logline, sdnotify, tls
 from wand_proto.errors import Conflict, Denied, WandError
@@ -152,7 +152,7 @@ async def _parts(settings: Settings, path: Path) -> AsyncIterator[_Parts]:
         table = settings.spool_directory / "positions"
         positions = stack.enter_context(Positions.open(table, slots=settings.max_jobs))
         native = NativeBackend(link, positions, settings.labels)
-        others = await stack.enter_async_context(kinds.opened(settings.backends, path))
+        others = await stack.enter_async_context(kinds.opened(settings.backends, path, where(path)))
         jobs = await stack.enter_async_context(
             Jobs.open(settings.spool_directory, native, max_jobs=settings.max_jobs, retention=kept)
         )
@@ -205,7 +205,7 @@ async def _counter(settings: Settings, parts: _Parts) -> AsyncIterator[list[str]
     execution_pb2_grpc.add_ExecutionServicer_to_server(execution, server)
     files_pb2_grpc.add_FilesServicer_to_server(Files(parts.gate), server)
     host_pb2_grpc.add_HostServicer_to_server(host, server)
-    identity = tls.Identity(settings.tls.ca, settings.tls.certificate, settings.tls.key)
+    identity = settings.tls.identity
     addresses: list[str] = []
     try:
         for address in settings.listen:

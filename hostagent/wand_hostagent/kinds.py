@@ -20,8 +20,12 @@ NAMELESS = frozenset({"native", "host"})  # they need no table
 
 
 @asynccontextmanager
-async def opened(described: Mapping[str, Any], path: Path) -> AsyncIterator[list[ExecutionBackend]]:
+async def opened(
+    described: Mapping[str, Any], path: Path, where: tomlfile.Where = ""
+) -> AsyncIterator[list[ExecutionBackend]]:
     """Every backend that the settings in that file, an absolute path, describe, open while entered.
+
+    `where` tells where a key stands, if not in that file alone.
 
     Raises:
         NotFound, Conflict: no package has a kind of that name, or more than one.
@@ -32,7 +36,7 @@ async def opened(described: Mapping[str, Any], path: Path) -> AsyncIterator[list
         for name, table in described.items():
             around = Surroundings(name=name, folder=path.parent)
             kind = kind_of(name)
-            settings = _settings(kind, name, table, path)
+            settings = _settings(kind, name, table, where or str(path))
             for backend in await stack.enter_async_context(kind.open(settings, around)):
                 _check_name(name, backend, found)
                 found.append(backend)
@@ -81,11 +85,11 @@ def _checked(kind: object, field: str) -> AnyKind:
     return found
 
 
-def _settings(kind: AnyKind, name: str, table: Any, path: Path) -> Any:
+def _settings(kind: AnyKind, name: str, table: Any, where: tomlfile.Where) -> Any:
     field = f"backends.{name}"
     if not isinstance(table, dict):
-        raise Invalid(f"must be a table, in {path}", field=field)
-    return tomlfile.fill(kind.settings, table, where=str(path), at=f"{field}.")
+        raise Invalid(f"must be a table, in {where if isinstance(where, str) else where(field)}", field=field)
+    return tomlfile.fill(kind.settings, table, where=where, at=f"{field}.")
 
 
 def _check_name(name: str, backend: ExecutionBackend, found: list[ExecutionBackend]) -> None:

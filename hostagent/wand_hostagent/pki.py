@@ -30,8 +30,8 @@ from wand_hostagent.certificates import (
     sign,
 )
 from wand_hostagent.replacing import replace
+from wand_proto.credentials import Identity
 from wand_proto.errors import Denied, Invalid, NotFound, TimedOut, WandError
-from wand_proto.tls import Identity
 
 _LOCK_SECONDS = 30.0
 

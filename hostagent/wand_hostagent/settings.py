@@ -9,8 +9,8 @@ from pathlib import Path
 from typing import Any, Literal
 
 from wand_proto import layers, tomlfile
-from wand_proto.credentials import pki_file
-from wand_proto.errors import NotFound
+from wand_proto.credentials import Identity, pki_file
+from wand_proto.errors import NotFound, WandError
 
 DEFAULT_PATH = Path("/etc/wand/hostagent.toml")
 _URI_START = "spiffe://"
@@ -23,6 +23,11 @@ class Tls:
     ca: Path = field(default_factory=lambda: pki_file("ca.crt"))
     certificate: Path = field(default_factory=lambda: pki_file("hostagent.crt"))
     key: Path = field(default_factory=lambda: pki_file("hostagent.key"))
+
+    @property
+    def identity(self) -> Identity:
+        """What we prove ourselves by."""
+        return Identity(self.ca, self.certificate, self.key)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -143,8 +148,16 @@ def load(path: Path) -> Settings:
         raise NotFound(
             error.message, hint="--settings FILE names another; an empty file is good too"
         ) from error
-    settings = tomlfile.fill(Settings, files.table(), where=lambda at: files.where(at.split(".")))
+    settings = tomlfile.fill(Settings, files.table(), where=files.told)
     return _anchored(settings, path.absolute().parent)
+
+
+def where(path: Path) -> tomlfile.Where:
+    """What tells in which of these files a key stands, and at which line."""
+    try:
+        return layers.read(path, owners={0, os.geteuid()}).told
+    except WandError:
+        return str(path)
 
 
 def _anchored(settings: Settings, folder: Path) -> Settings:

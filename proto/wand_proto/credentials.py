@@ -1,9 +1,19 @@
-"""Files that systemd hands to a service: its credentials, systemd.exec(5)."""
+"""Where certificates and keys lie, among them files that systemd hands to a service: systemd.exec(5)."""
 
 import os
+from dataclasses import dataclass
 from pathlib import Path
 
 _PKI = Path("/etc/wand/pki")
+
+
+@dataclass(frozen=True, slots=True)
+class Identity:
+    """Where one end's certificate and key lie, and the authority that it trusts; PEM files."""
+
+    ca: Path
+    certificate: Path
+    key: Path
 
 
 def pki_file(name: str) -> Path:

@@ -55,6 +55,10 @@ class Layers:
         line = line_of(said[-1].text, place)
         return f"{said[-1].path}, line {line}" if line else str(said[-1].path)
 
+    def told(self, key: str) -> str:
+        """The same of a dotted key as it is written."""
+        return self.where(key.split("."))
+
 
 def folder_of(path: Path) -> Path:
     """The folder whose files stand over that settings file."""

@@ -8,27 +8,17 @@ import os
 import ssl
 import stat
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import grpc
 
-from wand_proto.credentials import is_credential
+from wand_proto.credentials import Identity, is_credential
 from wand_proto.errors import Denied, Invalid, NotFound, Unauthenticated, WandError
 
 HOSTAGENT_NAME = "hostagent.wand.internal"  # the DNS name in every host agent's certificate
 
 log = logging.getLogger(__name__)
-
-
-@dataclass(frozen=True, slots=True)
-class Identity:
-    """Where one end's certificate and key lie, and the authority that it trusts; PEM files."""
-
-    ca: Path
-    certificate: Path
-    key: Path
 
 
 def server_credentials(identity: Identity) -> grpc.ServerCredentials:

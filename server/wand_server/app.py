@@ -91,7 +91,7 @@ def check(words: Sequence[str]) -> int:
         sys.stdout.write(f"the issuer at {read.issuer.url}: {who}\n")
     if read.oauth.issuer:
         sys.stdout.write(f"the issuer {asyncio.run(entrance.told(read.oauth))}\n")
-    why = explain_failure(read.hostagent.address, workbench.identity(read))
+    why = explain_failure(read.hostagent.address, read.hostagent.identity)
     sys.stdout.write(f"the link: {why or f'the host agent answers at {read.hostagent.address}'}\n")
     return 1 if why else 0
 

@@ -8,7 +8,6 @@ import os
 import pwd
 
 from wand_proto.errors import TimedOut
-from wand_proto.tls import Identity
 from wand_server.hostlink.channel import Link
 from wand_server.hostlink.client import HostClient
 from wand_server.hostlink.explain import explain_failure
@@ -27,7 +26,7 @@ async def record(read: Settings, change: str, digests: tuple[str, str] = ("", ""
     Raises:
         WandError: the host agent is there and cannot write it: then it must not be done.
     """
-    address, identity = read.hostagent.address, _identity(read)
+    address, identity = read.hostagent.address, read.hostagent.identity
     if why := await asyncio.to_thread(explain_failure, address, identity):
         return why
     try:
@@ -45,10 +44,6 @@ async def record(read: Settings, change: str, digests: tuple[str, str] = ("", ""
 def told(why_not: str) -> str:
     """A line that says whether it is in the ledger."""
     return f"NOT in the ledger: {why_not}.\n" if why_not else "It is in the ledger.\n"
-
-
-def _identity(read: Settings) -> Identity:
-    return Identity(read.hostagent.ca, read.hostagent.certificate, read.hostagent.key)
 
 
 def _user() -> str:

@@ -13,7 +13,6 @@ from typing import Any
 
 from wand_proto.context import new_request_id
 from wand_proto.errors import Invalid, WandError
-from wand_proto.tls import Identity
 from wand_server import ports, settings
 from wand_server.hostlink.channel import Link
 from wand_server.hostlink.client import HostClient
@@ -176,7 +175,7 @@ def _is_on_host(catalog: Catalog, instance: str) -> bool:
 
 async def _host(read: settings.Settings, parts: contextlib.AsyncExitStack) -> HostClient:
     about = read.hostagent
-    link = Link(about.address, Identity(about.ca, about.certificate, about.key))
+    link = Link(about.address, about.identity)
     return HostClient(link=await parts.enter_async_context(link))
 
 

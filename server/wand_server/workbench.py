@@ -6,7 +6,6 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
 from wand_proto.context import new_request_id
-from wand_proto.tls import Identity
 from wand_server import keeping, live
 from wand_server.hostlink.channel import Link
 from wand_server.hostlink.client import HostClient
@@ -48,7 +47,7 @@ async def build(
     Raises:
         WandError: a part cannot start; the message says which, and why.
     """
-    link = await parts.enter_async_context(Link(read.hostagent.address, identity(read)))
+    link = await parts.enter_async_context(Link(read.hostagent.address, read.hostagent.identity))
     host = HostClient(
         link=link,
         default_wall_seconds=read.execution.default_wall_seconds,
@@ -69,11 +68,6 @@ async def build(
     return Workbench(
         link=link, host=host, consents=consents, integrations=integrations, offered=offered, kept=kept
     )
-
-
-def identity(read: Settings) -> Identity:
-    """By what the host agent knows us."""
-    return Identity(read.hostagent.ca, read.hostagent.certificate, read.hostagent.key)
 
 
 def _add_tools(read: Settings) -> None:

@@ -15,7 +15,8 @@ from support.hostagent import Wand
 from support.waiting import until
 from wand_hostagent import pki
 from wand_hostagent.certificates import leaves
-from wand_proto import errors, tls
+from wand_proto import errors
+from wand_proto.credentials import Identity
 from wand_proto.v1.host_pb2 import StatusRequest
 from wand_proto.v1.host_pb2_grpc import HostStub
 
@@ -26,7 +27,7 @@ def wand() -> Iterator[Wand]:
         yield running
 
 
-async def status(wand: Wand, identity: tls.Identity | None = None) -> Any:
+async def status(wand: Wand, identity: Identity | None = None) -> Any:
     async with wand.channel(wand.tcp, identity) as channel:
         host: Any = HostStub(channel)
         return await host.Status(StatusRequest(), metadata=asking(), timeout=20)

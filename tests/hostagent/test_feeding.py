@@ -12,7 +12,7 @@ from support.gates import House, house
 from support.launcher_client import Launcher, launched
 from support.people import ANN, BOB, shell
 from support.waiting import open_files, until
-from wand_hostagent.backends.inputs import MOST_UNREAD_BYTES
+from wand_hostagent.backends.taking import MOST_UNREAD_BYTES
 from wand_hostagent.model import Exited, Input, Job, Limits, Output, Reason
 from wand_hostagent.policy.model import Rule, Verdict
 from wand_proto.errors import Conflict, Exhausted, NotFound

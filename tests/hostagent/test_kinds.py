@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from support.elsewhere import Elsewhere
-from wand_hostagent import kinds
+from wand_hostagent import kinds, settings
 from wand_hostagent.backends.base import BackendKind, ExecutionBackend, Surroundings
 from wand_proto.errors import Conflict, Invalid, NotFound, WandError
 
@@ -90,3 +90,13 @@ async def test_what_is_wrong_is_named(described: dict[str, Any], error: type[Wan
     with pytest.raises(error) as wrong:
         await names(described)
     assert re.match(words, str(wrong.value))
+
+
+async def test_what_is_wrong_is_named_in_the_file_in_which_it_stands(tmp_path: Path) -> None:
+    (tmp_path / "h.d").mkdir()
+    for file, text in (("h.toml", ""), ("h.d/20-moon.toml", '[backends.moon]\nplaces = "x"\n')):
+        (tmp_path / file).write_text(text)
+    found = settings.load(tmp_path / "h.toml")
+    with pytest.raises(Invalid, match=r"must be a list, .*h\.d/20-moon\.toml, line 2"):
+        async with kinds.opened(found.backends, tmp_path / "h.toml", settings.where(tmp_path / "h.toml")):
+            pass

@@ -15,8 +15,8 @@ import pytest
 from support import certificates
 from wand_hostagent.certificates import Leaf
 from wand_proto import tls
+from wand_proto.credentials import Identity
 from wand_proto.errors import Denied, Invalid, NotFound, Unauthenticated
-from wand_proto.tls import Identity
 
 OPTIONS = [
     ("grpc.ssl_target_name_override", tls.HOSTAGENT_NAME),

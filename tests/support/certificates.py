@@ -13,7 +13,7 @@ from cryptography.x509.oid import NameOID
 
 from wand_hostagent import pki
 from wand_hostagent.certificates import Authority, Leaf, leaves, make_authority, sign
-from wand_proto.tls import Identity
+from wand_proto.credentials import Identity
 
 HOSTAGENT, SERVER = leaves("test")
 TWO_URIS = replace(SERVER, uris=(*SERVER.uris, "spiffe://wand.internal/server/second"))

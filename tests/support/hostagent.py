@@ -24,6 +24,7 @@ from support.places import short_folder
 from support.program import Program
 from wand_hostagent import pki
 from wand_proto import tls
+from wand_proto.credentials import Identity
 
 LAUNCHER = Path(wand_hostagent.launcher.__file__ or "").parent
 HOSTAGENT = Path(sys.executable).with_name("wand-hostagent")
@@ -99,7 +100,7 @@ class Wand:
         return self.folder / "hostagent.toml"
 
     @property
-    def identity(self) -> tls.Identity:
+    def identity(self) -> Identity:
         """The server's."""
         return pki.identity(self.pki, "server")
 
@@ -111,7 +112,7 @@ class Wand:
     def tcp(self) -> str:
         return next(line for line in self.agent.said.splitlines() if line.startswith("127.0.0.1:"))
 
-    def channel(self, address: str = "", identity: tls.Identity | None = None) -> aio.Channel:
+    def channel(self, address: str = "", identity: Identity | None = None) -> aio.Channel:
         """A new connection as the server, by default over the Unix socket."""
         return aio.secure_channel(
             address or self.unix, tls.channel_credentials(identity or self.identity), options=OPTIONS

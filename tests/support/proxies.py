@@ -18,7 +18,7 @@ from support.edge import Edge
 from support.places import free_port
 from support.tree import ROOT
 from support.waiting import until
-from wand_proto.tls import Identity
+from wand_proto.credentials import Identity
 
 NAME = "proxy.wand.internal"  # the only names for which the tests' authority signs end so
 PAGE = ROOT / "docs" / "how-to" / "put-a-proxy-in-front.md"

@@ -13,6 +13,7 @@ from grpc import StatusCode, aio
 
 from support import certificates
 from wand_proto import errors, tls
+from wand_proto.credentials import Identity
 from wand_proto.v1 import (
     execution_pb2,
     execution_pb2_grpc,
@@ -202,7 +203,7 @@ def address(folder: Path) -> str:
 
 
 @asynccontextmanager
-async def serving(host: WireHost, folder: Path) -> AsyncIterator[tls.Identity]:
+async def serving(host: WireHost, folder: Path) -> AsyncIterator[Identity]:
     """Serve it at `address(folder)`; the identity by which a server may call it."""
     theirs, ours = certificates.good(folder)
     server = aio.server()

@@ -9,15 +9,15 @@ from contextlib import suppress
 from dataclasses import dataclass
 from typing import Literal
 
+from wand_hostagent.backends import taking
 from wand_hostagent.backends.base import JobInput
 from wand_hostagent.model import Event, Exited, Input, Output, Reason, Started
-from wand_proto.errors import Ambiguous, Conflict, Exhausted, Unavailable, WandError
+from wand_proto.errors import Ambiguous, Unavailable, WandError
 
 log = logging.getLogger(__name__)
 
 StreamName = Literal["stdout", "stderr"]
 KILL_SECONDS = 15.0  # in which a job that we end has to be gone
-MOST_UNREAD_BYTES = 1024 * 1024
 ENDS = (Ambiguous, Unavailable, ConnectionError, EOFError)  # of a link, in mid-job
 
 
@@ -173,18 +173,8 @@ class Typed(JobInput):
 
     def check(self, given: Input) -> None:
         """See that it could be given now; see `JobInput`."""
-        if given.resize is not None and not self.is_terminal:
-            raise Conflict("the job has no terminal whose size could change", field="resize")
-        if (given.data or given.end) and not self._takes:
-            hint = "input can be sent to a job that was started for it, until its end is sent"
-            raise Conflict("the job's input has ended, or it reads no more", hint=hint, field="data")
         unread = self.unread_bytes()
-        if unread + len(given.data) > MOST_UNREAD_BYTES:
-            raise Exhausted(
-                f"the job has not read the last {unread} bytes; {len(given.data)} more would be too many",
-                hint=f"wait until it reads: {MOST_UNREAD_BYTES} bytes may wait for it",
-                field="data",
-            )
+        taking.check(given, is_terminal=self.is_terminal, takes=self._takes, unread_bytes=unread)
 
     def give(self, given: Input) -> None:
         """Give it what has been checked, in that order; Ctrl-C and a size reach every terminal."""

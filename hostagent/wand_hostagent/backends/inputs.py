@@ -8,11 +8,10 @@ import signal
 import termios
 from contextlib import suppress
 
+from wand_hostagent.backends import taking
 from wand_hostagent.backends.base import JobInput
 from wand_hostagent.model import Input, Size
-from wand_proto.errors import Conflict, Exhausted
 
-MOST_UNREAD_BYTES = 1024 * 1024
 END_SECONDS = 0.5
 _WRITE_BYTES = 64 * 1024
 _PEER, _SIGNAL = 0x5441, 0x40045436  # TIOCGPTPEER, TIOCSIG
@@ -38,21 +37,8 @@ class PipeInput(JobInput):
         self._write()
 
     def check(self, given: Input) -> None:
-        if given.resize is not None:
-            raise Conflict("the job has no terminal whose size could change", field="resize")
-        self._check(given)
-
-    def _check(self, given: Input) -> None:
-        if (given.data or given.end) and (self._over or not self._open):
-            hint = "input can be sent to a job that was started for it, until its end is sent"
-            raise Conflict("the job's input has ended, or it reads no more", hint=hint, field="data")
-        unread = len(self._left)
-        if unread + len(given.data) > MOST_UNREAD_BYTES:
-            raise Exhausted(
-                f"the job has not read the last {unread} bytes; {len(given.data)} more would be too many",
-                hint=f"wait until it reads: {MOST_UNREAD_BYTES} bytes may wait for it",
-                field="data",
-            )
+        takes = self._open and not self._over
+        taking.check(given, is_terminal=self.is_terminal, takes=takes, unread_bytes=len(self._left))
 
     def give(self, given: Input) -> None:
         if self._open:
@@ -124,9 +110,6 @@ class Keyboard(PipeInput):
         self._timer: asyncio.TimerHandle | None = None
         self._line_begins = not first or first.endswith(b"\n")
         super().__init__(descriptor, first, stays_open=stays_open)
-
-    def check(self, given: Input) -> None:
-        self._check(given)
 
     def give(self, given: Input) -> None:
         if given.resize is not None and self._open:

@@ -17,6 +17,7 @@ from wand_hostagent.policy.load import PolicyFolder
 from wand_hostagent.reports import ProfilesReport
 from wand_hostagent.settings import DEFAULT_PATH, Settings, load, socket_path
 from wand_proto import bundle, layers, looking, tls
+from wand_proto.credentials import Identity
 from wand_proto.errors import Denied, WandError
 from wand_proto.findings import Finding, good, missing, note, tried
 
@@ -72,7 +73,7 @@ def examine(path: Path) -> Iterator[Finding]:
 
 def certificates(settings: Settings, now: datetime) -> Iterator[Finding]:
     """Whether the certificates can be used, and for how long."""
-    identity = tls.Identity(settings.tls.ca, settings.tls.certificate, settings.tls.key)
+    identity = settings.tls.identity
     renew = f"wand-hostagent pki ensure --directory {identity.ca.parent}"
     yield tried("key", lambda: _fits(identity), f"{renew}, and run this as root")
     yield looking.secrecy(identity.key)
@@ -150,7 +151,7 @@ async def _profiles(path: Path) -> ProfilesReport:
         return await link.profiles()
 
 
-def _fits(identity: tls.Identity) -> str:
+def _fits(identity: Identity) -> str:
     tls.server_credentials(identity)
     return f"{identity.key} belongs to {identity.certificate}"
 

@@ -12,9 +12,9 @@ from typing import Any
 
 from wand_proto import bundle, layers, looking
 from wand_proto.context import new_request_id
+from wand_proto.credentials import Identity
 from wand_proto.errors import NotFound, WandError
 from wand_proto.findings import Finding, good, missing, note, tried
-from wand_proto.tls import Identity
 from wand_server import accounts, entrance, live, settings
 from wand_server.auth import keyfile
 from wand_server.auth.keyfile import Key
@@ -130,7 +130,7 @@ def counted(found: Sequence[Key], now: datetime, add: str) -> Finding:
 
 def link(read: Settings, now: datetime, ours: str) -> Iterator[Finding]:
     """Whether the host agent answers, with which certificates, and in which version."""
-    identity = Identity(read.hostagent.ca, read.hostagent.certificate, read.hostagent.key)
+    identity = read.hostagent.identity
     yield looking.secrecy(identity.key)
     for path in (identity.ca, identity.certificate):
         yield looking.validity(path, now, _RENEW)

@@ -11,8 +11,9 @@ import grpc
 from grpc import aio
 
 from wand_proto.alarms import Alarms
+from wand_proto.credentials import Identity
 from wand_proto.errors import Unavailable, WandError
-from wand_proto.tls import HOSTAGENT_NAME, Identity, Watched, channel_credentials
+from wand_proto.tls import HOSTAGENT_NAME, Watched, channel_credentials
 from wand_proto.v1 import execution_pb2_grpc, files_pb2_grpc, host_pb2_grpc
 from wand_server.hostlink.calls import Calls
 from wand_server.hostlink.explain import explain_failure

@@ -6,8 +6,9 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from wand_proto.certificate import dates
+from wand_proto.credentials import Identity
 from wand_proto.errors import Invalid, NotFound, WandError
-from wand_proto.tls import HOSTAGENT_NAME, Identity, load
+from wand_proto.tls import HOSTAGENT_NAME, load
 
 _PROBE_SECONDS = 3.0
 _UNVERIFIED = {  # X509_V_ERR_… of OpenSSL's x509_vfy.h: what each says of the host agent's certificate

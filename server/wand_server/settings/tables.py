@@ -5,7 +5,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, BeforeValidator, Field, model_validator
 
-from wand_proto.credentials import pki_file
+from wand_proto.credentials import Identity, pki_file
 from wand_server.kinds import Frozen, Networks, Words, grpc_address, parsed
 from wand_server.settings.agents import Agents
 from wand_server.settings.kept import Artifacts, Cache, Memory, State
@@ -102,6 +102,11 @@ class HostAgent(Frozen):
     ca: Path = Field(default_factory=lambda: pki_file("ca.crt"))
     certificate: Path = Field(default_factory=lambda: pki_file("server.crt"))
     key: Path = Field(default_factory=lambda: pki_file("server.key"))
+
+    @property
+    def identity(self) -> Identity:
+        """By what the host agent knows us."""
+        return Identity(self.ca, self.certificate, self.key)
 
 
 class Execution(Frozen):

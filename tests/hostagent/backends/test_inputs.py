@@ -9,7 +9,8 @@ from collections.abc import Iterator
 import pytest
 
 from support.waiting import open_files, until
-from wand_hostagent.backends.inputs import MOST_UNREAD_BYTES, Keyboard, PipeInput
+from wand_hostagent.backends.inputs import Keyboard, PipeInput
+from wand_hostagent.backends.taking import MOST_UNREAD_BYTES
 from wand_hostagent.model import Input
 from wand_proto.errors import Conflict, Exhausted
 

@@ -15,8 +15,8 @@ from support.places import short_folder
 from support.waiting import until
 from support.wirehost import Events, WireHost, address, exited, serving, started
 from wand_hostagent import pki
+from wand_proto.credentials import Identity
 from wand_proto.errors import NotFound, Unavailable
-from wand_proto.tls import Identity
 from wand_server import ports
 from wand_server.hostlink import channel
 from wand_server.hostlink.channel import Link

@@ -16,7 +16,7 @@ import pytest
 from support import certificates
 from wand_hostagent.certificates import Leaf
 from wand_proto import tls
-from wand_proto.tls import Identity
+from wand_proto.credentials import Identity
 from wand_server.hostlink.explain import explain_failure, validity
 
 

@@ -16,8 +16,8 @@ from support.edge import Edge
 from support.revoking import crl, put
 from support.tools import FakeTools
 from support.waiting import until
+from wand_proto.credentials import Identity
 from wand_proto.errors import Invalid
-from wand_proto.tls import Identity
 from wand_server import entrance
 from wand_server.auth import keyfile
 from wand_server.protocol.server import build

@@ -13,8 +13,8 @@ from wand_hostagent.backends.remote.link import Link, metadata
 from wand_hostagent.model import Event, Job, Started
 from wand_hostagent.policy.model import Permit
 from wand_proto.context import Caller, new_request_id
+from wand_proto.credentials import Identity
 from wand_proto.errors import WandError
-from wand_proto.tls import Identity
 from wand_proto.v1 import host_pb2
 
 HEALTH_SECONDS = 4.0

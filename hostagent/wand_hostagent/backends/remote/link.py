@@ -11,8 +11,9 @@ import grpc
 from grpc import aio
 
 from wand_proto.context import Caller, to_metadata
+from wand_proto.credentials import Identity
 from wand_proto.errors import METADATA_KEY, Ambiguous, Unavailable, WandError, from_wire
-from wand_proto.tls import HOSTAGENT_NAME, Identity, Watched, channel_credentials
+from wand_proto.tls import HOSTAGENT_NAME, Watched, channel_credentials
 from wand_proto.v1 import execution_pb2_grpc, host_pb2_grpc
 
 log = logging.getLogger(__name__)

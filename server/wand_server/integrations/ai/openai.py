@@ -161,13 +161,7 @@ class OpenAI(Integration):
 
     base_url = "https://api.openai.com/v1"
     sign_in = Bearer("api_key")
-
-    async def initialize(self) -> None:
-        given = {
-            "OpenAI-Organization": getattr(self.config, "organization", ""),
-            "OpenAI-Project": getattr(self.config, "project", ""),
-        }
-        self.http.add_headers({name: value for name, value in given.items() if value})
+    setting_headers = {"OpenAI-Organization": "organization", "OpenAI-Project": "project"}
 
     async def health_check(self) -> None:
         await self.list_models()

@@ -172,12 +172,9 @@ class Stripe(Integration):
 
     base_url = "https://api.stripe.com"
     sign_in = Bearer("api_key")
+    setting_headers = {"Stripe-Account": "account"}
     headers: ClassVar[dict[str, str]] = {"Stripe-Version": _VERSION}
     rate = Rate(25)
-
-    async def initialize(self) -> None:
-        if account := getattr(self.config, "account", ""):
-            self.http.add_headers({"Stripe-Account": account})
 
     async def health_check(self) -> None:
         await self.get_balance()

@@ -110,10 +110,7 @@ class Vault(Integration):
         namespace: str = ""
 
     sign_in = FirstOf(((("token",), ApiKey(HEADER, "token")), (("role_id", "secret_id"), AppRole())))
-
-    async def initialize(self) -> None:
-        if namespace := getattr(self.config, "namespace", ""):
-            self.http.add_headers({"X-Vault-Namespace": namespace})
+    setting_headers = {"X-Vault-Namespace": "namespace"}
 
     async def health_check(self) -> None:
         await self.lookup_token()

@@ -130,6 +130,7 @@ class Integration(BaseIntegration):
     trust: ClassVar[Trust | None] = None  # of a service that has an authority of its own
     rate: ClassVar[Rate | None] = None
     headers: ClassVar[Mapping[str, str]] = {}
+    setting_headers: ClassVar[Mapping[str, str]] = {}  # with the settings that they tell
 
     def __init__(self, config: BaseModel) -> None:
         super().__init__(config)
@@ -142,10 +143,11 @@ class Integration(BaseIntegration):
         said = getattr(self.config, "base_url", "")
         host = _host(said or self.base_url)
         named = (host,) if said or host == "localhost" else ()
+        told = {name: signin.secret(self.config, one) for name, one in self.setting_headers.items()}
         return Address(
             base_url=said or self.base_url,
             hosts=(*named, *getattr(self.config, "private_hosts", ())),
-            headers=self.headers,
+            headers={**self.headers, **{name: value for name, value in told.items() if value}},
             rate=self.rate,
             tls=self.trust.context(self.config) if self.trust is not None else None,
         )

@@ -98,10 +98,6 @@ class Client:
         """Whether there is a new sign-in in place of the one before; some have nothing that could be new."""
         return self.signer is not None and await self.signer.renew()
 
-    def add_headers(self, headers: Mapping[str, str]) -> None:
-        """Send those with every request from now on."""
-        self._address = replace(self._address, headers={**self._address.headers, **headers})
-
     async def close(self) -> None:
         if self._session is not None:
             await self._session.close()

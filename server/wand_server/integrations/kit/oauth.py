@@ -18,6 +18,7 @@ from wand_server.integrations.kit.request import Request
 from wand_server.integrations.kit.secrets import Strike
 from wand_server.integrations.kit.signin import Send, SignIn, secret
 
+By = Literal["form", "basic"]
 _EARLY_SECONDS = 60.0
 _USUAL_SECONDS = 3600.0
 _OLD_SECONDS = 5.0  # a token that is refused sooner than that is not the one that was just fetched
@@ -98,7 +99,7 @@ class OAuth2(SignIn):
     token_url: str
     grant: Literal["client_credentials", "refresh_token"] = "client_credentials"
     scope: str = ""
-    by: Literal["form", "basic"] = "form"  # how the client says who it is
+    by: By = "form"  # how the client says who it is
     more: Mapping[str, str] = field(default_factory=dict)  # fields of the form beside those of the RFC
 
     def signer(self, settings: BaseModel, send: Send, strike: Strike) -> Signer:
@@ -137,13 +138,18 @@ class _TokenClient:
             form["scope"] = way.scope
         if self._refresh:
             form["refresh_token"] = self._refresh
-        headers = {"Accept": "application/json"}
-        name, password = secret(self._settings, "client_id"), secret(self._settings, "client_secret")
-        if way.by == "basic":
-            headers["Authorization"] = aiohttp.encode_basic_auth(name, password)
-        else:
-            form |= {"client_id": name, "client_secret": password}
-        return Request(method="POST", path=self._url, form=form, headers=headers)
+        client = secret(self._settings, "client_id"), secret(self._settings, "client_secret")
+        return token_request(self._url, form, client, way.by)
+
+
+def token_request(url: str, form: Mapping[str, str], client: tuple[str, str], by: By) -> Request:
+    """What a token endpoint is asked by a client of that id, and of that secret or none (RFC 6749, 2.3)."""
+    headers, (name, password) = {"Accept": "application/json"}, client
+    if by == "basic":
+        headers["Authorization"] = aiohttp.encode_basic_auth(name, password)
+        return Request(method="POST", path=url, form=dict(form), headers=headers)
+    us = {"client_id": name, **({"client_secret": password} if password else {})}
+    return Request(method="POST", path=url, form={**form, **us}, headers=headers)
 
 
 async def ask(

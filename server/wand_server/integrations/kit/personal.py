@@ -5,9 +5,8 @@ from collections import OrderedDict
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import partial
-from typing import Annotated, Literal
+from typing import Annotated
 
-import aiohttp
 from pydantic import BaseModel, Field
 
 from wand_proto.errors import Denied
@@ -15,7 +14,7 @@ from wand_server.integrations.kit import workspace
 from wand_server.integrations.kit.base import Integration
 from wand_server.integrations.kit.consent import Account, Asking, Person
 from wand_server.integrations.kit.http import Signer
-from wand_server.integrations.kit.oauth import Token, Tokens, ask, token_in
+from wand_server.integrations.kit.oauth import By, Token, Tokens, ask, token_in, token_request
 from wand_server.integrations.kit.operation import operation
 from wand_server.integrations.kit.request import Request
 from wand_server.integrations.kit.secrets import Strike
@@ -34,7 +33,7 @@ class Consent(SignIn):
     token_url: str
     scope: str = ""
     issuer: str = ""  # as the service calls itself when it answers (RFC 9207), if it does
-    by: Literal["form", "basic"] = "form"  # how we say who we are where tokens are
+    by: By = "form"  # how we say who we are where tokens are
     more: Mapping[str, str] = field(default_factory=dict)  # for the link
 
     def signer(self, settings: BaseModel, send: Send, strike: Strike) -> Signer:
@@ -78,13 +77,7 @@ class _Endpoint:
         return {"refresh_token": refresh, **newer}
 
     async def _asked(self, form: Mapping[str, str]) -> Account:
-        name, password = self._client
-        headers, us = {"Accept": "application/json"}, {"client_id": name}
-        if self._way.by == "basic":
-            headers["Authorization"], us = aiohttp.encode_basic_auth(name, password), {}
-        elif password:
-            us["client_secret"] = password
-        request = Request(method="POST", path=self._token_url, form={**form, **us}, headers=headers)
+        request = token_request(self._token_url, form, self._client, self._way.by)
         body = await ask(self._send, request, self._strike)
         token, kept = token_in(body), {"access_token": body["access_token"]}
         if isinstance(refresh := body.get("refresh_token"), str) and refresh:
