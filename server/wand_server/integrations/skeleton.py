@@ -17,6 +17,7 @@ _MOST_FIELDS = 8
 _MOST_CHOICES = 8
 _PLAIN = {"string": "str", "integer": "int", "number": "float", "boolean": "bool"}
 _BLANK = re.compile(r"\{([^}]+)\}")
+_FILE = "Content"  # the kit's
 _PAGES = frozenset({"page", "cursor", "offset", "after", "starting_after", "page_token", "pageToken", "skip"})
 
 
@@ -77,7 +78,7 @@ from typing import Annotated, Any, Literal
 from pydantic import SecretStr
 
 from wand_server.integrations.kit import (
-    Bearer, Integration, Page, Resource, Sent, delete, get, patch, post, put,
+    Bearer, Content, Integration, Page, Resource, Sent, delete, get, patch, post, put,
 )
 
 {resources}
@@ -117,13 +118,15 @@ class Description:
         """The method of an operation, as text."""
         path, operation, shared = self._find(wanted)
         parameters = list(self._parameters(operation, shared, wanted.method))
+        parameters = list({one.name: one for one in reversed(parameters)}.values())[::-1]  # each once
         told = {one.name for one in parameters}
         blanks = (_named(blank) for blank in _BLANK.findall(path))
         parameters += [Parameter(name=one, type="str", required=True) for one in blanks if one not in told]
         lines = [one.line() for one in sorted(parameters, key=lambda one: not one.required)]
         answer, more = self._answer(wanted, operation, made)
         if self._is_form(operation):
-            more += ", form=True"
+            has_file = any(one.type == _FILE for one in parameters)
+            more += ', multipart="form-data"' if has_file else ", form=True"
         path = _BLANK.sub(lambda blank: f"{{{_named(blank[1])}}}", path)
         words = wanted.name.replace("_", " ").capitalize()
         arguments = ", ".join(["self", *lines])
@@ -240,6 +243,8 @@ class Description:
 
     def _type(self, schema: Any) -> str:
         read = self._followed(schema)
+        if _is_file(read):
+            return _FILE
         choices = read.get("enum", ())
         if choices and all(isinstance(one, str) for one in choices) and len(choices) <= _MOST_CHOICES:
             return "Literal[" + ", ".join(f'"{one}"' for one in choices) + "]"
@@ -265,6 +270,10 @@ class Description:
                 found.get(part.replace("~1", "/").replace("~0", "~"), {}) if isinstance(found, dict) else {}
             )
         return found
+
+
+def _is_file(schema: Mapping[str, Any]) -> bool:
+    return schema.get("type") == "file" or schema.get("format") == "binary"
 
 
 def _shape(path: str) -> str:

@@ -88,3 +88,19 @@ def test_a_draft_is_python_with_the_names_and_types_of_the_description() -> None
 def test_what_is_not_described_is_named() -> None:
     with pytest.raises(Invalid, match="sell_thing: PUT /things is not described"):
         draft(DOCUMENT, "things", [Wanted(name="sell_thing", method="PUT", path="/things")])
+
+
+def test_a_file_is_content_and_what_is_said_twice_is_taken_once() -> None:
+    said = {"name": "folder", "in": "query", "schema": {"type": "string"}}
+    parts = {"properties": {"file": {"type": "string", "format": "binary"}, "folder": {"type": "string"}}}
+    body = {"content": {"multipart/form-data": {"schema": parts}}}
+    upload = {"parameters": [said], "requestBody": body, "responses": {}}
+    text = draft(
+        {"paths": {"/files": {"post": upload}}},
+        "todo",
+        [Wanted(name="upload_file", method="POST", path="/files")],
+    )
+    ast.parse(text)
+    assert text.count("folder:") == 1
+    assert "file: Content | None = None" in text
+    assert '@post("/files", multipart="form-data")' in text
