@@ -44,6 +44,7 @@ class Moment:
 
     now: float
     roll: Callable[[], float]  # from 0 to below 1
+    again: bool = False  # it may have been done before, and its answer been lost
     wakes: list[Wake] = field(default_factory=list)
 
 
@@ -54,6 +55,7 @@ class Doing:
     act: Callable[[Moment], Act[Any]]
     subject: str = ""  # a task's id; "": it stands in nobody's way
     alone: bool = False  # in a transaction of its own
+    parts: bool = False  # what its first statement does may be durable before the rest begins
 
 
 class Engine(Protocol):

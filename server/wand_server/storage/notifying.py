@@ -20,6 +20,7 @@ log = logging.getLogger(__name__)
 CHANNEL = "wand_tasks"
 _MOST_WAITING = 10_000  # wakes while nobody can be reached; the newest
 _MOST_BYTES = 7900  # of a payload: PostgreSQL takes fewer than 8000
+_ENCODE = json.JSONEncoder(separators=(",", ":")).encode
 _PAUSES = (0.05, 0.2, 1.0, 3.0)
 _NOTIFY = f"SELECT pg_notify('{CHANNEL}', one) FROM unnest(CAST($1 AS TEXT[])) AS one"
 
@@ -120,11 +121,13 @@ class NotifyBus:
     def _payloads(self, wakes: Sequence[Wake]) -> Iterator[str]:
         """The wakes as texts that are short enough."""
         parts: list[str] = []
+        size = 0
         for wake in wakes:
-            part = json.dumps([wake.news, wake.task, *sorted(wake.needs)], separators=(",", ":"))
-            if sum(map(len, parts)) + len(parts) + len(part) > _MOST_BYTES - 40:
+            part = _ENCODE([wake.news, wake.task, *sorted(wake.needs)])
+            size += len(part) + 1
+            if size > _MOST_BYTES - 40:
                 yield self._payload(parts)
-                parts = []
+                parts, size = [], len(part) + 1
             parts.append(part)
         yield self._payload(parts)
 

@@ -17,10 +17,20 @@ from typing import Any, Self, TypeVar
 import asyncpg
 
 from wand_proto.errors import Ambiguous, Exhausted, Unavailable, WandError
-from wand_server.storage.asking import Act, Ask, Dialect, Doing, Moment, Row
+from wand_server.storage.asking import Act, Doing, Moment
 from wand_server.storage.gathering import Gatherer, Publish, Waiting, broken
 from wand_server.storage.migrating import migrate
 from wand_server.storage.schema import STEPS
+from wand_server.storage.walking import (
+    DIALECT,
+    ApartError,
+    Walker,
+    can_part,
+    of_different_subjects,
+    step,
+    walk,
+    walk_together,
+)
 
 T = TypeVar("T")
 _CONNECTIONS = 4  # for what is read, and what goes alone
@@ -37,23 +47,14 @@ GONE = (
     OSError,
     TimeoutError,
 )
-_PLANNING = {  # plans are made when the tables are small, and kept when they are large: by indexes, always
+_SESSION = {
+    "synchronous_commit": "on",  # whatever the server's default: what we have told is durable
     "jit": "off",
-    "enable_seqscan": "off",
+    "enable_seqscan": "off",  # plans are made when tables are small, and kept when they are large
     "enable_bitmapscan": "off",
     "enable_sort": "off",
 }
 _IN_THE_WAY = (asyncpg.exceptions.TransactionRollbackError, asyncpg.exceptions.LockNotAvailableError)
-DIALECT = Dialect(
-    "postgres",
-    (
-        (r"@lock", "FOR UPDATE"),
-        (r"@skip", "FOR UPDATE SKIP LOCKED"),
-        (r"@serialized", "pg_advisory_xact_lock(7316524)"),
-        (r"@able\((\$\d+)\)", r"needs <@ CAST(\1 AS JSONB)"),
-        (r"@label\((\$\d+), (\$\d+)\)", r"labels ->> \1 = \2"),
-    ),
-)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -74,7 +75,7 @@ def _options(address: Address, application: str = "wand-server") -> dict[str, An
         "password": address.password or None,
         "command_timeout": _CALL_SECONDS,
         "timeout": _CALL_SECONDS,
-        "server_settings": {"application_name": application, **_PLANNING},
+        "server_settings": {"application_name": application, **_SESSION},
     }
 
 
@@ -156,7 +157,7 @@ class PostgresEngine:
 
         async def look(_trying: "_Trying") -> T:
             async with self._connection() as connection, connection.transaction(isolation="repeatable_read"):
-                return await _walk(connection, act(Moment(self.now(), random.random)))
+                return await walk(connection, act(Moment(self.now(), random.random)))
 
         return await _patiently(look)
 
@@ -179,33 +180,31 @@ class PostgresEngine:
             yield connection
 
     async def _batch(self, batch: list[Waiting]) -> None:
-        for group in _of_different_subjects(batch):
+        for group in of_different_subjects(batch):
             try:
                 await _patiently(partial(self._in_step, group))
-            except (asyncpg.PostgresError, _ApartError):
+            except (asyncpg.PostgresError, ApartError):
                 for one in group:
                     await self._solo(one)
 
     async def _in_step(self, group: Sequence[Waiting], trying: "_Trying") -> None:
         if self._writer is None or self._writer.is_closed():
             self._writer = await connected(self._address)
+        now = self.now()
         try:
-            await _transaction(self._writer, trying, lambda each: self._walk_together(each, group))
-        except _ApartError:
+            walking = [Walker(one, Moment(now, random.random, again=trying.again)) for one in group]
+            if can_part(walking):
+                trying.committing = True
+                await step(self._writer, walking)
+                for one in walking:
+                    one.begins_anew()
+            if any(one.ask for one in walking):
+                await _transaction(self._writer, trying, lambda each: walk_together(each, walking))
+        except ApartError:
             raise
         except BaseException:  # in what state the connection is, nobody knows
             self._writer.terminate()
             raise
-
-    async def _walk_together(self, connection: Any, group: Sequence[Waiting]) -> None:
-        now = self.now()
-        walking = [_Walker(one, Moment(now, random.random)) for one in group]
-        while asking := [one for one in walking if one.ask is not None]:
-            for sql in dict.fromkeys(one.ask.sql for one in asking if one.ask):
-                same = [one for one in asking if one.ask and one.ask.sql == sql]
-                answers = await _answers(connection, [one.ask for one in same if one.ask])
-                for one, answer in zip(same, answers, strict=True):
-                    one.goes_on(answer)
 
     async def _solo(self, one: Waiting) -> None:
         """One act in a transaction of its own; again where others stood in its way."""
@@ -223,63 +222,18 @@ class PostgresEngine:
         one.failure = Unavailable("the database was too busy with others", hint="try it again")
 
     async def _alone(self, one: Waiting, trying: "_Trying") -> tuple[Any, Sequence[Any]]:
-        at = Moment(self.now(), random.random)
+        at = Moment(self.now(), random.random, again=trying.again)
         async with self._connection() as connection:
             act = one.doing.act(at)
-            return await _transaction(connection, trying, lambda each: _walk(each, act)), at.wakes
+            return await _transaction(connection, trying, lambda each: walk(each, act)), at.wakes
 
 
 @dataclass(slots=True)
 class _Trying:
-    """What is known of a try that failed: whether it had asked to make its changes durable."""
+    """What is known of a try: whether one before may have been done, and whether this one may have."""
 
+    again: bool = False
     committing: bool = False
-
-
-class _ApartError(Exception):
-    """An act failed after it had changed something; those beside it have to be done again without it."""
-
-
-class _Walker:
-    """An act on its way, among others."""
-
-    def __init__(self, one: Waiting, at: Moment) -> None:
-        self._one = one
-        self._at = at
-        self._act = one.doing.act(at)
-        self._changed = False
-        self.ask: Ask | None = None
-        one.result, one.failure, one.wakes = None, None, ()
-        self._step(lambda: next(self._act))
-
-    def goes_on(self, answer: Sequence[Row]) -> None:
-        """Give it its answer, and see what it asks next."""
-        self._changed = self._changed or bool(self.ask and self.ask.is_change)
-        self._step(lambda: self._act.send(answer))
-
-    def _step(self, walk: Callable[[], Ask]) -> None:
-        self.ask = None
-        try:
-            self.ask = walk()
-        except StopIteration as end:
-            self._one.result, self._one.wakes = end.value, self._at.wakes
-        except Exception as why:
-            if self._changed or not isinstance(why, WandError):
-                raise _ApartError from why
-            self._one.failure = why
-
-
-def _of_different_subjects(batch: Sequence[Waiting]) -> list[list[Waiting]]:
-    """The batch in groups within which no two have one subject, in the order in which they came."""
-    groups: list[tuple[set[str], list[Waiting]]] = [(set(), [])]
-    for one in batch:
-        subject = one.doing.subject
-        behind = max((n for n, (taken, _) in enumerate(groups) if subject and subject in taken), default=-1)
-        if behind + 1 == len(groups):
-            groups.append((set(), []))
-        groups[behind + 1][0].add(subject)
-        groups[behind + 1][1].append(one)
-    return [sorted(group, key=lambda one: one.doing.subject) for _, group in groups]
 
 
 async def _patiently(attempt: Callable[[_Trying], Awaitable[T]]) -> T:
@@ -290,7 +244,7 @@ async def _patiently(attempt: Callable[[_Trying], Awaitable[T]]) -> T:
     """
     give_up, unknown = time.monotonic() + _PATIENCE_SECONDS, False
     for number in range(10_000):
-        trying = _Trying()
+        trying = _Trying(again=unknown)
         try:
             return await attempt(trying)
         except GONE as why:
@@ -313,41 +267,6 @@ async def _transaction(connection: Any, trying: _Trying, walk: Callable[[Any], A
     trying.committing = True
     await transaction.commit()
     return result
-
-
-async def _walk(connection: Any, act: Act[T]) -> T:
-    try:
-        ask = next(act)
-        while True:
-            ask = act.send(await _answer(connection, ask))
-    except StopIteration as end:
-        result: T = end.value
-        return result
-
-
-async def _answer(connection: Any, ask: Ask) -> Sequence[Row]:
-    text = DIALECT.text(ask.sql)
-    if ask.gives_rows:
-        found: Sequence[Row] = await connection.fetch(text, *ask.values)
-        return found
-    await connection.execute(text, *ask.values)
-    return ()
-
-
-async def _answers(connection: Any, asks: Sequence[Ask]) -> list[Sequence[Row]]:
-    """The answers to one statement with many values, in one go."""
-    if len(asks) == 1:
-        return [await _answer(connection, asks[0])]
-    first, text = asks[0], DIALECT.text(asks[0].sql)
-    if not first.gives_rows:
-        await connection.executemany(text, [ask.values for ask in asks])
-        return [()] * len(asks)
-    told = f"WITH a AS ({text}) SELECT a.*, CAST(${len(first.values) + 1} AS INTEGER) AS asked FROM a"
-    values = [(*ask.values, number) for number, ask in enumerate(asks)]
-    answers: list[list[Row]] = [[] for _ in asks]
-    for found in await connection.fetchmany(told, values):
-        answers[found["asked"]].append(found)
-    return list(answers)
 
 
 def _explained(why: Exception) -> WandError:

@@ -28,6 +28,8 @@ COLUMNS = (
 )
 HELD = "id, given, needs, attempt, may_repeat, cancel_asked, deadline, run_at, has_dependents"
 
+_encode = json.JSONEncoder(separators=(",", ":"), allow_nan=False).encode
+
 
 def packed(value: Json, field: str, most_bytes: int) -> str:
     """JSON as text that every database takes.
@@ -36,7 +38,7 @@ def packed(value: Json, field: str, most_bytes: int) -> str:
         Invalid: it is no JSON, or longer than that.
     """
     try:
-        text = json.dumps(value, separators=(",", ":"), allow_nan=False)
+        text = _encode(value)
     except (TypeError, ValueError, RecursionError) as why:
         raise Invalid("must be JSON", field=field) from why
     if len(text) > most_bytes:
@@ -48,7 +50,7 @@ def packed(value: Json, field: str, most_bytes: int) -> str:
 
 def brief(value: Any) -> str:
     """A value of ours as JSON."""
-    return json.dumps(value, separators=(",", ":"))
+    return _encode(value)
 
 
 def identity(principal: Principal) -> str:
@@ -74,14 +76,25 @@ def principal_in(kept: Mapping[str, Any]) -> Principal:
     return Principal(**{**kept, "scopes": frozenset(kept["scopes"]), "groups": tuple(kept["groups"])})
 
 
-def given_out(task: NewTask) -> dict[str, Any]:
-    """What of a task never changes and is asked of it alone."""
-    return {
+def given_out(task: NewTask, work: str) -> str:
+    """What of a task never changes and is asked of it alone, as JSON; the work is JSON already."""
+    given = {
         "title": task.title,
         "principal": principal_out(task.principal),
-        "work": task.work,
-        "retries": asdict(task.retries),
-        "depends_on": list(task.depends_on),
+        "retries": retries_out(task.retries),
+        "depends_on": task.depends_on,
+    }
+    return f'{_encode(given)[:-1]},"work":{work}}}'
+
+
+def retries_out(retries: Retries) -> dict[str, float]:
+    """Its fields."""
+    return {
+        "most_attempts": retries.most_attempts,
+        "base_seconds": retries.base_seconds,
+        "factor": retries.factor,
+        "ceiling_seconds": retries.ceiling_seconds,
+        "jitter": retries.jitter,
     }
 
 

@@ -90,6 +90,13 @@ CREATE TABLE agent (
     seen {real} NOT NULL
 ){strict};
 """
+_TASKS_2 = """
+DROP INDEX task_next;
+CREATE INDEX task_ready ON task (priority DESC, run_at, seq) WHERE state = 'queued';
+CREATE INDEX task_blocked ON task (seq) WHERE state = 'blocked';
+DROP INDEX task_gone;
+CREATE INDEX task_gone ON task (gone_at, state) WHERE gone_at IS NOT NULL;
+"""
 _SQLITE = {
     "serial": "INTEGER PRIMARY KEY AUTOINCREMENT",
     "json": "TEXT",
@@ -104,7 +111,9 @@ _POSTGRES = {
     "big": "BIGINT",
     "strict": "",
 }
-STEPS: dict[str, tuple[str, ...]] = {"tasks": (_TASKS_1,)}  # of each part: from 0 to 1, from 1 to 2, …
+STEPS: dict[str, tuple[str, ...]] = {
+    "tasks": (_TASKS_1, _TASKS_2)
+}  # of each part: from 0 to 1, from 1 to 2, …
 
 
 def statements(step: str, dialect: str) -> tuple[str, ...]:

@@ -1,5 +1,6 @@
 """The task store: what the port promises, as acts on an engine."""
 
+import itertools
 import uuid
 from collections.abc import Mapping, Sequence
 from functools import partial
@@ -49,21 +50,28 @@ class Store:
         several = [submitting.prepare(one) for one in checking.tasks(tasks, self._engine.now())]
         act = partial(submitting.submit, several=several, keep_seconds=self._keep_seconds)
         simple = all(not (one.depends_on or one.parent or one.project or one.key) for one in tasks)
-        done: tuple[Submitted, ...] = await self._engine.write(Doing(act, alone=not simple))
+        done: tuple[Submitted, ...] = await self._engine.write(Doing(act, alone=not simple, parts=True))
         by_id = {one.task.id: told for one, told in zip(several, done, strict=True)}
         return tuple(by_id[one.id] for one in tasks)
 
     async def claim(
         self, agent: str, capabilities: frozenset[str], lease_seconds: float, *, task: str = ""
     ) -> Claimed | None:
-        able = brief(sorted(capabilities))
-        act = partial(working.claim, agent=agent, able=able, lease_seconds=lease_seconds, task=task)
-        claimed: Claimed | None = await self._engine.write(Doing(act))
+        wanted = working.Wanted(
+            agent=agent,
+            able=brief(sorted(capabilities)),
+            lease_seconds=lease_seconds,
+            task=task,
+            mark=_mark(),
+        )
+        claimed: Claimed | None = await self._engine.write(
+            Doing(partial(working.claim, wanted=wanted), parts=True)
+        )
         return claimed
 
     async def renew(self, lease: Lease, lease_seconds: float, progress: TaskProgress | None = None) -> Hold:
         act = partial(working.renew, lease=lease, lease_seconds=lease_seconds, progress=progress)
-        return Hold(await self._engine.write(Doing(act, lease.task)))
+        return Hold(await self._engine.write(Doing(act, lease.task, parts=True)))
 
     async def checkpoint(self, lease: Lease, checkpoint: Checkpoint) -> Hold:
         act = partial(working.checkpoint, lease=lease, given=checkpoint, mark=_mark())
@@ -75,7 +83,8 @@ class Store:
 
     async def finish(self, lease: Lease, outcome: Outcome) -> TaskState | None:
         act = partial(working.finish, lease=lease, outcome=outcome, mark=_mark())
-        went: TaskState | None = await self._engine.write(Doing(act, lease.task))
+        parts = working.is_one_statement(outcome)
+        went: TaskState | None = await self._engine.write(Doing(act, lease.task, parts=parts))
         return went
 
     async def retry_at(self, lease: Lease, run_at: float, error: TaskError | None = None) -> TaskState | None:
@@ -154,5 +163,9 @@ class Store:
         return await self._engine.write(Doing(act, alone=True))
 
 
+_OURS, _NUMBERS = uuid.uuid4().hex, itertools.count()
+
+
 def _mark() -> str:
-    return uuid.uuid4().hex
+    """A text that no other call has, in any process."""
+    return f"{_OURS}.{next(_NUMBERS)}"

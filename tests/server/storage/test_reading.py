@@ -70,6 +70,8 @@ async def test_counts_name_every_state_and_can_be_of_a_part(stand: Stand) -> Non
     assert set(counts) == set(TaskState)
     assert (counts[TaskState.DONE], counts[TaskState.QUEUED]) == (1, 1)
     assert sum((await stand.store.counts(TaskFilter(identity=ADA.identity))).values()) == 1
+    only = await stand.store.counts(TaskFilter(states=frozenset({TaskState.QUEUED})))
+    assert {state: n for state, n in only.items() if n} == {TaskState.QUEUED: 1}
 
 
 async def test_a_project_shows_its_tasks_by_state_and_what_they_spent(stand: Stand) -> None:

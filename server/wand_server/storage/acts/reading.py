@@ -3,12 +3,18 @@
 from collections.abc import Iterator
 
 from wand_proto.errors import Invalid
-from wand_server.lifecycle import TaskState
+from wand_server.lifecycle import OPEN, TaskState
 from wand_server.ports import Step, TaskFilter, TaskPage, TranscriptEntry
 from wand_server.storage.asking import Act, Moment, rows
 from wand_server.storage.rows import COLUMNS, brief, entry_in, step_in, task_in
 
 _MOST = 500
+_COUNTS = "SELECT state, COUNT(*) AS n FROM task WHERE gone_at IS NOT NULL GROUP BY state UNION ALL " + (
+    " UNION ALL ".join(  # each by an index of its own
+        f"SELECT '{state}' AS state, COUNT(*) AS n FROM task WHERE state = '{state}'"
+        for state in sorted(OPEN)
+    )
+)
 
 
 def listed(_at: Moment, wanted: TaskFilter, limit: int, cursor: str) -> Act[TaskPage]:
@@ -26,7 +32,8 @@ def listed(_at: Moment, wanted: TaskFilter, limit: int, cursor: str) -> Act[Task
 def counts(_at: Moment, wanted: TaskFilter) -> Act[dict[TaskState, int]]:
     """How many are in each state."""
     where = _Where(wanted)
-    found = yield from rows(f"SELECT state, COUNT(*) AS n FROM task{where} GROUP BY state", *where.values)
+    sql = f"SELECT state, COUNT(*) AS n FROM task{where} GROUP BY state" if str(where) else _COUNTS
+    found = yield from rows(sql, *where.values)
     many = {one["state"]: int(one["n"]) for one in found}
     return {state: many.get(state.value, 0) for state in TaskState}
 
@@ -59,8 +66,9 @@ class _Where:
         for before, value, after in _conditions(wanted):
             self.add(before, value, after)
         if wanted.states:
-            marks = [self._mark(state.value) for state in sorted(wanted.states)]
-            self._parts.append(f"state IN ({', '.join(marks)})")
+            names = [f"'{TaskState(state)}'" for state in sorted(wanted.states)]  # ours, and read as such
+            one = len(names) == 1  # as an index of some tasks has it
+            self._parts.append(f"state = {names[0]}" if one else f"state IN ({', '.join(names)})")
         if wanted.label:
             name, value = map(self._mark, wanted.label)
             self._parts.append(f"@label({name}, {value})")

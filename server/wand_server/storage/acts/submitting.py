@@ -36,15 +36,15 @@ def prepare(task: NewTask) -> Prepared:
         Invalid: the work is no JSON, or too long.
     """
     who, work = identity(task.principal), packed(task.work, "work", checking.WORK_BYTES)
-    needs = brief(sorted(task.needs))
-    said = f"{who}\n{task.title}\n{task.project}\n{task.parent}\n{needs}\n{work}" if task.key else task.id
+    needs = brief(sorted(task.needs)) if task.needs else "[]"
+    said = f"{who}\n{task.title}\n{task.project}\n{task.parent}\n{needs}\n{work}" if task.key else ""
     return Prepared(
         task=task,
         identity=who,
-        given=brief(given_out(task)),
+        given=given_out(task, work),
         needs=needs,
-        labels=brief(dict(task.labels)),
-        digest=hashlib.sha256(said.encode()).hexdigest(),
+        labels=brief(dict(task.labels)) if task.labels else "{}",
+        digest=hashlib.sha256(said.encode()).hexdigest() if said else "",
     )
 
 

@@ -1,7 +1,7 @@
 """What an agent does with a task: claim it, hold it, record its steps, end it."""
 
 from collections.abc import Sequence
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 
 from wand_proto.errors import Conflict
 from wand_server.lifecycle import TaskState, when_failed, when_given_back
@@ -24,11 +24,12 @@ from wand_server.storage.rows import COLUMNS, HELD, brief, held_in, packed, step
 
 _READY = "state = 'queued' AND run_at <= $4 AND (deadline IS NULL OR deadline > $4) AND @able($5)"
 _CLAIM = """UPDATE task SET state = 'running', token = token + 1, attempt = attempt + 1, agent = $1,
- lease_until = $2, started = COALESCE(started, $3), cancel_asked = 0, progress = NULL
+ lease_until = $2, started = COALESCE(started, $3), cancel_asked = 0, progress = NULL, last_write = $6
  WHERE state = 'queued' AND seq = (SELECT seq FROM task WHERE {which} {order} LIMIT 1 @skip)
  RETURNING {columns}"""
 _CLAIM_NEXT = _CLAIM.format(which=_READY, order="ORDER BY priority DESC, run_at, seq", columns=COLUMNS)
-_CLAIM_ONE = _CLAIM.format(which=f"id = $6 AND {_READY}", order="", columns=COLUMNS)
+_CLAIM_ONE = _CLAIM.format(which=f"id = $7 AND {_READY}", order="", columns=COLUMNS)
+_CLAIMED = f"SELECT {COLUMNS} FROM task WHERE state = 'running' AND agent = $1 AND last_write = $2"
 _OURS = "id = $1 AND token = $2 AND state = 'running'"
 _RENEW = f"UPDATE task SET lease_until = $3 WHERE {_OURS} RETURNING cancel_asked, deadline"
 _PROGRESS = f"UPDATE task SET lease_until = $3, progress = $4 WHERE {_OURS} RETURNING cancel_asked, deadline"
@@ -50,10 +51,22 @@ _DONE = f"""UPDATE task SET state = 'done', finished = $3, gone_at = $3 + keep_s
 _FINISHED = "SELECT state FROM task WHERE id = $1 AND ended_token = $2"
 
 
-def claim(at: Moment, agent: str, able: str, lease_seconds: float, task: str) -> Act[Claimed | None]:
-    """The next task, or that one; `able` is the agent's capabilities as JSON."""
-    values = (agent, at.now + lease_seconds, at.now, at.now, able)
-    found = yield from row(_CLAIM_ONE, *values, task) if task else row(_CLAIM_NEXT, *values)
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Wanted:
+    """Who claims, and for how long; `able` is what the agent can do, as JSON; `mark` is this call's own."""
+
+    agent: str
+    able: str
+    lease_seconds: float
+    task: str  # that one; "": the next
+    mark: str
+
+
+def claim(at: Moment, wanted: Wanted) -> Act[Claimed | None]:
+    """The next task, or the one that is wanted."""
+    found = (yield from row(_CLAIMED, wanted.agent, wanted.mark)) if at.again else None
+    if found is None:
+        found = yield from _claim(at, wanted)
     if found is None:
         return None
     steps: Sequence[Row] = ()
@@ -62,6 +75,12 @@ def claim(at: Moment, agent: str, able: str, lease_seconds: float, task: str) ->
     tell(at, found["id"])
     lease = Lease(found["id"], found["token"])
     return Claimed(lease=lease, task=task_in(found), steps=tuple(map(step_in, steps)))
+
+
+def _claim(at: Moment, wanted: Wanted) -> Act[Row | None]:
+    until = at.now + wanted.lease_seconds
+    values = (wanted.agent, until, at.now, at.now, wanted.able, wanted.mark)
+    return row(_CLAIM_ONE, *values, wanted.task) if wanted.task else row(_CLAIM_NEXT, *values)
 
 
 def renew(at: Moment, lease: Lease, lease_seconds: float, progress: TaskProgress | None) -> Act[Hold]:
@@ -134,15 +153,16 @@ def transcribe(at: Moment, lease: Lease, entries: Sequence[tuple[str, Json]], ma
     return _hold(at, found)
 
 
+def is_one_statement(outcome: Outcome) -> bool:
+    """Whether it can be recorded without looking first, where nothing waits for the task."""
+    last = outcome.last
+    return outcome.kind == "done" and not (last.ended or last.begins or last.spent or last.progress)
+
+
 def finish(at: Moment, lease: Lease, outcome: Outcome, mark: str) -> Act[TaskState | None]:
     """End an attempt; where the task went."""
     result = packed(outcome.result, "result", checking.RESULT_BYTES) if outcome.result is not None else None
-    nothing_else = not (outcome.last.ended or outcome.last.begins or outcome.last.spent)
-    if (
-        outcome.kind == "done"
-        and nothing_else
-        and (yield from row(_DONE, *lease, at.now, result)) is not None
-    ):
+    if is_one_statement(outcome) and (yield from row(_DONE, *lease, at.now, result)) is not None:
         tell(at, lease.task)
         return TaskState.DONE
     found = yield from _held(lease)
