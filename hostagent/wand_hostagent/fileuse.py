@@ -6,7 +6,7 @@ from collections.abc import Awaitable, Iterable, Mapping
 from dataclasses import replace
 from typing import Any, Protocol
 
-from wand_hostagent import arranging, records
+from wand_hostagent import records
 from wand_hostagent.filesystem.model import (
     Answer,
     Arrange,
@@ -21,8 +21,9 @@ from wand_hostagent.filesystem.model import (
 )
 from wand_hostagent.launcherlink import LauncherLink
 from wand_hostagent.model import CHANGES, FileAct, FileVerb
-from wand_hostagent.policy.decide import decide, file_profile
-from wand_hostagent.policy.model import Permit, PolicySource, Question, Refusal
+from wand_hostagent.policy import moving
+from wand_hostagent.policy.decide import file_profile
+from wand_hostagent.policy.model import Permit, PolicySource, Question
 from wand_hostagent.policy.paths import resolved
 from wand_hostagent.reports import who
 from wand_proto.context import Caller
@@ -93,30 +94,28 @@ class FileUse:
         """
         path = await self._absolute(caller, ask.path)
         asked = replace(ask, path=path, to=await self._absolute(caller, ask.to) if ask.to else "")
-        first, *others = arranging.acts(act_id, asked)
+        first, *others = moving.acts(asked.what, path, asked.to, act_id=act_id)
         permit = await self._permit(caller, first, records.content(asked))
         await self._need_permits(permit, others)
         survey = Survey(what=asked.what, path=path)
         found = await self._files.use(permit.profile, survey, principal=caller.principal)
         if isinstance(found, SurveyAnswer) and found.names:
-            await self._need_permits(permit, arranging.acts(act_id, asked, found.names))
+            inner = moving.acts(asked.what, path, asked.to, names=found.names, act_id=act_id)
+            await self._need_permits(permit, inner)
         return await self._change_file(permit, first, asked)
 
     async def _need_permits(self, permit: Permit, acts: Iterable[FileAct]) -> None:
         """See that each is permitted without a question, under the same profile; else nothing is done."""
         for act in acts:
-            decided = decide(self._policy.current, permit.caller, replace(act, profile=permit.profile))
-            if isinstance(decided, Permit):
+            said = moving.objection(self._policy.current, permit.caller, act, permit.profile)
+            if said is None:
                 continue
-            if isinstance(decided, Refusal) and not decided.rule and not arranging.must_be_allowed(act):
-                continue
-            asks = (
-                isinstance(decided, Question) and f"{act.path} needs approval, and is to be asked for alone"
-            )
-            told = {"rule": decided.rule, "message": asks or decided.message}
-            by = {"policy": permit.policy_digest}
-            await self._link.record("refused", {**who(permit.caller), **records.act(act), **told, **by})
-            raise Denied(told["message"], hint="" if isinstance(decided, Question) else decided.hint)
+            message, hint = said.message, "" if isinstance(said, Question) else said.hint
+            if isinstance(said, Question):
+                message = f"{act.path} needs approval, and is to be asked for alone"
+            told = {"rule": said.rule, "message": message, "policy": permit.policy_digest}
+            await self._link.record("refused", {**who(permit.caller), **records.act(act), **told})
+            raise Denied(message, hint=hint)
 
     async def _absolute(self, caller: Caller, path: str) -> str:
         """The path that is meant: a relative one begins at the workspace of the caller's profile."""

@@ -30,6 +30,7 @@ from wand_hostagent.policy.backends import NATIVE, chosen
 from wand_hostagent.policy.decide import decide
 from wand_hostagent.policy.model import Answer as Decision
 from wand_hostagent.policy.model import Permit, PolicySource, Question
+from wand_hostagent.positions import Counts
 from wand_hostagent.reports import ProfilesReport, who
 from wand_hostagent.runs import Fed, JobSummary, OutputPart, Readable, Run, StreamName
 from wand_proto.context import Caller
@@ -169,6 +170,13 @@ class Gate:
     async def wait(self, caller: Caller, job: str) -> Exited:
         """How a job of the caller's ended, once it has."""
         return await self._jobs.of(caller.principal, job).wait()
+
+    async def watch(
+        self, caller: Caller, job: str, known: Counts, wait_seconds: float
+    ) -> tuple[Counts, bool]:
+        """How much a job of the caller's has written, once that is more, and whether it runs."""
+        run = self._jobs.of(caller.principal, job)
+        return await run.watch(known, wait_seconds), run.running
 
     async def read_output(
         self, caller: Caller, job: str, stream: Readable, offset: int, max_bytes: int

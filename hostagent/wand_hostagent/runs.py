@@ -3,7 +3,7 @@
 import asyncio
 import time
 from collections.abc import AsyncGenerator, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from typing import Literal
 
@@ -230,6 +230,14 @@ class Run:
                     raise self._failure
                 await self._next()
             return self.exited
+
+    async def watch(self, known: Counts, wait_seconds: float) -> Counts:
+        """How much it has written, once that is more than is known, it has ended, or the time is over."""
+        with self._followed(), suppress(TimeoutError):
+            async with asyncio.timeout(wait_seconds):
+                while self.running and self.offsets() == known:
+                    await self._next()
+        return self.offsets()
 
     async def follow(self, stdout_offset: int, stderr_offset: int) -> AsyncGenerator[Event, None]:
         """Its events once more, the output from the given offsets on; closing this leaves the job alone.

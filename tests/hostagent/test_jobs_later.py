@@ -99,3 +99,22 @@ async def test_a_full_disk_loses_output_that_is_said_and_counted_and_no_job() ->
 
     assert (len(text(events)), ended.exit_code, ended.stdout_bytes) == (300_000, 3, 300_000)
     assert (first.data, first.total_bytes) == (b"\0", 300_000)
+
+
+async def test_whoever_watches_a_job_hears_at_once_of_more_and_of_its_end(tmp_path: Path) -> None:
+    go = [tmp_path / name for name in ("more", "end")]
+    waits = "until [ -e {} ]; do sleep 0.01; done"
+    async with fake_house() as (_, house):
+        asked = shell(f"echo one; {waits.format(go[0])}; echo two >&2; {waits.format(go[1])}")
+        call = asyncio.create_task(all_of(house.gate.run(ANN, asked)))
+        await until(lambda: house.jobs.running and house.jobs.of("ann", asked.id).offsets()[0])
+        in_time = await house.gate.watch(ANN, asked.id, (4, 0), 0.01)
+        heard = []
+        for touched, known in zip(go, ((4, 0), (4, 4)), strict=True):
+            watching = asyncio.create_task(house.gate.watch(ANN, asked.id, known, 60))
+            await asyncio.sleep(0)
+            touched.touch()
+            heard.append(await asyncio.wait_for(watching, 20))
+        await call
+
+    assert (in_time, heard) == (((4, 0), True), [((4, 4), True), ((4, 4), False)])

@@ -161,3 +161,12 @@ def test_the_files_of_others_go_whatever_part_they_hold(tmp_path: Path) -> None:
     SpoolFolder(tmp_path, Room(1)).remove_others({"j"})
 
     assert sorted(path.name for path in tmp_path.iterdir()) == ["j.7.stderr", "j.stdout", "n.txt"]
+
+
+def test_a_disk_that_is_full_is_said_to_be_and_costs_no_more_than_the_output() -> None:
+    spool = in_file(Path("/dev/full"), Room(1000), b"x" * 10, b"y")  # it is only closed: what is there stays
+
+    assert (spool.total, spool.kept) == (11, 0)
+    with pytest.raises(Exhausted, match="from byte 0 on could not be kept: No space left on device"):
+        spool.read(0, 10)
+    spool.close()

@@ -1,5 +1,6 @@
 """A host that exists only in a test: it keeps the port's shape and remembers what it was asked."""
 
+import asyncio
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field, replace
 
@@ -137,6 +138,14 @@ class FakeHost:
     ) -> ports.OutputPart:
         self._remember((job, stream, part))
         return self.part
+
+    async def watch(
+        self, call: Call, job: str, known: tuple[int, int], wait_seconds: float
+    ) -> tuple[tuple[int, int], bool]:
+        self._remember((job, known, wait_seconds))
+        if self.part.running and known == (self.part.total_bytes,) * 2:
+            await asyncio.sleep(wait_seconds)  # nothing comes
+        return (self.part.total_bytes, self.part.total_bytes), self.part.running
 
     async def search_output(
         self, call: Call, job: str, stream: ports.StreamName, offset: int, search: ports.Search

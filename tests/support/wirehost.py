@@ -137,6 +137,9 @@ class WireHost(
     async def ReadOutput(self, request: Any, context: Any) -> Any:
         return await self._reply(request, context, execution_pb2.ReadOutputReply())
 
+    async def Watch(self, request: Any, context: Any) -> Any:
+        return await self._reply(request, context, execution_pb2.WatchReply())
+
     async def SearchOutput(self, request: Any, context: Any) -> Any:
         return await self._reply(request, context, files_pb2.SearchReply())
 

@@ -6,8 +6,8 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from wand_hostagent.control import ask
-from wand_hostagent.model import Job
-from wand_hostagent.policy import cases, refusing, suggest
+from wand_hostagent.model import FileAct, FileVerb, Job
+from wand_hostagent.policy import cases, moving, refusing, suggest
 from wand_hostagent.policy.decide import decide
 from wand_hostagent.policy.load import PolicyFolder
 from wand_hostagent.policy.model import Answer, Permit, Policy, Question
@@ -15,6 +15,8 @@ from wand_hostagent.policy.survey import Survey, survey
 from wand_hostagent.settings import let_name, load
 from wand_proto.context import Caller
 from wand_proto.errors import Invalid
+
+_ACTIONS = (*(verb.value for verb in FileVerb), *moving.ACTIONS)
 
 
 def main(words: Sequence[str]) -> int:
@@ -30,7 +32,9 @@ def main(words: Sequence[str]) -> int:
         found = cases.read_folder(settings.policy_directory)
         wrong = list(cases.failures(policy, found))
         return _say([*wrong, _counted(len(found), len(wrong))]) or bool(wrong)
-    return _say(explained(policy, asked) if asked.act == "explain" else checked(policy))
+    if asked.act == "check":
+        return _say(checked(policy))
+    return _say(explained_file(policy, asked) if asked.file else explained(policy, asked))
 
 
 def _say(lines: Iterable[str]) -> int:
@@ -57,6 +61,27 @@ def explained(policy: Policy, asked: argparse.Namespace) -> list[str]:
     caller = Caller(principal=asked.principal, groups=tuple(asked.group), request_id="explain")
     verdict = decide(policy, caller, job)
     return [*_seen(survey(job)), "", *_said(verdict), *([verdict.source] if verdict.source else [])]
+
+
+def explained_file(policy: Policy, asked: argparse.Namespace) -> list[str]:
+    """What the policy says of a use of a file, or of the first of several that is not permitted."""
+    caller = Caller(principal=asked.principal, groups=tuple(asked.group), request_id="explain")
+    uses = list(_uses(asked))
+    verdict = decide(policy, caller, uses[0])
+    if isinstance(verdict, Permit):
+        said = (moving.objection(policy, caller, use, verdict.profile) for use in uses[1:])
+        verdict = next((one for one in said if one), verdict)
+    told = [f"{use.verb.value} {use.path}" for use in uses]
+    return [*told, "", *_said(verdict), *([verdict.source] if verdict.source else [])]
+
+
+def _uses(asked: argparse.Namespace) -> Iterable[FileAct]:
+    path, *to = asked.argv or [""]
+    if not path.startswith("/") or len(to) != (asked.file in {"move", "copy"}):
+        raise Invalid("give an absolute path after --, and with move and copy a second one")
+    if asked.file in moving.ACTIONS:
+        return moving.acts(asked.file, path, "".join(to))
+    return [FileAct(id="explain", verb=FileVerb(asked.file), path=path)]
 
 
 def _seen(surveyed: Survey) -> list[str]:
@@ -115,5 +140,12 @@ def _parser() -> argparse.ArgumentParser:
         "--shell", default="", metavar="TEXT", help="shell text, instead of a program and its arguments"
     )
     explain.add_argument("--backend", default="", metavar="NAME", help="where it would run; default: native")
+    explain.add_argument(
+        "--file",
+        default="",
+        metavar="ACTION",
+        choices=_ACTIONS,
+        help=f"a use of a file instead, after -- its path (and a second one): {', '.join(_ACTIONS)}",
+    )
     explain.add_argument("argv", nargs="*", metavar="WORD", help="a program and its arguments, after --")
     return parser

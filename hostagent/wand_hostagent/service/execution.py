@@ -77,6 +77,11 @@ class Execution(execution_pb2_grpc.ExecutionServicer):
         part = await self._gate.read_output(caller(), job, stream, offset, most)
         return translate.part_to_wire(part)
 
+    async def Watch(self, request: wire.WatchRequest, context: Context) -> wire.WatchReply:
+        job, known, wait_seconds = translate.watch_from_wire(request)
+        (stdout, stderr), running = await self._gate.watch(caller(), job, known, wait_seconds)
+        return wire.WatchReply(stdout_bytes=stdout, stderr_bytes=stderr, running=running)
+
     async def SearchOutput(self, request: wire.SearchOutputRequest, context: Context) -> files.SearchReply:
         job, stream, offset, wanted = translate.searching_from_wire(request)
         answer = await self._gate.search_output(caller(), job, stream, offset, wanted)

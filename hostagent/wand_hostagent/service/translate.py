@@ -6,6 +6,7 @@ from typing import Any, cast
 
 from wand_hostagent.filesystem.model import Search
 from wand_hostagent.model import Event, Exited, Input, Job, Limits, Output, Reason, Size, Started
+from wand_hostagent.positions import Counts
 from wand_hostagent.runs import Fed, JobSummary, OutputPart, Readable, StreamName
 from wand_hostagent.service import fields, translate_files
 from wand_proto.errors import Invalid, WandError
@@ -22,6 +23,7 @@ DEFAULT_READ_BYTES = 64 * 1024
 MOST_SECONDS = 1e9
 DEFAULT_SIZE = (80, 24)
 MOST_SIZE = 1000
+MOST_WATCHED_SECONDS = 60.0
 MOST_SIGNAL = 64  # SIGRTMAX, signal(7)
 
 STREAMS: Mapping[int, StreamName] = {wire.STREAM_STDOUT: "stdout", wire.STREAM_STDERR: "stderr"}
@@ -183,6 +185,16 @@ def reading_from_wire(untrusted: wire.ReadOutputRequest) -> tuple[str, Readable,
         fields.whole(untrusted.offset, "offset"),
         most or DEFAULT_READ_BYTES,
     )
+
+
+def watch_from_wire(untrusted: wire.WatchRequest) -> tuple[str, Counts, float]:
+    """Read which job is watched, what is known of it, and for how long."""
+    known = (
+        fields.whole(untrusted.stdout_bytes, "stdout_bytes"),
+        fields.whole(untrusted.stderr_bytes, "stderr_bytes"),
+    )
+    seconds = fields.seconds(untrusted.wait_seconds, "wait_seconds", most=MOST_WATCHED_SECONDS)
+    return fields.name(untrusted.job, "job"), known, seconds
 
 
 def searching_from_wire(untrusted: wire.SearchOutputRequest) -> tuple[str, StreamName, int, Search]:

@@ -70,6 +70,11 @@ class ExecutionStub:
                 request_serializer=wand__proto_dot_v1_dot_execution__pb2.ReadOutputRequest.SerializeToString,
                 response_deserializer=wand__proto_dot_v1_dot_execution__pb2.ReadOutputReply.FromString,
                 _registered_method=True)
+        self.Watch = channel.unary_unary(
+                '/wand.hostagent.v1.Execution/Watch',
+                request_serializer=wand__proto_dot_v1_dot_execution__pb2.WatchRequest.SerializeToString,
+                response_deserializer=wand__proto_dot_v1_dot_execution__pb2.WatchReply.FromString,
+                _registered_method=True)
         self.SearchOutput = channel.unary_unary(
                 '/wand.hostagent.v1.Execution/SearchOutput',
                 request_serializer=wand__proto_dot_v1_dot_execution__pb2.SearchOutputRequest.SerializeToString,
@@ -140,6 +145,13 @@ class ExecutionServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def Watch(self, request, context):
+        """Wait until a job has written more than that, has ended, or so much time is over.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
     def SearchOutput(self, request, context):
         """Look for a pattern in the lines that a job wrote, control sequences left out.
         """
@@ -191,6 +203,11 @@ def add_ExecutionServicer_to_server(servicer, server):
                     servicer.ReadOutput,
                     request_deserializer=wand__proto_dot_v1_dot_execution__pb2.ReadOutputRequest.FromString,
                     response_serializer=wand__proto_dot_v1_dot_execution__pb2.ReadOutputReply.SerializeToString,
+            ),
+            'Watch': grpc.unary_unary_rpc_method_handler(
+                    servicer.Watch,
+                    request_deserializer=wand__proto_dot_v1_dot_execution__pb2.WatchRequest.FromString,
+                    response_serializer=wand__proto_dot_v1_dot_execution__pb2.WatchReply.SerializeToString,
             ),
             'SearchOutput': grpc.unary_unary_rpc_method_handler(
                     servicer.SearchOutput,
@@ -392,6 +409,33 @@ class Execution:
             '/wand.hostagent.v1.Execution/ReadOutput',
             wand__proto_dot_v1_dot_execution__pb2.ReadOutputRequest.SerializeToString,
             wand__proto_dot_v1_dot_execution__pb2.ReadOutputReply.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def Watch(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/wand.hostagent.v1.Execution/Watch',
+            wand__proto_dot_v1_dot_execution__pb2.WatchRequest.SerializeToString,
+            wand__proto_dot_v1_dot_execution__pb2.WatchReply.FromString,
             options,
             channel_credentials,
             insecure,

@@ -56,6 +56,8 @@ class ExecutionStub:
     """Wait for a job's end."""
     ReadOutput: _grpc.UnaryUnaryMultiCallable[_execution_pb2.ReadOutputRequest, _execution_pb2.ReadOutputReply]
     """Read on in what a job wrote."""
+    Watch: _grpc.UnaryUnaryMultiCallable[_execution_pb2.WatchRequest, _execution_pb2.WatchReply]
+    """Wait until a job has written more than that, has ended, or so much time is over."""
     SearchOutput: _grpc.UnaryUnaryMultiCallable[_execution_pb2.SearchOutputRequest, _files_pb2.SearchReply]
     """Look for a pattern in the lines that a job wrote, control sequences left out."""
     ListJobs: _grpc.UnaryUnaryMultiCallable[_execution_pb2.ListJobsRequest, _execution_pb2.ListJobsReply]
@@ -88,6 +90,8 @@ class ExecutionAsyncStub(ExecutionStub):
     """Wait for a job's end."""
     ReadOutput: _aio.UnaryUnaryMultiCallable[_execution_pb2.ReadOutputRequest, _execution_pb2.ReadOutputReply]  # type: ignore[assignment]
     """Read on in what a job wrote."""
+    Watch: _aio.UnaryUnaryMultiCallable[_execution_pb2.WatchRequest, _execution_pb2.WatchReply]  # type: ignore[assignment]
+    """Wait until a job has written more than that, has ended, or so much time is over."""
     SearchOutput: _aio.UnaryUnaryMultiCallable[_execution_pb2.SearchOutputRequest, _files_pb2.SearchReply]  # type: ignore[assignment]
     """Look for a pattern in the lines that a job wrote, control sequences left out."""
     ListJobs: _aio.UnaryUnaryMultiCallable[_execution_pb2.ListJobsRequest, _execution_pb2.ListJobsReply]  # type: ignore[assignment]
@@ -159,6 +163,14 @@ class ExecutionServicer(metaclass=_abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> _typing.Union[_execution_pb2.ReadOutputReply, _abc.Awaitable[_execution_pb2.ReadOutputReply]]:
         """Read on in what a job wrote."""
+
+    @_abc_1.abstractmethod
+    def Watch(
+        self,
+        request: _execution_pb2.WatchRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_execution_pb2.WatchReply, _abc.Awaitable[_execution_pb2.WatchReply]]:
+        """Wait until a job has written more than that, has ended, or so much time is over."""
 
     @_abc_1.abstractmethod
     def SearchOutput(

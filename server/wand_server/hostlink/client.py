@@ -85,6 +85,16 @@ class HostClient:
         )
         return translate.output_part(await self._ask(call, lambda to: to.execution.ReadOutput, request))
 
+    async def watch(
+        self, call: Call, job: str, known: tuple[int, int], wait_seconds: float
+    ) -> tuple[tuple[int, int], bool]:
+        """How much the job has written, once that is more than is known, and whether it runs."""
+        request = execution_pb2.WatchRequest(
+            job=job, stdout_bytes=known[0], stderr_bytes=known[1], wait_seconds=wait_seconds
+        )
+        reply = await self._ask(call, lambda to: to.execution.Watch, request, _LOOK)
+        return (reply.stdout_bytes, reply.stderr_bytes), reply.running
+
     async def search_output(
         self, call: Call, job: str, stream: ports.StreamName, offset: int, search: ports.Search
     ) -> ports.Found:

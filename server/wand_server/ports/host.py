@@ -295,6 +295,15 @@ class Host(Protocol):
         """What the job wrote to `stream`; `part` is (offset, most bytes), 0 for the host's own most."""
         ...
 
+    async def watch(
+        self, call: Call, job: str, known: tuple[int, int], wait_seconds: float
+    ) -> tuple[tuple[int, int], bool]:
+        """How much the job has written to stdout and stderr, and whether it runs.
+
+        Answers when that is more than is known, when the job has ended, or after that time.
+        """
+        ...
+
     async def search_output(
         self, call: Call, job: str, stream: StreamName, offset: int, search: Search
     ) -> Found:

@@ -115,6 +115,7 @@ class SendInput(Tool):
             until=self.until,
             until_from=0 if is_only_waiting and self.offset is None else None,
             quiet_seconds=self.quiet_seconds or (None if is_only_waiting or self.until else LOOK_SECONDS),
+            needs_answer=not self.quiet_seconds,
             wait_seconds=self.wait_seconds,
         )
         seen = await looking.look(host, call)

@@ -57,6 +57,54 @@ def test_explain_says_what_and_why(
     assert said in capsys.readouterr().out
 
 
+FILES = """
+[[rule]]
+name = "files"
+verdict = "allow"
+paths = ["/srv/work"]
+profile = "developer"
+
+[[rule]]
+name = "secrets"
+verdict = "deny"
+paths = ["/srv/work/secrets"]
+"""
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (["read", "--", "/srv/work/a"], "read /srv/work/a\n\npermitted by the rule 'files'"),
+        (["move", "--", "/srv/work/a", "/srv/work/b"], "permitted by the rule 'files'"),
+        (["move", "--", "/srv/work/a", "/srv/work/secrets/a"], "denied by the rule 'secrets'"),
+        (["copy", "--", "/srv/work/secrets/a", "/srv/work/b"], "read of /srv/work/secrets/a is denied by"),
+        (["remove", "--", "/srv/work/secrets"], "denied by the rule 'secrets'"),
+        (["restore", "--", "/etc/passwd"], "no rule permits"),
+    ],
+)
+def test_explain_tells_of_uses_of_files(
+    settings: Path, words: list[str], said: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    write(settings, FILES)
+
+    assert cli.run(["policy", "explain", "--settings", str(settings), "--file", *words]) == 0
+
+    assert said in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    "words", [["move", "--", "/a"], ["remove", "--", "/a", "/b"], ["read", "--", "a"], ["read"]]
+)
+def test_explain_wants_the_paths_that_a_use_of_a_file_has(
+    settings: Path, words: list[str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    write(settings, FILES)
+
+    assert cli.run(["policy", "explain", "--settings", str(settings), "--file", *words]) == cli.FAILURE
+
+    assert "absolute path" in capsys.readouterr().err
+
+
 @pytest.mark.parametrize("words", [[], ["--shell", "ls", "--", "ls"]])
 def test_explain_wants_one_command(
     settings: Path, words: list[str], capsys: pytest.CaptureFixture[str]
