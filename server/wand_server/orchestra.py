@@ -1,6 +1,9 @@
 """Builds what carries tasks out, from the settings: the store, the agents of this process, a manager."""
 
+import asyncio
 import contextlib
+import logging
+import time
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from typing import Any
@@ -16,8 +19,12 @@ from wand_server.orchestrator.choosing import Ability
 from wand_server.orchestrator.handing import Inbox
 from wand_server.orchestrator.manager import Manager
 from wand_server.orchestrator.pool import Habits, Pool
+from wand_server.ports import TaskBus, TaskStore
 from wand_server.settings import Agents, Settings
 
+log = logging.getLogger(__name__)
+
+_PATIENCE_SECONDS = 20.0
 IsOver = Callable[[Principal], Awaitable[bool]]
 Scale = Callable[[str, int], Awaitable[None]]
 
@@ -63,7 +70,7 @@ async def build(read: Settings, parts: contextlib.AsyncExitStack, name: str = "a
     Raises:
         WandError: the store cannot be opened.
     """
-    store, bus = await parts.enter_async_context(taskstore.opened(read))
+    store, bus = await _opened(read, parts)
     tools, judges, scales = Later(), list[IsOver](), list[Scale]()
 
     async def is_over(principal: Principal) -> bool:
@@ -84,6 +91,19 @@ async def build(read: Settings, parts: contextlib.AsyncExitStack, name: str = "a
     inbox = Inbox(tools=tools, has_model=model is not None)
     manager = Manager(store=store, bus=bus, inbox=inbox, pool=pool, scale_to=scale)
     return Orchestra(manager, pool, tools, judges, scales)
+
+
+async def _opened(read: Settings, parts: contextlib.AsyncExitStack) -> tuple[TaskStore, TaskBus]:
+    """The store; a database that is just starting, perhaps with this machine, is waited for."""
+    until = time.monotonic() + _PATIENCE_SECONDS
+    while True:
+        try:
+            return await parts.enter_async_context(taskstore.opened(read))
+        except Unavailable as why:
+            if read.tasks_file is not None or time.monotonic() > until:
+                raise
+            log.warning("tasks cannot be reached yet", extra={"why": why.message})
+            await asyncio.sleep(1)
 
 
 def habits(read: Agents, name: str) -> Habits:

@@ -66,10 +66,14 @@ class Part:
 
     def start(self) -> None:
         """Start it, and wait until it is ready."""
-        try:
-            self.program.start()
-        except AssertionError:
-            self.program.start()  # a machine with too much to do; a second time would be a defect
+        until = time.monotonic() + 120
+        while True:
+            try:
+                self.program.start()
+                break
+            except AssertionError:  # its database is just then starting again itself; systemd does the same
+                if time.monotonic() > until:
+                    raise
         self.ready_at = time.monotonic()
         self.agents = tuple(self.program.said.split())
 

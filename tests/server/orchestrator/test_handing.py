@@ -1,0 +1,89 @@
+"""Tasks as somebody hands them out: read whole, checked against the tools, made into what is kept."""
+
+import time
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from support.agents import ANN
+from support.host import call
+from support.tools import FakeTools, described
+from wand_proto.errors import WandError
+from wand_server.model import Call
+from wand_server.orchestrator.handing import Inbox, withheld_from
+from wand_server.ports import NewTask
+
+TOOLS = FakeTools(
+    tools=(
+        described("echo"),
+        described("change", read_only=False, toolset="files"),
+        described("distribute_task", read_only=False),
+        described("manage_tasks", read_only=False),
+    )
+)
+ECHO = {"steps": [{"tool": "echo", "arguments": {"text": "x"}}]}
+
+
+def read(*tasks: dict[str, Any], asked: Call | None = None, project: str = "") -> tuple[NewTask, ...]:
+    asked = asked or call()._replace(principal=ANN)
+    return Inbox(tools=TOOLS).read(asked, tasks, project)
+
+
+def test_what_it_says_beside_its_work_is_kept_and_its_work_as_it_is() -> None:
+    (task,) = read({
+        **ECHO, "title": "t", "key": "k", "priority": 5, "attempts": 7, "repeatable": True, "needs": ["gpu"],
+        "labels": {"a": "b"}, "keep_days": 1, "deadline_seconds": 60, "delay_seconds": 5, "read_only": True,
+    }, project="p1")  # fmt: skip
+    now = time.time()
+
+    assert (task.title, task.key, task.priority, task.retries.most_attempts) == ("t", "k", 5, 7)
+    assert (task.may_repeat, set(task.needs), dict(task.labels)) == (True, {"gpu"}, {"a": "b"})
+    assert (task.project, task.keep_seconds, task.principal) == ("p1", 86400.0, ANN)
+    assert task.deadline is not None
+    assert 50 < task.deadline - now <= 60
+    assert 0 < task.not_before - now <= 5
+    assert task.work == {"steps": [{"id": "step-1", **ECHO["steps"][0]}], "read_only": True}
+
+
+def test_it_waits_for_those_before_it_by_their_keys_and_for_others_by_their_ids() -> None:
+    other = "11111111-1111-4111-8111-111111111111"
+    first, second = read({**ECHO, "key": "a"}, {**ECHO, "after": ["a", other, "a"]})
+
+    assert second.depends_on == (first.id, other)
+
+
+@pytest.mark.parametrize(
+    ("task", "field", "said"),
+    [
+        ({}, "tasks[1].work", "must have either steps or a goal, and has neither"),
+        ({**ECHO, "goal": "x"}, "tasks[1].work", "has both"),
+        ({**ECHO, "priority": 101}, "tasks[1].priority", "at most 100"),
+        ({**ECHO, "after": ["z"]}, "tasks[1].after", "'z' is no task"),
+        ({**ECHO, "scopes": ["wand:admin"]}, "tasks[1]", "needs the scope wand:admin"),
+        ({"steps": [{"tool": "ecoh"}]}, "tasks[1].steps.step-1.tool", "did you mean echo?"),
+        ({"steps": [{"tool": "change"}], "scopes": ["wand:read"]}, "tasks[1].steps.step-1.tool", "change"),
+        ({"steps": [{"tool": "change"}], "read_only": True}, "tasks[1].steps.step-1.tool", "change"),
+        ({**ECHO, "titel": "t"}, "tasks[1].titel", "there is no such argument"),
+    ],
+)
+def test_what_is_wrong_is_named_with_the_task_in_which_it_stands(
+    task: dict[str, Any], field: str, said: str
+) -> None:
+    with pytest.raises(WandError) as refused:
+        read(ECHO, task)
+
+    assert refused.value.field == field
+    assert said in str(refused.value)
+
+
+def test_a_task_of_a_task_hands_nothing_out_and_is_its_child() -> None:
+    inside = call()._replace(principal=replace(ANN, scopes=ANN.scopes | {"wand:execute"}), task="parent")
+    (task,) = read(ECHO, asked=inside)
+
+    assert task.parent == "parent"
+    for tool in ("distribute_task", "manage_tasks"):
+        with pytest.raises(WandError, match=tool):
+            read({"steps": [{"tool": tool}]}, asked=inside)
+    assert {"distribute_task", "create_project", "manage_tasks"} <= withheld_from(is_child=True)
+    assert withheld_from(is_child=False) == frozenset()

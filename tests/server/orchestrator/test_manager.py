@@ -1,0 +1,148 @@
+"""What the task manager tells and does, for whoever asks: their own, and of others' nothing."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from support.agents import ANN, Crew, crew
+from support.host import call
+from support.tools import FakeTools
+from wand_proto.errors import Conflict, Denied, Invalid, NotFound
+from wand_server.lifecycle import TaskState
+from wand_server.orchestrator import manager
+from wand_server.orchestrator.choosing import Size
+from wand_server.orchestrator.handing import Inbox
+from wand_server.orchestrator.manager import Manager
+from wand_server.ports import Registration
+from wand_server.ports.projects import ProjectWanted, Which
+from wand_server.scopes import InsufficientScope
+
+ECHO = {"steps": [{"tool": "echo", "arguments": {"text": "x"}}]}
+LATER = {**ECHO, "delay_seconds": 3600}
+BOB = replace(ANN, name="bob", credential="k2")
+ROOT = replace(BOB, name="root", scopes=ANN.scopes | {"wand:admin"})
+ann, bob, root = (call()._replace(principal=one) for one in (ANN, BOB, ROOT))
+
+
+@asynccontextmanager
+async def managed(folder: Path) -> AsyncIterator[tuple[Manager, Crew, list[tuple[str, int]]]]:
+    scaled: list[tuple[str, int]] = []
+
+    async def scale(by: str, count: int) -> None:
+        scaled.append((by, count))
+
+    async with crew(folder, size=Size(count=2, most=4)) as its:
+        inbox = Inbox(tools=FakeTools())
+        yield Manager(store=its.store, bus=its.bus, inbox=inbox, pool=its.pool, scale_to=scale), its, scaled
+
+
+async def test_others_see_nothing_of_a_task_or_a_project_and_an_administrator_sees_all(
+    tmp_path: Path,
+) -> None:
+    async with managed(tmp_path) as (its, _, _):
+        await its.create_project(ann, ProjectWanted(name="web"))
+        (task,) = await its.hand_out(ann, [LATER], "web")
+        for ask in (its.task(bob, task.id), its.cancel(bob, task.id), its.retry(bob, task.id)):
+            with pytest.raises(NotFound):
+                await ask
+        with pytest.raises(NotFound, match="none; create_project makes one"):
+            await its.project(bob, "web")
+        with pytest.raises(NotFound):
+            await its.hand_out(bob, [{**ECHO, "after": [task.id]}], "")
+        assert (await its.find(bob, Which())).tasks == ()
+        assert (await its.task(root, task.id)).title == "echo"
+        assert (await its.project(root, "web")).counts == {"queued": 1}
+
+
+async def test_another_key_of_the_same_party_sees_them(tmp_path: Path) -> None:
+    async with managed(tmp_path) as (its, _, _):
+        (task,) = await its.hand_out(ann, [LATER], "")
+        again = ann._replace(principal=replace(ANN, credential="another"))
+        assert (await its.task(again, task.id)).id == task.id
+
+
+async def test_a_project_is_told_at_a_glance(tmp_path: Path) -> None:
+    async with managed(tmp_path) as (its, crewed, _):
+        await its.create_project(ann, ProjectWanted(name="web", budget_usd=3))
+        good, cancelled = await its.hand_out(ann, [ECHO, LATER], "web")
+        await crewed.ended(good.id)
+        assert not (await its.project(ann, "web")).is_over
+        assert (await its.cancel(ann, cancelled.id)).state == "cancelled"
+        shown = await its.project(ann, "web")
+        assert (shown.counts, shown.over, shown.is_over) == ({"done": 1, "cancelled": 1}, 2, True)
+        assert (shown.budget_usd, shown.spent_usd) == (3, 0)
+        with pytest.raises(Conflict):
+            await its.create_project(ann, ProjectWanted(name="web"))
+        with pytest.raises(Invalid):
+            await its.create_project(ann, ProjectWanted(name=" "))
+
+
+async def test_only_what_has_ended_badly_is_done_again_and_only_what_has_not_is_cancelled(
+    tmp_path: Path,
+) -> None:
+    async with managed(tmp_path) as (its, crewed, _):
+        done, waits = await its.hand_out(ann, [ECHO, LATER], "")
+        await crewed.ended(done.id)
+        with pytest.raises(Conflict, match="it is done"):
+            await its.retry(ann, done.id)
+        with pytest.raises(Conflict, match="it has ended"):
+            await its.cancel(ann, done.id)
+        with pytest.raises(Conflict, match="it is queued"):
+            await its.retry(ann, waits.id)
+        await its.cancel(ann, waits.id)
+        assert (await its.retry(ann, waits.id)).state in {"queued", "running", "done"}
+
+
+async def test_tasks_are_found_by_state_and_page(tmp_path: Path) -> None:
+    async with managed(tmp_path) as (its, crewed, _):
+        (done,) = await its.hand_out(ann, [ECHO], "")
+        await crewed.ended(done.id)
+        await its.hand_out(ann, [LATER] * 3, "")
+        assert [one.id for one in (await its.find(ann, Which(state="ended"))).tasks] == [done.id]
+        first = await its.find(ann, Which(state="open", limit=2))
+        rest = await its.find(ann, Which(state="open", limit=2, after=first.more))
+        assert (len(first.tasks), len(rest.tasks), rest.more) == (2, 1, "")
+        with pytest.raises(Invalid, match="there are: open, ended, blocked"):
+            await its.find(ann, Which(state="finished"))
+
+
+async def test_one_party_has_so_many_open_tasks_at_most(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(manager, "_MOST_OPEN", 3)
+    async with managed(tmp_path) as (its, _, _):
+        await its.hand_out(ann, [LATER] * 3, "")
+        with pytest.raises(Denied, match="3 of your tasks have not ended"):
+            await its.hand_out(ann, [ECHO], "")
+        assert len(await its.hand_out(bob, [LATER], "")) == 1
+
+
+async def test_agents_are_told_as_they_are_and_others_tasks_are_not(tmp_path: Path) -> None:
+    async with managed(tmp_path) as (its, crewed, _):
+        await crewed.store.register(Registration(name="elsewhere", process="far:1"))
+        (task,) = await crewed.hand_out(needs=frozenset({"far"}))
+        claimed = await crewed.store.claim("elsewhere", frozenset({"far"}), 60)
+        assert claimed is not None
+        for asks, sees in ((ann, task), (bob, ""), (root, task)):
+            told = {one.name: one for one in (await its.agents(asks)).agents}
+            assert (told["elsewhere"].state, told["elsewhere"].task) == ("busy", sees)
+        assert sum(one.state == "idle" for one in told.values()) == 2
+
+
+async def test_only_an_administrator_scales_and_it_is_known_who(tmp_path: Path) -> None:
+    async with managed(tmp_path) as (its, _, scaled):
+        with pytest.raises(InsufficientScope):
+            await its.scale(ann, 4)
+        told = await its.scale(root, 4)
+        assert scaled == [("root", 4)]
+        assert told.bounds == (2, 4)
+
+
+async def test_whoever_waits_hears_of_a_change_at_once(tmp_path: Path) -> None:
+    async with managed(tmp_path) as (its, _, _):
+        (task,) = await its.hand_out(ann, [{**ECHO, "delay_seconds": 0.3}], "")
+        while (await its.task(ann, task.id)).state != TaskState.DONE:
+            await its.changed(30)
