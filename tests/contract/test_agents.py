@@ -69,6 +69,14 @@ async def test_the_ledger_names_the_task_and_the_agent(wand: Running) -> None:
     assert done["result"]["result"]["stdout"] == "on-record\n"
 
 
+async def test_a_task_waits_for_its_command_longer_than_a_client_would(wand: Running) -> None:
+    socket = settings.load(wand.state / "server.toml", {}).control_socket
+    command.ask(socket, {"do": "set", "settings": {"execution.answer_seconds": "1"}})
+    (task,) = await hand_out(wand, shell("sleep 1.5; echo late"))
+
+    assert (await ended(wand, task))["result"]["result"]["stdout"] == "late\n"
+
+
 async def test_the_same_key_is_one_task(wand: Running) -> None:
     one = shell("echo x >> once.txt", key="once")
     (task,), (again,) = await hand_out(wand, one), await hand_out(wand, one)

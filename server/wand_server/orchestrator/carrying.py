@@ -81,7 +81,9 @@ class Carrier:
     async def __call__(self, agent: str, attempt: Attempt) -> Outcome:
         """How it ended."""
         task = attempt.claimed.task
-        call = Call(principal=task.principal, request_id=new_request_id(), agent=agent, task=task.id)
+        call = Call(
+            principal=task.principal, request_id=new_request_id(), agent=agent, task=task.id, may_last=True
+        )
         REQUEST_ID.set(call.request_id)
         project = await self.store.project(task.project) if task.project else None
         around = work.Around(

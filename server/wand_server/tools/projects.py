@@ -27,7 +27,7 @@ from wand_server.tools.taskanswers import (
     task_part,
 )
 
-_LOOK_SECONDS = 5.0
+_LOOK_SECONDS, _PATIENCE_SECONDS = 5.0, 40.0
 _MOST_TASKS, _MOST_LISTED, _LISTED, _MOST_WAITED = 1000, 500, 20, 86400
 
 
@@ -148,7 +148,7 @@ class GetProjectStatus(TaskTool):
     wait_seconds: Seconds = 0
 
     async def ask(self, tasks: Tasks, call: Call) -> ProjectAnswer:
-        until = time.monotonic() + self.wait_seconds
+        until = _until(self.wait_seconds, call)
         while True:
             shown = await tasks.project(call, self.project)
             await _tell(call, shown)
@@ -156,6 +156,11 @@ class GetProjectStatus(TaskTool):
             if shown.is_over or left <= 0:
                 return project_answer(shown)
             await tasks.changed(min(left, _LOOK_SECONDS))
+
+
+def _until(wait_seconds: float, call: Call) -> float:
+    """When to answer at last: a client that waits for it, rather than for a task, gives up after a while."""
+    return time.monotonic() + (wait_seconds if call.may_last else min(wait_seconds, _PATIENCE_SECONDS))
 
 
 async def _tell(call: Call, shown: ProjectShown) -> None:
@@ -207,7 +212,7 @@ class ManageTasks(TaskTool):
         return await self._get(tasks, call)
 
     async def _get(self, tasks: Tasks, call: Call) -> TaskAnswer:
-        until = time.monotonic() + self.wait_seconds
+        until = _until(self.wait_seconds, call)
         while True:
             shown = await tasks.task(call, self.task)
             if call.progress is not None:

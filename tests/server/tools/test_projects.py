@@ -80,6 +80,17 @@ async def test_a_task_is_waited_for_and_its_result_shown() -> None:
     assert result.structured["task"]["result"]["result"] == {"exit_code": 0}
 
 
+async def test_whoever_waits_for_the_answer_itself_gets_it_before_clients_give_up(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(projects, "_PATIENCE_SECONDS", 0.0)
+    fake = FakeTasks()
+    await use(fake, "manage_tasks", action="get", task="t1", wait_seconds=3600)
+    await use(fake, "get_project_status", project="p", wait_seconds=3600)
+
+    assert fake.asked == [("task", "t1"), ("project", "p")]
+
+
 async def test_a_list_says_how_to_go_on() -> None:
     tasks = FakeTasks()
     result = await use(tasks, "manage_tasks", action="list", state="open", project="p")
