@@ -3,6 +3,7 @@
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from importlib import import_module
+from types import ModuleType
 
 from wand_server.integrations.kit.secrets import Sources
 from wand_server.ports import TaskBus, TaskStore
@@ -24,7 +25,26 @@ async def opened(read: Settings) -> AsyncIterator[tuple[TaskStore, TaskBus]]:
         async with opening.in_file(path, given.keep_seconds) as both:
             yield both
         return
-    password = Sources().read(given.password, "tasks.password") if given.password else ""
-    reaching = import_module("wand_server.storage.reaching")  # the driver is loaded where it is used alone
-    async with reaching.in_database(given.database, password, given.keep_seconds) as both:
+    async with _reaching().in_database(given.database, _password(read), given.keep_seconds) as both:
         yield both
+
+
+async def summary(read: Settings) -> str:
+    """Where tasks are and how many of them, in words; nothing is changed.
+
+    Raises:
+        WandError: as `opened` does.
+    """
+    if read.tasks_file is not None:
+        return await opening.look(read.tasks_file)
+    told: str = await _reaching().look(read.tasks.database, _password(read))
+    return told
+
+
+def _reaching() -> ModuleType:
+    return import_module("wand_server.storage.reaching")  # the driver is loaded where it is used alone
+
+
+def _password(read: Settings) -> str:
+    given = read.tasks.password
+    return Sources().read(given, "tasks.password") if given else ""

@@ -6,11 +6,13 @@ from pathlib import Path
 import pytest
 
 from support.postgres import Database
+from support.released import file_of
 from support.stores import task
 from wand_proto.errors import Invalid, NotFound, Unavailable
 from wand_server import settings, taskstore
 from wand_server.ports import News
 from wand_server.settings import Settings
+from wand_server.storage.schema import STEPS
 
 
 def read(folder: Path, text: str) -> Settings:
@@ -54,6 +56,29 @@ async def test_postgresql_is_reached_with_the_password_of_a_file(tmp_path: Path,
             pass
     assert "password authentication failed" in str(refused.value)
     assert "wrong" not in str(refused.value)
+
+
+async def test_what_is_there_is_told_and_nothing_made_for_it(tmp_path: Path) -> None:
+    told = read(tmp_path, "[state]\nfolder = 'state'\n")
+    assert await taskstore.summary(told) == f"{tmp_path}/state/tasks.db, which is made at the start"
+    assert not (tmp_path / "state").exists()
+    async with taskstore.opened(told) as (store, _):
+        await store.submit([task()])
+        said = await taskstore.summary(told)
+    assert said == f"{tmp_path}/state/tasks.db, version {len(STEPS['tasks'])} of the tables, 1 queued"
+
+
+async def test_a_database_is_looked_at_and_left_as_it_is(tmp_path: Path, database: Database) -> None:
+    (tmp_path / "secret").write_text(database.password)
+    url = f"postgresql://{database.user}@{database.host}:{database.port}/{database.name}"
+    told = read(tmp_path, f"[tasks]\ndatabase = '{url}'\npassword = 'file:{tmp_path}/secret'\n")
+    assert await taskstore.summary(told) == f"{url}, nothing yet: its tables are made at the start"
+    database.sql(file_of("tasks", 1, "postgres").read_text())
+    said = await taskstore.summary(told)
+    assert said == f"{url}, tables of version 1, brought to {len(STEPS['tasks'])} at the start"
+    database.sql("UPDATE wand_schema SET version = 99")
+    with pytest.raises(Unavailable, match="version 99, and this Wand knows"):
+        await taskstore.summary(told)
 
 
 @pytest.mark.parametrize(

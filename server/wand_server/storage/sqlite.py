@@ -39,6 +39,7 @@ DIALECT = Dialect(
     (
         (r" @lock| @skip", ""),  # the one writer is alone
         (r"@serialized", "1"),
+        (r"@tables", "(SELECT name FROM sqlite_master WHERE type = 'table')"),
         (r"@able\((\$\d+)\)", _ABLE),
         (r"@label\((\$\d+), (\$\d+)\)", _LABEL),
         (r"\$(\d+)", r"?\1"),

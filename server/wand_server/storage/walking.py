@@ -14,6 +14,7 @@ DIALECT = Dialect(
         (r"@lock", "FOR UPDATE"),
         (r"@skip", "FOR UPDATE SKIP LOCKED"),
         (r"@serialized", "pg_advisory_xact_lock(7316524)"),
+        (r"@tables", "(SELECT tablename AS name FROM pg_tables WHERE schemaname = current_schema())"),
         (r"@able\((\$\d+)\)", r"needs <@ CAST(\1 AS JSONB)"),
         (r"@label\((\$\d+), (\$\d+)\)", r"labels ->> \1 = \2"),
     ),
