@@ -206,7 +206,9 @@ def _told(outcome: work.Outcome) -> Outcome:
             return Outcome(kind="failed", error=_error(waits))
         case "failed" | "ambiguous" | "cancelled" as kind:
             error = _error(outcome.error) if outcome.error else _unnamed(outcome)
-            return Outcome(kind=kind, error=error, may_pass=outcome.may_pass)
+            after = outcome.after_seconds
+            at = None if after is None else time.time() + after
+            return Outcome(kind=kind, error=error, may_pass=outcome.may_pass, at=at)
 
 
 def _unnamed(outcome: work.Outcome) -> TaskError:

@@ -1,5 +1,6 @@
 """What agents carry out is in the store: what was said, what it cost, what became of it."""
 
+import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -98,6 +99,16 @@ async def test_a_model_that_is_busy_is_asked_again_by_a_later_attempt(tmp_path: 
     assert (task.state, our.shelf.texts) == (TaskState.DONE, {"x": "y"})
     assert len(our.server.asked) == 8
     assert task.spent.cost_micros == 900
+
+
+async def test_a_model_is_not_asked_before_it_says(tmp_path: Path) -> None:
+    slow = {"type": "error", "error": {"type": "rate_limit_error", "message": "slow down"}}
+    async with shop(tmp_path, Refused(429, slow, {"retry-after": "3600"})) as our:
+        (handed,) = await our.crew.store.submit([NewTask(principal=ANN, work=goal(), retries=AGAIN)])
+        task = await our.crew.until(handed.id, lambda found: found.attempt == 1 and found.error is not None)
+    assert task.error is not None
+    assert (task.state, task.error.kind) == (TaskState.QUEUED, "Exhausted")
+    assert 3500 < task.run_at - time.time() <= 3600
 
 
 async def test_a_budget_that_is_used_up_is_not_tried_again(tmp_path: Path) -> None:

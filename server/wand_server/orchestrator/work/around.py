@@ -116,7 +116,8 @@ class Outcome:
     error: WandError | None = None
     steps: Mapping[str, str] = field(default_factory=dict)  # the state of each; empty for a goal
     unknown: tuple[str, ...] = ()  # acts of which nobody can say whether they were done
-    may_pass: bool = False  # of a failure: nothing was done, and later it may be
+    may_pass: bool = False  # of a failure: later it may be done
+    after_seconds: float | None = None  # and not before
     usage: Usage = NOTHING
 
     def as_json(self) -> Json:

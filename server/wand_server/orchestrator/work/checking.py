@@ -14,6 +14,7 @@ from wand_server.orchestrator.work.order import Waits
 from wand_server.orchestrator.work.references import Reference
 
 _MOST_TOLD = 10
+_NO_TOOLS = ("",)  # the name of none: an empty choice is a choice of all
 _NO_MODEL = "a goal in words needs a model, and none is configured"
 
 
@@ -41,9 +42,8 @@ def no_model() -> Unavailable:
 
 def narrowed(work: Steps | Goal, tools: Tools, principal: Principal, withheld: Collection[str]) -> Narrowed:
     """The tools that the task may call."""
-    if work.tools is not None and not work.tools:
-        withheld = {*withheld, *(tool.name for tool in tools.describe())}
-    choice = Choice(enabled=work.tools or (), read_only=work.read_only)
+    enabled = () if work.tools is None else work.tools or _NO_TOOLS
+    choice = Choice(enabled=enabled, read_only=work.read_only)
     return Narrowed(tools, Bounds(principal=principal, choice=choice, withheld=withheld))
 
 

@@ -73,14 +73,22 @@ def read(untrusted: Mapping[str, Any]) -> Steps | Goal:
         found = "both" if kinds else "neither"
         raise Invalid(f"must have either steps or a goal, and has {found}", field="work")
     _need_small(untrusted)
-    if kinds == ["steps"]:
-        return arguments.read(Steps, dict(untrusted))
-    return arguments.read(Goal, dict(untrusted))
+    if kinds == ["goal"]:
+        return arguments.read(Goal, dict(untrusted))
+    read = arguments.read(Steps, dict(untrusted))
+    for step in read.steps:  # which may have come as a text of JSON
+        _need_flat([step.arguments, step.when, step.expect, step.for_each])
+    _need_flat(read.result)
+    return read
+
+
+def _need_flat(value: Any) -> None:
+    if _depth(value, 0) > _MOST_DEPTH:
+        raise Invalid(f"is nested deeper than {_MOST_DEPTH}", field="work")
 
 
 def _need_small(untrusted: Mapping[str, Any]) -> None:
-    if _depth(untrusted, 0) > _MOST_DEPTH:
-        raise Invalid(f"is nested deeper than {_MOST_DEPTH}", field="work")
+    _need_flat(untrusted)
     try:
         size = len(json.dumps(untrusted, allow_nan=False))
     except (TypeError, ValueError) as why:

@@ -5,7 +5,7 @@ import time
 from dataclasses import replace
 from typing import Any
 
-from wand_proto.errors import Conflict, Denied, Exhausted, Unavailable, WandError
+from wand_proto.errors import Conflict, Denied, Exhausted, WandError
 from wand_server.orchestrator.work import asking, calls, conversation, naming, spending
 from wand_server.orchestrator.work.acts import Acts
 from wand_server.orchestrator.work.around import End, Outcome
@@ -13,19 +13,12 @@ from wand_server.orchestrator.work.calls import Calls, GivenUp
 from wand_server.orchestrator.work.conversation import Conversation
 from wand_server.orchestrator.work.form import Goal
 from wand_server.orchestrator.work.models.port import Answered, Asked, Block, Model
+from wand_server.orchestrator.work.models.trouble import Busy
 
 _TELL_SECONDS = 1.0
 _TOLD_CHARACTERS = 200
 _DECLINED = frozenset({"refusal", "context"})
 _ID = re.compile(r"[A-Za-z0-9_-]{1,128}")
-
-
-class _Busy(Exception):
-    """The model does not answer now; later it may."""
-
-    def __init__(self, error: WandError) -> None:
-        super().__init__(str(error))
-        self.error = error
 
 
 class GoalRun:
@@ -54,8 +47,8 @@ class GoalRun:
                     return outcome
         except GivenUp as why:
             return self._failed(Conflict(f"given up: {why}"))
-        except _Busy as busy:
-            return replace(self._failed(busy.error), may_pass=True)
+        except Busy as busy:
+            return replace(self._failed(busy.error), may_pass=True, after_seconds=busy.after_seconds)
         except WandError as error:
             return self._failed(error)
 
@@ -89,10 +82,7 @@ class GoalRun:
             most_tokens=await self._room(),
         )
         self._heard = ""
-        try:
-            answered = await self._model.answer(asked, self._hear)
-        except (Unavailable, Exhausted) as busy:
-            raise _Busy(busy) from busy
+        answered = await self._model.answer(asked, self._hear)
         await self._say(conversation.of_model(self._tidy(answered), self._model.mind.name))
 
     async def _room(self) -> int:

@@ -2,6 +2,7 @@
 
 import json
 import re
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -10,7 +11,7 @@ from support.host import FakeHost
 from support.tree import ROOT
 from support.work import ANN, Shelf, ref, step, steps
 from wand_proto.errors import Invalid
-from wand_server.model import Principal
+from wand_server.model import Principal, ToolDescription
 from wand_server.orchestrator.work.checking import check
 from wand_server.orchestrator.work.narrowing import HANDS_OUT
 from wand_server.tools.registry import Registry
@@ -159,6 +160,25 @@ def test_data_that_looks_like_a_form_is_written_as_it_is() -> None:
     assert (
         refused(steps(step("a", "get", name={"$literal": {"$from": "x"}}))).field == "steps.a.arguments.name"
     )
+
+
+def test_a_task_without_tools_may_not_call_one_that_is_in_no_list_either() -> None:
+    class Hiding(Shelf):
+        def unlisted(self, name: str) -> ToolDescription | None:
+            return replace(self.tools[0], name="hidden") if name == "hidden" else None
+
+    hidden = step("a", "hidden", name="x", text="y")
+    check(steps(hidden), Hiding(), ANN)
+    check(steps(hidden, tools=["hidden"]), Hiding(), ANN)
+    for tools in ([], ["get"]):
+        with pytest.raises(Invalid):
+            check(steps(hidden, tools=tools), Hiding(), ANN)
+
+
+def test_steps_that_came_as_a_text_are_bounded_too() -> None:
+    deep = "[" * 500 + "]" * 500
+    given = f'[{{"id": "a", "tool": "get", "arguments": {{"name": {deep}}}}}]'
+    assert "deeper" in refused({"steps": given}).message
 
 
 def test_a_task_is_bounded_in_depth_and_in_size() -> None:

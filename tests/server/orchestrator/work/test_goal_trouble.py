@@ -52,6 +52,7 @@ async def test_a_server_that_wants_more_patience_than_there_is_is_left_alone() -
     outcome, server = await reached(Shelf(), Refused(429, SLOW, {"retry-after": "3600"}))
     assert outcome.error is not None
     assert (type(outcome.error).__name__, outcome.may_pass, len(server.asked)) == ("Exhausted", True, 1)
+    assert outcome.after_seconds == 3600
     assert outcome.error.hint == "try again in 3600 s"
 
 
@@ -69,6 +70,7 @@ async def test_what_will_not_pass_is_not_asked_again(trouble: Any, kind: str, sa
     outcome, server = await reached(Shelf(), trouble)
     assert outcome.error is not None
     assert (outcome.state, type(outcome.error).__name__, len(server.asked)) == ("failed", kind, 1)
+    assert not outcome.may_pass
     assert said in outcome.error.message
     assert "sk-ant-secret" not in f"{outcome.error}{outcome.as_json()}"
 

@@ -132,7 +132,7 @@ class Model(Protocol):
         """Ask it; the answer comes when it is whole.
 
         Raises:
-            Unavailable, Exhausted: it cannot be reached, or is too busy; later it may answer.
+            Busy: it cannot be reached, or has too much to do; later it may answer.
             WandError: it refuses the request.
         """
         ...

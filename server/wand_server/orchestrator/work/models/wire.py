@@ -10,9 +10,9 @@ from typing import Any, TypeVar
 
 import aiohttp
 
-from wand_proto.errors import Exhausted, Invalid, Unavailable, WandError
+from wand_proto.errors import Exhausted, Invalid, Unavailable
 from wand_server import outward, refusals
-from wand_server.orchestrator.work.models.trouble import Trouble
+from wand_server.orchestrator.work.models.trouble import Busy, Trouble
 from wand_server.outward import PublicConnector, PublicResolver
 
 _Answer = TypeVar("_Answer")
@@ -60,7 +60,8 @@ class Wire:
         """The answer, when it is whole. To ask twice does nothing twice: only tokens are spent.
 
         Raises:
-            WandError: it did not come, for all patience.
+            Busy: it did not come, for all patience.
+            WandError: the server refuses to give it.
         """
         patience = self._address.patience
         encoded = json.dumps(body, ensure_ascii=False).encode("utf-8", "replace")
@@ -70,7 +71,7 @@ class Wire:
             except Trouble as trouble:
                 wait = _pause(number, trouble, patience)
                 if wait is None:
-                    raise self._told(trouble.error) from trouble
+                    raise self._failure(trouble) from trouble
             await asyncio.sleep(wait)
         raise Unavailable("was asked often enough")
 
@@ -101,9 +102,10 @@ class Wire:
             )
         return self._session
 
-    def _told(self, error: WandError) -> WandError:
-        said = self._without_secrets(error.message)
-        return type(error)(f"the model: {said}", hint=self._without_secrets(error.hint))
+    def _failure(self, trouble: Trouble) -> Exception:
+        said, hint = map(self._without_secrets, (trouble.error.message, trouble.error.hint))
+        error = type(trouble.error)(f"the model: {said}", hint=hint)
+        return Busy(error, trouble.after_seconds) if trouble.may_pass else error
 
     async def close(self) -> None:
         if self._session is not None:
