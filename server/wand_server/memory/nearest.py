@@ -1,6 +1,5 @@
 """Nearness of vectors: by numpy here, over all of a place at once, or by pgvector in the database."""
 
-import importlib
 import importlib.util
 from array import array
 from collections import OrderedDict
@@ -42,10 +41,10 @@ class _Matrix:
 class ByNumpy:
     """Looks at every vector; a place's are kept in memory until it changes."""
 
-    def __init__(self, engine: Engine) -> None:
+    def __init__(self, engine: Engine, numpy: Any) -> None:
         self._engine = engine
+        self._numpy = numpy
         self._kept: OrderedDict[tuple[int, str], _Matrix] = OrderedDict()
-        self._numpy = importlib.import_module("numpy")
 
     async def find(self, places: Mapping[int, int], model: str, vector: bytes, most: int) -> list[int]:
         """As the port says."""

@@ -2,14 +2,16 @@
 
 import asyncio
 import logging
+import re
 import secrets
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
+from importlib import import_module
 from typing import Any
 
 from wand_proto import logline
-from wand_proto.errors import Denied, Invalid, WandError
+from wand_proto.errors import Denied, Invalid, NotFound, WandError
 from wand_server import scopes
 from wand_server.memory import acts, nearest, provenance, ranking
 from wand_server.memory.nearest import ByNumpy, ByPgvector, Nearest
@@ -25,6 +27,8 @@ _TOLD = 8  # notes in an answer
 _EMBED_SECONDS = 10.0
 _AT_ONCE = 32  # notes that get their vectors later, in one go
 _MOST_SOURCE = 500  # characters
+_MOST_QUESTION = 4000  # characters of which the meaning is asked
+_ID = re.compile(r"[0-9a-f]{1,32}")
 _MOST_PROJECT = 100
 _NO_EMBEDDINGS = "no embeddings are set up ([memory] in the settings)"
 
@@ -95,7 +99,7 @@ class Notes:
         rankings = [by_words]
         why_not = self._why_no_meaning()
         if places and not why_not:
-            model, vector = await self._vector(query)
+            model, vector = await self._vector(query[:_MOST_QUESTION])
             if vector:
                 assert self._nearest is not None
                 rankings.append(await self._nearest.find(places, model, vector, _MOST_RANKED))
@@ -107,6 +111,8 @@ class Notes:
         return Recalled(notes=found, by_meaning=not why_not, why_not=why_not)
 
     async def forget(self, principal: Principal, note: str) -> Note:
+        if not _ID.fullmatch(note):
+            raise NotFound("you have no such note", hint="recall tells the ids of notes", field="id")
         engine = await self._opened()
         shared = SHARED if scopes.ADMIN in principal.scopes else ""
         act = partial(acts.forget, note=note, owner=principal.owner, shared=shared, dialect=_dialect(engine))
@@ -214,7 +220,9 @@ async def _nearest(engine: Engine) -> Nearest | None:
     """The way to compare vectors: the database's where it has one, else numpy, else none."""
     if _dialect(engine) == "postgres" and await nearest.has_pgvector(engine):
         return ByPgvector(engine)
-    return None if nearest.missing() else ByNumpy(engine)
+    if nearest.missing():
+        return None
+    return ByNumpy(engine, await asyncio.to_thread(import_module, "numpy"))  # it takes a moment
 
 
 def _dialect(engine: Any) -> str:

@@ -150,8 +150,7 @@ class ForgetAnswer(Answer):
     note: NotePart
 
     def text(self) -> str:
-        lines = "\n".join(f"> {line}" for line in self.note.text.splitlines())
-        return f"note {self.note.id} is forgotten; it said:\n{lines}"
+        return f"forgotten:\n{_shown(self.note)}"
 
 
 class Forget(MemoryTool):
