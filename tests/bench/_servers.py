@@ -12,7 +12,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from support.running import descendants
+from support.processes import descendants
 
 ROOT = Path(__file__).resolve().parents[2]
 HOME = ROOT / ".dev" / "bench"

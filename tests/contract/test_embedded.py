@@ -16,7 +16,8 @@ from mcp import Client, StdioServerParameters
 from mcp.client.stdio import stdio_client
 
 from support.places import short_folder
-from support.running import COMMAND, Running, descendants, embedded, still_alive
+from support.processes import descendants
+from support.running import COMMAND, Running, embedded, still_alive
 from support.visits import mark as new_mark
 from support.visits import marked, text_of, use
 from support.waiting import is_alive, until

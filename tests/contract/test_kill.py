@@ -12,7 +12,8 @@ from mcp_types import CallToolResult
 
 from support import visits
 from support.places import short_folder
-from support.running import Running, descendants, embedded
+from support.processes import descendants
+from support.running import Running, embedded
 from support.visits import agent_pid, client_of, launcher_pid, marked, recorded, run, server_pid, text_of
 from support.waiting import is_alive, until
 from wand_hostagent import positions

@@ -1,8 +1,6 @@
 """Sign-in by a person's own account against a real authorization server: its form, its tokens."""
 
 import re
-import socket
-import subprocess
 from collections.abc import AsyncIterator, Iterator
 from dataclasses import replace
 from urllib.parse import parse_qsl, urlsplit
@@ -15,8 +13,7 @@ from pydantic import SecretStr
 from support.foreign import listening
 from support.host import FakeHost, call
 from support.places import free_port
-from support.prism import ROOT
-from support.waiting import until
+from support.servers import PROGRAMS, running
 from wand_proto.errors import Denied, Invalid
 from wand_server.integrations import callback
 from wand_server.integrations.kit import Consent, Personal, Resource, get, workspace
@@ -24,7 +21,7 @@ from wand_server.integrations.kit.consent import Consents, InMemory
 from wand_server.integrations.kit.workspace import Workspace
 from wand_server.model import Call
 
-PROVIDER = ROOT / ".dev" / "services" / "bin" / "oidc-provider-mock"
+PROVIDER = PROGRAMS / "oidc-provider-mock"
 pytestmark = [
     pytest.mark.timeout(180),
     pytest.mark.skipif(not PROVIDER.exists(), reason="no authorization server: ./dev services"),
@@ -58,31 +55,16 @@ class Who(Personal):
         raise NotImplementedError
 
 
-def is_up(url: str) -> bool:
-    parts = urlsplit(url)
-    try:
-        socket.create_connection((parts.hostname, parts.port), 1).close()
-    except OSError:
-        return False
-    return True
-
-
 @pytest.fixture(scope="module")
-def provider() -> Iterator[str]:
-    port = free_port()
-    process = subprocess.Popen(
-        [PROVIDER, "--port", str(port), "--token-max-age", "3600"], stderr=subprocess.DEVNULL
-    )
-    try:
-        yield f"http://127.0.0.1:{port}"
-    finally:
-        process.terminate()
-        process.wait(10)
+def provider(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    url = f"http://127.0.0.1:{(port := free_port())}"
+    words = [str(PROVIDER), "--port", str(port), "--token-max-age", "3600"]
+    with running(words, url, tmp_path_factory.mktemp("provider")):
+        yield url
 
 
 @pytest.fixture
 async def who(provider: str) -> AsyncIterator[Who]:
-    await until(lambda: is_up(provider), 120)
     opened = Who(Who.Config(base_url=provider, client_id="wand", client_secret=SecretStr("s3cret-of-wand")))
     yield opened
     await opened.cleanup()

@@ -2,18 +2,16 @@
 
 import json
 import shutil
-import subprocess
 import time
-import urllib.error
 import urllib.request
-from collections.abc import AsyncIterator, Iterator
-from contextlib import ExitStack, contextmanager
-from pathlib import Path
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import ExitStack
 from typing import Any
 
 import pytest
 
 from support.places import free_port
+from support.servers import running
 from wand_proto.errors import Invalid
 from wand_server.integrations.devops.prometheus import Prometheus
 
@@ -33,30 +31,19 @@ groups:
 """
 
 
-@contextmanager
-def running(words: list[str], url: str, log: Path) -> Iterator[None]:
-    """A program, once it says that it is ready."""
-    with log.open("wb") as out:
-        process = subprocess.Popen(words, stdout=out, stderr=out, stdin=subprocess.DEVNULL)
-    try:
-        wait(process, f"{url}/-/ready", lambda _: True, log)
-        yield
-    finally:
-        process.terminate()
-        process.wait(20)
-
-
-def wait(process: "subprocess.Popen[bytes] | None", url: str, fits: Any, log: Path) -> None:
-    give_up = time.monotonic() + _START_SECONDS
-    while time.monotonic() < give_up and (process is None or process.poll() is None):
+def until_fits(url: str, fits: Callable[[bytes], Any]) -> None:
+    """Wait until what it answers there fits."""
+    give_up, body = time.monotonic() + _START_SECONDS, b""
+    while time.monotonic() < give_up:
         try:
             with urllib.request.urlopen(url, timeout=5) as answer:
-                if fits(answer.read()):
-                    return
-        except (urllib.error.URLError, OSError):
-            pass
+                body = answer.read()
+        except OSError:
+            body = b""
+        if body and fits(body):
+            return
         time.sleep(0.1)
-    raise AssertionError(f"{url} is not ready: {log.read_text()[-2000:]}")
+    raise AssertionError(f"{url} says {body!r:.2000}")
 
 
 @pytest.fixture(scope="module")
@@ -78,10 +65,10 @@ scrape_configs: [{{job_name: self, static_configs: [{{targets: ["{metrics}"]}}]}
     more = ["prometheus-alertmanager", f"--config.file={home}/alertmanager.yml", "--cluster.listen-address="]
     more += [f"--web.listen-address={alerts}", f"--storage.path={home}/alerts"]
     with ExitStack() as parts:
-        parts.enter_context(running(words, f"http://{metrics}", home / "log"))
-        parts.enter_context(running(more, f"http://{alerts}", home / "alerts.log"))
+        parts.enter_context(running(words, f"http://{metrics}/-/ready", home))
+        parts.enter_context(running(more, f"http://{alerts}/-/ready", home))
         asked = f"http://{metrics}/api/v1/query?query=up*on()ours:one"
-        wait(None, asked, lambda body: json.loads(body)["data"]["result"], home / "log")
+        until_fits(asked, lambda body: json.loads(body)["data"]["result"])
         yield f"http://{metrics}", f"http://{alerts}"
 
 

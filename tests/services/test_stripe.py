@@ -1,12 +1,8 @@
 """Stripe's operations that move money, against localstripe: its forms, its states, its refusals."""
 
 import json
-import subprocess
-import time
-import urllib.error
 import urllib.request
 from collections.abc import AsyncIterator, Iterator
-from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qsl
 
@@ -15,13 +11,12 @@ from pydantic import SecretStr
 
 from support.foreign import Says, serving
 from support.places import free_port
-from support.prism import ROOT
+from support.servers import PROGRAMS, running
 from wand_proto.errors import Denied, Invalid, NotFound
 from wand_server.integrations.business.stripe import Stripe
 
-LOCALSTRIPE = ROOT / ".dev" / "services" / "bin" / "localstripe"
+LOCALSTRIPE = PROGRAMS / "localstripe"
 KEY = "sk_test_of_a_test"
-_START_SECONDS = 60.0
 
 pytestmark = [
     pytest.mark.timeout(120),
@@ -31,30 +26,10 @@ pytestmark = [
 
 @pytest.fixture(scope="module")
 def url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    home, port = tmp_path_factory.mktemp("stripe"), free_port()
-    with (home / "log").open("wb") as log:
-        words = [str(LOCALSTRIPE), "--port", str(port), "--from-scratch"]
-        process = subprocess.Popen(words, stdout=log, stderr=log, cwd=home)
-    try:
-        wait(process, f"http://127.0.0.1:{port}", home / "log")
-        yield f"http://127.0.0.1:{port}"
-    finally:
-        process.terminate()
-        process.wait(10)
-
-
-def wait(process: "subprocess.Popen[bytes]", url: str, log: Path) -> None:
-    give_up = time.monotonic() + _START_SECONDS
-    while time.monotonic() < give_up and process.poll() is None:
-        try:
-            urllib.request.urlopen(url, timeout=2)
-        except urllib.error.HTTPError:
-            return
-        except OSError:
-            time.sleep(0.1)
-        else:
-            return
-    raise AssertionError(f"localstripe does not start: {log.read_text()[-2000:]}")
+    url = f"http://127.0.0.1:{(port := free_port())}"
+    words = [str(LOCALSTRIPE), "--port", str(port), "--from-scratch"]
+    with running(words, url, tmp_path_factory.mktemp("stripe")):
+        yield url
 
 
 @pytest.fixture

@@ -2,12 +2,9 @@
 
 import asyncio
 import json
-import os
-import subprocess
 import time
 import urllib.request
 from collections.abc import AsyncIterator, Iterator, Mapping
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -15,7 +12,7 @@ from pydantic import SecretStr
 
 from support.foreign import Says, serving
 from support.places import free_port
-from support.prism import ROOT
+from support.servers import PROGRAMS, running
 from support.services import FakeLedger, Notes
 from wand_proto.errors import Denied, Invalid, NotFound, WandError
 from wand_server.integrations import index
@@ -25,7 +22,7 @@ from wand_server.integrations.instances import Instances
 from wand_server.integrations.kit.base import BaseIntegration
 from wand_server.integrations.kit.secrets import Sources
 
-BAO = ROOT / ".dev" / "services" / "bin" / "bao"
+BAO = PROGRAMS / "bao"
 TOKEN = "root-token-of-a-test"
 _START_SECONDS = 30.0
 
@@ -44,14 +41,11 @@ def asked(url: str, method: str, path: str, body: dict[str, Any]) -> dict[str, A
 
 @pytest.fixture(scope="module")
 def url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    home = tmp_path_factory.mktemp("bao")
     address = f"http://127.0.0.1:{free_port()}"
     words = [str(BAO), "server", "-dev", "-dev-no-store-token", f"-dev-root-token-id={TOKEN}"]
     words.append(f"-dev-listen-address={address.removeprefix('http://')}")
-    with (home / "log").open("wb") as log:
-        process = subprocess.Popen(words, stdout=log, stderr=log, env={**os.environ, "HOME": str(home)})
-    try:
-        wait(process, address, home / "log")
+    with running(words, f"{address}/v1/sys/health", tmp_path_factory.mktemp("bao")):
+        until_mounted(address)
         asked(address, "POST", "/v1/sys/mounts/transit", {"type": "transit"})
         asked(address, "POST", "/v1/sys/auth/approle", {"type": "approle"})
         asked(address, "POST", "/v1/transit/keys/app", {})
@@ -59,21 +53,19 @@ def url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
         asked(address, "PUT", "/v1/sys/policies/acl/reads", {"policy": policy})
         asked(address, "POST", "/v1/auth/approle/role/agent", {"token_policies": "reads", "token_ttl": "10m"})
         yield address
-    finally:
-        process.terminate()
-        process.wait(10)
 
 
-def wait(process: "subprocess.Popen[bytes]", address: str, log: Path) -> None:
+def until_mounted(address: str) -> None:
+    """Wait until the store is there that such a server makes by itself."""
     give_up = time.monotonic() + _START_SECONDS
-    while time.monotonic() < give_up and process.poll() is None:
+    while time.monotonic() < give_up:
         try:
             asked(address, "GET", "/v1/secret/config", {})
         except OSError:
             time.sleep(0.1)
         else:
             return
-    raise AssertionError(f"OpenBao does not start: {log.read_text()[-2000:]}")
+    raise AssertionError("OpenBao has no store")
 
 
 @pytest.fixture

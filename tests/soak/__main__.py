@@ -25,7 +25,8 @@ from soak import clients, drawing
 from soak.clients import Answer, Client, Connect
 from soak.resting import Turnstile
 from soak.watching import Watch, figures, temporary
-from support.running import Running, descendants, embedded
+from support.processes import descendants
+from support.running import Running, embedded
 from wand_server.transports.sessions import SESSIONS_OF_ONE_CEILING
 
 CLIENTS = 50

@@ -10,7 +10,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TextIO
 
-from support.running import Running, descendants
+from support.processes import descendants
+from support.running import Running
 
 PROCESSES = {
     "server": ("wand_server.cli", " serve "),

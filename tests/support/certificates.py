@@ -1,16 +1,12 @@
 """Throwaway authorities and leaves, good and bad ones."""
 
-import ipaddress
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
-from cryptography import x509
-from cryptography.hazmat.primitives import hashes
-from cryptography.hazmat.primitives.asymmetric import ec
-from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
-from cryptography.x509.oid import NameOID
+from cryptography.hazmat.primitives.serialization import Encoding
 
+from support import serverside
 from wand_hostagent import pki
 from wand_hostagent.certificates import Authority, Leaf, leaves, make_authority, sign
 from wand_proto.credentials import Identity
@@ -60,22 +56,4 @@ def foreign(directory: Path, leaf: Leaf) -> Identity:
 
 def for_localhost(home: Path) -> str:
     """A certificate for localhost that vouches for itself, as PEM; cert.pem and key.pem in that folder."""
-    key, now = ec.generate_private_key(ec.SECP256R1()), datetime.now(UTC)
-    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "localhost")])
-    names = [x509.DNSName("localhost"), x509.IPAddress(ipaddress.ip_address("127.0.0.1"))]
-    certificate = (
-        x509.CertificateBuilder()
-        .subject_name(name)
-        .issuer_name(name)
-        .public_key(key.public_key())
-        .serial_number(x509.random_serial_number())
-        .not_valid_before(now - timedelta(hours=1))
-        .not_valid_after(now + timedelta(days=1))
-        .add_extension(x509.SubjectAlternativeName(names), critical=False)
-        .add_extension(x509.BasicConstraints(ca=True, path_length=0), critical=True)
-        .sign(key, hashes.SHA256())
-    )
-    pem = certificate.public_bytes(Encoding.PEM)
-    (home / "cert.pem").write_bytes(pem)
-    (home / "key.pem").write_bytes(key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()))
-    return pem.decode()
+    return serverside.vouched(home / "cert.pem", home / "key.pem", "localhost", "127.0.0.1")

@@ -15,6 +15,8 @@ from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
+from support.processes import descendants, name_of
+
 DOCKERD = shutil.which("dockerd", path=f"{os.environ.get('PATH', '')}:/usr/sbin")
 BUSYBOX = Path("/bin/busybox")
 READY_SECONDS = 60.0
@@ -58,8 +60,8 @@ class Dockerd:
         """Kill it in mid-sentence; it comes back, unless it is held until `release`."""
         if hold:
             (self.folder / "hold").touch()
-        for pid in _below(self.keeper.pid):
-            if _name(pid) == "dockerd":
+        for pid in descendants(self.keeper.pid):
+            if name_of(pid) == "dockerd":
                 os.kill(pid, signal.SIGKILL)
 
     def release(self) -> None:
@@ -91,19 +93,6 @@ class Dockerd:
         found = json.loads(self.ask("GET", "/containers/json?all=1"))
         assert isinstance(found, list)
         return found
-
-
-def _below(pid: int) -> Iterator[int]:
-    with suppress(OSError):
-        for child in Path(f"/proc/{pid}/task/{pid}/children").read_text().split():
-            yield int(child)
-            yield from _below(int(child))
-
-
-def _name(pid: int) -> str:
-    with suppress(OSError):
-        return Path(f"/proc/{pid}/comm").read_text().strip()
-    return ""
 
 
 @contextmanager

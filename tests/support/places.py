@@ -18,7 +18,7 @@ def short_folder(place: str = "/tmp") -> Iterator[Path]:
         shutil.rmtree(folder)
 
 
-def free_port() -> int:
-    """A TCP port on which nobody listens just now."""
-    with socket.create_server(("127.0.0.1", 0)) as found:
+def free_port(address: str = "127.0.0.1") -> int:
+    """A TCP port of that address on which nobody listens just now."""
+    with socket.create_server((address, 0)) as found:
         return int(found.getsockname()[1])

@@ -12,6 +12,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from support.processes import descendants
 from support.waiting import is_alive
 
 COMMAND = Path(sys.executable).parent / "wand-server"
@@ -83,15 +84,6 @@ def _read_until_ready(child: subprocess.Popen[bytes], log: Path) -> str:
             raise AssertionError(f"did not start: {printed.decode()}\n{log.read_text()[-4000:]}")
         printed += part
     return printed.decode()
-
-
-def descendants(pid: int) -> list[int]:
-    """Every process below `pid`."""
-    found: list[int] = []
-    with contextlib.suppress(OSError):  # it may end while it is looked at
-        for task in Path(f"/proc/{pid}/task").iterdir():
-            found += [int(word) for word in (task / "children").read_text().split()]
-    return [*found, *(deeper for child in found for deeper in descendants(child))]
 
 
 def still_alive(pids: list[int]) -> list[int]:

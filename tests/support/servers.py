@@ -18,10 +18,15 @@ _START_SECONDS = 60.0
 @contextmanager
 def running(words: list[str], url: str, folder: Path) -> Iterator[None]:
     """A server that answers at that URL, whatever it says, while entered; its log lies in the folder."""
-    log = folder / "log"
+    log = folder / f"{Path(words[0]).name}.log"
     with log.open("wb") as out:
         process = subprocess.Popen(
-            words, stdin=subprocess.DEVNULL, stdout=out, stderr=out, env={**os.environ, "HOME": str(folder)}
+            words,
+            cwd=folder,
+            stdin=subprocess.DEVNULL,
+            stdout=out,
+            stderr=out,
+            env={**os.environ, "HOME": str(folder)},
         )
     try:
         _wait(process, url, log)

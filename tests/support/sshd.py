@@ -12,6 +12,9 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from support.places import free_port
+from support.processes import descendants, name_of
+
 SSHD = shutil.which("sshd", path=f"{os.environ.get('PATH', '')}:/usr/sbin")
 READY_SECONDS = 20.0
 USER = getpass.getuser()
@@ -63,12 +66,6 @@ class Sshd:
     def host_key(self) -> str:
         return (self.folder / "host.pub").read_text().rsplit(" ", 1)[0]
 
-    def children(self) -> list[int]:
-        """The processes of its connections."""
-        assert self.process is not None
-        path = Path(f"/proc/{self.process.pid}/task/{self.process.pid}/children")
-        return [int(word) for word in path.read_text().split()]
-
     def kill(self) -> None:
         """Kill it and its connections, as if the host had died; what they have started runs on."""
         assert self.process is not None
@@ -82,24 +79,9 @@ class Sshd:
 
     def _send(self, signum: int) -> None:
         assert self.process is not None
-        every = [self.process.pid, *self.children()]
-        for pid in [*every, *(one for child in every[1:] for one in _children(child))]:
-            if _is_sshd(pid):
+        for pid in [self.process.pid, *descendants(self.process.pid)]:
+            if name_of(pid).startswith("sshd"):
                 os.kill(pid, signum)
-
-
-def _children(pid: int) -> list[int]:
-    try:
-        return [int(word) for word in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
-    except OSError:
-        return []
-
-
-def _is_sshd(pid: int) -> bool:
-    try:
-        return Path(f"/proc/{pid}/comm").read_text().startswith("sshd")
-    except OSError:
-        return False
 
 
 def keygen(path: Path, *words: str) -> None:
@@ -126,7 +108,7 @@ def sshds(
             home = folder / f"sshd{number}"
             home.mkdir()
             keygen(home / "host")
-            one = Sshd(home, address, _free_port(address), options=options.get(f"options{number}", []))
+            one = Sshd(home, address, free_port(address), options=options.get(f"options{number}", []))
             one.start()
             started.append(one)
         (folder / "known").write_text(known(*started))
@@ -135,9 +117,3 @@ def sshds(
         for one in started:
             if one.process is not None:
                 one.kill()
-
-
-def _free_port(address: str) -> int:
-    with socket.socket() as probe:
-        probe.bind((address, 0))
-        return int(probe.getsockname()[1])
