@@ -13,7 +13,7 @@ import select
 import socket
 import time
 
-from wand_hostagent.launcher import log, namespaces, sparing, vfork
+from wand_hostagent.launcher import few, log, namespaces, sparing, vfork
 from wand_hostagent.launcher.box import Box
 from wand_hostagent.launcher.casting import (
     Birth,
@@ -153,9 +153,7 @@ class Nursery:
         if self._coming.get(key) is coming:
             log.write("warning", "no box in advance", why=f"not prepared within {_MOST_SECONDS} s")
             self._forget(key)
-            while len(self._slow) >= _CASTS:
-                del self._slow[next(iter(self._slow))]
-            self._slow[key] = coming.walls, time.monotonic() + _REST_SECONDS
+            few.keep(self._slow, key, (coming.walls, time.monotonic() + _REST_SECONDS), most=_CASTS)
 
     def _forget(self, key: int) -> None:
         cast, coming = self._casts.pop(key, None), self._coming.pop(key, None)

@@ -9,7 +9,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any, NamedTuple, Protocol
 
-from wand_hostagent.launcher import environment, limits, places, terminal, vfork
+from wand_hostagent.launcher import environment, few, limits, places, terminal, vfork
 from wand_hostagent.launcher.box import Box
 from wand_hostagent.launcher.child import Plan
 from wand_hostagent.launcher.ledger import Entry
@@ -144,7 +144,7 @@ class Planner:
             return place
         place.close()
         if not asked:
-            _keep(self._workspaces, id(walls), (walls, place.path))
+            few.keep(self._workspaces, id(walls), (walls, place.path), most=_BODIES)
         return Place(-1, place.path)
 
     def _in_common(
@@ -163,7 +163,7 @@ class Planner:
             wanted = _Wanted(directory, given, limits.granted(profile, lower), size, 1 if size else 3)
             kept = self._made_common(wanted, profile, walls)
             if sum(map(len, given.values())) < _MOST_KEPT:
-                _keep(self._common, key, kept)
+                few.keep(self._common, key, kept, most=_BODIES)
         return kept
 
     def _plan(
@@ -207,7 +207,7 @@ class Planner:
         orders = common.orders.with_program(words[0], words[1:]) if common.orders is not None else b""
         written = _Words(words[0], words[1:], orders if len(orders) <= vfork.MOST_ORDERS else b"")
         if len(orders) < _MOST_KEPT:
-            _keep(self._words, key, (common, written))
+            few.keep(self._words, key, (common, written), most=_BODIES)
         return written
 
     def _narrowed(self, profile: Profile, network: str) -> Profile:
@@ -286,7 +286,7 @@ class Planner:
                 open_files=self._open_files,
                 sums=box.sums,
             )
-            _keep(self._kernel_limits, key, kept)
+            few.keep(self._kernel_limits, key, kept, most=_BODIES)
         return kept
 
     def _body(self, command: Command) -> Body:
@@ -296,15 +296,8 @@ class Planner:
         kept = self._bodies.get(key)
         if kept is None or kept[0] is not walls:
             kept = walls, Body(command)
-            _keep(self._bodies, key, kept)
+            few.keep(self._bodies, key, kept, most=_BODIES)
         return kept[1]
-
-
-def _keep(among: dict[Any, Any], key: object, kept: object) -> None:
-    """Keep this, and not too many others."""
-    while len(among) >= _BODIES:
-        del among[next(iter(among))]
-    among[key] = kept
 
 
 def _facts(asked: Asking, profile: Profile, program: str, directory: str) -> dict[str, Any]:

@@ -5,6 +5,7 @@ import os
 import time
 from typing import NamedTuple
 
+from wand_hostagent.launcher import few
 from wand_hostagent.launcher.lookout import Guard, Lookout, is_due
 from wand_hostagent.launcher.places import Place, find_program
 from wand_hostagent.launcher.profile import Profile
@@ -43,9 +44,7 @@ class Programs:
         guard = self._guard(profile.path)  # before it is looked for
         program = find_program(profile, word, place)
         if guard is not None and _is_first(profile.path, word, program):
-            while len(self._found) >= _MOST:
-                del self._found[next(iter(self._found))]
-            self._found[key] = _Found(profile, guard, program)
+            few.keep(self._found, key, _Found(profile, guard, program), most=_MOST)
         return program
 
     def _guard(self, path: str) -> Guard | None:
@@ -56,11 +55,8 @@ class Programs:
         if not is_due(self._tried_at):
             return None
         self._tried_at = time.monotonic()
-        while len(self._guards) >= _MOST:
-            del self._guards[next(iter(self._guards))]
         guard = self._lookout.guard({nearest(f"{folder}/x") for folder in path.split(":")})
-        self._guards[path] = guard
-        return guard
+        return few.keep(self._guards, path, guard, most=_MOST)
 
 
 def _is_first(path: str, word: str, program: str) -> bool:

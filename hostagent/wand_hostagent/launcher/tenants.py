@@ -9,7 +9,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from wand_hostagent.launcher import users
+from wand_hostagent.launcher import few, users
 from wand_hostagent.launcher.keys import PRINCIPAL
 from wand_hostagent.launcher.profile import Profile
 from wand_hostagent.launcher.protocol import MAX_PRINCIPAL, folder_of
@@ -61,9 +61,7 @@ class Tenants:
         key = (profile.name, principal)
         kept = self._kept.get(key)
         if kept is None or kept[0] is not profile:
-            while len(self._kept) >= _KEPT:
-                del self._kept[next(iter(self._kept))]
-            kept = self._kept[key] = profile, self._settled(profile, principal)
+            kept = few.keep(self._kept, key, (profile, self._settled(profile, principal)), most=_KEPT)
         for general, own in zip(profile.folders, kept[1].folders, strict=True):
             if general != own:
                 _make_folder(own, kept[1].user)

@@ -14,7 +14,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Protocol
 
-from wand_hostagent.launcher import closure, landlock, seccomp, sight
+from wand_hostagent.launcher import closure, few, landlock, seccomp, sight
 from wand_hostagent.launcher.lookout import Lookout
 from wand_hostagent.launcher.mounts import Tree
 from wand_hostagent.launcher.profile import Profile
@@ -158,10 +158,8 @@ class Builder:
         kept = self._kept.get(key)
         if kept is None or kept.digest != profile.digest:
             wanted = self._wanted(profile, worker=worker)
-            while len(self._kept) >= _MOST:
-                del self._kept[next(iter(self._kept))]
             kept = _Kept(profile.digest, wanted, Watched(wanted.paths, sight.kind_of, self._lookout))
-            self._kept[key] = kept
+            few.keep(self._kept, key, kept, most=_MOST)
         if kept.walls is None or kept.stamp != kept.looked(profile.programs):
             needed = closure.of(profile.programs) if profile.programs and not worker else None
             if needed is not None:
