@@ -42,15 +42,17 @@ class Journal:
     """What a task's work records, in the store and under its lease; offers `work.around.Journal`.
 
     What is done again after it had ended is another step of the store's, and has a number behind its name.
+    Of a goal any step may be left open: its model is told that nobody knows its end, and goes on.
     """
 
     def __init__(self, attempt: Attempt) -> None:
         self._attempt = attempt
+        self._is_goal = "goal" in attempt.claimed.task.work
         self._times = Counter(act_of(step.key) for step in attempt.claimed.steps if step.ended is not None)
 
     async def begins(self, act: str, *, may_repeat: bool) -> None:
         """An act is about to begin; where it must not, this does not return."""
-        begins = StepBegins(key=self._key(act), may_repeat=may_repeat)
+        begins = StepBegins(key=self._key(act), may_repeat=may_repeat or self._is_goal)
         await self._attempt.checkpoint(Checkpoint(begins=(begins,)))
 
     async def ended(self, act: str, end: dict[str, Any]) -> None:
@@ -145,7 +147,7 @@ def past_of(task: Task, steps: Sequence[Step]) -> work.Past:
     ended, begun = {}, {}
     for act, step in {act_of(step.key): step for step in steps}.items():  # of each the last time
         if step.ended is None:
-            if not wanted_again:
+            if not wanted_again or "goal" in task.work:
                 begun[act] = step.may_repeat
         elif not _is_done_again(act, step.result, stops, wanted_again=wanted_again):
             ended[act] = step.result
@@ -205,6 +207,8 @@ def _told(outcome: work.Outcome) -> Outcome:
             )
             return Outcome(kind="failed", error=_error(waits))
         case "failed" | "ambiguous" | "cancelled" as kind:
+            if kind == "failed" and outcome.unknown and not outcome.may_pass:
+                return Outcome(kind="ambiguous", error=_in_doubt(outcome))
             error = _error(outcome.error) if outcome.error else _unnamed(outcome)
             after = outcome.after_seconds
             at = None if after is None else time.time() + after
@@ -215,6 +219,15 @@ def _unnamed(outcome: work.Outcome) -> TaskError:
     kinds = {"ambiguous": "Ambiguous", "cancelled": "Conflict"}
     about = ", ".join(outcome.unknown) or outcome.text or outcome.state
     return TaskError(kind=kinds.get(outcome.state, "Broken"), message=about[:1000])
+
+
+def _in_doubt(outcome: work.Outcome) -> TaskError:
+    """It failed, and of some of what it did nobody knows whether it was done."""
+    acts = ", ".join(outcome.unknown)
+    why = placed(outcome.error) if outcome.error else outcome.text
+    return TaskError(
+        kind="Ambiguous", message=f"whether {acts} was done is not known; it ended with: {why}"[:4000]
+    )
 
 
 def _error(why: WandError) -> TaskError:

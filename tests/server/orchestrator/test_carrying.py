@@ -131,6 +131,29 @@ async def test_a_goal_that_was_given_up_goes_on_when_a_person_wants_it_again(tmp
     assert len(our.server.asked[-1]["messages"]) == 5
 
 
+async def test_a_goal_goes_on_after_its_agent_died_and_its_model_is_told_what_nobody_knows(
+    tmp_path: Path,
+) -> None:
+    async with shop(tmp_path, calls(use("block", name="x"))) as our:
+        (handed,) = await our.crew.store.submit([NewTask(principal=ANN, work=goal())])
+        await our.shelf.waiting.wait()
+    async with shop(tmp_path, says("I looked: it is there.")) as our:
+        task = await our.crew.ended(handed.id)
+    assert (task.state, task.result["unknown"]) == (TaskState.DONE, ["t1.0"])
+    assert our.shelf.called == []
+    (told,) = our.server.asked[0]["messages"][-1]["content"]
+    assert (told["is_error"], "not known" in told["content"]) == (True, True)
+
+
+async def test_a_goal_that_fails_with_an_act_in_doubt_is_ambiguous(tmp_path: Path) -> None:
+    plays = [calls(use("add", name="ambiguous", text="y")), calls(use("give_up", reason="no"))]
+    async with shop(tmp_path, *plays) as our:
+        task = await our.done(goal())
+    assert task.error is not None
+    assert (task.state, task.error.kind) == (TaskState.AMBIGUOUS, "Ambiguous")
+    assert "t1.0" in task.error.message
+
+
 async def test_a_goal_waits_for_a_person_and_goes_on(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(carrying, "_ASK_AGAIN_SECONDS", 0.01)
     async with shop(tmp_path, calls(use("add", name="approval", text="y")), says("Done.")) as our:
