@@ -16,7 +16,7 @@ from typing import TypeVar
 
 from wand_proto import garbage, logline, sdnotify
 from wand_proto.errors import Conflict, WandError
-from wand_server import accounts, entrance, live, minds, orchestra, settings, taskstore, workbench
+from wand_server import accounts, entrance, keeping, live, minds, orchestra, settings, taskstore, workbench
 from wand_server.auth import dpop, keyfile
 from wand_server.forwarded import Network
 from wand_server.hostlink.client import HostClient
@@ -87,6 +87,7 @@ def check(words: Sequence[str]) -> int:
     if read.model.provider:
         sys.stdout.write(f"the model {read.model.name}: {asyncio.run(minds.summary(read))}\n")
     sys.stdout.write(f"the tasks: {asyncio.run(taskstore.summary(read))}\n")
+    sys.stdout.write(f"the notes: {asyncio.run(keeping.summary(read))}\n")
     if read.issuer.url:
         who = asyncio.run(accounts.summary(read.issuer, asked.settings))
         sys.stdout.write(f"the issuer at {read.issuer.url}: {who}\n")

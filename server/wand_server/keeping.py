@@ -8,7 +8,7 @@ from functools import partial
 from importlib import import_module
 from urllib.parse import urlsplit
 
-from wand_proto.errors import Invalid
+from wand_proto.errors import Invalid, WandError
 from wand_server.integrations.kit.secrets import Sources
 from wand_server.memory import tables
 from wand_server.memory.artifacts import ArtifactFolder, Quotas
@@ -71,6 +71,27 @@ async def opened(read: Settings) -> AsyncIterator[Keeping]:
             memory=_notes(read, seen, parts) if read.memory.enabled else None,
             seen=seen,
         )
+
+
+async def summary(read: Settings) -> str:
+    """Where notes are, and by what they are found, in words; nothing is changed.
+
+    Raises:
+        WandError: what makes embeddings cannot be used as the settings say.
+    """
+    if not read.memory.enabled:
+        return "switched off"
+    where = read.memory_file or (read.memory.database or read.tasks.database)
+    embeddings = _embeddings(read)
+    if embeddings is None:
+        return f"in {where}, found by words alone"
+    try:
+        await embeddings.embed(["Good morning"])
+    except WandError as why:
+        return f"in {where}, found by words alone: {why.message}"
+    finally:
+        await embeddings.close()
+    return f"in {where}, found by words and by meaning: {embeddings.model} answers"
 
 
 def artifact_folder(read: Settings) -> ArtifactFolder:

@@ -15,7 +15,7 @@ from wand_proto.context import new_request_id
 from wand_proto.credentials import Identity
 from wand_proto.errors import NotFound, WandError
 from wand_proto.findings import Finding, good, missing, note, tried
-from wand_server import accounts, entrance, live, settings, taskstore
+from wand_server import accounts, entrance, keeping, live, settings, taskstore
 from wand_server.auth import keyfile
 from wand_server.auth.keyfile import Key
 from wand_server.doctor import listening
@@ -90,6 +90,7 @@ def examine(path: Path, environment: Mapping[str, str]) -> Iterator[Finding]:
     yield from link(read, now, ours)
     fix = "look at tasks.database and tasks.password, and whether PostgreSQL runs"
     yield tried("tasks", lambda: asyncio.run(taskstore.summary(read)), fix)
+    yield tried("notes", lambda: asyncio.run(keeping.summary(read)), "look at [memory] in the settings")
     yield looking.room(read.issuer.folder if read.issuer.url else Path("/var/lib/wand-server"), _STATE_BYTES)
 
 

@@ -119,6 +119,31 @@ def test_notes_are_kept_where_tasks_are_unless_it_is_said_where(
     assert read.memory_file == (Path("/state") / file if file else None)
 
 
+@pytest.mark.parametrize(
+    ("says", "said"),
+    [
+        (None, "found by words alone"),
+        (Says(status=500), "found by words alone: http"),
+        (Says(body={"embeddings": [[1]]}), "found by words and by meaning: ollama:nomic-embed-text answers"),
+    ],
+)
+async def test_a_check_says_by_what_notes_are_found(says: Says | None, said: str, tmp_path: Path) -> None:
+    async with serving(says or Says()) as service:
+        more = {"embeddings": "ollama", "embeddings_url": service.url} if says else {}
+        read = Settings(memory=Memory.model_validate(more), state=State(folder=tmp_path))
+        assert (await keeping.summary(read)).startswith(f"in {tmp_path / 'memory.db'}, {said}")
+    assert await keeping.summary(Settings(memory=Memory(enabled=False))) == "switched off"
+
+
+async def test_notes_that_are_switched_off_leave_no_tool() -> None:
+    async with keeping.opened(Settings(memory=Memory(enabled=False))) as kept:
+        assert [one.description.name for one in kept.entries()] == ["read_file"]
+        assert kept.around().told is None
+    async with keeping.opened(Settings()) as kept:
+        names = [one.description.name for one in kept.entries()]
+        assert names == ["read_file", "remember", "recall", "forget"]
+
+
 async def test_a_model_that_is_not_there_says_how_to_get_it() -> None:
     with pytest.raises(NotFound) as why:
         MiniLm(Path("/nowhere"))
