@@ -2,16 +2,17 @@
 
 import argparse
 import asyncio
+import contextlib
 import json
 import os
 import pwd
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 
 from wand_proto.errors import Denied, Invalid, NotFound
-from wand_server import keeping, settings
+from wand_server import keeping, onrecord, settings
 from wand_server.memory.artifacts import ArtifactFolder
 from wand_server.memory.grants import Grant
 from wand_server.ports import EVERYONE
@@ -24,32 +25,65 @@ def main(words: Sequence[str]) -> int:
         asked = _parser().parse_args(words)
     except SystemExit as ended:
         return int(ended.code or 0)
-    folder = _folder(settings.load(asked.settings, os.environ))
-    match asked.verb:
-        case "list":
-            for grant in folder.grants():
-                sys.stdout.write(f"{_line(grant)}\n")
-        case "share":
-            owner = _owner(folder, asked.digest)
-            asyncio.run(folder.share(owner, asked.digest, _reader(asked.reader)))
-            sys.stdout.write(f"{asked.reader} may read it as long as it is kept\n")
-        case _:
-            asyncio.run(folder.remove(_owner(folder, asked.digest), asked.digest))
-            sys.stdout.write("removed\n")
+    read = settings.load(asked.settings, os.environ)
+    folder, path = keeping.artifact_folder(read), read.artifacts_folder
+    if asked.verb == "list":
+        with _as_owner_of(path):
+            sys.stdout.writelines(f"{_line(grant)}\n" for grant in folder.grants())
+        return 0
+    with _as_owner_of(path):
+        owner = _owner(folder, asked.digest)
+    if asked.verb == "share":
+        _share(read, folder, owner, asked)
+    else:
+        noted = _noted(read, f"artifact {asked.digest} of {_shown(owner)}: removed")
+        with _as_owner_of(path):
+            asyncio.run(folder.remove(owner, asked.digest))
+        sys.stdout.write("removed\n")
+        sys.stderr.write(noted)
     return 0
 
 
-def _folder(read: Settings) -> ArtifactFolder:
-    """The folder, for the user whose it is: what another writes there the server could not read.
+def _share(read: Settings, folder: ArtifactFolder, owner: str, asked: argparse.Namespace) -> None:
+    reader = _reader(asked.reader)
+    noted = _noted(read, f"artifact {asked.digest} of {_shown(owner)}: {_shown(reader)} may read it")
+    with _as_owner_of(read.artifacts_folder):
+        asyncio.run(folder.share(owner, asked.digest, reader))
+    sys.stdout.write(f"{asked.reader} may read it as long as it is kept\n")
+    sys.stderr.write(noted)
+
+
+def _noted(read: Settings, change: str) -> str:
+    """Have it on record before it is done; a line that says whether it is.
 
     Raises:
-        Denied: we are another.
+        WandError: the host agent is there and cannot write it.
     """
-    path = read.artifacts_folder
-    if path.exists() and (owner := path.stat().st_uid) != os.geteuid():
-        name = pwd.getpwuid(owner).pw_name
+    return onrecord.told(asyncio.run(onrecord.record(read, change)))
+
+
+@contextlib.contextmanager
+def _as_owner_of(path: Path) -> Iterator[None]:
+    """Be the user whose folder it is, if we are root: what another writes there the server could not read.
+
+    Raises:
+        Denied: we are neither.
+    """
+    about = path.stat() if path.exists() else None
+    if about is None or about.st_uid == os.geteuid():
+        yield
+        return
+    if os.geteuid() != 0:
+        name = pwd.getpwuid(about.st_uid).pw_name
         raise Denied(f"{path} is {name}'s", hint=f"sudo -u {name} wand-server artifacts …")
-    return keeping.artifact_folder(read)
+    group = os.getegid()
+    os.setegid(about.st_gid)
+    os.seteuid(about.st_uid)
+    try:
+        yield
+    finally:
+        os.seteuid(0)
+        os.setegid(group)
 
 
 def _parser() -> argparse.ArgumentParser:

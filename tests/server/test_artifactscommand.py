@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from support.places import short_folder
 from wand_proto.errors import NotFound
 from wand_server import cli, keeping, settings
 from wand_server.model import Principal
@@ -36,8 +37,9 @@ def test_what_is_kept_is_listed_shared_and_removed(file: Path, capsys: pytest.Ca
     assert capsys.readouterr().out == ""
     digest = keep(file)
     assert run(file, "share", digest, "api_key:bob") == 0
+    assert "NOT in the ledger: " in capsys.readouterr().err  # there is no host agent
     assert run(file, "list") == 0
-    lines = capsys.readouterr().out.splitlines()[1:]
+    lines = capsys.readouterr().out.splitlines()
     assert sorted(re.sub(r"^\S+ +1 \S+ ", "", line) for line in lines) == [
         "api_key:ann call-r1.json",
         "api_key:bob lent by api_key:ann call-r1.json",
@@ -65,10 +67,19 @@ def test_what_cannot_be_done_is_said(
     assert said in capsys.readouterr().err
 
 
-def test_nobody_writes_there_for_another_user(file: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_what_root_does_there_belongs_to_the_user_whose_folder_it_is(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
     if os.geteuid() != 0:
         pytest.skip("needs root")
-    keep(file)
-    os.chown(file.parent / "state" / "artifacts", 65534, 65534)
-    assert run(file, "list") == 1
-    assert "sudo -u nobody" in capsys.readouterr().err
+    with short_folder() as folder:
+        (file := folder / "server.toml").write_text('[state]\nfolder = "state"\n')
+        digest, artifacts = keep(file), folder / "state" / "artifacts"
+        for path in (folder, artifacts.parent):
+            path.chmod(0o755)
+        for path in (artifacts, *artifacts.rglob("*")):
+            os.chown(path, 65534, 65534)
+        assert run(file, "share", digest, "everyone") == 0
+        assert {path.stat().st_uid for path in artifacts.rglob("*")} == {65534}
+    assert os.geteuid() == 0
+    assert capsys.readouterr().out == "everyone may read it as long as it is kept\n"

@@ -20,6 +20,7 @@ from wand_server.memory.grants import DIGEST, Grant, Grants
 from wand_server.ports import EVERYONE, Artifact, ArtifactPart, NewArtifact
 
 _SWEEP_SECONDS = 300.0  # between two looks for what has expired
+_PATIENCE_SECONDS = 10.0  # with another process that changes the folder
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -218,9 +219,27 @@ class ArtifactFolder:
                 self._folder / "lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600
             )
             try:
-                fcntl.flock(lock, fcntl.LOCK_EX)
+                _wait_for(lock)
                 yield
             finally:
                 os.close(lock)
         except OSError as why:
             raise Unavailable(f"{self._folder} cannot be written: {why.strerror}") from why
+
+
+def _wait_for(lock: int) -> None:
+    """Have the lock; another process has it for moments, unless it was stopped with it.
+
+    Raises:
+        BlockingIOError: it has it too long.
+    """
+    give_up = time.monotonic() + _PATIENCE_SECONDS
+    while True:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            if time.monotonic() > give_up:
+                raise
+            time.sleep(0.005)  # in a thread of its own
+        else:
+            return

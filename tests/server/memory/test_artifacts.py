@@ -1,6 +1,7 @@
 """Files that are kept: for their owner, by their digest, whole or not at all, within quotas, for a while."""
 
 import asyncio
+import fcntl
 import hashlib
 import os
 from dataclasses import replace
@@ -9,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from wand_proto.errors import Broken, Exhausted, NotFound, Unavailable
-from wand_server.memory import atomic
+from wand_server.memory import artifacts, atomic
 from wand_server.memory.artifacts import ArtifactFolder, Quotas
 from wand_server.ports import EVERYONE, NewArtifact
 
@@ -188,3 +189,16 @@ async def test_many_at_once_are_all_kept(folder: ArtifactFolder, tmp_path: Path,
     )
     assert set(await folder.listed("ann")) == set(kept)
     assert replace(kept[0], name="") != kept[0]
+
+
+async def test_a_folder_that_another_process_holds_is_given_up_after_a_while(
+    folder: ArtifactFolder, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    kept = await folder.keep("ann", new(b"x"))
+    monkeypatch.setattr(artifacts, "_PATIENCE_SECONDS", 0.05)
+    with (tmp_path / "artifacts" / "lock").open("rb") as held:
+        fcntl.flock(held, fcntl.LOCK_EX)
+        with pytest.raises(Unavailable, match="cannot be written"):
+            await folder.keep("ann", new(b"y"))
+        assert (await folder.read("ann", kept.digest, ALL)).data == b"x"
+    await folder.keep("ann", new(b"y"))
