@@ -24,13 +24,15 @@ ALL = (
 - Nobody answers questions. Use options such as `--yes`, `--no-pager`, `-n`; give input as `stdin`.
 - An exit code other than 0 is an answer, not a failure of the tool. `reason` says whether the command was
   ended, and `notes` which limit it ran into.
-- A command that takes minutes: say so with `timeout_seconds`, or start it with `background` and go on with
-  other work. `send_input` waits for it (`wait_seconds`), types to it, and stops it (`key` = `ctrl-c`).
+- A command that takes minutes: say so with `timeout_seconds`, and start it with `background`; after 40
+  seconds it becomes a job by itself, and the answer names it. Go on with other work, or wait with
+  `send_input`: one call with `until` (words that it will print) and `wait_seconds` 40 instead of many short
+  ones. It types too, and stops a job (`key` = `ctrl-c`, or `signal`). `list_jobs` finds it again.
 - A program that looks for a terminal (a REPL, a pager, an installer with menus): `terminal` and
-  `background` together.
+  `background` together, and `screen` to see what a person would.
 - Of long output the middle is left out. The notes name where it goes on: `read_file` with
-  `wand://jobs/<job>/stdout` and an `offset`. Do not run the command a second time to see more of it. To
-  find something in much output, let the command filter it.
+  `wand://jobs/<job>/stdout` and an `offset`. Do not run the command a second time to see more of it:
+  `first_line` = -50 reads its end, and `search_files` with that path looks in it, of ended jobs too.
 - Everything that a command starts ends with it. A server that is to stay belongs into a `background` job of
   its own.
 """,

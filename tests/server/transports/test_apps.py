@@ -36,7 +36,7 @@ async def test_pages_are_named_to_clients_that_show_them_and_can_be_read(server:
     _, named = await server.ask(**server.modern("tools/list", {"_meta": SHOWS}))
 
     assert views_of(plain) == {}
-    assert views_of(named).keys() == {"execute_command", "send_input", "write_file"}
+    assert views_of(named).keys() == {"execute_command", "send_input", "write_file", "manage_file"}
     for uri in views_of(named).values():
         _, read = await server.ask(**server.modern("resources/read", {"uri": uri}, Mcp_Name=uri))
         (content,) = read["result"]["contents"]

@@ -24,7 +24,7 @@ async def server(tmp_path: Path) -> AsyncIterator[Edge]:
 async def test_every_file_of_a_listed_skill_reads_as_its_digest_says(server: Edge) -> None:
     _, listed = await server.ask(**server.modern("skills/list"))
     files = [file for one in listed["result"]["skills"] for file in one["resources"]]
-    assert len(files) == 3
+    assert len(files) == 4
 
     for file in files:
         uri = file["uri"]
