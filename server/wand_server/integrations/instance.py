@@ -13,11 +13,12 @@ from wand_proto.errors import Invalid
 from wand_server import arguments
 from wand_server.integrations.index import Entry, Known
 from wand_server.integrations.kit.base import BaseIntegration, Settings
+from wand_server.integrations.kit.personal import OF_PEOPLE
 from wand_server.settings.problems import words
 
 Table = Mapping[str, Any]
 AnySettings = TypeVar("AnySettings", bound=BaseModel)
-_OF_PEOPLE = frozenset({"finish_sign_in", "forget_sign_in"})  # who sign in for themselves
+_ANOTHERS = frozenset({"token", "access_token", "refresh_token", "service_account", "app_id"})  # sign-ins
 ID = re.compile(r"([a-z][a-z0-9_]{1,31})(?::([a-z0-9_-]{1,32}))?")
 
 
@@ -39,11 +40,18 @@ class Instance:
         entry, permits = self.known.operations.get(name), self.permits
         return (
             entry is not None
-            and (name not in _OF_PEOPLE or "client_id" in self.table)
+            and (name not in OF_PEOPLE or self._signs_people_in())
             and (entry.read_only or not permits.read_only)
             and (not permits.allow or _is_one_of(name, permits.allow))
             and not _is_one_of(name, permits.deny)
         )
+
+    def _signs_people_in(self) -> bool:
+        """Whether each person signs in for themselves, as far as the settings tell without secrets."""
+        table, known = self.table, self.known.settings
+        if "auth" in known or "people" in known:
+            return table.get("auth") == "people" or table.get("people") is True
+        return "client_id" in table and _ANOTHERS.isdisjoint(table)
 
     def offered(self) -> Iterator[tuple[str, Entry]]:
         """The operations that are permitted, by their full names."""

@@ -10,6 +10,7 @@ from typing import Literal
 from wand_server.integrations.index import Known
 from wand_server.integrations.kit.base import Integration
 from wand_server.integrations.kit.manifest import Manifest
+from wand_server.integrations.kit.personal import OF_PEOPLE
 
 Tier = Literal["none", "bronze", "silver", "gold", "platinum"]
 _COMMON = frozenset(Integration.Config.model_fields)
@@ -39,8 +40,8 @@ def _foreign(manifest: Manifest) -> bool:
 
 
 def _tried(manifest: Manifest, known: Known) -> float:
-    excused = set(manifest.tests.excused) & set(known.operations)
-    return 1 - len(excused) / max(1, len(known.operations))
+    own = set(known.operations) - OF_PEOPLE  # those are the kit's, and tried with it
+    return 1 - len(set(manifest.tests.excused) & own) / max(1, len(own))
 
 
 def _by_a_server(manifest: Manifest) -> bool:

@@ -164,7 +164,8 @@ def table(service: str, names: frozenset[str], url: str) -> dict[str, Any]:
         name: value.replace("{url}", url) for name, value in said if name in names or not known[name].secret
     }
     given |= {name: f"env:{name}" for name in names if known[name].secret}
-    return {**given, **({"base_url": url} if "base_url" in known else {})}
+    people = {"people": True} if "people" in names else {}
+    return {**given, **people, **({"base_url": url} if "base_url" in known else {})}
 
 
 @asynccontextmanager

@@ -9,8 +9,8 @@ from wand_server.integrations.kit import (
     Date,
     DateTime,
     Email,
-    Integration,
     Page,
+    Personal,
     Resource,
     Sent,
     delete,
@@ -85,7 +85,7 @@ Guests = Annotated[list[Guest] | None, Sent("attendees")]
 Repeats = Annotated[list[str] | None, Field(description="RFC 5545", examples=[["RRULE:FREQ=WEEKLY;COUNT=5"]])]
 
 
-class GoogleCalendar(Integration):
+class GoogleCalendar(Personal):
     """Google Calendar, as one of its users or a service account."""
 
     class Config(GoogleConfig):

@@ -7,7 +7,7 @@ from urllib.parse import urlencode
 from pydantic import Field
 
 from wand_proto.errors import Invalid, NotFound
-from wand_server.integrations.kit import Integration, Rate, Request, Resource, Sent, get, operation, post, put
+from wand_server.integrations.kit import Personal, Rate, Request, Resource, Sent, get, operation, post, put
 from wand_server.integrations.kit.google import GoogleConfig, google
 from wand_server.integrations.kit.paging import found
 from wand_server.integrations.kit.request import segments
@@ -64,7 +64,7 @@ class Updated(Resource):
     replies: list[dict[str, Any]] | None = None
 
 
-class GoogleSheets(Integration):
+class GoogleSheets(Personal):
     """Google Sheets, as one of its users or a service account."""
 
     class Config(GoogleConfig):

@@ -7,14 +7,15 @@ from pydantic import Field, SecretStr
 
 from wand_server.integrations.kit import (
     Bearer,
+    Consent,
     Cursor,
     Date,
     DateTime,
     Email,
     FirstOf,
-    Integration,
     OAuth2,
     Page,
+    Personal,
     Rate,
     Resource,
     get,
@@ -75,14 +76,23 @@ class Condition(Resource):
     value: str | None = None
 
 
-class HubSpot(Integration):
-    """An account at HubSpot."""
+BY_PEOPLE = Consent(
+    authorize_url="https://app.hubspot.com/oauth/authorize",
+    token_url="https://api.hubapi.com/oauth/v1/token",  # noqa: S106 - an address
+    scope="crm.objects.contacts.read crm.objects.contacts.write crm.objects.companies.read "
+    "crm.objects.companies.write crm.objects.deals.read crm.objects.deals.write crm.objects.owners.read "
+    "tickets",
+)
 
-    class Config(Integration.Config):
+
+class HubSpot(Personal):
+    """An account at HubSpot, as an app or as each person."""
+
+    class Config(Personal.Config):
         """Who signs in."""
 
         token: SecretStr | None = Field(default=None, description="of a private app")
-        client_id: str = Field(default="", description="of an app, with client_secret and refresh_token")
+        client_id: str = Field(default="", description="of an app, by which each person signs in")
         client_secret: SecretStr | None = None
         refresh_token: SecretStr | None = None
 
@@ -94,6 +104,7 @@ class HubSpot(Integration):
                 ("client_id", "client_secret", "refresh_token"),
                 OAuth2(token_url="https://api.hubapi.com/oauth/v1/token", grant="refresh_token"),  # noqa: S106 - no secret
             ),
+            (("client_id", "client_secret"), BY_PEOPLE),
         )
     )
     rate = Rate(10)

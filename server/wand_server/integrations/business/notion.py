@@ -6,8 +6,10 @@ from pydantic import Field, SecretStr
 
 from wand_server.integrations.kit import (
     Bearer,
+    Consent,
     Cursor,
-    Integration,
+    FirstOf,
+    Personal,
     Rate,
     Resource,
     Sent,
@@ -117,16 +119,28 @@ class Kind(Resource):
     value: Literal["page", "data_source"]
 
 
-class Notion(Integration):
-    """Notion, as an integration in a workspace."""
+BY_PEOPLE = Consent(
+    authorize_url="https://api.notion.com/v1/oauth/authorize",
+    token_url="https://api.notion.com/v1/oauth/token",  # noqa: S106 - an address
+    by="basic",
+    body="json",
+    more={"owner": "user"},
+    pkce=False,
+)
 
-    class Config(Integration.Config):
-        """Its token."""
 
-        token: SecretStr
+class Notion(Personal):
+    """Notion, as an integration in a workspace, or as each person lets it in."""
+
+    class Config(Personal.Config):
+        """Its token, or a public integration that each person lets in."""
+
+        token: SecretStr | None = None
+        client_id: str = Field(default="", description="of a public one, by which each person signs in")
+        client_secret: SecretStr | None = None
 
     base_url = "https://api.notion.com"
-    sign_in = Bearer("token")
+    sign_in = FirstOf(((("token",), Bearer("token")), (("client_id", "client_secret"), BY_PEOPLE)))
     headers = {"Notion-Version": "2025-09-03"}
     rate = Rate(3, per_seconds=1)
 

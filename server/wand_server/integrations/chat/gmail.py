@@ -13,8 +13,8 @@ from wand_server.integrations.kit import (
     Cursor,
     Download,
     Email,
-    Integration,
     Page,
+    Personal,
     Request,
     Resource,
     Sent,
@@ -105,7 +105,7 @@ class Profile(Resource):
     threadsTotal: int | None = None  # noqa: N815
 
 
-class Gmail(Integration):
+class Gmail(Personal):
     """Gmail, as one of its users."""
 
     class Config(GoogleConfig):

@@ -7,10 +7,12 @@ from pydantic import Field, SecretStr
 from wand_proto.errors import Conflict, Denied, Exhausted, Invalid, NotFound, WandError
 from wand_server.integrations.kit import (
     Bearer,
+    Consent,
     Content,
     Cursor,
-    Integration,
+    FirstOf,
     Page,
+    Personal,
     Rate,
     Request,
     Resource,
@@ -101,16 +103,28 @@ class Identity(Resource):
     bot_id: str | None = None
 
 
-class Slack(Integration):
-    """Slack, as the bot of an app."""
+BY_PEOPLE = Consent(
+    authorize_url="https://slack.com/oauth/v2/authorize",
+    token_url="https://slack.com/api/oauth.v2.access",  # noqa: S106 - an address
+    scope="chat:write,channels:read,channels:history,channels:write,groups:read,groups:history,"
+    "users:read,users:read.email,reactions:write,files:write,search:read",
+    scope_name="user_scope",
+    inside="authed_user",
+)
 
-    class Config(Integration.Config):
-        """The app's token."""
 
-        token: SecretStr
+class Slack(Personal):
+    """Slack, as the bot of an app, or as each person."""
+
+    class Config(Personal.Config):
+        """The app's token, or the app by which each person signs in."""
+
+        token: SecretStr | None = None
+        client_id: str = Field(default="", description="of the app, by which each person signs in")
+        client_secret: SecretStr | None = None
 
     base_url = "https://slack.com/api"
-    sign_in = Bearer("token")
+    sign_in = FirstOf(((("token",), Bearer("token")), (("client_id", "client_secret"), BY_PEOPLE)))
     rate = Rate(50, per_seconds=60)
 
     @staticmethod

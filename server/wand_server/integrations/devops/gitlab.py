@@ -6,9 +6,11 @@ from pydantic import Field, SecretStr
 
 from wand_server.integrations.kit import (
     ApiKey,
+    Consent,
     Counted,
-    Integration,
+    FirstOf,
     Page,
+    Personal,
     Request,
     Resource,
     Sent,
@@ -91,16 +93,31 @@ class Variable(Resource):
     value: str
 
 
-class GitLab(Integration):
+BY_PEOPLE = Consent(
+    authorize_url="{web_url}/oauth/authorize",
+    token_url="{web_url}/oauth/token",  # noqa: S106 - an address
+    scope="api",
+)
+
+
+class GitLab(Personal):
     """GitLab.com, or a GitLab of yours."""
 
-    class Config(Integration.Config):
-        """The token."""
+    class Config(Personal.Config):
+        """The token, or an application by which each person signs in."""
 
-        token: SecretStr
+        token: SecretStr | None = None
+        client_id: str = Field(default="", description="of an application, by which each person signs in")
+        client_secret: SecretStr | None = None
+        web_url: str = Field(default="https://gitlab.com", description="where they do")
 
     base_url = "https://gitlab.com/api/v4"
-    sign_in = ApiKey("PRIVATE-TOKEN", setting="token")
+    sign_in = FirstOf(
+        (
+            (("token",), ApiKey("PRIVATE-TOKEN", setting="token")),
+            (("client_id", "client_secret"), BY_PEOPLE),
+        )
+    )
 
     async def health_check(self) -> None:
         await self.http.send(

@@ -70,6 +70,7 @@ class Asking:
     query: Mapping[str, str]
     issuer: str = ""  # that has to call itself so (RFC 9207)
     exchange: Exchange
+    pkce: bool = True
 
 
 @dataclass(slots=True, kw_only=True)
@@ -123,9 +124,9 @@ class Consents:
             "response_type": "code",
             "redirect_uri": self._address,
             "state": state,
-            "code_challenge": challenge.decode(),
-            "code_challenge_method": "S256",
         }
+        if asking.pkce:
+            query |= {"code_challenge": challenge.decode(), "code_challenge_method": "S256"}
         link = f"{asking.url}{'&' if '?' in asking.url else '?'}{urlencode(query)}"
         self._open[state] = _Open(
             instance=instance, person=person, asking=asking, verifier=verifier, since=self._clock(), link=link

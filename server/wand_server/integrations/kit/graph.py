@@ -6,10 +6,10 @@ from pydantic import Field, SecretStr
 
 from wand_server.integrations.kit.answers import Resource
 from wand_server.integrations.kit.assertion import EntraApp
-from wand_server.integrations.kit.base import Integration
 from wand_server.integrations.kit.oauth import OAuth2
 from wand_server.integrations.kit.pace import Rate
 from wand_server.integrations.kit.paging import Linked
+from wand_server.integrations.kit.personal import Consent, Personal
 from wand_server.integrations.kit.request import Sent
 from wand_server.integrations.kit.signin import FirstOf, SignIn
 
@@ -21,6 +21,11 @@ _AS_SOMEBODY = OAuth2(
     scope=f"{_SCOPE} offline_access",
 )
 _AS_APPLICATION = EntraApp(scope=_SCOPE)
+_BY_PEOPLE = Consent(
+    authorize_url="{authority}/{tenant}/oauth2/v2.0/authorize",
+    token_url="{authority}/{tenant}/oauth2/v2.0/token",  # noqa: S106 - an address
+    scope=f"{_SCOPE} offline_access",
+)
 
 
 Body = Annotated[dict[str, Any], Sent(where="whole_body")]
@@ -39,10 +44,10 @@ def content(text: str, **more: str) -> dict[str, str]:
     return {"@odata.type": "#microsoft.graph.itemBody", "content": text, **more}
 
 
-class Graph(Integration):
-    """A part of Microsoft Graph, as an application, or as a person who has let one in."""
+class Graph(Personal):
+    """A part of Microsoft Graph, as an application, as a person who has let one in, or as each person."""
 
-    class Config(Integration.Config):
+    class Config(Personal.Config):
         """Which directory, and who signs in."""
 
         tenant: str = Field(description="id or domain of the directory")
@@ -54,6 +59,7 @@ class Graph(Integration):
         refresh_token: SecretStr | None = Field(
             default=None, description="of a person: acts as that one, not as the application"
         )
+        people: bool = Field(default=False, description="each person signs in for themselves, by a link")
         authority: str = Field(
             default="https://login.microsoftonline.com",
             description="where one signs in; other in national clouds",
@@ -62,6 +68,7 @@ class Graph(Integration):
     base_url = "https://graph.microsoft.com/v1.0"
     sign_in: ClassVar[SignIn] = FirstOf(
         (
+            (("people",), _BY_PEOPLE),
             (("refresh_token",), _AS_SOMEBODY),
             (("client_secret",), _AS_APPLICATION),
             (("certificate",), _AS_APPLICATION),

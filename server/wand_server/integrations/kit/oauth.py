@@ -163,8 +163,8 @@ async def ask(
     """
     answered = await answer_of(send, request, strike)
     whole = answered.body if isinstance(answered.body, dict) else {}
-    body = whole.get(inside, {}) if inside else whole
-    body = body if isinstance(body, dict) else {}
+    within = whole.get(inside) if inside else None
+    body = within if isinstance(within, dict) and within.get(name) else whole
     value = body.get(name)
     if not isinstance(value, str) or not value:
         raise _refused(request, answered, strike)

@@ -5,7 +5,7 @@ from collections import OrderedDict
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import partial
-from typing import Annotated
+from typing import Annotated, Literal
 
 from pydantic import BaseModel, Field
 
@@ -21,6 +21,7 @@ from wand_server.integrations.kit.secrets import Strike
 from wand_server.integrations.kit.signin import Send, SignIn, secret
 from wand_server.integrations.kit.workspace import Workspace
 
+OF_PEOPLE = frozenset({"finish_sign_in", "forget_sign_in"})  # operations of all services for people
 _MOST_PEOPLE = 1000  # whose tokens are at hand; those of others are fetched anew
 _LONG_SECONDS = 10 * 365 * 86400.0  # for those that do not end
 
@@ -34,7 +35,11 @@ class Consent(SignIn):
     scope: str = ""
     issuer: str = ""  # as the service calls itself when it answers (RFC 9207), if it does
     by: By = "form"  # how we say who we are where tokens are
+    body: Literal["form", "json"] = "form"  # of what tokens are asked with
     more: Mapping[str, str] = field(default_factory=dict)  # for the link
+    scope_name: str = "scope"  # in the link
+    inside: str = ""  # the member of the answer in which a person's token stands, if it does
+    pkce: bool = True  # RFC 7636; false where a service refuses what it does not know
 
     def signer(self, settings: BaseModel, send: Send, strike: Strike) -> Signer:
         return _PeoplesTokens(_Endpoint(self, settings, send, strike), strike)
@@ -56,12 +61,16 @@ class _Endpoint:
         """What a person is asked."""
         query = {"client_id": self._client[0], **self._way.more}
         if self._way.scope:
-            query["scope"] = self._way.scope
-        return Asking(url=self._authorize_url, query=query, issuer=self._way.issuer, exchange=self._exchange)
+            query[self._way.scope_name] = self._way.scope
+        way = self._way
+        return Asking(
+            url=self._authorize_url, query=query, issuer=way.issuer, exchange=self._exchange, pkce=way.pkce
+        )
 
     async def _exchange(self, code: str, verifier: str, came_to: str) -> Account:
-        form = {"grant_type": "authorization_code", "code": code, "code_verifier": verifier}
-        return await self._asked({**form, "redirect_uri": came_to})
+        form = {"grant_type": "authorization_code", "code": code}
+        proof = {"code_verifier": verifier} if self._way.pkce else {}
+        return await self._asked({**form, **proof, "redirect_uri": came_to})
 
     async def renewed(self, account: Account) -> Account:
         """The same account with another token.
@@ -78,7 +87,9 @@ class _Endpoint:
 
     async def _asked(self, form: Mapping[str, str]) -> Account:
         request = token_request(self._token_url, form, self._client, self._way.by)
-        body = await ask(self._send, request, self._strike)
+        if self._way.body == "json":
+            request.json, request.form = request.form, None
+        body = await ask(self._send, request, self._strike, inside=self._way.inside)
         token, kept = token_in(body), {"access_token": body["access_token"]}
         if isinstance(refresh := body.get("refresh_token"), str) and refresh:
             self._strike.add(refresh)

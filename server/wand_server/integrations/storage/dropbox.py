@@ -9,11 +9,12 @@ from pydantic import Field, SecretStr
 from wand_proto.errors import Conflict, NotFound
 from wand_server.integrations.kit import (
     Bearer,
+    Consent,
     Content,
     Download,
     FirstOf,
-    Integration,
     OAuth2,
+    Personal,
     Request,
     Resource,
     operation,
@@ -91,11 +92,18 @@ class Usage(Resource):
     allocation: dict[str, Any] | None = None
 
 
-class Dropbox(Integration):
-    """Dropbox, as one of its users."""
+BY_PEOPLE = Consent(
+    authorize_url="https://www.dropbox.com/oauth2/authorize",
+    token_url=TOKENS,
+    more={"token_access_type": "offline"},  # else there is no refresh token
+)
 
-    class Config(Integration.Config):
-        """A refresh token with the app that it is for, or an access token for four hours."""
+
+class Dropbox(Personal):
+    """Dropbox, as one of its users, or as each person."""
+
+    class Config(Personal.Config):
+        """A refresh token with its app, an access token for four hours, or an app for each person."""
 
         client_id: str = Field(default="", description="the app's key")
         client_secret: SecretStr | None = Field(default=None, description="the app's secret")
@@ -111,6 +119,7 @@ class Dropbox(Integration):
                 OAuth2(token_url=TOKENS, grant="refresh_token"),
             ),
             (("access_token",), Bearer("access_token")),
+            (("client_id", "client_secret"), BY_PEOPLE),
         )
     )
 

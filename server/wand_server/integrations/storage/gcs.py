@@ -8,8 +8,8 @@ from wand_server.integrations.kit import (
     Content,
     Cursor,
     Download,
-    Integration,
     Page,
+    Personal,
     Request,
     Resource,
     Sent,
@@ -49,7 +49,7 @@ class Object(Resource):
     metadata: dict[str, str] | None = None
 
 
-class GCS(Integration):
+class GCS(Personal):
     """Google Cloud Storage, for one project."""
 
     class Config(GoogleConfig):

@@ -10,8 +10,8 @@ from wand_server.integrations.kit import (
     Cursor,
     Download,
     Email,
-    Integration,
     Page,
+    Personal,
     Rate,
     Request,
     Resource,
@@ -91,7 +91,7 @@ class About(Resource):
     storageQuota: dict[str, str] | None = None  # noqa: N815
 
 
-class GoogleDrive(Integration):
+class GoogleDrive(Personal):
     """Google Drive, as one of its users or a service account."""
 
     class Config(GoogleConfig):
