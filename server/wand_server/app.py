@@ -29,6 +29,7 @@ from wand_server.issuer.grants import DAY, Lives
 from wand_server.issuer.peers import Peers
 from wand_server.issuer.service import Issuer, Options, resource_of
 from wand_server.live import Live
+from wand_server.offers import HandedOut
 from wand_server.orchestrator.pool import Pool
 from wand_server.protocol import server
 from wand_server.protocol.kernel import Kernel
@@ -192,7 +193,9 @@ async def running(
         played.tools.tools = offered
         sign_ins = await parts.enter_async_context(SignIns(host))
         kernel = _kernel(
-            HostResources(host, {**bench.kept.rooms(), **taskresources.rooms(played.tasks)}), offered
+            HostResources(host, {**bench.kept.rooms(), **taskresources.rooms(played.tasks)}),
+            offered,
+            played.tasks,
         )
         parts.push_async_callback(kernel.close)
         nonces = dpop.Nonces()  # of both, for clients keep one for each origin
@@ -307,8 +310,8 @@ def _routes(issuer: Issuer | None, consents: Consents) -> Routes:
     }
 
 
-def _kernel(resources: HostResources, tools: Offered) -> Kernel:
-    library = Library(resources, BuiltInPrompts(), BuiltInSkills())
+def _kernel(resources: HostResources, tools: Offered, handed_out: HandedOut) -> Kernel:
+    library = Library(resources, BuiltInPrompts(), BuiltInSkills(), handed_out)
     return server.build(tools, library, version=version("wand-server"), instructions=_INSTRUCTIONS)
 
 

@@ -142,6 +142,17 @@ def _waits(error: NeedsApproval) -> str:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class TaskTold:
+    """How far a task is that outlives the request, and the server; `result` once it has ended."""
+
+    status: Literal["working", "completed", "cancelled"]
+    message: str
+    created: float  # in seconds of the Unix clock
+    updated: float
+    result: ToolResult | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ResourceDescription:
     """Something that a client can read: one thing under a URI, or many under a URI template (RFC 6570)."""
 

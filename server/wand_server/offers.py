@@ -6,11 +6,13 @@ from typing import Any, Protocol
 
 from wand_server.model import (
     Call,
+    Principal,
     PromptDescription,
     ResourceContent,
     ResourceDescription,
     ResourceState,
     SkillDescription,
+    TaskTold,
     ToolDescription,
     ToolResult,
 )
@@ -48,6 +50,26 @@ class Tools(Protocol):
 
         Raises:
             NotFound: there is no such tool.
+        """
+        ...
+
+
+class HandedOut(Protocol):
+    """Tasks that agents carry out, as the protocol sees them; `orchestrator` offers it."""
+
+    async def told(self, principal: Principal, task: str) -> TaskTold:
+        """How far it is.
+
+        Raises:
+            NotFound: the principal has no such task.
+        """
+        ...
+
+    async def end(self, principal: Principal, task: str) -> None:
+        """Cancel it; one that has ended stays as it is.
+
+        Raises:
+            NotFound: the principal has no such task.
         """
         ...
 

@@ -1,8 +1,9 @@
 """Tasks with effects, while whatever carries them out is killed: each is done once, or named ambiguous.
 
 `./dev chaos [N] [--postgres]`: N tasks append lines to files by a tool, while processes of agents, the
-server and (with --postgres) those of PostgreSQL's connections are killed at random with -9. At the end what
-is in the files is compared with what is said of the tasks; meanwhile, `list_agents` with what runs.
+server and (with --postgres) those of PostgreSQL's connections are killed at random with -9; others hang for
+longer than their leases, and go on. At the end what is in the files is compared with what is said of the
+tasks; meanwhile, `list_agents` with what runs.
 """
 
 import argparse
@@ -79,15 +80,17 @@ async def kill(parts: Parts, chance: random.Random, database: postgres.Database 
     restarting: list[asyncio.Task[None]] = []
     while not tally.stop.is_set():
         await asyncio.sleep(chance.uniform(*BETWEEN_SECONDS))
-        victim = chance.choice(["agents", "agents", "server", *(["backend", "backend"] if database else [])])
+        victims = ["agents", "agents", "server", "hang", *(["backend", "backend"] if database else [])]
+        victim = chance.choice(victims)
         if victim == "backend" and database is not None:
             found = await asyncio.to_thread(_backends, database)
             victim = "backend" if kill_backend(chance, found) else "nothing"
         else:
-            living = [one for one in (parts.crews if victim == "agents" else [parts.server]) if one.is_ready]
+            living = [one for one in ([parts.server] if victim == "server" else parts.crews) if one.is_ready]
             if not living:
                 continue
-            restarting.append(asyncio.create_task(parts.kill(chance.choice(living))))
+            end = parts.hang if victim == "hang" else parts.kill
+            restarting.append(asyncio.create_task(end(chance.choice(living))))
         tally.kills[victim] += 1
     await asyncio.gather(*restarting)
 
@@ -190,7 +193,10 @@ async def run(parts: Parts, count: int, seed: int, database: postgres.Database |
         f"({counts['ambiguous with effect']} had their effect), lost {counts['lost']}, "
         f"doubled {counts['doubled']}, lines of nobody {counts['lines of nobody']}"
     )
-    print(f"killed with -9: {kills}; {again} tasks begun more than once; {time.monotonic() - began:.0f} s")
+    print(
+        f"killed with -9, or hung: {kills}; {again} tasks begun more than once; "
+        f"{time.monotonic() - began:.0f} s"
+    )
     print(f"list_agents: {tally.looks} looks, {len(tally.lies)} untrue")
     print(*(f"  {lie}" for lie in tally.lies[:10]), sep="\n", end="")
     bad = counts["lost"] + counts["doubled"] + counts["lines of nobody"] + len(tally.lies)

@@ -103,6 +103,15 @@ class Parts:
         await asyncio.to_thread(part.program.kill)
         await asyncio.to_thread(part.start)
 
+    async def hang(self, part: Part) -> None:
+        """Let it stand still for longer than its leases, and then go on as if nothing had been."""
+        part.ready_at = float("inf")
+        part.program.signal(signal.SIGSTOP)
+        await asyncio.sleep(1.5 * LEASE_SECONDS)
+        part.program.signal(signal.SIGCONT)
+        await asyncio.sleep(GONE_SECONDS)  # until it has said that it lives
+        part.ready_at = time.monotonic()
+
     @contextlib.asynccontextmanager
     async def client(self) -> AsyncIterator[Client]:
         """A client of the server that runs now."""

@@ -10,10 +10,10 @@ from typing import Any
 from wand_proto.errors import Conflict, Denied, Invalid, NotFound
 from wand_server import scopes
 from wand_server.lifecycle import ENDED, OPEN, RETRIABLE, TaskState
-from wand_server.model import Call, Principal
+from wand_server.model import Call, Principal, TaskTold
 from wand_server.orchestrator.handing import Inbox
 from wand_server.orchestrator.pool import Pool
-from wand_server.orchestrator.showing import Seen, crew, project_shown, task_shown
+from wand_server.orchestrator.showing import Seen, crew, project_shown, task_shown, told
 from wand_server.ports import (
     NewProject,
     News,
@@ -37,7 +37,7 @@ Scale = Callable[[str, int], Awaitable[None]]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Manager:
-    """Offers `ports.projects.Tasks`."""
+    """Offers `ports.projects.Tasks` and `offers.HandedOut`."""
 
     store: TaskStore
     bus: TaskBus
@@ -213,6 +213,17 @@ class Manager:
         scopes.check(call.principal, "scale_agents", scopes.ADMIN)
         await self.scale_to(call.principal.name, wanted)
         return await self.agents(call)
+
+    # For MCP's own tasks ---------------------------------------------------------------------------------
+
+    async def told(self, principal: Principal, task: str) -> TaskTold:
+        """As `offers.HandedOut` says."""
+        return told(await self._mine(principal, task))
+
+    async def end(self, principal: Principal, task: str) -> None:
+        """As `offers.HandedOut` says."""
+        mine = await self._mine(principal, task)
+        await self.store.cancel(mine.id, f"cancelled by {principal.name}")
 
     async def changed(self, seconds: float) -> None:
         """Wait until a task changes, at most so long."""

@@ -1,9 +1,10 @@
 """Tasks, projects and agents as they are shown: functions of what the store keeps."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from wand_server.lifecycle import ENDED, OPEN, TaskState
+from wand_server.model import TaskTold, ToolResult
 from wand_server.orchestrator.agents import Agent
 from wand_server.orchestrator.choosing import AgentState
 from wand_server.ports import AgentRecord, Project, Task, TaskError
@@ -27,6 +28,24 @@ def task_shown(task: Task, projects: Mapping[str, str]) -> TaskShown:
 
 def _said(error: TaskError) -> str:
     return f"{error.message} ({error.hint})" if error.hint else error.message
+
+
+def told(task: Task) -> TaskTold:
+    """A task as MCP's own are told; what failed has a result that says so, as a tool's."""
+    shown = task_shown(task, {})
+    so_far = TaskTold(status="working", message=shown.message, created=shown.created, updated=shown.updated)
+    if task.state is TaskState.CANCELLED:
+        return replace(so_far, status="cancelled")
+    if shown.is_over:
+        return replace(so_far, status="completed", message=task.state, result=_result(task, shown))
+    return so_far if task.state is TaskState.RUNNING else replace(so_far, message=task.state)
+
+
+def _result(task: Task, shown: TaskShown) -> ToolResult:
+    if task.state is not TaskState.DONE:
+        return ToolResult(text=f"{shown.kind}: {task.state}: {shown.message}", is_error=True)
+    kept = task.result if isinstance(task.result, dict) else {"result": task.result}
+    return ToolResult(text=str(kept.get("text") or "done"), structured=kept)
 
 
 def project_shown(project: Project, bad: Sequence[Task], running: Sequence[Task]) -> ProjectShown:

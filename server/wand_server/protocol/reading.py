@@ -14,7 +14,7 @@ from wand_server.model import (
     ResourceDescription,
     refusal,
 )
-from wand_server.offers import Prompts, Resources, Skills
+from wand_server.offers import HandedOut, Prompts, Resources, Skills
 from wand_server.protocol import failures, messages
 from wand_server.protocol.failures import FORBIDDEN, INVALID_PARAMS, ProtocolFailure
 from wand_server.protocol.methods import Visit, call_of
@@ -30,7 +30,14 @@ COMPLETIONS_CEILING = 100  # the specification's own
 class Library:
     """Resources and prompts, as methods of the protocol."""
 
-    def __init__(self, resources: Resources, prompts: Prompts, skills: Skills | None = None) -> None:
+    def __init__(
+        self,
+        resources: Resources,
+        prompts: Prompts,
+        skills: Skills | None = None,
+        handed_out: HandedOut | None = None,
+    ) -> None:
+        self.handed_out = handed_out
         self.resources = resources
         self._prompts = prompts
         self.skills = skills

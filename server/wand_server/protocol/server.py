@@ -101,7 +101,7 @@ def build(
     if library is not None:
         _add_library(server, library)
         skilling.add_methods(server, library.skills)
-    tasking.add_methods(server, kept, methods)
+    tasking.add_methods(server, kept, methods, library.handed_out if library else None)
     watcher = Watcher(library.resources, look_seconds=conduct.look_seconds) if library else None
     streams = _add_streams(server, kept, watcher)
     server.middleware[:] = [boundary]  # without the SDK's tracing, which costs 28-60 us a call

@@ -12,6 +12,8 @@ from pydantic import Field
 
 from wand_server import scopes
 from wand_server.model import Principal
+from wand_server.offers import HandedOut
+from wand_server.protocol import handed
 from wand_server.protocol.extensions import TASKS, Context, declares, principal_of, require
 from wand_server.protocol.failures import FORBIDDEN, HEADER_MISMATCH, ProtocolFailure
 from wand_server.protocol.messages import Request
@@ -33,8 +35,13 @@ class UpdateParams(TaskParams):
     input_responses: dict[str, Any] = Field(alias="inputResponses")
 
 
-def add_methods(server: Server[Any], tasks: Tasks, methods: Methods) -> None:
-    """Let the server answer to the methods of the extension, and say that it does."""
+def add_methods(
+    server: Server[Any], tasks: Tasks, methods: Methods, handed_out: HandedOut | None = None
+) -> None:
+    """Let the server answer to the methods of the extension, and say that it does.
+
+    Beside calls that have become tasks, it answers for those that agents carry out.
+    """
 
     def find(context: Context, params: TaskParams) -> Task:
         require(context, TASKS)
@@ -44,6 +51,10 @@ def add_methods(server: Server[Any], tasks: Tasks, methods: Methods) -> None:
         return task
 
     async def get(context: Context, params: TaskParams) -> dict[str, Any]:
+        if handed_out and _may_be_agents(tasks, context, params):
+            principal, version = principal_of(context), context.protocol_version
+            _permit_tool(methods, principal, "get_project_status")
+            return await handed.detailed(handed_out, principal, params.task_id, version)
         return {"resultType": "complete", **detailed(find(context, params), context.protocol_version)}
 
     async def update(context: Context, params: UpdateParams) -> dict[str, Any]:
@@ -51,6 +62,9 @@ def add_methods(server: Server[Any], tasks: Tasks, methods: Methods) -> None:
         return {"resultType": "complete"}
 
     async def cancel(context: Context, params: TaskParams) -> dict[str, Any]:
+        if handed_out and _may_be_agents(tasks, context, params):
+            _permit_tool(methods, principal_of(context), "manage_tasks")
+            return await handed.cancel(handed_out, principal_of(context), params.task_id)
         tasks.cancel(find(context, params))
         return {"resultType": "complete"}
 
@@ -58,6 +72,11 @@ def add_methods(server: Server[Any], tasks: Tasks, methods: Methods) -> None:
     server.add_request_handler("tasks/get", TaskParams, get)
     server.add_request_handler("tasks/update", UpdateParams, update)
     server.add_request_handler("tasks/cancel", TaskParams, cancel)
+
+
+def _may_be_agents(tasks: Tasks, context: Context, params: TaskParams) -> bool:
+    """Whether it is no call that has become a task, for a client that knows tasks."""
+    return declares(context, TASKS) and not tasks.has(principal_of(context), params.task_id)
 
 
 async def call(tasks: Tasks, context: Context, tool: str, work: Work) -> dict[str, Any]:
@@ -116,7 +135,11 @@ def _moment(when: datetime) -> str:
 
 def _permit(methods: Methods, principal: Principal, task: Task) -> None:
     """A sign-in that may not call the tool may not look into what another of the same party called."""
+    _permit_tool(methods, principal, task.tool)
+
+
+def _permit_tool(methods: Methods, principal: Principal, tool: str) -> None:
     try:
-        methods.check(principal, task.tool)
+        methods.check(principal, tool)
     except scopes.InsufficientScope as why:
         raise ProtocolFailure(FORBIDDEN, why.message, data={"scope": why.needed}) from why

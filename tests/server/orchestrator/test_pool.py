@@ -114,7 +114,7 @@ async def test_an_agent_that_hangs_is_replaced_and_another_goes_on_with_its_task
 
     async with crew(tmp_path, work, size=Size(count=1, most=1)) as its:
         (task,) = await its.hand_out(may_repeat=True)
-        await its.until(task, lambda found: found.state is TaskState.RUNNING)
+        await until(lambda: begun)
         its.pool.agents[begun[0]].give_back()
         ended = await its.ended(task)
         assert (ended.state, ended.attempt, len(set(begun))) == (TaskState.DONE, 2, 2)

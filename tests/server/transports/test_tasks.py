@@ -1,12 +1,20 @@
 """The extension io.modelcontextprotocol/tasks over a real socket."""
 
 from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from support.edge import Edge, edge
+from support.host import FakeHost
+from wand_proto.errors import NotFound
+from wand_server.model import Principal, TaskTold, ToolResult
+from wand_server.protocol.reading import Library
+from wand_server.tools.prompts import BuiltInPrompts
+from wand_server.tools.resources import HostResources
 
 TASKS = "io.modelcontextprotocol/tasks"
 KNOWS_TASKS: dict[str, Any] = {"io.modelcontextprotocol/clientCapabilities": {"extensions": {TASKS: {}}}}
@@ -96,6 +104,65 @@ async def test_the_header_must_name_the_task(server: Edge, name: str | None) -> 
     status, body = await server.ask(**about("tasks/get", server, "one", headers={"Mcp-Name": name}))
 
     assert (status, body["error"]["code"]) == (400, -32020)
+
+
+@dataclass
+class HandedOut:
+    """Tasks of agents: one of the principal `probe`."""
+
+    now: TaskTold
+    ended: list[str] = field(default_factory=list)
+
+    async def told(self, principal: Principal, task: str) -> TaskTold:
+        if (principal.name, task) != ("probe", "mine"):
+            raise NotFound("you have no such task")
+        return self.now
+
+    async def end(self, principal: Principal, task: str) -> None:
+        await self.told(principal, task)
+        self.ended.append(task)
+
+
+WORKING = TaskTold(status="working", message="1 of 2", created=0.0, updated=1.5)
+FAILED = ToolResult(text="Denied: rm is denied", is_error=True)
+
+
+@asynccontextmanager
+async def with_agents(folder: Path, now: TaskTold) -> AsyncIterator[tuple[Edge, HandedOut]]:
+    has = HandedOut(now)
+    library = Library(HostResources(FakeHost()), BuiltInPrompts(), handed_out=has)
+    async with edge(folder, library=library) as running:
+        yield running, has
+
+
+async def test_what_agents_carry_out_is_told_as_a_task(tmp_path: Path) -> None:
+    async with with_agents(tmp_path, WORKING) as (server, has):
+        _, body = await server.ask(**about("tasks/get", server, "mine"))
+        told = body["result"]
+        assert (told["taskId"], told["status"], told["statusMessage"]) == ("mine", "working", "1 of 2")
+        assert (told["createdAt"], told["lastUpdatedAt"]) == (
+            "1970-01-01T00:00:00.000Z",
+            "1970-01-01T00:00:01.500Z",
+        )
+        has.now = replace(WORKING, status="completed", result=FAILED)
+        _, body = await server.ask(**about("tasks/get", server, "mine"))
+        assert body["result"]["result"]["isError"] is True
+        assert body["result"]["result"]["content"][0]["text"] == "Denied: rm is denied"
+
+
+async def test_what_agents_carry_out_is_cancelled_by_its_owner_alone(tmp_path: Path) -> None:
+    async with with_agents(tmp_path, WORKING) as (server, has):
+        other = {"headers": {"Authorization": f"Bearer {server.other_key}"}}
+        for method in ("get", "cancel"):
+            status, body = await server.ask(**about(f"tasks/{method}", server, "mine", **other))
+            assert (status, body["error"]["code"]) == (400, -32602)
+        assert has.ended == []
+        status, body = await server.ask(**about("tasks/cancel", server, "mine"))
+        assert (status, body["result"]["resultType"], has.ended) == (200, "complete", ["mine"])
+        task = await begun(server)  # a call that became one is still itself
+        await server.ask(**about("tasks/cancel", server, task))
+        await server.tools.slow_cancelled.wait()
+        assert has.ended == ["mine"]
 
 
 async def test_the_server_says_that_it_has_tasks(server: Edge) -> None:
