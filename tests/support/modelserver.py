@@ -297,7 +297,9 @@ def _wrong_for_anthropic(body: dict[str, Any], headers: dict[str, str]) -> str:
             re.fullmatch(r"[a-zA-Z0-9_-]{1,128}", n) for n in names
         ),
         "tools.input_schema.type: must be object": any(
-            tool["input_schema"].get("type") != "object" for tool in body.get("tools", ())
+            tool["input_schema"].get("type") != "object"
+            or {"anyOf", "oneOf", "allOf"} & tool["input_schema"].keys()
+            for tool in body.get("tools", ())
         ),
     }
     return next((why for why, is_so in checks.items() if is_so), "") or _wrong_turns(body["messages"])

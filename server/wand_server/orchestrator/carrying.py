@@ -34,7 +34,7 @@ from wand_server.ports import (
 )
 
 _ASK_AGAIN_SECONDS, _WAIT_SECONDS = 5.0, 1800.0  # for a person's approval
-_MOST_ENTRIES = 10_000
+_ENTRIES_AT_ONCE = 200
 _AGAIN = "~"  # in no name of an act
 
 
@@ -120,8 +120,13 @@ class Carrier:
         return replace(past_of(claimed.task, claimed.steps), transcript=transcript)
 
     async def _transcript(self, task: Task) -> tuple[dict[str, Any], ...]:
-        entries = await self.store.transcript(task.id, limit=_MOST_ENTRIES)
-        return tuple(entry.content for entry in entries if entry.kind == "message")
+        """All of it: a conversation that lacks its end is another one."""
+        found: list[dict[str, Any]] = []
+        after = 0
+        while entries := await self.store.transcript(task.id, after=after, limit=_ENTRIES_AT_ONCE):
+            found += (entry.content for entry in entries if entry.kind == "message")
+            after = entries[-1].number
+        return tuple(found)
 
     def _allowance(self, project: Project) -> work.Allowance:
         """What all tasks of a project may still spend together."""

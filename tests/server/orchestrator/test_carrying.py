@@ -145,6 +145,18 @@ async def test_a_goal_goes_on_after_its_agent_died_and_its_model_is_told_what_no
     assert (told["is_error"], "not known" in told["content"]) == (True, True)
 
 
+async def test_a_long_conversation_is_taken_up_whole(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(carrying, "_ENTRIES_AT_ONCE", 2)
+    plays = [calls(use("names"))] * 4
+    async with shop(tmp_path, *plays, calls(use("give_up", reason="no"))) as our:
+        task = await our.done(goal())
+    async with shop(tmp_path, says("Done.")) as our:
+        await our.crew.store.retry(task.id)
+        again = await our.crew.ended(task.id)
+    assert again.state == TaskState.DONE
+    assert len(our.server.asked[0]["messages"]) == 11
+
+
 async def test_a_goal_that_fails_with_an_act_in_doubt_is_ambiguous(tmp_path: Path) -> None:
     plays = [calls(use("add", name="ambiguous", text="y")), calls(use("give_up", reason="no"))]
     async with shop(tmp_path, *plays) as our:

@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Iterable, Mapping
+from typing import Any
 
 from wand_server.model import ToolDescription
 from wand_server.orchestrator.work.models.port import ToolShown
@@ -22,8 +23,15 @@ def shown(tools: Iterable[ToolDescription]) -> tuple[tuple[ToolShown, ...], Mapp
     for tool in tools:
         name = _free(tool.name, {*names, GIVE_UP.name})
         names[name] = tool.name
-        found.append(ToolShown(name=name, description=tool.description, input_schema=tool.input_schema))
+        schema = _of_object(tool.input_schema)
+        found.append(ToolShown(name=name, description=tool.description, input_schema=schema))
     return (*found, GIVE_UP), names
+
+
+def _of_object(schema: Mapping[str, Any]) -> dict[str, Any]:
+    """The schema as every provider takes it: of an object, and without choices at its top."""
+    kept = {word: value for word, value in schema.items() if word not in {"anyOf", "oneOf", "allOf", "not"}}
+    return {"properties": {}, **kept, "type": "object"}
 
 
 def _free(name: str, taken: Iterable[str]) -> str:
