@@ -4,6 +4,7 @@ import asyncio
 import fcntl
 import hashlib
 import os
+import sys
 from dataclasses import replace
 from pathlib import Path
 
@@ -202,3 +203,40 @@ async def test_a_folder_that_another_process_holds_is_given_up_after_a_while(
             await folder.keep("ann", new(b"y"))
         assert (await folder.read("ann", kept.digest, ALL)).data == b"x"
     await folder.keep("ann", new(b"y"))
+
+
+_KEEPS = """\
+import asyncio, os, sys
+from pathlib import Path
+from wand_server.memory.artifacts import ArtifactFolder, Quotas
+from wand_server.ports import NewArtifact
+
+folder = ArtifactFolder(Path(sys.argv[1]), Quotas(in_all=10**9, of_one=10**9, each=10**7, seconds=3600))
+
+async def main():
+    while True:
+        kept = await folder.keep("ann", NewArtifact(data=os.urandom(200_000), name="x"))
+        print(kept.digest, flush=True)
+
+asyncio.run(main())
+"""
+
+
+async def test_what_was_said_to_be_kept_outlives_a_kill_and_nothing_is_half_there(tmp_path: Path) -> None:
+    said: list[str] = []
+    for number in range(4):
+        process = await asyncio.create_subprocess_exec(
+            sys.executable, "-c", _KEEPS, str(tmp_path), stdout=asyncio.subprocess.PIPE
+        )
+        assert process.stdout is not None
+        said += [(await process.stdout.readline()).decode().strip() for _ in range(3 + number)]
+        process.kill()  # at whatever it does now
+        said += (await process.stdout.read()).decode().split()
+        await process.wait()
+    folder = ArtifactFolder(tmp_path, Quotas(in_all=10**9, of_one=10**9, each=10**7, seconds=3600))
+    last = await folder.keep("ann", new(b"x"))  # which looks at all of it first
+    for digest in said:
+        whole = (await folder.read("ann", digest, ALL)).data
+        assert hashlib.sha256(whole).hexdigest() == digest
+    on_disk = {path.name for path in (tmp_path / "objects").glob("*/*")}
+    assert on_disk == {one.digest for one in await folder.listed("ann")} >= {*said, last.digest}
