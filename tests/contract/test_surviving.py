@@ -132,6 +132,26 @@ async def test_how_a_job_ended_while_no_host_agent_was_there_is_told_by_the_next
     assert (exited.reason, exited.exit_code, exited.stdout_bytes) == (wire.REASON_EXITED, 5, 8)
 
 
+@pytest.mark.parametrize("warm", [0, 1])
+async def test_a_job_in_a_container_that_is_followed_ends_with_the_host_agent(
+    dockerd: Dockerd, warm: int
+) -> None:
+    with with_table(DOCKER.format(socket=dockerd.socket, image=dockerd.image, warm=warm)) as wand:
+        async with wand.channel() as channel:
+            execution: Any = ExecutionStub(channel)
+            asked = shell(f"echo go; sleep {wand.mark}", backend="docker:small")
+            events = aiter(execution.Run(asked, metadata=asking()))
+            job = (await anext(events)).started.job
+            assert (await anext(events)).output.data == b"go\n"
+            wand.agent.kill()
+        assert processes(wand.mark)
+        wand.agent.start()
+        await until(lambda: not processes(wand.mark))
+        await until(lambda: wand.recorded("dispatch_end"))
+        (end,) = wand.recorded("dispatch_end")
+    assert end["fields"] == {"job": job, "backend": "docker:small", "reason": "lost"}
+
+
 async def test_a_job_by_ssh_is_told_as_lost_and_ended_by_the_next_host_agent() -> None:
     if SSHD is None:
         pytest.skip("there is no sshd: apt-get install openssh-server")

@@ -15,7 +15,7 @@ from support.waiting import until
 from wand_hostagent.backends.base import ExecutionBackend, ExecutionResult, Surroundings, whole
 from wand_hostagent.backends.docker.engine import Engine
 from wand_hostagent.backends.docker.kind import Docker
-from wand_hostagent.backends.docker.once import removed
+from wand_hostagent.backends.docker.ours import Ours
 from wand_hostagent.backends.docker.places import DockerSettings, Mount, Place
 from wand_hostagent.model import Exited, Job, Limits, Reason, Started
 from wand_proto.errors import Ambiguous, Denied, NotFound, Unavailable, WandError
@@ -143,6 +143,8 @@ async def test_a_job_is_lost_when_dockerd_dies_and_what_is_left_is_swept(dockerd
         with pytest.raises((Unavailable, WandError)):
             await ran(one, shell("true"))
         await asyncio.to_thread(dockerd.release)
+        await until(lambda: not [one for one in dockerd.containers() if one["State"] != "running"], 60)
+        assert len(dockerd.containers()) <= warm, "what was left is gone, though the host agent lives"
     async with places(dockerd, small={"warm": warm}) as (one,):
         assert (await ran(one, shell("echo again"))).stdout == b"again\n"
     assert dockerd.containers() == []
@@ -161,9 +163,9 @@ async def test_a_signal_that_could_not_be_sent_is_ambiguous(dockerd: Dockerd) ->
 
 
 async def test_a_container_that_cannot_be_removed_is_not_said_to_be_gone(tmp_path: Path) -> None:
-    engine = Engine(tmp_path / "none.sock")
+    ours = Ours(Engine(tmp_path / "none.sock"), "somebody")
     with pytest.raises(Unavailable):
-        await removed(engine, "c1")
+        await ours.removed("c1")
 
 
 async def test_a_later_host_agent_sweeps_what_a_killed_one_has_left_and_nothing_of_others(

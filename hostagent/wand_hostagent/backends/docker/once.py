@@ -2,7 +2,7 @@
 
 import logging
 from collections.abc import AsyncGenerator, Callable, Collection, Mapping
-from contextlib import aclosing, suppress
+from contextlib import aclosing
 from functools import partial
 from typing import Any
 
@@ -12,6 +12,7 @@ from wand_hostagent.backends.course import Course
 from wand_hostagent.backends.docker import config
 from wand_hostagent.backends.docker.engine import Engine, EngineError, Wire, is_gone
 from wand_hostagent.backends.docker.job import ContainerInput, ContainerJob, resize
+from wand_hostagent.backends.docker.ours import JOB, KEPT, Ours
 from wand_hostagent.backends.docker.places import Place
 from wand_hostagent.model import Event, Job, Limits, Started
 from wand_hostagent.policy.model import Permit
@@ -19,8 +20,6 @@ from wand_proto.errors import Ambiguous, Conflict, Denied, Invalid, NotFound, Un
 
 log = logging.getLogger(__name__)
 
-OWNER, JOB = "wand.owner", "wand.job"  # labels of what is ours to remove
-KEPT = "wand.kept"  # of what a later host agent may follow: the name of its backend
 LOG_TIMES = 2  # what may be written, so that short lines have room too
 MOST_TOLD = 1024
 
@@ -28,12 +27,12 @@ MOST_TOLD = 1024
 class Once(ExecutionBackend):
     """Jobs of one place, each in a container of its own."""
 
-    def __init__(self, name: str, place: Place, engine: Engine, owner: str) -> None:
+    def __init__(self, name: str, place: Place, ours: Ours) -> None:
         self.name = name
         self.labels: Mapping[str, str] = place.labels
         self._place = place
-        self._engine = engine
-        self._owner = owner
+        self._engine = ours.engine
+        self._ours = ours
         self._inputs: dict[str, ContainerInput] = {}
         self._running: dict[str, str] = {}  # the containers of jobs
 
@@ -80,11 +79,7 @@ class Once(ExecutionBackend):
 
     async def sweep(self, lost: Collection[str], kept: Collection[str]) -> None:  # noqa: ARG002 - no other is here
         """Remove the containers that might have been followed again, and are not."""
-        with suppress(WandError, EngineError):
-            for container in await ours(self._engine, self._owner):
-                labels = container.get("Labels") or {}
-                if labels.get(KEPT) == self.name and labels.get(JOB) not in kept:
-                    await remove(self._engine, str(container["Id"]))
+        await self._ours.sweep_kept(self.name, kept)
 
     async def run(self, permit: Permit) -> AsyncGenerator[Event, None]:
         """Run it in a new container; see `ExecutionBackend`."""
@@ -96,7 +91,7 @@ class Once(ExecutionBackend):
         try:
             wire = await self._started(container, job, reads=body["OpenStdin"])
         except BaseException:
-            await remove(self._engine, container)
+            await self._ours.remove(container)
             raise
         self._running[job.id] = container
         source = self._source(container, wire, is_terminal=job.terminal is not None)
@@ -111,7 +106,7 @@ class Once(ExecutionBackend):
     def _body(self, permit: Permit, job: Job, started: Started) -> dict[str, Any]:
         place = self._place
         environment = given.variables(permit, job, place.environment, place.environment_allowed)
-        labels = {OWNER: self._owner, JOB: job.id, **({KEPT: self.name} if job.detached else {})}
+        labels = {**self._ours.labels, JOB: job.id, **({KEPT: self.name} if job.detached else {})}
         made = config.container(place, labels, given.words(job), environment=environment)
         if job.detached:
             made = config.with_log(made, LOG_TIMES * (started.limits.output_bytes or place.output_bytes))
@@ -151,7 +146,7 @@ class Once(ExecutionBackend):
             wire,
             partial(_state, self._engine, container),
             partial(_end, self._engine, container),
-            partial(remove, self._engine, container),
+            partial(self._ours.remove, container),
             is_terminal=is_terminal,
         )
 
@@ -204,27 +199,6 @@ async def _end(engine: Engine, container: str) -> None:
             raise refused(error) from error
 
 
-async def removed(engine: Engine, container: str) -> None:
-    """Remove a container with all that is in it.
-
-    Raises:
-        WandError: it may be there still.
-    """
-    try:
-        await engine.ask("DELETE", f"/containers/{container}", query={"force": "1", "v": "1"})
-    except EngineError as error:
-        if not is_gone(error):
-            raise refused(error) from error
-
-
-async def remove(engine: Engine, container: str) -> None:
-    """The same; where it cannot be now, the next sweep does it."""
-    try:
-        await removed(engine, container)
-    except WandError as error:
-        log.warning("container left behind", extra={"container": container, "error": str(error)})
-
-
 async def fares(engine: Engine, place: Place) -> Health:
     """Whether dockerd answers and has the image."""
     try:
@@ -263,20 +237,3 @@ def refused(error: EngineError) -> WandError:
     if error.status < 500:
         return Conflict(said) if error.status == 409 else Invalid(said, field="backend")
     return Unavailable(said, hint="dockerd's own log says more")
-
-
-async def ours(engine: Engine, owner: str) -> list[dict[str, Any]]:
-    """All containers of that owner."""
-    query = {"all": "1", "filters": f'{{"label":["{OWNER}={owner}"]}}'}
-    return list(await engine.ask("GET", "/containers/json", query=query))
-
-
-async def sweep(engine: Engine, owner: str, backends: Collection[str]) -> int:
-    """Remove what an earlier host agent, or a link that broke, has left; how many there were.
-
-    What may be followed again, those backends sweep when they know what is.
-    """
-    left = [one for one in await ours(engine, owner) if (one.get("Labels") or {}).get(KEPT) not in backends]
-    for container in left:
-        await remove(engine, str(container["Id"]))
-    return len(left)

@@ -14,16 +14,14 @@ from wand_hostagent.backends.docker import config
 from wand_hostagent.backends.docker.engine import Engine, EngineError, Wire
 from wand_hostagent.backends.docker.job import ContainerInput, ContainerJob
 from wand_hostagent.backends.docker.once import (
-    OWNER,
     Once,
     fares,
     reads,
     refused,
-    remove,
-    removed,
     started_in,
     typed,
 )
+from wand_hostagent.backends.docker.ours import Ours
 from wand_hostagent.backends.docker.places import Place
 from wand_hostagent.model import Event, Job
 from wand_hostagent.policy.model import Permit
@@ -47,13 +45,13 @@ TIDY = _FIRST + (
 class Warm(ExecutionBackend):
     """Jobs of one place, in containers that are there already; they keep what jobs have written."""
 
-    def __init__(self, name: str, place: Place, engine: Engine, owner: str) -> None:
+    def __init__(self, name: str, place: Place, ours: Ours) -> None:
         self.name = name
         self.labels: Mapping[str, str] = place.labels
         self._place = place
-        self._engine = engine
-        self._owner = owner
-        self._once = Once(name, place, engine, owner)  # for what is to outlive us
+        self._engine = ours.engine
+        self._ours = ours
+        self._once = Once(name, place, ours)  # for what is to outlive us
         self._free: list[str] = []  # containers
         self._room = asyncio.Semaphore(place.warm)
         self._inputs: dict[str, ContainerInput] = {}
@@ -88,7 +86,7 @@ class Warm(ExecutionBackend):
         if self._tidying:
             await asyncio.wait(self._tidying, timeout=5.0)
         for container in self._free:
-            await remove(self._engine, container)
+            await self._ours.remove(container)
 
     async def signal(self, job: str, signal: int) -> bool:
         """Send it to every process of the job."""
@@ -170,7 +168,7 @@ class Warm(ExecutionBackend):
                 container = self._free.pop()
                 if await self._is_up(container):
                     return container
-                await remove(self._engine, container)
+                await self._ours.remove(container)
             return await self._made()
         except BaseException:
             self._room.release()
@@ -184,7 +182,7 @@ class Warm(ExecutionBackend):
 
     async def _made(self) -> str:
         place = self._place
-        body = config.container(place, {OWNER: self._owner}, WAITS, environment=place.environment)
+        body = config.container(place, self._ours.labels, WAITS, environment=place.environment)
         try:
             made = await self._engine.ask("POST", "/containers/create", body)
             await self._engine.ask("POST", f"/containers/{made['Id']}/start")
@@ -194,7 +192,7 @@ class Warm(ExecutionBackend):
 
     async def _end(self, container: str) -> None:
         """End the job with all that it started: the container goes, and another one takes its place."""
-        await removed(self._engine, container)
+        await self._ours.removed(container)
 
     async def _leave(self, container: str) -> None:
         self._give_back(container, clean=True)
@@ -210,11 +208,12 @@ class Warm(ExecutionBackend):
         try:
             kept = clean and await self._is_clean(container)
             if not kept:
-                await remove(self._engine, container)
+                await self._ours.remove(container)
                 container = await self._made()
                 kept = True
         except WandError as error:
             log.warning("container not tidied", extra={"container": container, "error": str(error)})
+            await self._ours.remove(container)
         finally:
             if kept:
                 self._free.append(container)
