@@ -94,6 +94,7 @@ BENCHES = (
     ),
     Stage(name="signin", seconds=120, command="./dev bench signin --quick", show="."),
     Stage(name="streams", seconds=300, command="./dev bench streams --quick", show="."),
+    Stage(name="agents", seconds=120, command="./dev bench agents --quick", show="."),
 )  # fmt: skip
 
 

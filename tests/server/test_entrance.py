@@ -4,7 +4,7 @@ import hashlib
 import time
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -18,11 +18,12 @@ from support.issuers import RSA_KEY, Issuer, Served, ec_key, jwk_of, part, pem_o
 from support.issuing import issuing
 from support.tools import FakeTools
 from wand_proto.errors import Unauthenticated, Unavailable, WandError
-from wand_server import entrance
+from wand_server import entrance, settings
 from wand_server.auth import jwk, keyfile
 from wand_server.auth.asked import Asked
 from wand_server.issuer.service import DATABASE
 from wand_server.issuer.store import Store
+from wand_server.model import Principal
 from wand_server.protocol.server import build
 from wand_server.settings import Http, OAuth, Settings
 from wand_server.transports.http import HttpTransport
@@ -278,6 +279,38 @@ async def test_where_nobody_can_say_what_was_taken_back_nobody_gets_in_by_it(tmp
             with pytest.raises(Unavailable, match="taken back"):
                 await guard.principal(asked)
         assert await guard.is_over(principal)
+
+
+async def test_agents_of_their_own_know_what_our_issuer_took_back(tmp_path: Path) -> None:
+    async with issuing(tmp_path) as place, AsyncExitStack() as parts:
+        client_id = (await place.register())["client_id"]
+        _, tokens = await place.redeem(client_id, await place.code(client_id))
+        holder = Principal(name="ann", means="token", credential=place.jti(tokens))
+        keyfile.add(tmp_path / "keys.toml", "probe")
+        ours = settings.Issuer(url="https://wand.example", folder=tmp_path)
+        read = Settings(http=Http(keys_file=tmp_path / "keys.toml"), issuer=ours)
+        before = await entrance.judge(read, parts)
+
+        assert not await before(holder)
+        await place.browser.post(
+            f"{place.origin}/oauth/revoke", data={"token": tokens["refresh_token"], "client_id": client_id}
+        )
+        after = await entrance.judge(read, parts)
+        assert await after(holder)
+        async with Store(tmp_path / DATABASE) as store, store.changing():
+            await store.run("ALTER TABLE grant_ RENAME TO gone")
+        assert await (await entrance.judge(read, parts))(holder)  # nobody can say
+
+
+async def test_agents_of_their_own_know_which_keys_there_are(tmp_path: Path) -> None:
+    file = tmp_path / "keys.toml"
+    keyfile.add(file, "probe")
+    (key,) = keyfile.read(file)
+    holder = Principal(name="probe", means="api_key", credential=key.credential)
+    async with AsyncExitStack() as parts:
+        judge = await entrance.judge(Settings(http=Http(keys_file=file)), parts)
+        assert not await judge(holder)
+        assert await judge(replace(holder, credential="another"))
 
 
 async def test_a_secret_that_everybody_can_read_stops_the_start(tmp_path: Path) -> None:
