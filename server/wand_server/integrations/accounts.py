@@ -1,11 +1,14 @@
 """What people have permitted, kept in a file: each entry encrypted, bound to its instance and its person."""
 
 import base64
+import fcntl
 import hashlib
 import json
 import logging
 import os
 import secrets
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from cryptography.exceptions import InvalidTag
@@ -22,7 +25,10 @@ _MOST_BYTES = 64 * 1024 * 1024
 
 
 class AccountsFile:
-    """Keeps them over a restart; offers `consent.Accounts`."""
+    """Keeps them over a restart; offers `consent.Accounts`.
+
+    Several processes may have the same one: what another has written is read again.
+    """
 
     def __init__(self, path: Path, key: str) -> None:
         """`key` is a secret of at least 32 characters; with another, what was kept cannot be read.
@@ -36,10 +42,13 @@ class AccountsFile:
             raise Invalid("must have at least 32 characters", hint=hint, field="integrations.accounts_key")
         self._path = path
         self._cipher = AESGCM(hashlib.sha256(b"wand accounts\0" + key.encode()).digest())
-        self._sealed = _read(path)
+        self._sealed: dict[str, str] = {}
+        self._seen: tuple[int, ...] | None = None
+        self._refresh()
 
     def get(self, instance: str, person: Person) -> Account | None:
         """What was kept for them."""
+        self._refresh()
         sealed = self._sealed.get(_name(instance, person))
         return self._opened(sealed, instance, person) if sealed else None
 
@@ -48,15 +57,24 @@ class AccountsFile:
         nonce = secrets.token_bytes(_NONCE_BYTES)
         data = json.dumps(dict(account)).encode()
         sealed = nonce + self._cipher.encrypt(nonce, data, _bound(instance, person))
-        self._sealed[_name(instance, person)] = base64.b64encode(sealed).decode()
-        self._write()
+        with _alone(self._path):
+            self._refresh()
+            self._sealed[_name(instance, person)] = base64.b64encode(sealed).decode()
+            self._write()
 
     def remove(self, instance: str, person: Person) -> bool:
         """Forget it; whether there was any."""
-        was = self._sealed.pop(_name(instance, person), None) is not None
-        if was:
-            self._write()
+        with _alone(self._path):
+            self._refresh()
+            was = self._sealed.pop(_name(instance, person), None) is not None
+            if was:
+                self._write()
         return was
+
+    def _refresh(self) -> None:
+        """Read the file again where another has written it."""
+        if (seen := _fingerprint(self._path)) != self._seen:
+            self._sealed, self._seen = _read(self._path), seen
 
     def _opened(self, sealed: str, instance: str, person: Person) -> Account | None:
         try:
@@ -78,6 +96,26 @@ class AccountsFile:
             file.flush()
             os.fsync(handle)
         beside.replace(self._path)
+        self._seen = _fingerprint(self._path)
+
+
+@contextmanager
+def _alone(path: Path) -> Iterator[None]:
+    """Keep other processes out; the folder is locked, because the file is replaced."""
+    folder = os.open(path.parent, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        fcntl.flock(folder, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(folder)
+
+
+def _fingerprint(path: Path) -> tuple[int, ...]:
+    try:
+        about = path.stat()
+    except OSError:
+        return ()
+    return (about.st_ino, about.st_size, about.st_mtime_ns)
 
 
 def _read(path: Path) -> dict[str, str]:

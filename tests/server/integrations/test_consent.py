@@ -109,6 +109,20 @@ def test_accounts_outlive_the_server_and_nobody_else_can_read_them(tmp_path: Pat
     assert AccountsFile(path, "x" * 32).get("who", ANN) is None
 
 
+def test_what_another_process_keeps_is_seen_and_not_written_over(tmp_path: Path) -> None:
+    server, agents = (AccountsFile(tmp_path / "accounts", KEY) for _ in range(2))
+    server.put("who", ANN, ACCOUNT)
+    assert agents.get("who", ANN) == ACCOUNT
+    agents.put("who", BOB, {"access_token": "b"})
+    server.put("who", ANN, {"access_token": "newer"})
+    assert [agents.get("who", one) for one in (ANN, BOB)] == [
+        {"access_token": "newer"},
+        {"access_token": "b"},
+    ]
+    assert agents.remove("who", ANN)
+    assert server.get("who", ANN) is None
+
+
 def test_an_account_cannot_be_moved_to_somebody_else(tmp_path: Path) -> None:
     path = tmp_path / "accounts"
     kept = AccountsFile(path, KEY)
