@@ -10,7 +10,7 @@ import contextlib
 import random
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
 from typing import Any, Self, TypeVar
 
@@ -62,7 +62,7 @@ class Address:
     """Where the database is; the password is told apart from the rest."""
 
     url: str
-    password: str = ""
+    password: str = field(default="", repr=False)
 
 
 async def connected(address: Address, application: str = "wand-server") -> "asyncpg.Connection[Any]":

@@ -91,12 +91,13 @@ class SqliteEngine:
         privatefiles.make(self._path)
         try:
             self._opened.append(await self._writer.opened())
-            await self._writer.run(_in_wal)
+            await self._writer.run(_prepare)
             for part, steps in self._parts.items():
                 act = partial(migrate, part=part, steps=steps, dialect=self.dialect.name)
                 await self._gatherer.do(Doing(act))
             self._opened.append(await self._reader.opened())
-            await self._reader.run(lambda raw: raw.execute("PRAGMA query_only = ON"))
+            await self._reader.run(_prepare)
+            await self._reader.run(lambda raw: raw.execute("PRAGMA query_only = ON").fetchall())
         except sqlite3.Error as why:
             await self.close()
             raise Unavailable(f"{self._path} cannot be used: {why}") from why
@@ -141,8 +142,6 @@ class SqliteEngine:
     def _connect(self) -> sqlite3.Connection:
         raw = sqlite3.connect(self._path, isolation_level=None, timeout=_BUSY_SECONDS, cached_statements=512)
         raw.row_factory = sqlite3.Row
-        for pragma in _PRAGMAS[1:]:
-            raw.execute(f"PRAGMA {pragma}")
         return raw
 
     async def _together(self, batch: list[Waiting]) -> None:
@@ -158,8 +157,9 @@ class SqliteEngine:
         return Unavailable(f"{self._path} cannot be used: {why}")
 
 
-def _in_wal(raw: sqlite3.Connection) -> None:
-    raw.execute(f"PRAGMA {_PRAGMAS[0]}").fetchall()
+def _prepare(raw: sqlite3.Connection) -> None:
+    for pragma in _PRAGMAS:
+        raw.execute(f"PRAGMA {pragma}").fetchall()
 
 
 def _transaction(raw: sqlite3.Connection, batch: list[Waiting], now: float) -> None:

@@ -13,7 +13,7 @@ from support.postgres import Database
 from support.stores import ADA, CAN_ALL, DONE, address, task
 from wand_proto.errors import Unavailable
 from wand_server.lifecycle import TaskState
-from wand_server.ports import Checkpoint, NewProject, StepEnds, TaskFilter, TaskStore, Usage
+from wand_server.ports import Checkpoint, NewProject, Outcome, StepEnds, TaskFilter, TaskStore, Usage
 from wand_server.storage import postgres as engine
 from wand_server.storage import reaching
 
@@ -87,10 +87,18 @@ async def test_what_is_repeated_because_nobody_knows_whether_it_was_done_counts_
         monkeypatch.setattr(engine, "_transaction", transaction)
         for number in range(4):
             await asked(store, number)
+        (told,) = await store.submit([task()])
+        claimed = await store.claim("a1", CAN_ALL, 3600)
+        assert claimed is not None
+        await store.finish(claimed.lease, Outcome(kind="ambiguous"))
+        assert (await store.retry(told.id)).state is TaskState.QUEUED
+        assert await store.cancel(told.id) in {(told.id,), ()}
         monkeypatch.undo()
+        assert (await store.get(told.id)).state is TaskState.CANCELLED
         tasks = (await store.list(TaskFilter())).tasks
-        assert [(one.state, one.attempt) for one in tasks] == [(TaskState.DONE, 1)] * 4
-        for one in tasks:
+        done = [one for one in tasks if one.id != told.id]
+        assert [(one.state, one.attempt) for one in done] == [(TaskState.DONE, 1)] * 4
+        for one in done:
             assert one.spent == Usage(cost_micros=1)
             assert len(await store.transcript(one.id)) == 1
             assert len(await store.steps(one.id)) == 1

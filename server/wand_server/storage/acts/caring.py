@@ -50,6 +50,8 @@ def retry(at: Moment, task: str) -> Act[Task]:
     """Try it again, and let those wait for it again that failed because of it."""
     found = yield from _seen(task)
     state = TaskState(found["state"])
+    if at.again and state in OPEN:
+        return (yield from get(at, task))
     if state not in RETRIABLE:
         hint = f"{', '.join(sorted(RETRIABLE))} can be tried again"
         raise Conflict(f"task {task} is {state}", field="task", hint=hint)
@@ -92,9 +94,11 @@ def _again(at: Moment, task: str, waits_for: Sequence[Row]) -> Act[None]:
 def settle(at: Moment, task: str, result: str | None, error: TaskError | None) -> Act[Task]:
     """Say how an ambiguous task had ended: done where there is no error."""
     found = yield from _seen(task)
+    state = TaskState.FAILED if error else TaskState.DONE
+    if at.again and found["state"] == state:
+        return (yield from get(at, task))
     if found["state"] != TaskState.AMBIGUOUS:
         raise Conflict(f"task {task} is {found['state']}, and there is no doubt about it", field="task")
-    state = TaskState.FAILED if error else TaskState.DONE
     yield from end(at, nobodys(task), state, error=error, result=result)
     return (yield from get(at, task))
 
