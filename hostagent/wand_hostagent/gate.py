@@ -131,6 +131,11 @@ class Gate:
             self._link.note("job_left", {**who(caller), "job": job})
         return is_alone
 
+    def leave_alone(self, caller: Caller, job: str) -> None:
+        """Have a job of the caller's run on whose call was lost with an earlier host agent."""
+        self._jobs.leave_alone(self._jobs.of(caller.principal, job))
+        self._link.note("job_left", {**who(caller), "job": job})
+
     async def signal(self, caller: Caller, job: str, signum: int) -> bool:
         """Send a signal to a job of the caller's; False where it has ended."""
         run = self._jobs.of(caller.principal, job)

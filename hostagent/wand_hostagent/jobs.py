@@ -53,6 +53,7 @@ class Jobs:
         self._retention = retention
         self._runs: dict[str, Run] = {}
         self._ended: dict[str, Run] = {}  # in order of their end
+        self._adopted: set[str] = set()
         self._tasks: set[asyncio.Task[None]] = set()
         self._alarms = Alarms(TICK_SECONDS)
 
@@ -214,6 +215,7 @@ class Jobs:
         """It ended: the slot is free, and what it wrote is kept for a while."""
         run.end()
         self._runs.pop(run.origin.job, None)
+        self._adopted.discard(run.origin.job)
         self._positions.free(run.origin.job)
         if run.started is None:
             run.remove()
@@ -296,6 +298,7 @@ class Jobs:
         run = self._runs[found.job] = Run(origin, self._folder.spools(found.job), times)
         lost_bytes = run.take_up(self._positions.counts(found.job))
         self._positions.take(found.job, run.offsets())
+        self._adopted.add(found.job)
         self._spawn(self._read(run, self._native.adopt(found, run.offsets())), f"job {found.job}")
         if not found.why.get("detached") and not self._folder.is_alone(found.job):
             self._spawn(self._mind(run), f"mind {found.job}")
@@ -318,6 +321,17 @@ class Jobs:
         self._spawn(self._read(run, backend.follow_again(left)), f"job {left.job}")
         log.info("job taken up", extra={"job": left.job, "backend": left.backend})
 
+    def leave_alone(self, run: Run) -> None:
+        """Have a job run on that has lost its call with an earlier host agent.
+
+        Raises:
+            Conflict: a call of ours holds it.
+        """
+        if run.running and run.origin.job not in self._adopted:
+            raise Conflict(f"job {run.origin.job} is held by a call", field="alone")
+        run.alone = True
+        self._folder.set_alone(run.origin.job)
+
     def _times_again(self, left: Left) -> Recording | None:
         """The times of a terminal from now on, for all that it has shown comes again."""
         before = recording.taken_up(self._folder.times(left.job), left.began_unix_seconds)
@@ -330,7 +344,7 @@ class Jobs:
 
     async def _mind(self, run: Run) -> None:
         """End a job that was to end with its call, where nobody comes back for it."""
-        while run.running:
+        while run.running and not run.alone:
             if (left := ALONE_SECONDS - run.alone_seconds) > 0:
                 await asyncio.sleep(left)
                 continue

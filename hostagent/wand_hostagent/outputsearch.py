@@ -1,5 +1,6 @@
 """Looking for a pattern in what a job wrote, piece by piece; the confined file worker does the matching."""
 
+import asyncio
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, replace
 
@@ -9,6 +10,7 @@ from wand_proto.errors import Broken
 from wand_proto.plaintext import plain
 
 PIECE_BYTES = 1024 * 1024
+_DRAWN_BYTES = 64 * 1024
 _LINE_END = b"\n"
 _USUAL_MATCHES = 200
 
@@ -36,10 +38,9 @@ async def search(run: Run, stream: StreamName, offset: int, wanted: Search, ask:
             break
         piece = _whole_lines(part.data, is_last=part.offset + len(part.data) >= end)
         offset = part.offset + len(piece)
-        text = plain(piece.decode("utf-8", "replace"))
         answer = await ask(
             Scan(
-                data=text.encode("utf-8", "replace"),
+                data=await _undrawn(piece),
                 pattern=wanted.pattern,
                 literal=wanted.literal,
                 ignore_case=wanted.ignore_case,
@@ -57,6 +58,20 @@ async def search(run: Run, stream: StreamName, offset: int, wanted: Search, ask:
         files_searched=1,
         files_skipped=0,
     )
+
+
+async def _undrawn(piece: bytes) -> bytes:
+    """The piece without control sequences, a little at a time: others have work to do meanwhile."""
+    if b"\x1b" not in piece and b"\r" not in piece:
+        return piece
+    done, offset = [], 0
+    while offset < len(piece):
+        end = offset + _DRAWN_BYTES
+        part = _whole_lines(piece[offset:end], is_last=end >= len(piece))
+        done.append(plain(part.decode("utf-8", "replace")).encode("utf-8", "replace"))
+        offset += len(part)
+        await asyncio.sleep(0)
+    return b"".join(done)
 
 
 def _whole_lines(data: bytes, *, is_last: bool) -> bytes:

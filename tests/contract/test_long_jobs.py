@@ -206,3 +206,20 @@ async def test_a_terminal_has_no_size_of_nothing(wand: Running) -> None:
 
     assert refused.is_error
     assert "columns: must be at least 1" in text_of(refused)
+
+
+async def test_a_call_whose_host_agent_dies_is_answered_in_time_and_its_job_runs_on(quick: Running) -> None:
+    await until_it_answers(quick)
+    go, mark = quick.workspace / "go-after", visits.mark()
+    command = f"echo begun; sleep {mark} & until [ -e {go} ]; do sleep 0.01; done; kill %1; echo done"
+    calling = asyncio.create_task(use(quick, "execute_command", command=command))
+    await until(lambda: marked(mark))
+    await killed(agent_pid(quick))
+
+    result = await asyncio.wait_for(calling, 20)
+    assert not result.is_error, text_of(result)
+    go.touch()
+    last = await ended(quick, result.structured_content["job"])
+
+    assert (result.structured_content["reason"], last["exit_code"]) == ("running", 0)
+    assert last["stdout"].endswith("done\n")

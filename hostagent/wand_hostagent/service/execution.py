@@ -62,6 +62,8 @@ class Execution(execution_pb2_grpc.ExecutionServicer):
 
     async def Feed(self, request: wire.FeedRequest, context: Context) -> wire.FeedReply:
         job, given = translate.feed_from_wire(request)
+        if request.alone:
+            self._gate.leave_alone(caller(), job)
         return translate.fed_to_wire(await self._gate.feed(caller(), job, given))
 
     async def Signal(self, request: wire.SignalRequest, context: Context) -> wire.SignalReply:

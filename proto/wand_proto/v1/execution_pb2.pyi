@@ -690,6 +690,7 @@ class FeedRequest(_message.Message):
     INTERRUPT_FIELD_NUMBER: _builtins.int
     END_FIELD_NUMBER: _builtins.int
     RESIZE_FIELD_NUMBER: _builtins.int
+    ALONE_FIELD_NUMBER: _builtins.int
     job: _builtins.str
     data: _builtins.bytes
     """at most 1 MiB, of which the job may have as much left unread"""
@@ -697,6 +698,8 @@ class FeedRequest(_message.Message):
     """Ctrl-C; without a terminal, SIGINT to every process of the job"""
     end: _builtins.bool
     """closes a pipe; types Ctrl-D in a terminal, which then can be typed on"""
+    alone: _builtins.bool
+    """of a job that an earlier host agent began in a call: it is not to end with that"""
     @_builtins.property
     def resize(self) -> Global___Terminal: ...
     def __init__(
@@ -707,10 +710,11 @@ class FeedRequest(_message.Message):
         interrupt: _builtins.bool = ...,
         end: _builtins.bool = ...,
         resize: Global___Terminal | None = ...,
+        alone: _builtins.bool = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["resize", b"resize"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["data", b"data", "end", b"end", "interrupt", b"interrupt", "job", b"job", "resize", b"resize"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["alone", b"alone", "data", b"data", "end", b"end", "interrupt", b"interrupt", "job", b"job", "resize", b"resize"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

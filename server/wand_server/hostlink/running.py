@@ -24,6 +24,7 @@ GRACE_SECONDS = 30.0  # beyond the wall clock, for starting, ending and telling
 _REJOIN_SECONDS = 20.0  # how long a host agent that went away may take to come back
 _AGAIN_SECONDS = 0.25
 _KILL_SECONDS = 10.0
+_BACK_SECONDS = 4.0  # for a host agent to come back, where the call has to be answered
 
 Stream = (
     aio.UnaryStreamCall[execution_pb2.RunRequest, execution_pb2.Event]
@@ -58,7 +59,8 @@ class Running:
             WandError: the host agent said no.
         """
         request = translate.run_request(command, wall_seconds)
-        deadline = asyncio.get_running_loop().time() + wall_seconds + GRACE_SECONDS
+        began = asyncio.get_running_loop().time()
+        deadline = began + wall_seconds + GRACE_SECONDS
         if answer_seconds is not None and answer_seconds < wall_seconds:
             self._late = self._link.alarms.set(answer_seconds, self._leave)
         try:
@@ -69,11 +71,9 @@ class Running:
         finally:
             if self._late is not None:
                 self._late.cancel()
-        if self._has_left:
-            return self._gathered.so_far()
-        if not self._gathered.is_over:
-            await self._rejoin(deadline)
-        return self._gathered.outcome()
+        if not (self._has_left or self._gathered.is_over):
+            await self._rejoin(deadline, None if answer_seconds is None else began + answer_seconds)
+        return self._gathered.outcome() if self._gathered.is_over else self._gathered.so_far()
 
     def _leave(self) -> None:
         """Time to answer: what has started runs on by itself."""
@@ -145,17 +145,31 @@ class Running:
         finally:
             stream.cancel()
 
-    async def _rejoin(self, deadline: float) -> None:
+    async def _rejoin(self, deadline: float, answer_by: float | None) -> None:
         """Follow the job through a host agent that has come back; cancelling ends the job here too."""
+        if answer_by is not None:
+            deadline = min(deadline, max(answer_by, asyncio.get_running_loop().time() + _BACK_SECONDS))
         log.warning("link broke in the middle of a job", extra={"job": self._gathered.job})
         try:
             async with asyncio.timeout_at(deadline):
                 await self._attach_until_over()
         except TimeoutError:
-            raise self._lost() from None
+            if answer_by is None or not await self._left_alone():
+                raise self._lost() from None
+            self._has_left = True
         except asyncio.CancelledError:
             await self._kill()
             raise
+
+    async def _left_alone(self) -> bool:
+        """Whether the job runs on by itself from now on."""
+        request = execution_pb2.FeedRequest(job=self._gathered.job, alone=True)
+        try:
+            async with self._link.connection() as connection:
+                await connection.execution.Feed(request, metadata=self._metadata, timeout=_BACK_SECONDS)
+        except (WandError, aio.AioRpcError):
+            return False
+        return True
 
     async def _attach_until_over(self) -> None:
         patience_until = time.monotonic() + _REJOIN_SECONDS
