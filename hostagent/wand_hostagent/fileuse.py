@@ -27,7 +27,7 @@ from wand_hostagent.policy.model import Permit, PolicySource, Question
 from wand_hostagent.policy.paths import resolved
 from wand_hostagent.reports import who
 from wand_proto.context import Caller
-from wand_proto.errors import BrokenPolicy, Denied, Invalid, WandError
+from wand_proto.errors import Broken, BrokenPolicy, Denied, Invalid, WandError
 
 log = logging.getLogger(__name__)
 
@@ -38,6 +38,7 @@ VERBS: Mapping[type[Ask], FileVerb] = {
     List: FileVerb.LIST,
     Search: FileVerb.SEARCH,
 }
+_AT_ONCE = 100  # decisions
 FINISH_SECONDS = 10.0  # how long changes may take that have begun when the host agent stops
 
 
@@ -96,19 +97,27 @@ class FileUse:
         asked = replace(ask, path=path, to=await self._absolute(caller, ask.to) if ask.to else "")
         first, *others = moving.acts(asked.what, path, asked.to, act_id=act_id)
         permit = await self._permit(caller, first, records.content(asked))
-        await self._need_permits(permit, others)
+        await self._need_permits(permit, others, are_asked=bool(permit.approval))
         survey = Survey(what=asked.what, path=path)
         found = await self._files.use(permit.profile, survey, principal=caller.principal)
-        if isinstance(found, SurveyAnswer) and found.names:
+        if not isinstance(found, SurveyAnswer):
+            raise Broken(f"the file worker answered {type(found).__name__}; SurveyAnswer was due")
+        if found.names:
             inner = moving.acts(asked.what, path, asked.to, names=found.names, act_id=act_id)
             await self._need_permits(permit, inner)
-        return await self._change_file(permit, first, asked)
+        return await self._change_file(permit, first, replace(asked, surveyed=True, names=found.names))
 
-    async def _need_permits(self, permit: Permit, acts: Iterable[FileAct]) -> None:
-        """See that each is permitted without a question, under the same profile; else nothing is done."""
-        for act in acts:
+    async def _need_permits(
+        self, permit: Permit, acts: Iterable[FileAct], *, are_asked: bool = False
+    ) -> None:
+        """See that each is permitted under the same profile, and without a question that a person has not
+        answered; else nothing is done.
+        """
+        for number, act in enumerate(acts):
+            if number % _AT_ONCE == _AT_ONCE - 1:
+                await asyncio.sleep(0)  # a large folder is not to hold up everybody
             said = moving.objection(self._policy.current, permit.caller, act, permit.profile)
-            if said is None:
+            if said is None or (are_asked and isinstance(said, Question)):
                 continue
             message, hint = said.message, "" if isinstance(said, Question) else said.hint
             if isinstance(said, Question):

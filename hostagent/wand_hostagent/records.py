@@ -36,7 +36,10 @@ def content(asked: Ask) -> dict[str, Any]:
         texts = [text for one in asked.replacements for text in (one.old_text, one.new_text)]
         return {"replacements": len(asked.replacements), "content_sha256": _digest(*texts)}
     if isinstance(asked, Arrange):
-        return {"what": asked.what.value, **({"to": asked.to[:MOST_TEXT]} if asked.to else {})}
+        told = {"what": asked.what.value, "from": asked.path[:MOST_TEXT]}
+        told |= {"to": asked.to[:MOST_TEXT]} if asked.to else {}
+        is_cut = max(len(asked.path), len(asked.to)) > MOST_TEXT
+        return {**told, **({"paths_sha256": _digest(asked.path, asked.to)} if is_cut else {})}
     return {}
 
 

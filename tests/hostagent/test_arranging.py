@@ -4,10 +4,11 @@ import pytest
 
 from support.gates import ANYTHING, fake_house
 from support.people import ANN
+from wand_hostagent.approvals import Terms
 from wand_hostagent.filesystem.model import Arrange, Arrangement
 from wand_hostagent.model import FileVerb
 from wand_hostagent.policy.model import Rule, Verdict
-from wand_proto.errors import Denied
+from wand_proto.errors import Denied, NeedsApproval
 
 MOVE, COPY, REMOVE, RESTORE = Arrangement
 HERE, THERE = "/srv/work/a", "/srv/work/b"
@@ -100,3 +101,47 @@ async def test_what_needs_a_persons_yes_inside_of_a_folder_is_not_done_on_the_wa
         house.files.below = ("asked",)
         with pytest.raises(Denied, match="needs approval"):
             await house.gate.arrange(ANN, "f1", Arrange(what=MOVE, path=HERE, to=THERE))
+
+
+@pytest.mark.parametrize("verbs", [(), (FileVerb.WRITE,)])
+async def test_a_persons_yes_is_for_one_move_from_there_to_here(verbs: tuple[FileVerb, ...]) -> None:
+    ask = Rule(name="ask", verdict=Verdict.ASK, paths=(THERE,), verbs=verbs, profile="developer")
+    async with fake_house(terms=Terms(wait_seconds=0)) as (launcher, house):
+        house.rules.rules = (*ANYTHING, ask)
+        long = "/srv/work/" + "d/" * 600
+        sources = (HERE, "/srv/work/other", f"{long}a", f"{long}b")
+        for path in sources:
+            with pytest.raises(NeedsApproval):
+                await house.gate.arrange(ANN, "f1", Arrange(what=MOVE, path=path, to=THERE))
+        waiting = await house.approvals.all()
+        await house.approvals.answer(waiting[0].id, yes=True, by="0 (root)")
+        for path in sources[1:]:
+            with pytest.raises(NeedsApproval):
+                await house.gate.arrange(ANN, "f1", Arrange(what=MOVE, path=path, to=THERE))
+        await house.gate.arrange(ANN, "f1", Arrange(what=MOVE, path=HERE, to=THERE))
+
+    assert len(waiting) == len(sources)
+    assert (waiting[0].shows["from"], waiting[0].shows["to"]) == (HERE, THERE)
+    assert [event for event, _ in launcher.records][-2:] == ["file", "file_end"]
+
+
+async def test_a_persons_yes_opens_nothing_that_a_rule_denies() -> None:
+    ask = Rule(name="ask", verdict=Verdict.ASK, paths=(THERE,), profile="developer")
+    async with fake_house(terms=Terms(wait_seconds=0)) as (_, house):
+        house.rules.rules = (*ANYTHING, ask, deny("no", FileVerb.EDIT, paths=(THERE,)))
+        with pytest.raises(NeedsApproval):
+            await house.gate.arrange(ANN, "f1", Arrange(what=MOVE, path=HERE, to=THERE))
+        (waiting,) = await house.approvals.all()
+        await house.approvals.answer(waiting.id, yes=True, by="0 (root)")
+        with pytest.raises(Denied, match="denied by the rule 'no'"):
+            await house.gate.arrange(ANN, "f1", Arrange(what=MOVE, path=HERE, to=THERE))
+
+    assert house.files.asked == []
+
+
+async def test_the_worker_is_told_for_which_names_it_was_permitted() -> None:
+    async with fake_house() as (_, house):
+        house.files.below = ("one", "two")
+        await house.gate.arrange(ANN, "f1", Arrange(what=REMOVE, path=HERE))
+
+    assert house.files.asked[-1][1] == Arrange(what=REMOVE, path=HERE, surveyed=True, names=("one", "two"))

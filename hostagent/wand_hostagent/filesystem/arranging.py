@@ -5,16 +5,18 @@ import os
 import secrets
 import stat
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass
+from pathlib import Path
 
 from wand_hostagent.filesystem import names, removed
 from wand_hostagent.filesystem.copying import copy
 from wand_hostagent.filesystem.model import Arrange, ArrangeAnswer, Arrangement, Survey, SurveyAnswer
 from wand_hostagent.filesystem.paths import REMOVED, Place, Roots, show
-from wand_hostagent.filesystem.refusal import Refused
+from wand_hostagent.filesystem.refusal import Refused, from_system
 
 MOST_NAMES = 1000  # of one folder with all that is in it: each is asked about
+_MOST_DEPTH = 64  # each folder on the way takes a descriptor
 _MOST_COPIED_BYTES = 512 * 1024 * 1024
 
 
@@ -36,24 +38,40 @@ def survey(roots: Roots, ask: Survey) -> SurveyAnswer:
 def arrange(roots: Roots, ask: Arrange) -> ArrangeAnswer:
     """Do it; the answer says where it is now."""
     with _source(roots, ask.what, ask.path) as (source, place):
-        amount = _amount(source, ask.path)
+        amount = _amount(source, ask)
         is_removed = ask.what is Arrangement.REMOVE
-        to = _remove(source, place) if is_removed else _put(roots, ask, source, amount)
+        to = _remove(source, place) if is_removed else _put(roots, ask, (source, place), amount)
     return ArrangeAnswer(path=place.shown, to=to, files=amount.files, total_bytes=amount.total_bytes)
 
 
 @contextmanager
 def _source(roots: Roots, what: Arrangement, path: str) -> Iterator[tuple[names.At, Place]]:
+    if what is Arrangement.RESTORE:
+        with _kept(roots, path) as found:
+            yield found
+        return
     with roots.entry_of(path, writable=what is not Arrangement.COPY) as (folder, name, place):
-        if not place.is_at(path):
-            hint = f"ask for {place.shown} itself"
-            raise Refused("Denied", f"{show(path)} leads to {place.shown}", hint=hint, field="path")
-        if what is Arrangement.RESTORE:
-            with removed.taken(place.root.descriptor(), place.inner) as at:
-                yield at, place
-            return
+        _require_at(place, path, "path")
         _require((folder, name), place.shown)
         yield (folder, name), place
+
+
+@contextmanager
+def _kept(roots: Roots, path: str) -> Iterator[tuple[names.At, Place]]:
+    """What was removed from there; the folder that held it may be gone too."""
+    place = roots.entry(path, writable=True)
+    _require_at(place, path, "path")
+    try:
+        with removed.taken(place.root.descriptor(), place.inner) as at:
+            yield at, place
+    except OSError as error:
+        raise from_system(error, place.shown) from error
+
+
+def _require_at(place: Place, path: str, field: str) -> None:
+    if not place.is_at(path):
+        hint = f"ask for {place.shown} itself"
+        raise Refused("Denied", f"{show(path)} leads to {place.shown}", hint=hint, field=field)
 
 
 def _require(at: names.At, shown: str) -> None:
@@ -64,17 +82,25 @@ def _require(at: names.At, shown: str) -> None:
 
 
 def _bounded(at: names.At, shown: str) -> Iterator[tuple[str, os.stat_result]]:
-    for count, found in enumerate(names.below(at)):
-        if count == MOST_NAMES:
-            hint = "take its parts one by one, or use a command"
-            message = f"{show(shown)} holds more than {MOST_NAMES} names"
-            raise Refused("Exhausted", message, hint=hint, field="path")
-        yield found
+    hint = "take its parts one by one, or use a command"
+    with closing(names.below(at)) as every:
+        for count, found in enumerate(every):
+            if count == MOST_NAMES:
+                message = f"{show(shown)} holds more than {MOST_NAMES} names"
+                raise Refused("Exhausted", message, hint=hint, field="path")
+            if found[0].count("/") == _MOST_DEPTH:
+                message = f"{show(shown)} holds folders in folders, more than {_MOST_DEPTH} deep"
+                raise Refused("Exhausted", message, hint=hint, field="path")
+            yield found
 
 
-def _amount(at: names.At, shown: str) -> _Amount:
+def _amount(at: names.At, ask: Arrange) -> _Amount:
     itself = os.stat(at[1], dir_fd=at[0], follow_symlinks=False)
-    every = [itself, *(about for _, about in _bounded(at, shown))]
+    found = list(_bounded(at, ask.path))
+    if ask.surveyed and not {show(name) for name, _ in found} <= set(ask.names):
+        message = f"{show(ask.path)} has changed while it was asked whether this is permitted"
+        raise Refused("Conflict", message, hint="ask again", field="path")
+    every = [itself, *(about for _, about in found)]
     files = [about for about in every if not stat.S_ISDIR(about.st_mode)]
     return _Amount(len(files), sum(about.st_size for about in files))
 
@@ -86,13 +112,13 @@ def _remove(source: names.At, place: Place) -> str:
     return show(f"{place.root.real}/{REMOVED}/{kept}")
 
 
-def _put(roots: Roots, ask: Arrange, source: names.At, amount: _Amount) -> str:
+def _put(roots: Roots, ask: Arrange, found: tuple[names.At, Place], amount: _Amount) -> str:
+    source, held = found
     to = ask.to or ask.path
     is_restored = ask.what is Arrangement.RESTORE
     with roots.entry_of(to, writable=True, make=is_restored, field="to") as (folder, name, place):
-        if not place.is_at(to):
-            raise Refused("Denied", f"{show(to)} leads to {place.shown}", field="to")
-        if not is_restored and f"{to}/".startswith(f"{ask.path}/"):
+        _require_at(place, to, "to")
+        if not is_restored and held.holds(str(Path(place.root.real, place.inner))) is not None:
             raise Refused("Invalid", f"{show(to)} is the same, or lies in it", field="to")
         try:
             if ask.what is Arrangement.COPY:

@@ -59,8 +59,9 @@ def _copy_file(source: At, target: At) -> None:
             about = os.fstat(there)
             if not stat.S_ISREG(about.st_mode):  # it was swapped
                 raise Refused("Invalid", f"{source[1]} is no plain file any more", field="path")
-            while os.sendfile(here, there, None, _CHUNK):
-                pass
+            left = about.st_size  # a file that grows all the while would never be copied
+            while left and (sent := os.sendfile(here, there, None, min(left, _CHUNK))):
+                left -= sent
             os.fchmod(here, _mode(about))
             os.utime(here, ns=(about.st_atime_ns, about.st_mtime_ns))
             os.fsync(here)

@@ -189,6 +189,8 @@ class Arrange:
     what: Arrangement
     path: str
     to: str = ""
+    surveyed: bool = False  # all below it that may be touched are these names
+    names: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

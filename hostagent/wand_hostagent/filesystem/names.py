@@ -5,7 +5,7 @@ import errno
 import os
 import platform
 import stat
-from collections.abc import Iterator
+from collections.abc import Generator
 
 _RENAMEAT2 = {"x86_64": 316, "aarch64": 276}.get(platform.machine(), -1)
 _NOREPLACE = 1  # linux/fs.h
@@ -41,7 +41,11 @@ def _rename_by_link(source: At, target: At) -> None:
         os.rename(source[1], target[1], src_dir_fd=source[0], dst_dir_fd=target[0])
         return
     os.link(source[1], target[1], src_dir_fd=source[0], dst_dir_fd=target[0], follow_symlinks=False)
-    os.unlink(source[1], dir_fd=source[0])
+    try:
+        os.unlink(source[1], dir_fd=source[0])
+    except OSError:
+        os.unlink(target[1], dir_fd=target[0])
+        raise
 
 
 def listed(folder: int) -> list[str]:
@@ -50,7 +54,7 @@ def listed(folder: int) -> list[str]:
         return sorted(entry.name for entry in entries)
 
 
-def below(at: At) -> Iterator[tuple[str, os.stat_result]]:
+def below(at: At) -> Generator[tuple[str, os.stat_result], None, None]:
     """Every name below, relative to it, each with what it is; nothing where it is no folder."""
     try:
         folder = os.open(at[1], _FOLDER, dir_fd=at[0])

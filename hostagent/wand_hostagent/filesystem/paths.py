@@ -45,6 +45,11 @@ class Place:
         """Whether a path leads here by itself, and through no link but one to the permitted folder."""
         return path in {str(Path(above, self.inner)) for above in (self.root.real, self.root.name)}
 
+    def holds(self, real: str) -> str | None:
+        """What of an absolute path without links comes after this one; empty is itself, None elsewhere."""
+        here = str(Path(self.root.real, self.inner))
+        return real[len(here) + 1 :] if f"{real}/".startswith(f"{here}/") else None
+
 
 class Root:
     """A permitted folder, held by its descriptor."""
@@ -115,7 +120,7 @@ class Roots:
                 field="path",
             )
         _, root, inner = max(found, key=lambda each: each[0])
-        if inner.partition("/")[0] == REMOVED:
+        if REMOVED in inner.split("/"):  # that of a folder below, which is another profile's
             message = f"{show(path)} holds what was removed, which can only be restored"
             raise Refused("Denied", message, hint="restore it, by the path that it had", field="path")
         return Place(root, inner)
@@ -178,20 +183,13 @@ class Roots:
         self, path: str, *, writable: bool, make: bool = False, field: str = "path"
     ) -> Iterator[tuple[int, str, Place]]:
         """The folder that holds a name, that name, and where it is; a link is meant itself."""
-        _check_text(path)
-        above, _, name = path.rpartition("/")
-        if name in {"", ".", ".."}:
-            raise Refused("Invalid", f"{show(path) or 'an empty path'} names nothing", field=field)
-        held = self.find(above or "/")
-        place = Place(held.root, name if held.inner == "." else f"{held.inner}/{name}")
-        if name == REMOVED or (writable and not held.root.writable):
-            raise Refused("Denied", f"{place.shown} may only be read", hint=self.permitted(), field=field)
-        if any(root.real == f"{held.root.real}/{place.inner}" for root in self._all):
-            raise Refused("Denied", f"{place.shown} is a permitted folder itself", field=field)
+        place = self.entry(path, writable=writable, field=field)
+        above, _, name = place.inner.rpartition("/")
+        root = place.root.descriptor
         try:
-            if make and held.inner != ".":
-                _make_folders(held.root.descriptor(), held.inner)
-            folder = open_beneath(held.root.descriptor(), held.inner, os.O_RDONLY | os.O_DIRECTORY)
+            if make and above:
+                _make_folders(root(), above)
+            folder = open_beneath(root(), above or ".", os.O_RDONLY | os.O_DIRECTORY)
         except OSError as error:
             raise _folder_refusal(error, place) from error
         try:
@@ -200,6 +198,23 @@ class Roots:
             raise from_system(error, place.shown) from error
         finally:
             os.close(folder)
+
+    def entry(self, path: str, *, writable: bool, field: str = "path") -> Place:
+        """Where a name is, that a link may have; its folder need not exist."""
+        _check_text(path)
+        above, _, name = path.rpartition("/")
+        if name in {"", ".", ".."}:
+            raise Refused("Invalid", f"{show(path) or 'an empty path'} names nothing", field=field)
+        held = self.find(above or "/")
+        place = Place(held.root, name if held.inner == "." else f"{held.inner}/{name}")
+        if name == REMOVED or (writable and not held.root.writable):
+            raise Refused("Denied", f"{place.shown} may only be read", hint=self.permitted(), field=field)
+        inside = [inner for root in self._all if (inner := place.holds(root.real)) is not None]
+        if "" in inside:
+            raise Refused("Denied", f"{place.shown} is a permitted folder itself", field=field)
+        if writable and inside:  # with another name it would be permitted otherwise
+            raise Refused("Denied", f"{place.shown} holds a permitted folder, {inside[0]}", field=field)
+        return place
 
 
 def _folder_refusal(error: OSError, place: Place) -> Refused:

@@ -67,7 +67,7 @@ def taken(root: int, inner: str) -> Iterator[names.At]:
     """
     with room(root) as folder:
         for name in _newest_first(folder):
-            if _read_where(folder, name) == inner:
+            if _read_where(folder, name) == inner and _has(folder, name):  # else it was never put there
                 kept = open_beneath(folder, name, _OPEN)
                 with closing(_Descriptor(kept)):
                     yield kept, WHAT
@@ -121,5 +121,5 @@ def _erase_old(folder: int) -> None:
     for name in names.listed(folder)[:_MOST_ERASED]:
         begun = name.partition("-")[0]
         if begun.isdecimal() and int(begun) < oldest:
-            with suppress(OSError):
+            with suppress(OSError, RecursionError):  # a command may have put anything there
                 names.erase((folder, name))

@@ -11,6 +11,7 @@ from wand_hostagent.policy import cases, moving, refusing, suggest
 from wand_hostagent.policy.decide import decide
 from wand_hostagent.policy.load import PolicyFolder
 from wand_hostagent.policy.model import Answer, Permit, Policy, Question
+from wand_hostagent.policy.paths import resolved
 from wand_hostagent.policy.survey import Survey, survey
 from wand_hostagent.settings import let_name, load
 from wand_proto.context import Caller
@@ -77,11 +78,13 @@ def explained_file(policy: Policy, asked: argparse.Namespace) -> list[str]:
 
 def _uses(asked: argparse.Namespace) -> Iterable[FileAct]:
     path, *to = asked.argv or [""]
-    if not path.startswith("/") or len(to) != (asked.file in {"move", "copy"}):
+    is_whole = all(one.startswith("/") for one in (path, *to))
+    if not is_whole or len(to) != (asked.file in {"move", "copy"}):
         raise Invalid("give an absolute path after --, and with move and copy a second one")
+    there = resolved(to[0], "/") if to else ""
     if asked.file in moving.ACTIONS:
-        return moving.acts(asked.file, path, "".join(to))
-    return [FileAct(id="explain", verb=FileVerb(asked.file), path=path)]
+        return moving.acts(asked.file, resolved(path, "/"), there)
+    return [FileAct(id="explain", verb=FileVerb(asked.file), path=resolved(path, "/"))]
 
 
 def _seen(surveyed: Survey) -> list[str]:

@@ -80,6 +80,8 @@ paths = ["/srv/work/secrets"]
         (["copy", "--", "/srv/work/secrets/a", "/srv/work/b"], "read of /srv/work/secrets/a is denied by"),
         (["remove", "--", "/srv/work/secrets"], "denied by the rule 'secrets'"),
         (["restore", "--", "/etc/passwd"], "no rule permits"),
+        (["read", "--", "/srv/work/../../etc/passwd"], "no rule permits"),
+        (["move", "--", "/srv/work/a", "/srv/work/b/../secrets/a"], "denied by the rule 'secrets'"),
     ],
 )
 def test_explain_tells_of_uses_of_files(
@@ -93,7 +95,14 @@ def test_explain_tells_of_uses_of_files(
 
 
 @pytest.mark.parametrize(
-    "words", [["move", "--", "/a"], ["remove", "--", "/a", "/b"], ["read", "--", "a"], ["read"]]
+    "words",
+    [
+        ["move", "--", "/a"],
+        ["move", "--", "/a", "b"],
+        ["remove", "--", "/a", "/b"],
+        ["read", "--", "a"],
+        ["read"],
+    ],
 )
 def test_explain_wants_the_paths_that_a_use_of_a_file_has(
     settings: Path, words: list[str], capsys: pytest.CaptureFixture[str]
