@@ -149,9 +149,9 @@ def _passes(result: Any) -> bool:
 
 
 @contextmanager
-def running(tasks: str, crews: int) -> Iterator[Parts]:
-    """All of them, while entered; `tasks` are lines of the settings about the store."""
-    with hostagent.running() as wand:
+def running(tasks: str, crews: int, **host: str) -> Iterator[Parts]:
+    """All of them, while entered; `tasks` are lines of the settings about the store, `host` its own."""
+    with hostagent.running(**host) as wand:
         folder = wand.folder
         port = free_port()
         key = keyfile.add(folder / "keys.toml", "chaos", keyfile.Wanted())
