@@ -18,18 +18,18 @@ def _day(text: str) -> str:
 
 DateTime = Annotated[
     str,
-    AfterValidator(_moment),
     Field(
         pattern=r"^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?(Z|[+-]\d\d:\d\d)$",
         json_schema_extra={"format": "date-time"},
     ),
+    AfterValidator(_moment),  # behind the pattern, which would not be in the schema else
 ]
 """A moment (RFC 3339), such as 2026-01-02T03:04:05Z."""
 
 Date = Annotated[
     str,
-    AfterValidator(_day),
     Field(pattern=r"^\d{4}-\d\d-\d\d$", json_schema_extra={"format": "date"}),
+    AfterValidator(_day),
 ]
 """A day (RFC 3339), such as 2026-01-02."""
 
