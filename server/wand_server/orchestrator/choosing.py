@@ -22,9 +22,10 @@ class Ability:
     capabilities: frozenset[str] = frozenset()
     labels: frozenset[str] = frozenset()
 
-    def can(self, needed: frozenset[str]) -> bool:
-        """Whether a task that needs those may go to it."""
-        return needed <= self.capabilities | self.labels
+    @property
+    def words(self) -> frozenset[str]:
+        """All that a task may need of it."""
+        return self.capabilities | self.labels
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

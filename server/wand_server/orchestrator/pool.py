@@ -126,9 +126,8 @@ class Pool:
             if candidate.ability in tried:
                 continue
             tried.add(candidate.ability)
-            can = candidate.ability.capabilities | candidate.ability.labels
             lease = self.means.clocks.lease_seconds
-            claimed = await self.means.store.claim(candidate.name, can, lease)
+            claimed = await self.means.store.claim(candidate.name, candidate.ability.words, lease)
             if claimed is not None:
                 self._last = candidate.name
                 self._begin(candidate.name, claimed)
@@ -233,8 +232,7 @@ class Pool:
         self._wake.set()
 
     async def _listen(self) -> None:
-        can = self.habits.ability.capabilities | self.habits.ability.labels
-        async with self.bus.listen(_HEARD, can) as wakes:
+        async with self.bus.listen(_HEARD, self.habits.ability.words) as wakes:
             self._wake.set()  # what came before
             async for wake in wakes:
                 self._hear(wake)

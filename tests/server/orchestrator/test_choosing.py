@@ -46,10 +46,3 @@ def test_the_queue_says_how_many_there_are_to_be_within_bounds(
     size: Size, queued: int, busy: int, many: int
 ) -> None:
     assert wanted(size, queued, busy) == many
-
-
-def test_an_agent_can_do_what_its_capabilities_and_labels_say() -> None:
-    able = Ability(capabilities=frozenset({"gpu"}), labels=frozenset({"site=north"}))
-    assert able.can(frozenset())
-    assert able.can(frozenset({"gpu", "site=north"}))
-    assert not able.can(frozenset({"gpu", "site=south"}))

@@ -63,6 +63,16 @@ async def test_what_needs_a_capability_waits_for_an_agent_that_has_it(tmp_path: 
             assert (await plain.ended(task)).agent.startswith("able-")
 
 
+async def test_a_label_is_something_that_a_task_can_need(tmp_path: Path) -> None:
+    north = Habits(ability=Ability(labels=frozenset({"site=north"})), health_seconds=0.2)
+    async with crew(tmp_path, habits=north) as its:
+        (task,) = await its.hand_out(needs=frozenset({"site=north"}))
+        (other,) = await its.hand_out(needs=frozenset({"site=south"}))
+        assert (await its.ended(task)).state is TaskState.DONE
+        assert (await its.store.get(other)).state is TaskState.QUEUED
+        assert {"site": "north"} in [one.labels for one in await its.store.agents()]
+
+
 async def test_many_waiting_tasks_bring_more_agents_and_they_go_when_the_queue_is_empty(
     tmp_path: Path,
 ) -> None:
