@@ -7,13 +7,16 @@ from wand_server import awsnames
 READS = (
     "s3.ListBuckets", "s3.get_object", "s3.HeadObject", "ec2.DescribeInstances", "rds.DescribeDBInstances",
     "sts.GetCallerIdentity", "dynamodb.Query", "logs.FilterLogEvents", "secretsmanager.ListSecrets",
+    "kms.DescribeKey", "cognito-idp.ListUserPoolClients", "s3.GetPublicAccessBlock",
 )  # fmt: skip
 CHANGES = (
     "redshift-data.Query", "s3.PutObject", "ec2.TerminateInstances", "sqs.ReceiveMessage", "sts.AssumeRole",
     "x.Getaway", "x.Listen", "sts.GetSessionToken", "sts.GetFederationToken", "ssm.GetParameter",
     "sso.GetRoleCredentials", "secretsmanager.GetSecretValue", "ec2.GetPasswordData",
     "cognito-identity.GetId", "amplify.GetArtifactUrl",
-    "x.getDashboardEmbedURL",
+    "x.getDashboardEmbedURL", "s3control.GetDataAccess", "gamelift.GetComputeAccess", "ivs.GetStreamKey",
+    "lightsail.GetInstanceAccessDetails", "codepipeline.GetJobDetails", "emr-serverless.GetSessionEndpoint",
+    "cognito-idp.DescribeUserPoolClient", "ec2.DescribeVpnConnections", "location.DescribeKey",
     "apigateway.GetApiKeys", "kafka.BatchAssociateScramSecret", "x.", "x.get",
 )  # fmt: skip
 

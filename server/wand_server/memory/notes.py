@@ -107,6 +107,9 @@ class Notes:
             self._catch_up(engine)
         best = ranking.joined(rankings)[:_TOLD]
         found = await engine.read(partial(acts.notes, seqs=best))
+        for note in found:  # what is told again does not become a person's word by that
+            if not note.trusted:
+                self._seen.told(principal.owner, "recall", note.text)
         return Recalled(notes=found, by_meaning=not why_not, why_not=why_not)
 
     async def forget(self, principal: Principal, note: str) -> Note:

@@ -15,8 +15,8 @@ from wand_server.model import Call, Principal
 from wand_server.offers import Choice, Tools
 from wand_server.orchestrator import authority
 from wand_server.orchestrator.work.checking import check, no_model
-from wand_server.orchestrator.work.form import Goal
-from wand_server.orchestrator.work.narrowing import HANDS_OUT, Bounds, Narrowed
+from wand_server.orchestrator.work.form import Goal, Steps
+from wand_server.orchestrator.work.narrowing import HANDS_OUT, Bounds, Narrowed, within
 from wand_server.ports import NewTask, new_id
 
 _UUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
@@ -60,8 +60,14 @@ class Inbox:
     tools: Tools
     has_model: bool = True  # for goals
 
-    def read(self, call: Call, untrusted: Sequence[Mapping[str, Any]], project: str) -> tuple[NewTask, ...]:
-        """The tasks, under their caller's authority.
+    def read(
+        self,
+        call: Call,
+        untrusted: Sequence[Mapping[str, Any]],
+        project: str,
+        above: Steps | Goal | None = None,
+    ) -> tuple[NewTask, ...]:
+        """The tasks, under their caller's authority; `above` is the work within which they are handed out.
 
         Raises:
             WandError: one cannot be done as it is; the field names which.
@@ -70,7 +76,8 @@ class Inbox:
         found: list[NewTask] = []
         for at, one in enumerate(untrusted):
             try:
-                found.append(self._one(call, one, project, ids))
+                bounded = within(above, one, self.tools) if above else one
+                found.append(self._one(call, bounded, project, ids))
             except WandError as why:
                 place = f"tasks[{at}]"
                 why.field = f"{place}.{why.field}" if why.field else place

@@ -14,6 +14,7 @@ from wand_server.model import Call, Principal, TaskTold
 from wand_server.orchestrator.handing import Inbox
 from wand_server.orchestrator.pool import Pool
 from wand_server.orchestrator.showing import Seen, crew, project_shown, task_shown, told
+from wand_server.orchestrator.work import form
 from wand_server.ports import (
     NewProject,
     News,
@@ -101,7 +102,10 @@ class Manager:
             WandError: one of them cannot be; the field names which, and what would be right.
         """
         where = (await self._project(call.principal, project)).id if project else ""
-        tasks = self.inbox.read(call, untrusted, where)
+        above = await self._mine(call.principal, call.task, "parent") if call.task else None
+        if above is not None and above.project:
+            where = _stays(above.project, where)
+        tasks = self.inbox.read(call, untrusted, where, form.read(above.work) if above else None)
         await self._need_room(call.principal, len(tasks))
         for task in tasks:
             for before in {task.parent, *task.depends_on} - {""} - {one.id for one in tasks}:
@@ -157,8 +161,12 @@ class Manager:
         Raises:
             NotFound: the caller has none of that id.
             Conflict: it has not ended, or is done.
+            InsufficientScope: it may do what this sign-in may not.
         """
         mine = await self._mine(call.principal, task)
+        lacking = sorted(mine.principal.scopes - call.principal.scopes)
+        if lacking and scopes.ADMIN not in call.principal.scopes:
+            raise scopes.InsufficientScope("to have this task done again", lacking[0], call.principal.scopes)
         if mine.state not in RETRIABLE:
             raise Conflict(f"it is {mine.state}", field="task", hint="what ended badly can be done again")
         return await self._shown(await self.store.retry(mine.id))
@@ -236,6 +244,18 @@ class Manager:
 def _whose(principal: Principal) -> tuple[str, str, str] | None:
     """Whose tasks and projects somebody may see: their own; all of them where they run the server."""
     return None if scopes.ADMIN in principal.scopes else principal.identity
+
+
+def _stays(own: str, wished: str) -> str:
+    """The project of what a task hands out: its own, for its budget holds for that as well.
+
+    Raises:
+        Denied: another is wished for.
+    """
+    if wished not in {"", own}:
+        what = "what a task of a project hands out belongs to that project"
+        raise Denied(what, hint="leave project out", field="project")
+    return own
 
 
 def _states(untrusted: str) -> frozenset[TaskState]:

@@ -12,6 +12,7 @@ from support.tools import FakeTools, described
 from wand_proto.errors import WandError
 from wand_server.model import Call
 from wand_server.orchestrator.handing import Inbox, withheld_from
+from wand_server.orchestrator.work import form
 from wand_server.ports import NewTask
 
 TOOLS = FakeTools(
@@ -75,6 +76,28 @@ def test_what_is_wrong_is_named_with_the_task_in_which_it_stands(
 
     assert refused.value.field == field
     assert said in str(refused.value)
+
+
+def within(above: dict[str, Any], *tasks: dict[str, Any]) -> tuple[NewTask, ...]:
+    asked = call()._replace(principal=ANN, task="parent")
+    return Inbox(tools=TOOLS).read(asked, tasks, "", form.read({"goal": "x", **above}))
+
+
+def test_a_task_of_a_task_may_call_no_tool_that_this_one_may_not() -> None:
+    own = {"tools": ["distribute_task", "echo"]}
+    change = {"steps": [{"tool": "change"}]}
+    for wish in ({}, {"tools": ["change"]}, {"tools": ["files"]}, {"tools": ["echo", "change"]}):
+        with pytest.raises(WandError, match=r"change|files"):
+            within(own, {**change, **wish})
+    silent, fewer = within(own, ECHO, {**ECHO, "tools": ["echo"]})
+    assert (silent.work["tools"], fewer.work["tools"]) == (["distribute_task", "echo"], ["echo"])
+    (by_set,) = within({"tools": ["files"]}, {**change, "tools": ["change"]})
+    assert by_set.work["tools"] == ["change"]
+    assert "tools" not in within({}, change)[0].work
+    with pytest.raises(WandError, match="change"):
+        within({"read_only": True}, change)
+    with pytest.raises(WandError, match="list of names"):
+        within(own, {**ECHO, "tools": '["change"]'})
 
 
 def test_a_task_of_a_task_hands_nothing_out_and_is_its_child() -> None:

@@ -96,6 +96,32 @@ async def test_only_what_has_ended_badly_is_done_again_and_only_what_has_not_is_
         assert (await its.retry(ann, waits.id)).state in {"queued", "running", "done"}
 
 
+async def test_what_a_task_hands_out_stays_in_its_project(tmp_path: Path) -> None:
+    async with managed(tmp_path) as (its, crewed, _):
+        for name in ("web", "other"):
+            await its.create_project(ann, ProjectWanted(name=name, budget_usd=1))
+        (above,) = await its.hand_out(ann, [LATER], "web")
+        inside = ann._replace(task=above.id)
+        with pytest.raises(Denied, match="belongs to that project"):
+            await its.hand_out(inside, [LATER], "other")
+        (child,) = await its.hand_out(inside, [LATER], "")
+        assert (await its.task(ann, child.id)).project == "web"
+        narrow = {**LATER, "tools": ["echo"]}
+        (above,) = await its.hand_out(ann, [narrow], "")
+        (child,) = await its.hand_out(ann._replace(task=above.id), [LATER], "")
+        assert (await crewed.store.get(child.id)).work["tools"] == ["echo"]
+
+
+async def test_a_sign_in_has_nothing_done_again_that_it_may_not_do(tmp_path: Path) -> None:
+    async with managed(tmp_path) as (its, _, _):
+        (task,) = await its.hand_out(ann, [LATER], "")
+        await its.cancel(ann, task.id)
+        narrow = ann._replace(principal=replace(ANN, scopes=frozenset({"wand:read"})))
+        with pytest.raises(InsufficientScope, match="wand:write"):
+            await its.retry(narrow, task.id)
+        assert (await its.retry(ann, task.id)).state == "queued"
+
+
 async def test_tasks_are_found_by_state_and_page(tmp_path: Path) -> None:
     async with managed(tmp_path) as (its, crewed, _):
         (done,) = await its.hand_out(ann, [ECHO], "")

@@ -31,7 +31,7 @@ Query = Annotated[str, Field(min_length=1, max_length=400)]
 Limit = Annotated[int, Field(ge=1, le=20)]
 PageNumber = Annotated[int, Field(ge=1, le=10, description="of the results; the first is 1")]
 _HOMES = {"brave": "https://api.search.brave.com", "tavily": "https://api.tavily.com"}
-_TAG = re.compile(r"<[^>]*>")
+_TAG = re.compile(r"<[^<>]*>")  # of many that never end, none is read to the end
 _BRAVE_SINCE = {"day": "pd", "week": "pw", "month": "pm", "year": "py"}
 _SEARXNG_SINCE = {"week": "month"}  # it knows no week
 _WAYS: Mapping[Provider, SignIn] = {

@@ -42,7 +42,9 @@ Auth = Literal[
 _TOKENS = "{token_url}"  # the setting
 _OURS = frozenset({
     "authorization", "proxy-authorization", "cookie", "host", "content-length", "transfer-encoding",
-    "connection", "upgrade", "te", "trailer", "expect", "x-forwarded-for", "forwarded",
+    "connection", "upgrade", "te", "trailer", "expect", "forwarded", "x-real-ip",
+    "x-http-method-override", "x-http-method", "x-method-override",  # a GET could be a DELETE by them
+    "x-original-url", "x-rewrite-url",  # and a path another
 })  # fmt: skip
 _NAME = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~-]{1,64}")  # RFC 9110, 5.6.2
 _URL = re.compile(r"https?://[A-Za-z0-9.\[\]:-]+(/[!-~\u00a0-\uffff]*)?")  # no user, and nothing invisible
@@ -223,7 +225,9 @@ class API(Personal):
             Invalid: it is no address.
         """
         for name in headers or {}:
-            if name.lower() in {*_OURS, self.config.api_key_name.lower()} or not _NAME.fullmatch(name):
+            known = name.lower().replace("_", "-")  # some servers take one for the other
+            is_ours = known in {*_OURS, self.config.api_key_name.lower()} or known.startswith("x-forwarded-")
+            if is_ours or name.lower() == self.config.api_key_name.lower() or not _NAME.fullmatch(name):
                 raise Denied(f"the header {name!r:.80} is not yours to set", field="headers")
         asked = {name: as_text(value) for name, value in (query or {}).items() if value is not None}
         return Request(method=method, path=self._allowed(url), query=asked, headers=dict(headers or {}))
@@ -241,7 +245,8 @@ class API(Personal):
             raise Invalid("has no such port", field="url")
         for _ in range(3):  # and what it is after a server, or one before it, has read it
             path = unquote(path)
-            if not {".", ".."}.isdisjoint(path.replace("\\", "/").split("/")):
+            parts = path.replace("\\", "/").split("/")
+            if not {".", ".."}.isdisjoint(part.partition(";")[0] for part in parts):  # Tomcat reads ..; so
                 raise Invalid("has a part . or ..", field="url")
         if not self._is_listed(whole, base):
             listed = ", ".join(filter(None, (base, *(f"https://{one}" for one in self.config.hosts))))

@@ -1,15 +1,17 @@
 """The tools that a task may call: its caller's, fewer where the task says so, and never more."""
 
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from wand_proto.errors import Invalid
+from wand_proto.errors import Denied, Invalid
 from wand_server import arguments, scopes
 from wand_server.model import Call, Principal, ToolDescription, ToolResult, refusal
 from wand_server.offers import Choice, Tools
+from wand_server.orchestrator.work.form import Goal, Steps
 
 HANDS_OUT = frozenset({"create_project", "distribute_task", "retry_task"})  # more work, from within work
+_NO_TOOLS = ("",)  # the name of none: an empty choice is a choice of all
 _FEWER = "the task, or its depth, permits fewer tools than its caller has"
 
 
@@ -63,6 +65,31 @@ class Narrowed:
         if self.one(name) is None:
             return refusal(self.missing(name))
         return await self._tools.call(name, arguments, call)
+
+
+def within(above: Steps | Goal, given: Mapping[str, Any], tools: Tools) -> dict[str, Any]:
+    """A task that another hands out, with no tools beside those that this one may call.
+
+    Raises:
+        Invalid: its tools are no list of names.
+        Denied: it asks for more of them.
+    """
+    work = {**given, "read_only": True} if above.read_only else {**given}
+    if above.tools is None:
+        return work
+    wished = work.get("tools")
+    if wished is None:
+        return {**work, "tools": list(above.tools)}
+    if not isinstance(wished, list | tuple) or not all(isinstance(one, str) for one in wished):
+        raise Invalid("must be a list of names", field="tools")
+    own = Choice(enabled=above.tools or _NO_TOOLS)
+    listed = {tool.name: tool for tool in tools.describe()}
+    for at, name in enumerate(wished):
+        tool = listed.get(name) or tools.unlisted(name)
+        if name not in above.tools and (tool is None or not own.takes(tool)):
+            what = f"{name!r:.80} is none of the tools of the task that hands this out"
+            raise Denied(what, hint=f"those are: {', '.join(above.tools)}"[:400], field=f"tools[{at}]")
+    return work
 
 
 def check_names(names: Collection[str], tools: Tools) -> None:

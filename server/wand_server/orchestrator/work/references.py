@@ -21,6 +21,7 @@ PARTS = ("result", "text", "failed", "skipped")
 _FORMS = "$from, $item, $text and $literal"
 ALL = "*"  # in a path: each of a list
 _SHOWN = 80
+_MOST_FILLED = 8 * 1024 * 1024  # characters, of all that is put into one template
 
 Path = tuple[str, ...]
 
@@ -128,25 +129,41 @@ def filled(template: Any, values: Values) -> Any:
 
     Raises:
         Missing: one leads nowhere.
+        Invalid: together they are too long: a short template may name a long result many times.
     """
-    if is_form(template):
-        return _filled_form(template, values)
-    if isinstance(template, dict):
-        return {name: filled(inside, values) for name, inside in template.items()}
-    return [filled(inside, values) for inside in template] if isinstance(template, list) else template
+    return _Filling(values).filled(template)
 
 
-def _filled_form(form: dict[str, Any], values: Values) -> Any:
-    if "$literal" in form:
-        return form["$literal"]
-    if "$text" in form:
-        return "".join(as_text(filled(part, values)) for part in form["$text"])
-    try:
-        return looked_up(_reference(form, ""), values)
-    except Missing:
-        if "$else" not in form:
-            raise
-        return filled(form["$else"], values)
+class _Filling:
+    """One template on its way, and how much may still be put into it."""
+
+    def __init__(self, values: Values) -> None:
+        self._values = values
+        self._left = _MOST_FILLED
+
+    def filled(self, template: Any) -> Any:
+        if is_form(template):
+            return self._form(template)
+        if isinstance(template, dict):
+            return {name: self.filled(inside) for name, inside in template.items()}
+        return [self.filled(inside) for inside in template] if isinstance(template, list) else template
+
+    def _form(self, form: dict[str, Any]) -> Any:
+        if "$literal" in form:
+            return form["$literal"]
+        if "$text" in form:
+            return "".join(as_text(self.filled(part)) for part in form["$text"])
+        try:
+            found = looked_up(_reference(form, ""), self._values)
+        except Missing:
+            if "$else" not in form:
+                raise
+            return self.filled(form["$else"])
+        self._left -= len(as_text(found))
+        if self._left < 0:
+            hint = "refer to less of them, or keep what is long in a file"
+            raise Invalid(f"what is referred to has more than {_MOST_FILLED:,} characters", hint=hint)
+        return found
 
 
 def as_text(value: Any) -> str:

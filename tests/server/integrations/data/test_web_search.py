@@ -12,6 +12,7 @@ from support.host import FakeHost, call
 from support.services import FakeLedger
 from wand_proto.errors import Denied, Invalid, WandError
 from wand_server.integrations.catalog import Catalog
+from wand_server.integrations.data import web_search
 from wand_server.integrations.data.web_search import WebSearch
 from wand_server.integrations.instances import Instances
 from wand_server.integrations.kit.secrets import Sources
@@ -100,6 +101,10 @@ def test_what_a_provider_needs_is_said(given: dict[str, str], field: str) -> Non
     with pytest.raises(Invalid) as refused:
         WebSearch(WebSearch.Config.model_validate(given))
     assert refused.value.field == field
+
+
+def test_a_mark_that_never_ends_is_text_and_those_that_do_are_left_out() -> None:
+    assert web_search._plain("1 < 2 and <b>3</b> &gt; 2") == "1 < 2 and 3 > 2"
 
 
 async def test_who_may_only_read_may_search_by_the_tool() -> None:

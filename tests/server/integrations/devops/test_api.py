@@ -77,6 +77,8 @@ async def test_a_change_carries_json_or_a_text_of_any_kind() -> None:
         ("/%2e%2e/admin", Invalid),
         ("/%252e%252e/admin", Invalid),
         ("/a/..\\admin", Invalid),
+        ("/..;/admin", Invalid),
+        ("/..%3Bx=1/admin", Invalid),
         ("//evil.example/v1", Invalid),
         ("things", Invalid),
         ("https://evil.example@{host}/v1/things", Invalid),
@@ -103,6 +105,8 @@ async def test_nothing_else_is_asked(url: str, kind: type[WandError]) -> None:
     [
         ({"Authorization": "Bearer mine"}, Denied), ({"cookie": "a=b"}, Denied),
         ({"Host": "evil.example"}, Denied),
+        ({"X-HTTP-Method-Override": "DELETE"}, Denied), ({"X_Http_Method": "DELETE"}, Denied),
+        ({"X-Original-URL": "/admin"}, Denied), ({"X-Forwarded-Host": "evil.example"}, Denied),
         ({"X-API-Key": "mine"}, Denied), ({"a b": "c"}, Denied), ({"X-A": "b\r\nX-B: c"}, Invalid),
     ],
 )  # fmt: skip

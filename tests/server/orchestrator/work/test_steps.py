@@ -46,6 +46,14 @@ async def test_texts_are_joined_and_gaps_are_filled() -> None:
     assert shelf.texts["c"] == "<b>false7"
 
 
+async def test_a_short_task_makes_no_endless_text_of_a_long_result() -> None:
+    shelf = Shelf({"a": "x" * 150_000})
+    for many in ({"$text": [ref("one.result.text")] * 60}, [ref("one.result.text")] * 60):
+        outcome = await done(shelf, step("one", "get", name="a"), result=many)
+        assert outcome.state == "failed"
+        assert "has more than 8,388,608 characters" in str(outcome.error)
+
+
 async def test_a_star_is_each_of_a_list() -> None:
     shelf = Shelf({"a": "1\n", "b": "2\n"})
     each = step("each", "get", name={"$item": ""}, for_each=["a", "b"])
