@@ -10,7 +10,7 @@ from typing import Any
 from wand_hostagent.backends.course import Ended, Source, StreamName, Typed
 from wand_hostagent.backends.docker.engine import Engine, EngineError, Wire
 from wand_hostagent.model import Reason
-from wand_proto.errors import WandError
+from wand_proto.errors import Ambiguous, WandError
 
 log = logging.getLogger(__name__)
 
@@ -18,10 +18,13 @@ READ_BYTES = 64 * 1024
 LOOK_SECONDS = (0.25, 2.0)  # how often a silent job is looked after, at first and later
 AGAIN_SECONDS = 0.02
 SURVIVOR_SECONDS = 0.2  # how long output is awaited after the end, where something holds the stream
+REST_SECONDS = 60.0  # the same where nothing can, and dockerd is only slow
 _STREAMS: dict[int, StreamName] = {1: "stdout", 2: "stderr"}
 _MOST_SIGNAL = 64
 State = Callable[[], Awaitable[dict[str, Any]]]
 """Asks how the job fares: Running, ExitCode, and OOMKilled where it is known."""
+Do = Callable[[], Awaitable[None]]
+Means = tuple[State, Do, Do]  # how it fares, what ends it, what removes it
 
 
 class ContainerJob(Source):
@@ -30,16 +33,15 @@ class ContainerJob(Source):
     def __init__(
         self,
         wire: Wire,
-        state: State,
-        end: Callable[[], Awaitable[None]],
-        leave: Callable[[], Awaitable[None]],
+        means: Means,
         *,
         is_terminal: bool,
+        is_alone: bool,
     ) -> None:
+        """With `is_alone` the container goes with the job, and so its streams come to an end."""
         self._wire = wire
-        self._state = state
-        self._kill = end
-        self._leave = leave
+        self._state, self._kill, self._leave = means
+        self._is_alone = is_alone
         self._is_terminal = is_terminal
         self._reading: asyncio.Task[tuple[StreamName, bytes] | None] | None = None
         self._look_seconds = LOOK_SECONDS[0]
@@ -50,11 +52,14 @@ class ContainerJob(Source):
         while True:
             if self._reading is None:
                 self._reading = asyncio.create_task(self._read())
-            patience = SURVIVOR_SECONDS if self._ends_soon else self._look_seconds
+            after = REST_SECONDS if self._is_alone else SURVIVOR_SECONDS
+            patience = after if self._ends_soon else self._look_seconds
             await asyncio.wait({self._reading}, timeout=patience)
             if self._reading.done():
                 reading, self._reading = self._reading, None
                 return reading.result()
+            if self._ends_soon and self._is_alone:
+                raise Ambiguous(f"dockerd has not told all of the output for {REST_SECONDS:g} s")
             if self._ends_soon:
                 return None
             self._look_seconds = min(self._look_seconds * 2, LOOK_SECONDS[1])

@@ -1,6 +1,8 @@
 """A container for each job: made, started, followed, removed."""
 
+import asyncio
 import logging
+import time
 from collections.abc import AsyncGenerator, Callable, Collection, Mapping
 from contextlib import aclosing
 from functools import partial
@@ -11,7 +13,8 @@ from wand_hostagent.backends.base import ExecutionBackend, Health, JobInput, Lef
 from wand_hostagent.backends.course import Course
 from wand_hostagent.backends.docker import config
 from wand_hostagent.backends.docker.engine import Engine, EngineError, Wire, is_gone
-from wand_hostagent.backends.docker.job import ContainerInput, ContainerJob, resize
+from wand_hostagent.backends.docker.job import ContainerInput, ContainerJob, Means, resize
+from wand_hostagent.backends.docker.logged import LoggedJob
 from wand_hostagent.backends.docker.ours import JOB, KEPT, Ours
 from wand_hostagent.backends.docker.places import Place
 from wand_hostagent.model import Event, Job, Limits, Started
@@ -20,8 +23,9 @@ from wand_proto.errors import Ambiguous, Conflict, Denied, Invalid, NotFound, Un
 
 log = logging.getLogger(__name__)
 
-LOG_TIMES = 2  # what may be written, so that short lines have room too
+LOG_TIMES = 16  # what may be written, in each of two files: an empty line takes up to 32 bytes there
 MOST_TOLD = 1024
+AWAY_SECONDS, AGAIN_SECONDS = 60.0, 0.5  # for how long dockerd is asked for a job that was left there
 
 
 class Once(ExecutionBackend):
@@ -62,12 +66,17 @@ class Once(ExecutionBackend):
 
     async def follow_again(self, left: Left) -> AsyncGenerator[Event, None]:
         """Follow it by what dockerd has kept of its output; its input has ended with who had it before."""
-        query = {"follow": "1", "stdout": "1", "stderr": "1"}
         try:
-            wire = await self._engine.listen(f"/containers/{left.mark}/logs", query)
-        except EngineError as error:
-            raise Ambiguous(f"dockerd does not know how {left.job} ended: {error.message}") from error
-        source = self._source(left.mark, wire, is_terminal=left.is_terminal)
+            wire = await self._log(left)
+        except WandError:
+            await self._ours.remove(left.mark)  # it would run on unseen
+            raise
+        source = LoggedJob(
+            wire,
+            self._means(left.mark),
+            log=partial(self._log, left, follow=False),
+            is_terminal=left.is_terminal,
+        )
         self._running[left.job] = left.mark
         course = Course(left.started(), source, kept=True, began_unix_seconds=left.began_unix_seconds)
         try:
@@ -76,6 +85,20 @@ class Once(ExecutionBackend):
                     yield event
         finally:
             self._running.pop(left.job, None)
+
+    async def _log(self, left: Left, *, follow: bool = True) -> Wire:
+        """What it has written, and writes; dockerd may take longer to come up than we do."""
+        query = {"follow": str(int(follow)), "stdout": "1", "stderr": "1"}
+        until = time.monotonic() + AWAY_SECONDS
+        while True:
+            try:
+                return await self._engine.listen(f"/containers/{left.mark}/logs", query)
+            except EngineError as error:
+                raise Ambiguous(f"dockerd does not know how {left.job} ended: {error.message}") from error
+            except (Unavailable, Ambiguous):  # only a question: it may be put again
+                if time.monotonic() >= until:
+                    raise
+            await asyncio.sleep(AGAIN_SECONDS)
 
     async def sweep(self, lost: Collection[str], kept: Collection[str]) -> None:  # noqa: ARG002 - no other is here
         """Remove the containers that might have been followed again, and are not."""
@@ -94,7 +117,8 @@ class Once(ExecutionBackend):
             await self._ours.remove(container)
             raise
         self._running[job.id] = container
-        source = self._source(container, wire, is_terminal=job.terminal is not None)
+        is_terminal = job.terminal is not None
+        source = ContainerJob(wire, self._means(container), is_terminal=is_terminal, is_alone=True)
         try:
             async with aclosing(Course(started, source, kept=job.detached).events()) as events:
                 async for event in events:
@@ -141,13 +165,12 @@ class Once(ExecutionBackend):
             self._inputs[job.id] = await typed(self._engine, f"/containers/{container}", wire, job)
         return wire
 
-    def _source(self, container: str, wire: Wire, *, is_terminal: bool) -> ContainerJob:
-        return ContainerJob(
-            wire,
+    def _means(self, container: str) -> Means:
+        """What tells how it fares, what ends it, and what removes it."""
+        return (
             partial(_state, self._engine, container),
             partial(_end, self._engine, container),
             partial(self._ours.remove, container),
-            is_terminal=is_terminal,
         )
 
 

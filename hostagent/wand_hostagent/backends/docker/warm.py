@@ -145,13 +145,12 @@ class Warm(ExecutionBackend):
         return command, wire
 
     def _source(self, container: str, command: str, wire: Wire, job: Job) -> ContainerJob:
-        return ContainerJob(
-            wire,
+        means = (
             partial(_state, self._engine, command),
             partial(self._end, container),
             partial(self._leave, container),
-            is_terminal=job.terminal is not None,
         )
+        return ContainerJob(wire, means, is_terminal=job.terminal is not None, is_alone=False)
 
     # -- containers -----------------------------------------------------------------------------------------
 
