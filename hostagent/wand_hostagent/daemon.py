@@ -143,9 +143,6 @@ def _reloaded(reloading: "asyncio.Task[str]") -> None:
 async def _parts(settings: Settings, path: Path) -> AsyncIterator[_Parts]:
     """Every part behind the counter, each handed what it needs; closed in the opposite order."""
     policy = PolicyFolder(settings.policy_directory, development=settings.development)
-    kept = Retention(
-        jobs=settings.kept.jobs, seconds=settings.kept.seconds, disk_bytes=settings.kept.disk_bytes
-    )
     async with AsyncExitStack() as stack:
         stack.enter_context(_alone(settings.spool_directory))
         link = await stack.enter_async_context(LauncherLink.open(settings.launcher_socket))
@@ -153,6 +150,13 @@ async def _parts(settings: Settings, path: Path) -> AsyncIterator[_Parts]:
         positions = stack.enter_context(Positions.open(table, slots=settings.max_jobs))
         native = NativeBackend(link, positions, settings.labels)
         others = await stack.enter_async_context(kinds.opened(settings.backends, path, where(path)))
+        begun = Begun(settings.spool_directory / "begun", link.record)
+        kept = Retention(
+            jobs=settings.kept.jobs,
+            seconds=settings.kept.seconds,
+            disk_bytes=settings.kept.disk_bytes,
+            elsewhere={one.job for one in begun.left() if one.mark},
+        )
         jobs = await stack.enter_async_context(
             Jobs.open(settings.spool_directory, native, max_jobs=settings.max_jobs, retention=kept)
         )
@@ -166,7 +170,6 @@ async def _parts(settings: Settings, path: Path) -> AsyncIterator[_Parts]:
             settings="" if path == DEFAULT_PATH else f" --settings {shlex.quote(str(path))}",
         )
         approvals = Approvals(link.record, terms, OpenActs(settings.spool_directory / "approvals.json"))
-        begun = Begun(settings.spool_directory / "begun", link.record)
         recorded = [Recorded(one, link.record, begun) for one in others]
         await _take_up(begun, recorded, jobs)
         granted = (HostBackend(native, settings.grants, link.profiles),) if settings.grants else ()

@@ -21,7 +21,7 @@ from wand_hostagent.backends.facts import why
 from wand_hostagent.model import Event, Exited, Job, Limits, Output, Started
 from wand_hostagent.policy.model import Permit
 from wand_hostagent.spool import JOB_NAME
-from wand_proto.errors import Ambiguous, Broken, Unavailable, WandError
+from wand_proto.errors import Ambiguous, Broken, Denied, Unavailable, WandError
 
 log = logging.getLogger(__name__)
 
@@ -110,6 +110,7 @@ class Recorded(ExecutionBackend):
     def __init__(self, backend: ExecutionBackend, record: Record, begun: Begun) -> None:
         self.name = backend.name
         self.labels = backend.labels
+        self.networks = backend.networks
         self._backend = backend
         self._record = record
         self._begun = begun
@@ -120,10 +121,21 @@ class Recorded(ExecutionBackend):
         assert isinstance(job, Job)
         await self._record("dispatch", {"backend": self.name, **records.act(job), **why(permit, job)})
         note = await self._noted(job)
-        async with aclosing(self._followed(self._backend.run(permit), job.id, note)) as events:
+        reading = self._held(permit) if permit.network else self._backend.run(permit)
+        async with aclosing(self._followed(reading, job.id, note)) as events:
             async for event in events:
                 if isinstance(event, Started) and job.detached:
                     await self._keep(note, self._known(permit, job, event))
+                yield event
+
+    async def _held(self, permit: Permit) -> AsyncGenerator[Event, None]:
+        """Run what a rule permits in one network alone; not where it would have a wider one."""
+        if permit.network not in self.networks:
+            wanted = f"the rule {permit.rule!r} permits it with the network {permit.network!r} alone"
+            hint = "the native backend can, and a place of Docker's without a network"
+            raise Denied(f"{wanted}, in which {self.name} cannot hold it", hint=hint, field="backend")
+        async with aclosing(self._backend.run(permit)) as events:
+            async for event in events:
                 yield event
 
     async def _noted(self, job: Job) -> Note:

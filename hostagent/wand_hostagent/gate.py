@@ -195,6 +195,8 @@ class Gate:
         """The lines that match of what a job of the caller's wrote."""
         run = self._jobs.of(caller.principal, job)
         profile = run.started.profile if run.started else run.origin.profile
+        if (await self._link.profiles()).named(profile) is None:  # of another host agent
+            profile = ""
 
         async def ask(scan: Scan) -> Answer:
             return await self._files.use(profile, scan, principal=caller.principal)

@@ -4,7 +4,7 @@ import asyncio
 import logging
 import signal
 import time
-from collections.abc import AsyncGenerator, AsyncIterator, Coroutine
+from collections.abc import AsyncGenerator, AsyncIterator, Collection, Coroutine
 from contextlib import aclosing, asynccontextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -39,6 +39,7 @@ class Retention:
     jobs: int = 256  # that have ended
     seconds: float = 3600.0  # after their end
     disk_bytes: int = 2 * 2**30  # of those that run too
+    elsewhere: Collection[str] = ()  # on other backends, still to be taken up: their files are spared
 
 
 class Jobs:
@@ -283,7 +284,7 @@ class Jobs:
             elif found.job not in self._runs and JOB_NAME.fullmatch(found.job):
                 self._adopt(found)
         self._positions.free_others(self._runs.keys())
-        self._folder.remove_others(self._runs.keys() | self._ended.keys())
+        self._folder.remove_others({*self._runs, *self._ended, *self._retention.elsewhere})
 
     def _adopt(self, found: FoundJob) -> None:
         origin = Origin(

@@ -13,6 +13,7 @@ PIECE_BYTES = 1024 * 1024
 _DRAWN_BYTES = 64 * 1024
 _LINE_END = b"\n"
 _USUAL_MATCHES = 200
+_MOST_CHARACTERS = 1024 * 1024  # of all matches together: the answer must fit into a message
 
 Ask = Callable[[Scan], Awaitable[Answer]]
 
@@ -25,6 +26,7 @@ class _Found:
     line: int  # how many lines lie behind us
     skip: int  # how many matches are still to be left out
     truncated: bool = False
+    characters: int = 0
 
 
 async def search(run: Run, stream: StreamName, offset: int, wanted: Search, ask: Ask) -> SearchAnswer:
@@ -86,5 +88,10 @@ def _take(found: _Found, answer: Answer, most: int) -> None:
     if len(found.matches) >= most and answer.matches:
         found.truncated = True
         return
-    found.matches += [replace(match, line=match.line + found.line) for match in answer.matches]
     found.truncated = answer.truncated
+    for match in answer.matches:
+        found.characters += len(match.text) + sum(map(len, match.before + match.after))
+        if found.matches and found.characters > _MOST_CHARACTERS:
+            found.truncated = True
+            return
+        found.matches.append(replace(match, line=match.line + found.line))

@@ -4,6 +4,7 @@ import asyncio
 import signal
 from collections.abc import Mapping
 from contextlib import aclosing
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +15,7 @@ from support.people import job, permit
 from wand_hostagent.backends.base import Left
 from wand_hostagent.dispatch import Begun, Note, Recorded
 from wand_hostagent.model import Event
-from wand_proto.errors import Ambiguous, Exhausted, Unavailable
+from wand_proto.errors import Ambiguous, Denied, Exhausted, Unavailable
 
 
 class Ledger:
@@ -150,3 +151,21 @@ async def test_a_signal_is_on_record_before_it_is_sent(tmp_path: Path) -> None:
     await recorded(tmp_path, ledger, elsewhere).signal("j1", 15)
     assert ledger.records == [("dispatch_signal", {"job": "j1", "backend": "moon", "signal": 15})]
     assert elsewhere.signals == [("j1", 15)]
+
+
+@pytest.mark.parametrize(("has", "runs"), [(("none", "loopback"), True), ((), False), (("loopback",), False)])
+async def test_what_may_reach_nothing_runs_only_where_it_is_held_so(
+    tmp_path: Path, has: tuple[str, ...], *, runs: bool
+) -> None:
+    ledger, elsewhere = Ledger(), Elsewhere("moon")
+    elsewhere.networks = frozenset(has)
+    asked = replace(permit(job("ls")), network="none")
+    events = recorded(tmp_path, ledger, elsewhere).run(asked)
+    if runs:
+        assert len([event async for event in events]) == 3
+        return
+    with pytest.raises(Denied, match="cannot hold it"):
+        await anext(events)
+
+    assert elsewhere.asked == []
+    assert ledger.ends() == ["not_started"]

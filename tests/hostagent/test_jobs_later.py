@@ -1,18 +1,25 @@
 """A job goes on without its call, how it ended outlives the host agent, and a full disk loses no job."""
 
 import asyncio
+import time
 from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
 
+from support.elsewhere import Elsewhere
 from support.fakelauncher import fake_launcher
 from support.gates import fake_house, house
 from support.people import ANN, job, shell
 from support.places import short_folder
 from support.waiting import until
+from wand_hostagent.backends.base import Left
+from wand_hostagent.filesystem.model import Search
 from wand_hostagent.jobs import Retention
 from wand_hostagent.model import Event, Output, Reason
+from wand_hostagent.policy.model import Rule, Verdict
+from wand_hostagent.recording import Recording
+from wand_hostagent.spool import Room, SpoolFolder
 from wand_proto.errors import Exhausted, NotFound
 
 
@@ -118,3 +125,31 @@ async def test_whoever_watches_a_job_hears_at_once_of_more_and_of_its_end(tmp_pa
         await call
 
     assert (in_time, heard) == (((4, 0), True), [((4, 4), True), ((4, 4), False)])
+
+
+async def test_a_terminal_elsewhere_that_is_taken_up_has_the_size_that_it_had() -> None:
+    left = Left(job="j1", backend="moon", mark="m", principal="ann", is_terminal=True)
+    with fake_launcher() as launcher, short_folder() as spool:
+        times = SpoolFolder(spool, Room(10_000)).times("j1")
+        before = Recording(times, (80, 24), time.time())
+        before.begin()
+        before.resized((132, 43))
+        times.to_file()
+        times.close()
+        async with house(launcher.path, spool, retention=Retention(elsewhere=("j1",))) as second:
+            second.jobs.take_up(left, Elsewhere("moon"))
+            (summary,) = second.gate.list_jobs(ANN)
+
+    assert (summary.job, summary.terminal) == ("j1", (132, 43))
+
+
+async def test_what_a_job_of_another_host_agent_wrote_is_searched_in_a_profile_of_ours() -> None:
+    elsewhere = Elsewhere("moon", profile="theirs")
+    rule = Rule(name="moon", verdict=Verdict.ALLOW, programs=("*",), backends=("moon",))
+    async with fake_house(others=[elsewhere]) as (_, house):
+        house.rules.rules = (rule,)
+        asked = job("ls", backend="moon")
+        await all_of(house.gate.run(ANN, asked))
+        await house.gate.search_output(ANN, asked.id, "stdout", 0, Search(path="", pattern="moon"))
+
+    assert [profile for profile, _ in house.files.asked] == [""]

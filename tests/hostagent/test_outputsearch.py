@@ -1,5 +1,6 @@
 """What a job wrote is searched piece by piece: each line whole, numbered from the start, and drawn over."""
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,7 @@ from wand_hostagent.filesystem.paths import Roots
 from wand_hostagent.model import Output
 from wand_hostagent.past import Bygone
 from wand_hostagent.runs import Origin, Run
+from wand_hostagent.service import translate_files
 from wand_hostagent.spool import Room, Spool
 
 NOWHERE: ExecutionBackend = Bygone("native")
@@ -74,3 +76,21 @@ async def test_the_search_begins_where_it_is_told(tmp_path: Path) -> None:
 
     assert await found(run, "a", 2) == [(1, "a"), (2, "a")]
     assert await found(run, "a", 6) == []
+
+
+async def test_what_is_found_fits_into_one_message(tmp_path: Path) -> None:
+    shown = "x" * 450 + "\n"
+    run = written(tmp_path, (shown * 29 + f"M{shown}").encode() * 600)
+
+    async def ask(scan: Scan) -> Answer:
+        return scanning.scan(ROOTS, scan)
+
+    wanted = Search(path="", pattern="M", max_matches=2000, context_lines=10)
+    first = await outputsearch.search(run, "stdout", 0, wanted, ask)
+    rest = replace(wanted, skip=len(first.matches))
+    second = await outputsearch.search(run, "stdout", 0, rest, ask)
+
+    assert translate_files.found_to_wire(first).ByteSize() < 2 * 2**20
+    assert first.truncated
+    lines = [match.line for match in (*first.matches, *second.matches)]
+    assert lines == [30 * number for number in range(1, len(lines) + 1)]

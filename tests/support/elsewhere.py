@@ -1,10 +1,11 @@
 """A backend that runs nothing: it remembers what it was asked, and does what it was told to."""
 
+import asyncio
 from collections.abc import AsyncGenerator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from wand_hostagent.backends.base import ExecutionBackend, Health
+from wand_hostagent.backends.base import ExecutionBackend, Health, Left
 from wand_hostagent.model import Event, Exited, Job, Limits, Output, Reason, Started
 from wand_hostagent.policy.model import Permit
 from wand_proto.errors import WandError
@@ -16,6 +17,7 @@ class Elsewhere(ExecutionBackend):
 
     name: str
     labels: Mapping[str, str] = field(default_factory=dict)
+    profile: str = ""  # as another host agent tells it
     fails: Exception | None = None
     fails_after_start: WandError | None = None
     health_is: Health = field(default_factory=lambda: Health(up=True))
@@ -29,13 +31,22 @@ class Elsewhere(ExecutionBackend):
         job = permit.act
         assert isinstance(job, Job)
         yield Started(
-            job=job.id, backend=self.name, profile="", rule=permit.rule, limits=Limits(), directory="/"
+            job=job.id,
+            backend=self.name,
+            profile=self.profile,
+            rule=permit.rule,
+            limits=Limits(),
+            directory="/",
         )
         if self.fails_after_start is not None:
             raise self.fails_after_start
         written = f"{self.name}\n".encode()
         yield Output(stream="stdout", data=written, offset=0)
         yield Exited(job=job.id, reason=Reason.EXITED, stdout_bytes=len(written))
+
+    async def follow_again(self, left: Left) -> AsyncGenerator[Event, None]:
+        yield left.started()
+        await asyncio.sleep(3600)  # it runs on
 
     async def signal(self, job: str, signal: int) -> bool:
         self.signals.append((job, signal))

@@ -96,6 +96,7 @@ class ExecutionBackend(ABC):
 
     name: str
     labels: Mapping[str, str] = MappingProxyType({})  # by which it can be chosen, instead of by its name
+    networks: frozenset[str] = frozenset()  # that a rule may demand, and in which it holds jobs
 
     @abstractmethod
     def run(self, permit: Permit) -> AsyncGenerator[Event, None]:

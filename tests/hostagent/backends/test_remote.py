@@ -10,13 +10,15 @@ import pytest
 
 from support import hostagent
 from support.hostagent import Wand
-from support.people import permit, shell
+from support.people import ANN, permit, shell
 from support.places import free_port
 from wand_hostagent import pki
 from wand_hostagent.backends.base import Surroundings, whole
 from wand_hostagent.backends.remote.hosts import RemoteHost, RemoteSettings
+from wand_hostagent.backends.remote.job import Asked, RemoteInput, RemoteJob
 from wand_hostagent.backends.remote.kind import Agent, Remote
-from wand_proto.errors import Unavailable
+from wand_hostagent.model import Input
+from wand_proto.errors import Exhausted, Unavailable
 
 pytestmark = pytest.mark.timeout(120)
 FILES: dict[str, Any] = {"ca": Path("ca.crt"), "certificate": Path("server.crt"), "key": Path("server.key")}
@@ -53,6 +55,20 @@ async def test_where_nobody_listens_nothing_was_done(there: Wand) -> None:
         with pytest.raises(Unavailable, match="far cannot be reached; nothing was done"):
             await whole(one, permit(shell("true")))
         assert not (await one.health()).up
+
+
+async def test_what_is_given_to_a_job_while_its_host_is_away_is_bounded(there: Wand) -> None:
+    async with agent(there.pki, f"127.0.0.1:{free_port()}") as one:
+        asked = Asked(backend="remote:far", job="j1", rule="r", detached=False, caller=ANN)
+        typed = RemoteInput(RemoteJob(one._link, asked, 1.0, there="j2"), is_terminal=True, stays_open=True)
+        size = Input(resize=(80, 24))
+        for _ in range(20_000):
+            typed.give(size)
+        with pytest.raises(Exhausted):
+            typed.check(size)
+        typed.let_go()
+
+    assert typed.unread_bytes() == 0
 
 
 async def test_without_our_certificate_nothing_was_done(there: Wand, tmp_path: Path) -> None:

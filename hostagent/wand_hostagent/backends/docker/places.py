@@ -4,6 +4,8 @@ import re
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from wand_hostagent.policy.model import NETWORKS
+
 _IMAGE = re.compile(r"([a-z0-9][a-z0-9._/:-]{0,254}@)?sha256:[0-9a-f]{64}")
 _NAME = re.compile(r"[a-z0-9][a-z0-9_-]{0,31}")
 _USER = re.compile(r"\d{1,10}:\d{1,10}")
@@ -50,6 +52,11 @@ class Place:
     environment: dict[str, str] = field(default_factory=dict)
     environment_allowed: tuple[str, ...] = ()  # globs on what a caller may set
     labels: dict[str, str] = field(default_factory=dict)
+
+    @property
+    def networks(self) -> frozenset[str]:
+        """Those that a rule may demand, and it has."""
+        return frozenset(NETWORKS if self.network == "none" else ())
 
     def __post_init__(self) -> None:
         for is_wrong, what in self._wrongs():

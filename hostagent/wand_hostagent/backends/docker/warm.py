@@ -48,6 +48,7 @@ class Warm(ExecutionBackend):
     def __init__(self, name: str, place: Place, ours: Ours) -> None:
         self.name = name
         self.labels: Mapping[str, str] = place.labels
+        self.networks = place.networks
         self._place = place
         self._engine = ours.engine
         self._ours = ours

@@ -21,6 +21,7 @@ log = logging.getLogger(__name__)
 
 AGAIN_SECONDS = 0.25
 KILL_SECONDS = 10.0
+GIVEN_BYTES = 64  # that anything given counts beside its data: a size has none
 Begin = Callable[[Open], Any]  # a call whose events are followed
 
 
@@ -161,7 +162,7 @@ class RemoteInput(Typed):
         self._sending: asyncio.Task[None] | None = None
 
     def unread_bytes(self) -> int:
-        return sum(len(each.data) for each in self._waiting)
+        return sum(len(each.data) + GIVEN_BYTES for each in self._waiting)
 
     def give(self, given: Input) -> None:
         """Send it on whole: what an end or Ctrl-C is there, that host agent knows."""
