@@ -2,7 +2,7 @@
 
 import re
 import time
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Annotated, Any
 
@@ -19,7 +19,7 @@ from wand_server.orchestrator.work.form import Goal, Steps
 from wand_server.orchestrator.work.narrowing import HANDS_OUT, Bounds, Narrowed, within
 from wand_server.ports import NewTask, new_id
 
-_UUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
+UUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 _DAY = 86400.0
 _OF_CHILDREN = HANDS_OUT | {"manage_tasks"}  # more work, from within work
 
@@ -72,17 +72,25 @@ class Inbox:
         Raises:
             WandError: one cannot be done as it is; the field names which.
         """
+        return tuple(self.each(call, untrusted, project, above))
+
+    def each(
+        self,
+        call: Call,
+        untrusted: Sequence[Mapping[str, Any]],
+        project: str,
+        above: Steps | Goal | None = None,
+    ) -> Iterator[NewTask]:
+        """The same, one by one: a thousand of them take seconds, in which others want their turn."""
         ids: dict[str, str] = {}
-        found: list[NewTask] = []
         for at, one in enumerate(untrusted):
             try:
                 bounded = within(above, one, self.tools) if above else one
-                found.append(self._one(call, bounded, project, ids))
+                yield self._one(call, bounded, project, ids)
             except WandError as why:
                 place = f"tasks[{at}]"
                 why.field = f"{place}.{why.field}" if why.field else place
                 raise
-        return tuple(found)
 
     def _one(self, call: Call, untrusted: Mapping[str, Any], project: str, ids: dict[str, str]) -> NewTask:
         form = arguments.read(Form, {name: untrusted[name] for name in FIELDS if name in untrusted})
@@ -125,7 +133,7 @@ def _with_id(step: Any, at: int) -> Any:
 def _before(after: Sequence[str], ids: Mapping[str, str]) -> tuple[str, ...]:
     found = []
     for name in after:
-        task = ids.get(name) or (name if _UUID.fullmatch(name) else "")
+        task = ids.get(name) or (name if UUID.fullmatch(name) else "")
         if not task:
             known = ", ".join(ids) or "none"
             hint = f"a key of a task before it in the same call, or a task's id; keys so far: {known[:300]}"

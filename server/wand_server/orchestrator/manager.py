@@ -11,13 +11,14 @@ from wand_proto.errors import Conflict, Denied, Invalid, NotFound
 from wand_server import scopes
 from wand_server.lifecycle import ENDED, OPEN, RETRIABLE, TaskState
 from wand_server.model import Call, Principal, TaskTold
-from wand_server.orchestrator.handing import Inbox
+from wand_server.orchestrator.handing import UUID, Inbox
 from wand_server.orchestrator.pool import Pool
 from wand_server.orchestrator.showing import Seen, crew, project_shown, task_shown, told
 from wand_server.orchestrator.work import form
 from wand_server.ports import (
     NewProject,
     News,
+    NewTask,
     Project,
     Task,
     TaskBus,
@@ -105,7 +106,10 @@ class Manager:
         above = await self._mine(call.principal, call.task, "parent") if call.task else None
         if above is not None and above.project:
             where = _stays(above.project, where)
-        tasks = self.inbox.read(call, untrusted, where, form.read(above.work) if above else None)
+        tasks: list[NewTask] = []
+        for task in self.inbox.each(call, untrusted, where, form.read(above.work) if above else None):
+            tasks.append(task)
+            await asyncio.sleep(0)  # let others have their turn
         await self._need_room(call.principal, len(tasks))
         for task in tasks:
             for before in {task.parent, *task.depends_on} - {""} - {one.id for one in tasks}:
@@ -173,6 +177,8 @@ class Manager:
 
     async def _mine(self, principal: Principal, task: str, field: str = "task") -> Task:
         missing = NotFound(f"you have no task {task!r:.80}", field=field, hint="manage_tasks list names them")
+        if not UUID.fullmatch(task):
+            raise missing
         try:
             found = await self.store.get(task)
         except NotFound as why:

@@ -8,7 +8,10 @@ from typing import Any
 from wand_server.model import Call, ToolDescription, ToolResult
 from wand_server.offers import Tools
 
-_PLACES = ("directory", "path")  # arguments that name a place on the host
+_PLACES = ("directory", "path", "to")  # arguments that name a place on the host
+_NONE_IS_NONE = "to"  # where nothing is said, nothing is meant
+_OF_THE_HOST = frozenset({"files", "commands"})  # toolsets; at a service a path is something else
+_GIT = "git_operation"
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,7 +32,8 @@ class InWorkspace:
     async def call(self, name: str, arguments: dict[str, Any], call: Call) -> ToolResult:
         """Run a tool there."""
         found = next((one for one in self.describe() if one.name == name), None) or self.unlisted(name)
-        takes = found.input_schema.get("properties", {}) if found else {}
+        is_here = found is not None and (found.toolset in _OF_THE_HOST or found.name == _GIT)
+        takes = found.input_schema.get("properties", {}) if found and is_here else {}
         return await self.tools.call(name, placed(arguments, takes, self.folder), call)
 
 
@@ -38,6 +42,8 @@ def placed(arguments: Mapping[str, Any], takes: Mapping[str, Any], folder: str) 
     found = dict(arguments)
     for name in _PLACES:
         given = found.get(name, "")
-        if takes.get(name, {}).get("type") == "string" and isinstance(given, str) and "://" not in given:
+        if takes.get(name, {}).get("type") != "string" or not isinstance(given, str) or "://" in given:
+            continue
+        if given or name != _NONE_IS_NONE:
             found[name] = posixpath.join(folder, given) if given else folder
     return found

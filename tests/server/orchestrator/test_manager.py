@@ -1,5 +1,6 @@
 """What the task manager tells and does, for whoever asks: their own, and of others' nothing."""
 
+import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import replace
@@ -12,6 +13,7 @@ from support.host import call
 from support.tools import FakeTools
 from wand_proto.errors import Conflict, Denied, Invalid, NotFound
 from wand_server.lifecycle import TaskState
+from wand_server.model import ToolDescription
 from wand_server.orchestrator import manager
 from wand_server.orchestrator.choosing import Size
 from wand_server.orchestrator.handing import Inbox
@@ -94,6 +96,35 @@ async def test_only_what_has_ended_badly_is_done_again_and_only_what_has_not_is_
             await its.retry(ann, waits.id)
         await its.cancel(ann, waits.id)
         assert (await its.retry(ann, waits.id)).state in {"queued", "running", "done"}
+
+
+async def test_others_have_their_turn_while_many_tasks_are_read(tmp_path: Path) -> None:
+    seen: list[str] = []
+
+    class Watched(FakeTools):
+        def describe(self) -> tuple[ToolDescription, ...]:
+            seen.append("read")
+            return super().describe()
+
+    async def others() -> None:
+        while True:
+            seen.append("turn")
+            await asyncio.sleep(0)
+
+    async with managed(tmp_path) as (its, _, _):
+        watched = replace(its, inbox=Inbox(tools=Watched()))
+        beside = asyncio.create_task(others())
+        await watched.hand_out(ann, [LATER] * 3, "")
+        beside.cancel()
+    first, last = seen.index("read"), len(seen) - 1 - seen[::-1].index("read")
+    assert seen[first:last].count("turn") >= 2
+
+
+@pytest.mark.parametrize("task", ["", "\0", "\ud800", "x" * 64])
+async def test_what_is_no_id_is_no_task(tmp_path: Path, task: str) -> None:
+    async with managed(tmp_path) as (its, _, _):
+        with pytest.raises(NotFound):
+            await its.task(ann, task)
 
 
 async def test_what_a_task_hands_out_stays_in_its_project(tmp_path: Path) -> None:
