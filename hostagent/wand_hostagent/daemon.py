@@ -22,6 +22,7 @@ from grpc import aio
 
 from wand_hostagent import VERSION, kinds
 from wand_hostagent.approvals import Approvals, Terms
+from wand_hostagent.backends.base import Left
 from wand_hostagent.backends.host import HostBackend
 from wand_hostagent.backends.native import NativeBackend
 from wand_hostagent.choosing import Backends
@@ -31,6 +32,7 @@ from wand_hostagent.filesystem.client import FileWorkers
 from wand_hostagent.gate import Gate, Means
 from wand_hostagent.jobs import Jobs, Retention
 from wand_hostagent.launcherlink import LauncherLink
+from wand_hostagent.model import Exited
 from wand_hostagent.openacts import OpenActs
 from wand_hostagent.policy.load import PolicyFolder
 from wand_hostagent.positions import Positions
@@ -42,7 +44,7 @@ from wand_hostagent.service.intercept import Doorkeeper
 from wand_hostagent.settings import DEFAULT_PATH, Settings, load, where
 from wand_hostagent.switching import Switch
 from wand_proto import garbage, logline, sdnotify, tls
-from wand_proto.errors import Conflict, Denied, WandError
+from wand_proto.errors import Conflict, Denied, NotFound, WandError
 from wand_proto.v1 import execution_pb2_grpc, files_pb2_grpc, host_pb2_grpc
 
 _log = logging.getLogger("wand.hostagent.daemon")
@@ -187,13 +189,22 @@ async def _parts(settings: Settings, path: Path) -> AsyncIterator[_Parts]:
 async def _take_up(begun: Begun, recorded: Sequence[Recorded], jobs: Jobs) -> None:
     """Follow again what an earlier host agent has left elsewhere, end the rest, and tell of what is lost."""
     left, there = begun.left(), {one.name: one for one in recorded}
-    kept = [one for one in left if one.mark and one.backend in there]
+    ended = {one.job: end for one in left if (end := _end_of(one, jobs)) is not None}
+    kept = [one for one in left if one.mark and one.backend in there and one.job not in ended]
     lost = [one for one in left if one not in kept]
-    await begun.tell_of_lost(lost)
+    await begun.tell_of_lost(lost, ended)
     for name, backend in there.items():
         await backend.sweep({one.job for one in lost if one.backend == name}, {one.job for one in kept})
     for one in kept:
         jobs.take_up(one, there[one.backend])
+
+
+def _end_of(left: Left, jobs: Jobs) -> Exited | None:
+    """How a job ended, where an earlier host agent saw it and could not have it recorded."""
+    try:
+        return jobs.of(left.principal, left.job).exited
+    except NotFound:
+        return None
 
 
 @asynccontextmanager

@@ -13,6 +13,7 @@ from collections.abc import AsyncGenerator, Awaitable, Callable, Collection, Ite
 from contextlib import aclosing
 from dataclasses import asdict
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 from wand_hostagent import records
@@ -26,6 +27,7 @@ from wand_proto.errors import Ambiguous, Broken, Denied, Unavailable, WandError
 log = logging.getLogger(__name__)
 
 MOST_NAME = 128
+_NONE: Mapping[str, Exited] = MappingProxyType({})
 Record = Callable[[str, Mapping[str, Any]], Awaitable[None]]
 
 
@@ -41,10 +43,12 @@ class Begun:
         """Those that an earlier host agent has left."""
         return [_left(file) for file in sorted(self._folder.iterdir()) if JOB_NAME.fullmatch(file.name)]
 
-    async def tell_of_lost(self, left: Iterable[Left]) -> None:
-        """Have it on record that nobody knows how those ended."""
+    async def tell_of_lost(self, left: Iterable[Left], ended: Mapping[str, Exited] = _NONE) -> None:
+        """Have it on record that nobody knows how those ended, but for those of which it is known."""
         for one in left:
-            told = {"job": one.job, "backend": one.backend, "reason": "lost"}
+            told: dict[str, Any] = {"job": one.job, "backend": one.backend, "reason": "lost"}
+            if (end := ended.get(one.job)) is not None:
+                told |= {"reason": end.reason.value, "exit_code": end.exit_code, "signal": end.signal}
             try:
                 await self._record("dispatch_end", told)
             except WandError as error:  # the next host agent tells it

@@ -14,6 +14,8 @@ from support.people import ANN, job, shell
 from support.places import short_folder
 from support.waiting import until
 from wand_hostagent.backends.base import Left
+from wand_hostagent.daemon import _take_up
+from wand_hostagent.dispatch import Begun, Recorded
 from wand_hostagent.filesystem.model import Search
 from wand_hostagent.jobs import Retention
 from wand_hostagent.model import Event, Output, Reason
@@ -153,3 +155,21 @@ async def test_what_a_job_of_another_host_agent_wrote_is_searched_in_a_profile_o
         await house.gate.search_output(ANN, asked.id, "stdout", 0, Search(path="", pattern="moon"))
 
     assert [profile for profile, _ in house.files.asked] == [""]
+
+
+async def test_an_end_that_could_not_be_recorded_is_told_later_and_the_output_stays() -> None:
+    with fake_launcher() as launcher, short_folder() as spool:
+        asked = shell("head -c 100000 /dev/zero; exit 3")
+        async with house(launcher.path, spool) as first:
+            await all_of(first.gate.run(ANN, asked))
+            left = Left(job=asked.id, backend="moon", mark="m", principal="ann")
+            Begun(spool / "begun", first.link.record).note(left)  # as one does that is not told
+        async with house(launcher.path, spool) as second:
+            begun = Begun(spool / "begun", second.link.record)
+            await _take_up(begun, [Recorded(Elsewhere("moon"), second.link.record, begun)], second.jobs)
+            part = await second.gate.read_output(ANN, asked.id, "stdout", 99_999, 10)
+            still_left = begun.left()
+
+    (told,) = [fields for event, fields in launcher.records if event == "dispatch_end"]
+    assert (told["job"], told["reason"], told["exit_code"]) == (asked.id, "exited", 3)
+    assert (part.data, part.running, still_left) == (b"\0", False, [])

@@ -1,7 +1,8 @@
 """Globs on names and on paths: `*.py`, `tests/**/*.py`, `*.{ts,tsx}`."""
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
+from itertools import takewhile
 
 from wand_hostagent.filesystem.refusal import Refused
 
@@ -30,17 +31,42 @@ def matcher(glob: str) -> Callable[[str, str], bool]:
     return lambda _path, name: matches(name) is not None
 
 
-def as_regex(glob: str) -> str:
-    """The regular expression that a glob means."""
+def as_regex(glob: str, *, braces: bool = True) -> str:
+    """The regular expression that a glob means; without `braces` those are letters as others are."""
+    parts = list(_PARTS.finditer(glob))
+    if not braces or not any(part["brace"] for part in parts):
+        return "".join(_once_through(parts))
     depth = 0
     words = []
-    for part in _PARTS.finditer(glob):
+    for part in parts:
         if part["brace"]:
             depth += {"{": 1, "}": -1, ",": 0}[part["brace"]]
             words.append({"{": "(?:", "}": ")", ",": "|" if depth else ","}[part["brace"]])
         else:
             words.append(_word(part))
     return "".join(words)
+
+
+def _once_through(parts: Sequence[re.Match[str]]) -> Iterator[str]:
+    """Words that are matched in one go: of the stars in a name, each but the last takes as little as it can.
+
+    If that does not fit, more would not, for the next star takes the rest; to try all the same would take
+    for ever where a glob has many stars.
+    """
+    is_open = False
+    for place, part in enumerate(parts):
+        if not part["star"]:
+            yield re.escape(part["brace"]) if part["brace"] else _word(part)
+            continue
+        yield ")" if is_open else ""
+        is_open = _has_star(parts[place + 1 :])
+        yield "(?>[^/]*?" if is_open else "[^/]*"
+
+
+def _has_star(parts: Sequence[re.Match[str]]) -> bool:
+    """Whether the same name has another one."""
+    name = takewhile(lambda part: not part["any"] and part["text"] != "/", parts)
+    return any(part["star"] for part in name)
 
 
 def _word(part: re.Match[str]) -> str:

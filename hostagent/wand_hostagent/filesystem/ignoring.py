@@ -14,6 +14,7 @@ from wand_hostagent.filesystem.openat import open_beneath
 NAME = ".gitignore"
 _MOST_BYTES = 256 * 1024
 _MOST_RULES = 2000
+_MOST_ANY = 3  # ** in a rule: to try each of more in turn takes too long in deep folders
 _OPEN = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
 
 
@@ -97,10 +98,10 @@ def _rule(line: str) -> Rule | None:
     keeps = line.startswith("!")
     glob = line.removeprefix("!").removeprefix("\\")
     only_folders, glob = glob.endswith("/"), glob.rstrip("/")
-    if not glob:
+    if not glob or glob.count("**") > _MOST_ANY:
         return None
     try:
-        fits = re.compile(as_regex(glob.removeprefix("/")))
+        fits = re.compile(as_regex(glob.removeprefix("/"), braces=False))
     except re.error:
         return None
     return Rule(fits, keeps, only_folders, by_name="/" not in glob)

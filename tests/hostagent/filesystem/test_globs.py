@@ -1,8 +1,12 @@
 """Globs on names and on paths."""
 
+import re
+from fnmatch import fnmatchcase
+from itertools import chain, product
+
 import pytest
 
-from wand_hostagent.filesystem.globs import matcher
+from wand_hostagent.filesystem.globs import as_regex, matcher
 from wand_hostagent.filesystem.refusal import Refused
 
 
@@ -44,3 +48,26 @@ def test_what_is_no_glob_is_refused(glob: str) -> None:
     with pytest.raises(Refused) as caught:
         matcher(glob)
     assert (caught.value.kind, caught.value.field) == ("Invalid", "name_glob")
+
+
+def words(letters: str, most: int) -> list[str]:
+    """Every word of these letters, up to a length."""
+    return [
+        "".join(one) for one in chain.from_iterable(product(letters, repeat=n) for n in range(1, most + 1))
+    ]
+
+
+def test_every_short_glob_says_of_every_short_name_what_python_says() -> None:
+    names = words("ab", 5)
+    for glob in words("ab*?", 5):
+        if "**" not in glob:
+            fits = re.compile(as_regex(glob)).fullmatch
+            assert [bool(fits(name)) for name in names] == [fnmatchcase(name, glob) for name in names], glob
+
+
+def test_a_glob_of_many_stars_takes_no_longer_than_it_must() -> None:
+    is_name = matcher("*a" * 100 + "*b")
+
+    assert not is_name("a" * 255, "a" * 255)
+    assert is_name("a" * 254 + "b", "a" * 254 + "b")
+    assert not re.compile(as_regex("{" + "*a" * 100 + "}b", braces=False)).fullmatch("a" * 255)

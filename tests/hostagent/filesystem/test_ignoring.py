@@ -65,3 +65,15 @@ def test_a_line_that_is_no_glob_states_nothing() -> None:
 
     assert not rules.leave_out("x", is_folder=False)
     assert not NO_RULES.leave_out("x", is_folder=True)
+
+
+def test_a_rule_that_would_take_for_ever_states_nothing(at: Site) -> None:
+    at.put("a/" * 40 + "f")
+    at.put(".gitignore", "**/a" * 12 + "/**/b\n" + "*a" * 60 + "*b\n*.log\n")
+    at.put("a" * 200)
+
+    seen = {entry.path for entry in at.ask(List(path="", depth=8)).entries}
+
+    assert "a" * 200 in seen
+    assert rules_of("**/a" * 12) == ()
+    assert len(rules_of("a/**/b/**")) == 1
