@@ -14,6 +14,7 @@ from wand_server.protocol.methods import wire_result
 from wand_server.protocol.tasks import POLL_MS
 
 _Told = TypeVar("_Told")
+NO_TASK = "taskId: there is no such task, or its time is over"
 
 
 async def detailed(handed_out: HandedOut, principal: Principal, task: str, version: str) -> dict[str, Any]:
@@ -43,7 +44,7 @@ async def _asked(answer: Awaitable[_Told]) -> _Told:
     try:
         return await answer
     except NotFound as why:
-        raise ProtocolFailure(INVALID_PARAMS, "taskId: there is no such task, or its time is over") from why
+        raise ProtocolFailure(INVALID_PARAMS, NO_TASK) from why
     except WandError as why:
         raise ProtocolFailure(INVALID_PARAMS, str(why), data={"kind": type(why).__name__}) from why
 

@@ -15,7 +15,7 @@ from wand_server.model import Principal
 from wand_server.offers import HandedOut
 from wand_server.protocol import handed
 from wand_server.protocol.extensions import TASKS, Context, declares, principal_of, require
-from wand_server.protocol.failures import FORBIDDEN, HEADER_MISMATCH, ProtocolFailure
+from wand_server.protocol.failures import FORBIDDEN, HEADER_MISMATCH, INVALID_PARAMS, ProtocolFailure
 from wand_server.protocol.messages import Request
 from wand_server.protocol.methods import Methods
 from wand_server.protocol.tasks import POLL_MS, Task, Tasks, Work
@@ -53,7 +53,7 @@ def add_methods(
     async def get(context: Context, params: TaskParams) -> dict[str, Any]:
         if handed_out and _may_be_agents(tasks, context, params):
             principal, version = principal_of(context), context.protocol_version
-            _permit_tool(methods, principal, "get_project_status")
+            _permit_offered(methods, principal, "get_project_status")
             return await handed.detailed(handed_out, principal, params.task_id, version)
         return {"resultType": "complete", **detailed(find(context, params), context.protocol_version)}
 
@@ -63,7 +63,7 @@ def add_methods(
 
     async def cancel(context: Context, params: TaskParams) -> dict[str, Any]:
         if handed_out and _may_be_agents(tasks, context, params):
-            _permit_tool(methods, principal_of(context), "manage_tasks")
+            _permit_offered(methods, principal_of(context), "manage_tasks")
             return await handed.cancel(handed_out, principal_of(context), params.task_id)
         tasks.cancel(find(context, params))
         return {"resultType": "complete"}
@@ -143,3 +143,10 @@ def _permit_tool(methods: Methods, principal: Principal, tool: str) -> None:
         methods.check(principal, tool)
     except scopes.InsufficientScope as why:
         raise ProtocolFailure(FORBIDDEN, why.message, data={"scope": why.needed}) from why
+
+
+def _permit_offered(methods: Methods, principal: Principal, tool: str) -> None:
+    """The same of a tool that may be switched off: then nobody may do by a task what it would have done."""
+    if methods.input_schema(tool) is None:
+        raise ProtocolFailure(INVALID_PARAMS, handed.NO_TASK)
+    _permit_tool(methods, principal, tool)

@@ -10,8 +10,9 @@ import pytest
 
 from support.edge import Edge, edge
 from support.host import FakeHost
+from support.tools import FakeTools, described
 from wand_proto.errors import NotFound
-from wand_server.model import Principal, TaskTold, ToolResult
+from wand_server.model import Principal, TaskTold, ToolDescription, ToolResult
 from wand_server.protocol.reading import Library
 from wand_server.tools.prompts import BuiltInPrompts
 from wand_server.tools.resources import HostResources
@@ -127,16 +128,22 @@ WORKING = TaskTold(status="working", message="1 of 2", created=0.0, updated=1.5)
 FAILED = ToolResult(text="Denied: rm is denied", is_error=True)
 
 
+LOOKS, MANAGES = described("get_project_status"), described("manage_tasks", read_only=False)
+
+
 @asynccontextmanager
-async def with_agents(folder: Path, now: TaskTold) -> AsyncIterator[tuple[Edge, HandedOut]]:
+async def with_agents(
+    folder: Path, now: TaskTold, *offered: ToolDescription
+) -> AsyncIterator[tuple[Edge, HandedOut]]:
     has = HandedOut(now)
     library = Library(HostResources(FakeHost()), BuiltInPrompts(), handed_out=has)
-    async with edge(folder, library=library) as running:
+    tools = FakeTools(tools=(*FakeTools.tools, *offered))
+    async with edge(folder, tools, library=library) as running:
         yield running, has
 
 
 async def test_what_agents_carry_out_is_told_as_a_task(tmp_path: Path) -> None:
-    async with with_agents(tmp_path, WORKING) as (server, has):
+    async with with_agents(tmp_path, WORKING, LOOKS, MANAGES) as (server, has):
         _, body = await server.ask(**about("tasks/get", server, "mine"))
         told = body["result"]
         assert (told["taskId"], told["status"], told["statusMessage"]) == ("mine", "working", "1 of 2")
@@ -151,7 +158,7 @@ async def test_what_agents_carry_out_is_told_as_a_task(tmp_path: Path) -> None:
 
 
 async def test_what_agents_carry_out_is_cancelled_by_its_owner_alone(tmp_path: Path) -> None:
-    async with with_agents(tmp_path, WORKING) as (server, has):
+    async with with_agents(tmp_path, WORKING, LOOKS, MANAGES) as (server, has):
         other = {"headers": {"Authorization": f"Bearer {server.other_key}"}}
         for method in ("get", "cancel"):
             status, body = await server.ask(**about(f"tasks/{method}", server, "mine", **other))
@@ -169,3 +176,11 @@ async def test_the_server_says_that_it_has_tasks(server: Edge) -> None:
     _, body = await server.ask(**server.modern("server/discover"))
 
     assert TASKS in body["result"]["capabilities"]["extensions"]
+
+
+async def test_what_is_switched_off_as_a_tool_is_so_as_a_task(tmp_path: Path) -> None:
+    async with with_agents(tmp_path, WORKING, LOOKS) as (server, has):
+        status, _ = await server.ask(**about("tasks/get", server, "mine"))
+        assert status == 200
+        status, body = await server.ask(**about("tasks/cancel", server, "mine"))
+        assert (status, body["error"]["code"], has.ended) == (400, -32602, [])
