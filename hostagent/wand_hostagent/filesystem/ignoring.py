@@ -5,6 +5,7 @@ As gitignore(5) has it, but for what a repository keeps elsewhere (.git/info/exc
 
 import os
 import re
+import stat
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -78,6 +79,8 @@ def read(folder: int) -> Sequence[Rule]:
     except OSError:
         return ()
     with os.fdopen(descriptor, "rb") as file:
+        if not stat.S_ISREG(os.fstat(descriptor).st_mode):  # a pipe has nothing yet, or never an end
+            return ()
         try:
             text = file.read(_MOST_BYTES).decode("utf-8", "replace")
         except OSError:

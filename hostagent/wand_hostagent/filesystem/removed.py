@@ -6,6 +6,7 @@
 
 import os
 import secrets
+import stat
 import time
 from collections.abc import Iterator
 from contextlib import closing, contextmanager, suppress
@@ -107,7 +108,8 @@ def _read_where(folder: int, name: str) -> str:
     except OSError:
         return ""
     with os.fdopen(descriptor, encoding="utf-8", errors="surrogateescape") as file:
-        return file.read(8192)
+        is_file = stat.S_ISREG(os.fstat(descriptor).st_mode)  # a command may have put anything there
+        return file.read(8192) if is_file else ""
 
 
 def _write(at: names.At, text: str) -> None:

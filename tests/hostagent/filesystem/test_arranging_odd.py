@@ -151,3 +151,20 @@ def test_what_cannot_be_taken_away_has_no_second_name_after_that(
         os.close(folder)
 
     assert at.names() == ["f"]
+
+
+def test_a_pipe_in_place_of_a_file_of_ours_holds_nothing_up(at: Site) -> None:
+    at.put("f", "text")
+    done(at, REMOVE, "f")
+    kept = at.work / ".wand-removed" / "9999999999999999999-0000"
+    kept.mkdir()
+    pipes = kept / "where", at.work / ".gitignore"
+    for pipe in pipes:
+        os.mkfifo(pipe)
+    held = [os.open(pipe, os.O_RDWR) for pipe in pipes]
+    try:
+        done(at, RESTORE, "f")
+        assert [entry.path for entry in at.ask(List(path="")).entries] == ["f"]
+    finally:
+        for one in held:
+            os.close(one)
