@@ -15,8 +15,10 @@ from support.waiting import until
 from wand_hostagent.backends.base import ExecutionBackend, ExecutionResult, Surroundings, whole
 from wand_hostagent.backends.docker.engine import Engine
 from wand_hostagent.backends.docker.kind import Docker
+from wand_hostagent.backends.docker.once import Once
 from wand_hostagent.backends.docker.ours import Ours
 from wand_hostagent.backends.docker.places import DockerSettings, Mount, Place
+from wand_hostagent.backends.docker.warm import Warm
 from wand_hostagent.model import Exited, Job, Limits, Reason, Started
 from wand_proto.errors import Ambiguous, Denied, NotFound, Unavailable, WandError
 
@@ -182,6 +184,13 @@ async def test_a_later_host_agent_sweeps_what_a_killed_one_has_left_and_nothing_
             async with places(dockerd, small={}):
                 assert dockerd.containers() == []
     assert dockerd.containers() == []
+
+
+@pytest.mark.parametrize(("network", "held"), [("none", {"none", "loopback"}), ("bridge", set())])
+def test_a_place_without_a_network_holds_what_may_have_none(network: str, held: set[str]) -> None:
+    ours = Ours(Engine(Path("none.sock")), "o")
+    for kind in (Once, Warm):
+        assert kind("docker:small", Place(image=IMAGE, network=network, warm=1), ours).networks == held
 
 
 @pytest.mark.parametrize(
