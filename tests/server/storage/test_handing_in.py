@@ -75,6 +75,14 @@ async def test_the_same_key_gives_the_task_that_is_there(stand: Stand) -> None:
         await stand.store.submit([task(key="k", work={"goal": "something else"})])
 
 
+async def test_what_comes_after_a_key_comes_after_the_task_that_is_there(stand: Stand) -> None:
+    first = await stand.submitted(key="k")
+    again = task(key="k")
+    known, later = await stand.store.submit([again, task(depends_on=(again.id,))])
+    assert (known.id, known.created, later.state) == (first, False, "blocked")
+    assert (await stand.store.get(later.id)).depends_on == (first,)
+
+
 async def test_a_key_is_known_when_its_task_has_ended(stand: Stand) -> None:
     first = await stand.submitted(key="k")
     await stand.store.finish((await stand.claimed()).lease, DONE)

@@ -1,8 +1,8 @@
 """Handing tasks in."""
 
 import hashlib
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 
 from wand_proto.errors import Conflict, Exhausted, NotFound
 from wand_server.lifecycle import HOPELESS, TaskState
@@ -52,8 +52,16 @@ def submit(at: Moment, several: Sequence[Prepared], keep_seconds: float) -> Act[
     """All of them, or none; each after those that it depends on."""
     done: dict[str, Submitted] = {}
     for one in several:
-        done[one.task.id] = yield from _one(at, one, keep_seconds)
+        done[one.task.id] = yield from _one(at, _after_known(one, done), keep_seconds)
     return tuple(done.values())
+
+
+def _after_known(one: Prepared, done: Mapping[str, Submitted]) -> Prepared:
+    """The same, after the task that was there already where it was to come after one with the same key."""
+    depends_on = tuple(done[other].id if other in done else other for other in one.task.depends_on)
+    if depends_on == tuple(one.task.depends_on):
+        return one
+    return prepare(replace(one.task, depends_on=depends_on))
 
 
 def _one(at: Moment, one: Prepared, keep_seconds: float) -> Act[Submitted]:
