@@ -182,7 +182,14 @@ def _where(fields: Mapping[str, Any]) -> str:
 def _who(why: Mapping[str, Any]) -> str:
     who = str(why.get("principal") or "nobody named")
     behalf = why.get("on_behalf_of")
-    return f"{who} for {behalf}" if behalf else who
+    named = f"{who} for {behalf}" if behalf else who
+    return f"{named} ({_task_of(why)})" if why.get("task") else named
+
+
+def _task_of(why: Mapping[str, Any]) -> str:
+    """For which task that was handed out, and by which agent."""
+    agent = why.get("agent")
+    return f"task {why.get('task')}" + (f", by {agent}" if agent else "")
 
 
 def _command(fields: Mapping[str, Any]) -> str:

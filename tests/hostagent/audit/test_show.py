@@ -73,6 +73,11 @@ def test_an_approval_is_shown_with_who_asked_for_what_and_who_answered() -> None
             {"of": "server", "by": "0 (root)", "changed": ["http.port: 1 -> 2", "x"], "uri": "u"},
             "0 (root) changes server: http.port: 1 -> 2, x",
         ),
+        (
+            "file",
+            {"act": "f", "verb": "write", "path": "/x", "principal": "ann", "task": "t1", "agent": "a-1"},
+            "f  ann (task t1, by a-1): write /x",
+        ),
         ("policy_read", {"policy": "d1", "error": "", "by": "SIGHUP"}, "SIGHUP: digest d1"),
         ("policy_read", {"policy": "d1", "error": "a:3", "by": "0 (root)"}, "0 (root): cannot be read: a:3"),
         ("input", {"job": "a", "principal": "ann", "bytes": 3, "sha256": "s"}, "a  ann: 3 bytes"),
