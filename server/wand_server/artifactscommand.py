@@ -88,10 +88,10 @@ def _as_owner_of(path: Path) -> Iterator[None]:
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="wand-server artifacts")
-    where = argparse.ArgumentParser(add_help=False)
-    where.add_argument(
-        "--settings", type=Path, default=settings.DEFAULT_PATH, metavar="FILE", help="default: %(default)s"
-    )
+    does = f"default: {settings.DEFAULT_PATH}"
+    parser.add_argument("--settings", type=Path, default=settings.DEFAULT_PATH, metavar="FILE", help=does)
+    where = argparse.ArgumentParser(add_help=False)  # behind the verb it counts too, and only if it is there
+    where.add_argument("--settings", type=Path, default=argparse.SUPPRESS, metavar="FILE", help=does)
     verbs = parser.add_subparsers(dest="verb", required=True)
     verbs.add_parser("list", parents=[where], help="a line for each: digest, size, end, whose, name")
     share = verbs.add_parser("share", parents=[where], help="let others read one")

@@ -33,9 +33,8 @@ _TESTED = {
 def main(words: Sequence[str]) -> int:
     """Run `wand-server integrations`."""
     parser = argparse.ArgumentParser(prog="wand-server integrations")
-    parser.add_argument(
-        "--settings", type=Path, default=settings.DEFAULT_PATH, metavar="FILE", help="default: %(default)s"
-    )
+    does = f"default: {settings.DEFAULT_PATH}"
+    parser.add_argument("--settings", type=Path, default=settings.DEFAULT_PATH, metavar="FILE", help=does)
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
     listing = commands.add_parser("list", help="tell which services there are, or all about one")
     listing.add_argument("name", nargs="?", default="", metavar="SERVICE")
@@ -46,6 +45,8 @@ def main(words: Sequence[str]) -> int:
     drafting.add_argument("name", metavar="SERVICE")
     drafting.add_argument("operation", nargs="+", metavar="NAME=METHOD:/PATH", help="list_tasks=GET:/tasks")
     drafting.add_argument("--document", type=Path, required=True, metavar="FILE", help="OpenAPI, as JSON")
+    for command in (listing, checking, drafting):  # behind the command it counts too, and only if it is there
+        command.add_argument("--settings", type=Path, default=argparse.SUPPRESS, metavar="FILE", help=does)
     asked = parser.parse_args(words)
     if asked.command == "new":
         return _new(asked)

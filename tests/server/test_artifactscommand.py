@@ -38,7 +38,7 @@ def test_what_is_kept_is_listed_shared_and_removed(file: Path, capsys: pytest.Ca
     digest = keep(file)
     assert run(file, "share", digest, "api_key:bob") == 0
     assert "NOT in the ledger: " in capsys.readouterr().err  # there is no host agent
-    assert run(file, "list") == 0
+    assert cli.run(["artifacts", "--settings", str(file), "list"]) == 0  # before the verb too
     lines = capsys.readouterr().out.splitlines()
     assert sorted(re.sub(r"^\S+ +1 \S+ ", "", line) for line in lines) == [
         "api_key:ann call-r1.json",
