@@ -316,8 +316,9 @@ async def test_a_wrong_password_or_address_is_said_and_the_environment_is_not_as
             await do(known, "query_rows", {"query": "SELECT 1"}, password=SecretStr(password))
     with pytest.raises(Unavailable, match="cannot be reached"):
         await do(known, "query_rows", {"query": "SELECT 1"}, port=1)
-    with pytest.raises(WandError):
+    with pytest.raises(Unavailable) as plain:
         await do(known, "query_rows", {"query": "SELECT 1"}, tls="verify")
+    assert 'set tls = "off"' in plain.value.hint
 
 
 async def test_a_server_is_believed_by_its_certificate_and_name() -> None:

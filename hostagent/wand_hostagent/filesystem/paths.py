@@ -191,7 +191,7 @@ class Roots:
                 _make_folders(root(), above)
             folder = open_beneath(root(), above or ".", os.O_RDONLY | os.O_DIRECTORY)
         except OSError as error:
-            raise _folder_refusal(error, place) from error
+            raise _folder_refusal(error, place, field) from error
         try:
             yield folder, name, place
         except OSError as error:
@@ -217,11 +217,11 @@ class Roots:
         return place
 
 
-def _folder_refusal(error: OSError, place: Place) -> Refused:
+def _folder_refusal(error: OSError, place: Place, field: str = "path") -> Refused:
     shown = place.shown.rpartition("/")[0] or "/"
     if error.errno == errno.ENOENT:
-        hint = "set create_directories, or make it with a command"
-        return Refused("NotFound", f"the folder {shown} does not exist", hint=hint, field="path")
+        hint = "make it with a command, or have write_file make it with create_directories"
+        return Refused("NotFound", f"the folder {shown} does not exist", hint=hint, field=field)
     return from_system(error, shown)
 
 

@@ -130,7 +130,9 @@ class ArtifactFolder:
                 if grant is not None and grant.artifact.expires > self._clock():
                     return grant
         raise NotFound(
-            "you have no such file, or no longer", hint="wand://artifacts has the list of them", field="uri"
+            "you have no such file, or no longer",
+            hint="the resource wand://artifacts lists them",
+            field="uri",
         )
 
     def _read(self, owner: str, digest: str, part: tuple[int, int]) -> ArtifactPart:

@@ -19,15 +19,16 @@ def task_shown(task: Task, projects: Mapping[str, str]) -> TaskShown:
     return TaskShown(
         id=task.id, title=task.title, project=projects.get(task.project, ""), state=task.state,
         agent=task.agent, attempt=task.attempt, done=task.progress.done, total=task.progress.total,
-        message=_said(said) if said else task.progress.message,
+        message=_said(task.state, said) if said else task.progress.message,
         kind=said.kind if said else "", after=task.depends_on, priority=task.priority, created=task.created,
         updated=max(filter(None, (task.created, task.started, task.finished))), deadline=task.deadline,
         result=task.result, is_over=task.state in ENDED,
     )  # fmt: skip
 
 
-def _said(error: TaskError) -> str:
-    return f"{error.message} ({error.hint})" if error.hint else error.message
+def _said(state: TaskState, error: TaskError) -> str:
+    before = "last time: " if state in OPEN else ""
+    return before + (f"{error.message} ({error.hint})" if error.hint else error.message)
 
 
 def told(task: Task) -> TaskTold:

@@ -48,7 +48,7 @@ class ManageFile(Tool):
         if self.action in {"move", "copy"} and not self.to:
             raise ValueError(f"to {self.action}, give `to`: the whole new path, its last name too")
         if self.action == "remove" and self.to:
-            raise ValueError("`to` says nothing when something is removed")
+            raise ValueError("to remove, leave `to` out: what is removed is kept where `restore` finds it")
         return self
 
     async def call(self, host: Host, call: Call) -> ArrangeAnswer:

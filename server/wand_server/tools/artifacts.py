@@ -115,6 +115,8 @@ class ArtifactResources:
 def _digest(uri: str, field: str) -> str:
     named = _ONE.fullmatch(uri)
     if named is None:
-        hint = f"wand://artifacts/ and the 64 hexadecimal digits of its digest; {LIST} has the list of them"
+        hint = (
+            f"wand://artifacts/ and the 64 hexadecimal digits of its digest; the resource {LIST} lists them"
+        )
         raise NotFound(f"{uri[:200]!r} names no file that is kept", hint=hint, field=field)
     return named[1]

@@ -95,6 +95,8 @@ def _amount(name: str, amount: float) -> str:
 
 def said(end: JobEnd) -> str:
     """An end in a few words."""
+    if end.exit_code is None and end.signal is None:
+        return end.reason.replace("_", " ")
     by = f"exit code {end.exit_code}" if end.signal is None else f"ended by {signal_name(end.signal)}"
     return by if end.reason in {"exited", "signaled"} else f"{by} ({end.reason})"
 

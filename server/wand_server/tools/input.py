@@ -1,8 +1,9 @@
 """send_input: type to a running job, and see what it answers."""
 
+import re
 from typing import Annotated, Literal, Self
 
-from pydantic import Field, model_validator
+from pydantic import Field, field_validator, model_validator
 
 from wand_server.model import Call
 from wand_server.ports import Host, Input, OutputPart, StreamName
@@ -83,6 +84,18 @@ class SendInput(Tool):
     rows: int | None = Field(default=None, ge=1, le=1000)
     offset: int | None = Field(default=None, ge=0, description="show stdout from there")
     wait_seconds: Annotated[float, Field(ge=0, le=_MOST_SECONDS)] = 2
+
+    @field_validator("until")
+    @classmethod
+    def _is_expression(cls, until: str) -> str:
+        """Seen before anything is typed: what a refused call has sent, nobody would know of."""
+        try:
+            re.compile(until)
+        except (re.error, OverflowError, RecursionError) as error:
+            raise ValueError(
+                f"is no regular expression: {error}; put a backslash before ( [ * + ? and their like"
+            ) from error
+        return until
 
     @model_validator(mode="after")
     def _fits(self) -> Self:

@@ -70,7 +70,7 @@ def named(path: str) -> tuple[str, str]:
     """
     found = JOB_NAMED.fullmatch(path)
     if found is None:
-        hint = "wand://jobs/<job>/stdout, wand://jobs/<job>/stderr or wand://jobs/<job>/screen"
+        hint = "wand://jobs/<job>/stdout, /stderr or /screen; all else of wand:// is a resource, not a path"
         raise Invalid(f"{path} is not the output of a job", hint=hint, field="path")
     return found[1], found[2]
 

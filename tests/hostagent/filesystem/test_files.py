@@ -166,7 +166,7 @@ def test_missing_folders_are_made_only_when_asked(at: Site) -> None:
     refusal = at.refused(Write(path="a/b/c", data=b"x", mode=Mode.CREATE))
     assert (refusal.kind, refusal.hint) == (
         "NotFound",
-        "set create_directories, or make it with a command",
+        "make it with a command, or have write_file make it with create_directories",
     )
 
     at.ask(Write(path="a/b/c", data=b"x", mode=Mode.CREATE, create_directories=True))

@@ -52,6 +52,7 @@ async def test_text_keys_and_sizes_reach_the_host_as_what_they_are(
         ({"job": "j", "wait_seconds": 41}, "at most 40"),
         ({"job": "j", "columns": 0, "rows": 0}, "columns: must be at least 1"),
         ({"job": "j", "signal": "STOP"}, "signal: must be"),
+        ({"job": "j", "until": "["}, "until: is no regular expression"),
     ],
 )
 async def test_input_that_makes_no_sense_is_refused_in_words(arguments: dict[str, Any], said: str) -> None:

@@ -37,7 +37,12 @@ def ended(reason: ports.Reason, exit_code: int | None = None, signal: int | None
 
 
 async def test_a_list_of_jobs_has_a_line_for_each() -> None:
-    ends = (ended("exited", 2), ended("timed_out", signal=9), ended("signaled", signal=15))
+    ends = (
+        ended("exited", 2),
+        ended("timed_out", signal=9),
+        ended("signaled", signal=15),
+        ended("cancelled"),
+    )
     host = FakeHost(listed=(RUNNING, *ends))
     result = await use(host, "list_jobs")
 
@@ -46,6 +51,7 @@ async def test_a_list_of_jobs_has_a_line_for_each() -> None:
         "j2  exit code 2 after 75 s on ssh:web1, 2.0 KiB printed: ls -l",
         "j2  ended by SIGKILL (timed_out) after 75 s on ssh:web1, 2.0 KiB printed: ls -l",
         "j2  ended by SIGTERM after 75 s on ssh:web1, 2.0 KiB printed: ls -l",
+        "j2  cancelled after 75 s on ssh:web1, 2.0 KiB printed: ls -l",
     ]
     assert result.structured["jobs"][0]["state"] == "runs"
 
@@ -75,7 +81,7 @@ async def test_what_becomes_of_a_file_is_asked_as_it_was_said(action: str) -> No
     [
         ({"action": "move", "path": "a"}, "give `to`"),
         ({"action": "copy", "path": "a"}, "give `to`"),
-        ({"action": "remove", "path": "a", "to": "b"}, "`to` says nothing"),
+        ({"action": "remove", "path": "a", "to": "b"}, "leave `to` out"),
         ({"action": "delete", "path": "a"}, "action: must be"),
         ({"action": "remove"}, "path: is missing"),
     ],

@@ -250,7 +250,8 @@ class API(Personal):
                 raise Invalid("has a part . or ..", field="url")
         if not self._is_listed(whole, base):
             listed = ", ".join(filter(None, (base, *(f"https://{one}" for one in self.config.hosts))))
-            raise Denied("that may not be asked", hint=f"permitted are: {listed}", field="url")
+            only = f"; of these the paths {', '.join(self.config.paths)}" if self.config.paths else ""
+            raise Denied("that may not be asked", hint=f"permitted are: {listed}{only}", field="url")
         return whole
 
     def _is_listed(self, whole: str, base: str) -> bool:

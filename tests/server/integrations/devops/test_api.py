@@ -139,8 +139,9 @@ async def test_only_paths_that_are_named_are_asked() -> None:
     async with asked(Says(body={}), paths=["/v1/open/*"]) as (there, service):
         await service.execute("fetch", {"url": "/open/a"})
         for url in ("/closed/a", "/op%65n/a", "/open"):
-            with pytest.raises(Denied):
+            with pytest.raises(Denied) as refused:
                 await service.execute("fetch", {"url": url})
+            assert refused.value.hint.endswith("/v1; of these the paths /v1/open/*")
     assert [one.path for one in there.asked] == ["/v1/open/a"]
 
 

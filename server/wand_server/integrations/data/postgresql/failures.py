@@ -33,6 +33,9 @@ _HINTS = {
 _ARGUMENT = re.compile(r"invalid input for query argument \$(\d+): (.*)", re.DOTALL)
 
 
+_NO_TLS = 'it speaks no TLS; on this machine, or a network of which you are sure, set tls = "off"'
+
+
 @contextmanager
 def telling(*, may_be_done: bool = False) -> Iterator[None]:
     """Raise what is raised within as an error of ours; `may_be_done` where a connection breaks."""
@@ -73,7 +76,8 @@ def _lost(why: Exception, *, may_be_done: bool) -> WandError:
     if may_be_done:
         said = f"the connection broke, and it may have been done, or not: {_words(why)}"
         return Ambiguous(said, hint="look whether it was, before you ask again")
-    return Unavailable(f"cannot be reached: {_words(why)}")
+    hint = _NO_TLS if "rejected SSL upgrade" in str(why) else ""
+    return Unavailable(f"cannot be reached: {_words(why)}", hint=hint)
 
 
 def _words(why: Exception) -> str:
