@@ -108,6 +108,8 @@ def test_of_a_server_that_runs_nothing_is_missing(wand: Running) -> None:
     assert states >= {
         (name, "ok") for name in ("server", "socket", "host agent", "versions", "launcher", "keys")
     }
+    room = [found["says"] for found in read["findings"] if found["name"] == "disk"]
+    assert [says.split(" for ")[1] for says in room] == [str(wand.state)]
 
 
 def test_of_a_server_without_its_parts_each_is_named(wand: Running, tmp_path: Path) -> None:

@@ -91,7 +91,8 @@ def examine(path: Path, environment: Mapping[str, str]) -> Iterator[Finding]:
     fix = "look at tasks.database and tasks.password, and whether PostgreSQL runs"
     yield tried("tasks", lambda: asyncio.run(taskstore.summary(read)), fix)
     yield tried("notes", lambda: asyncio.run(keeping.summary(read)), "look at [memory] in the settings")
-    yield looking.room(read.issuer.folder if read.issuer.url else Path("/var/lib/wand-server"), _STATE_BYTES)
+    for folder in (read.state.folder, *([read.issuer.folder] if read.issuer.url else [])):
+        yield looking.room(folder, _STATE_BYTES)
 
 
 def people(read: Settings, path: Path, now: datetime) -> Iterator[Finding]:
