@@ -95,7 +95,7 @@ def _exactly(peer: socket.socket, count: int) -> bytearray | None:
     while view:
         try:
             received = peer.recv_into(view)
-        except ConnectionError:
+        except OSError:  # reset, or no connection to begin with
             return None
         if received == 0:
             return None

@@ -1,6 +1,8 @@
 """The worker as a process: it answers in order, outlives what it cannot read, and ends with its socket."""
 
 import socket
+import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -93,3 +95,18 @@ def test_the_worker_ends_with_its_socket(at: Site) -> None:
     at.worker.sock.shutdown(socket.SHUT_WR)
 
     assert at.worker.process.wait(10) == 0
+
+
+def test_a_socket_that_is_no_connection_ends_the_worker_quietly() -> None:
+    with socket.socket(socket.AF_UNIX) as listening:
+        listening.bind("")
+        listening.listen()
+        done = subprocess.run(
+            [sys.executable, fileworker.PROGRAM],
+            stdin=listening.fileno(),
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+
+    assert (done.returncode, done.stderr) == (0, "")
