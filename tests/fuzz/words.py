@@ -18,6 +18,8 @@ _NUMBERS = (
     2**64, 10**400, -(2**63), 0.5, -0.5, 1e308, -1e308, float("inf"), float("-inf"), float("nan"), 1e-320,
 )  # fmt: skip
 
+_HEAVIEST = 64 * 1024 * 1024  # bytes; what is doubled over and over would fill the machine
+
 
 def pick(chance: random.Random, among: Sequence[T]) -> T:
     """One of these; several times as quick as Random.choice, which matters a million times."""
@@ -72,8 +74,18 @@ def _bent_list(chance: random.Random, value: list[Any]) -> list[Any]:
     if how == 0:
         return value[:place] + value[place + 1 :]
     if how == 1:
-        return value * pick(chance, (2, 2, 2, 2, 700))
+        times = pick(chance, (2, 2, 2, 2, 700))
+        return value * (times if times * _weight(value) < _HEAVIEST else 2)
     return [*value[:place], bent(chance, value[place]), *value[place + 1 :]]
+
+
+def _weight(value: Any) -> int:
+    """About how many bytes it is written with."""
+    if isinstance(value, str):
+        return len(value)
+    if isinstance(value, dict):
+        return sum(_weight(one) + len(key) for key, one in value.items())
+    return sum(map(_weight, value)) if isinstance(value, list) else 8
 
 
 def torn(chance: random.Random, raw: bytes) -> bytes:
