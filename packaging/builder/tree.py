@@ -20,8 +20,8 @@ HALVES = ("hostagent", "server")
 # Wheels for this libc or an older one, that of the oldest system we are for (RHEL 9: glibc 2.34).
 PLATFORMS = {"amd64": "x86_64-manylinux_2_34", "arm64": "aarch64-manylinux_2_34"}
 _MACHINES = {"x86_64": "amd64", "aarch64": "arm64"}
-_DEAD_FOLDERS = ("tests", "test", "__pycache__", "include")
-_DEAD_FILES = ("*.pyx", "*.pxd", "*.pyi", "*.c", "*.h", "*.cc", "*.hpp", "py.typed", "RECORD", "INSTALLER",
+_DEAD_FOLDERS = ("tests", "test", "__pycache__", "include", "pkgconfig")
+_DEAD_FILES = ("*.a", "*.pyx", "*.pxd", "*.pyi", "*.c", "*.h", "*.cc", "*.hpp", "py.typed", "RECORD", "INSTALLER",
                "REQUESTED", "direct_url.json", "uv_cache.json", "uv_build.json", ".lock")  # fmt: skip
 _MAIN = '"""What `wand-{half}` runs."""\n\nfrom wand_{half}.cli import main\n\nmain()\n'
 _COMMAND = '#!/bin/sh\nexec /usr/lib/wand-{half}/bin/python3 -I -S /usr/lib/wand-{half} "$@"\n'
