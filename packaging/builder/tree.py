@@ -21,8 +21,9 @@ HALVES = ("hostagent", "server")
 PLATFORMS = {"amd64": "x86_64-manylinux_2_34", "arm64": "aarch64-manylinux_2_34"}
 _MACHINES = {"x86_64": "amd64", "aarch64": "arm64"}
 _DEAD_FOLDERS = ("tests", "test", "__pycache__", "include", "pkgconfig")
-_DEAD_FILES = ("*.a", "*.pyx", "*.pxd", "*.pyi", "*.c", "*.h", "*.cc", "*.hpp", "py.typed", "RECORD", "INSTALLER",
-               "REQUESTED", "direct_url.json", "uv_cache.json", "uv_build.json", ".lock")  # fmt: skip
+_DEAD_FILES = ("*.a", "*.pyx", "*.pxd", "*.pyi", "*.c", "*.h", "*.cc", "*.hpp", "py.typed", "RECORD",
+               "INSTALLER", "REQUESTED", "direct_url.json", "uv_cache.json", "uv_build.json",
+               ".lock")  # fmt: skip
 _MAIN = '"""What `wand-{half}` runs."""\n\nfrom wand_{half}.cli import main\n\nmain()\n'
 _COMMAND = '#!/bin/sh\nexec /usr/lib/wand-{half}/bin/python3 -I -S /usr/lib/wand-{half} "$@"\n'
 _SCRIPTS = {path.name for path in (ROOT / "packaging" / "libexec").iterdir()}
@@ -116,6 +117,8 @@ def settle(tools: Tools, root: Path, half: str) -> None:
     home = root / "usr" / "lib" / f"wand-{half}"
     objects = [path for path in _files(home) if re.search(r"\.so(\.|$)", path.name)]
     objects = [path for path in objects if not path.is_relative_to(home / "lib")]  # an interpreter's own
+    # what auditwheel put beside a module is laid out by patchelf, and strip would break that
+    objects = [path for path in objects if not path.parent.name.endswith(".libs")]
     tools.run(tools.strip, "--strip-unneeded", *objects)
     for path in _files(home):
         if path.suffix == ".py":
