@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from guest import apart as two
-from guest import followed, linted, machine, network, rootfs, steps, virtual
+from guest import followed, libraries, linted, machine, network, rootfs, steps, virtual
 from guest import redhat as rpm
 from guest.certificates import Https
 from guest.machine import Guest, Wrong
@@ -101,7 +101,14 @@ def _lived(table: Mapping[str, Callable[[Any], str]], stage: Any) -> int:
 def debian(work: Path, packages: Path) -> Iterator[tuple[Mapping[str, Callable[[Any], str]], Stage]]:
     """Debian 12, the .deb: everything that happens to one machine."""
     with machine.booted(rootfs.root(), "life", work, share=packages) as guest:
-        yield steps.LIFE, Stage(guest, *RELEASES, Https(work / "https"), _install_deb, _remove_deb)
+        yield (
+            _with_libraries(steps.LIFE),
+            Stage(guest, *RELEASES, Https(work / "https"), _install_deb, _remove_deb),
+        )
+
+
+def _with_libraries(life: Mapping[str, Callable[[Any], str]]) -> Mapping[str, Callable[[Any], str]]:
+    return {"install": life["install"], "libraries": libraries.loaded, **life}
 
 
 def _install_deb(guest: Guest, release: str) -> None:
@@ -136,7 +143,7 @@ def redhat(work: Path, packages: Path) -> Iterator[tuple[Mapping[str, Callable[[
         stage = Stage(
             guest, *RELEASES, Https(work / "https-rpm"), lambda *_: None, lambda _: rpm.remove(guest, work)
         )
-        yield steps.RPM, stage
+        yield _with_libraries(steps.RPM), stage
 
 
 @contextlib.contextmanager

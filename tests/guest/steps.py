@@ -62,13 +62,6 @@ def expect(is_so: object, seen: object) -> None:
         raise Wrong(str(seen)[:1500])
 
 
-_LOADED = """
-import sys
-sys.path.insert(0, "/usr/lib/wand-server")
-import aiobotocore.session, asyncpg, numpy, pyte
-"""  # nothing that the server does by itself loads them
-
-
 def installed(stage: Stage) -> str:
     """Without any network, and with nothing started or enabled."""
     guest = stage.guest
@@ -79,7 +72,6 @@ def installed(stage: Stage) -> str:
         expect(guest.run("systemctl", "is-enabled", unit).line == "disabled", unit)
         expect(guest.run("systemctl", "is-active", unit).line == "inactive", unit)
     expect(guest.run("test", "-e", "/etc/wand/pki").status != 0, "keys were made at installation")
-    guest.do("/usr/lib/wand-server/bin/python3", "-I", "-S", "-c", _LOADED)
     size = guest.sh("du -smc /usr/lib/wand-hostagent /usr/lib/wand-server | tail -1 | cut -f1")
     return f"{took:.1f} s; {size} MB; all disabled"
 
