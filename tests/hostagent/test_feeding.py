@@ -79,9 +79,9 @@ async def whole(every: House, asked: Job) -> tuple[bytes, Exited]:
 async def test_a_job_reads_what_it_is_given_while_it_runs_until_the_end(terminal: Any) -> None:
     async with real_house() as (_, every):
         job = await begin(every, "cat; echo over", terminal=terminal, stdin=b"first\n")
-        await job.until(b"first")
+        await job.until(b"first\r\nfirst" if terminal else b"first")  # typed, and said again by cat
         await job.give(b"second\n")
-        await job.until(b"second")
+        await job.until(b"second\r\nsecond" if terminal else b"second")
         await job.give(b"third", end=True)
         ended, shown = await job.end(), await job.shown()
 

@@ -9,8 +9,9 @@ from wand_server import scopes
 from wand_server.scopes import EVERYDAY, InsufficientScope
 from wand_server.tools.registry import Registry
 
+CHANGING = {"write_file", "manage_file"}
 LOOKING = {
-    "read_file", "list_directory", "search_files",
+    "read_file", "list_directory", "search_files", "list_jobs",
     "get_system_info", "get_system_status", "check_command_exists",
 }  # fmt: skip
 
@@ -24,7 +25,7 @@ def opened_by(*granted: str) -> list[str]:
     ("granted", "opens"),
     [
         (["wand:read"], LOOKING),
-        (["wand:write"], {"write_file"}),
+        (["wand:write"], CHANGING),
         (["wand:execute"], {"execute_command", "send_input"}),
         (["wand:admin"], set()),
         (["wand:tool:write_file"], {"write_file"}),
@@ -32,7 +33,7 @@ def opened_by(*granted: str) -> list[str]:
         (["wand:tool:"], set()),
         (["read", "WAND:READ", "wand:read ", "wand:*"], set()),
         ([], set()),
-        (EVERYDAY, LOOKING | {"write_file", "execute_command", "send_input"}),
+        (EVERYDAY, LOOKING | CHANGING | {"execute_command", "send_input"}),
     ],
 )
 def test_scopes_open_these_tools_and_no_others(granted: list[str], opens: set[str]) -> None:
