@@ -145,7 +145,8 @@ async def test_a_job_is_lost_when_dockerd_dies_and_what_is_left_is_swept(dockerd
         with pytest.raises((Unavailable, WandError)):
             await ran(one, shell("true"))
         await asyncio.to_thread(dockerd.release)
-        await until(lambda: not [one for one in dockerd.containers() if one["State"] != "running"], 60)
+        # a dockerd that was killed may hang at the first that is asked of it
+        await until(lambda: not [one for one in dockerd.containers() if one["State"] != "running"], 150)
         assert len(dockerd.containers()) <= warm, "what was left is gone, though the host agent lives"
     async with places(dockerd, small={"warm": warm}) as (one,):
         assert (await ran(one, shell("echo again"))).stdout == b"again\n"
