@@ -8,10 +8,12 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from support import hostagent
+from support.calls import processes
 from support.dockerd import Dockerd
 from support.launcher_client import Launcher, launched
 from support.people import permit, shell
 from support.sshd import USER, Sshd
+from support.waiting import until
 from wand_hostagent.backends.base import ExecutionBackend, Surroundings
 from wand_hostagent.backends.conformance import PATIENCE_SECONDS
 from wand_hostagent.backends.docker.kind import Docker
@@ -30,6 +32,7 @@ from wand_hostagent.settings import Grant
 
 ALLOWED = ("W_*",)
 MOST_WORDS = 20
+_MARK = "7110013"  # seconds: by these the job is known whose link is cut
 PROFILE = 'environment_allowed = ["W_*"]\ndirectories = ["/tmp"]'
 
 
@@ -60,7 +63,7 @@ class Parts:
 
 async def wrongs_when_cut(opened: Opened) -> list[str]:
     """What is wrong with how a job ends whose link is cut: nobody knows how, and nobody says so."""
-    asked = opened.permit(shell("echo go; exec sleep 71100"))
+    asked = opened.permit(shell(f"echo go; exec sleep {_MARK}"))
     async with asyncio.timeout(PATIENCE_SECONDS), aclosing(opened.backend.run(asked)) as events:
         begun = [await anext(events), await anext(events)]
         opened.cut()
@@ -136,12 +139,13 @@ async def _ssh(parts: Parts) -> AsyncIterator[Opened]:
         address=sshd.address, port=sshd.port, user=USER, keys=(keys / "key",), environment_allowed=ALLOWED
     )
     settings = SshSettings(known_hosts=keys / "known", connect_seconds=60.0, hosts={"one": host})
-    try:
-        async with Ssh().open(settings, Surroundings(name="ssh", folder=keys)) as (one,):
+    async with Ssh().open(settings, Surroundings(name="ssh", folder=keys)) as (one,):
+        try:
             yield Opened(backend=one, permit=_permitted, cut=sshd.kill)
-    finally:
-        if sshd.process is None:
-            sshd.start()
+        finally:
+            if sshd.process is None:
+                sshd.start()
+                await until(lambda: not processes(_MARK))  # what was left is ended once the host is back
 
 
 @asynccontextmanager
