@@ -8,13 +8,21 @@ import time
 from collections.abc import Iterator
 
 import pytest
-from mcp_types import CallToolResult
 
 from support import visits
 from support.places import short_folder
 from support.processes import descendants
 from support.running import Running, embedded
-from support.visits import agent_pid, client_of, launcher_pid, marked, recorded, run, server_pid, text_of
+from support.visits import (
+    agent_pid,
+    begun,
+    launcher_pid,
+    marked,
+    recorded,
+    run,
+    server_pid,
+    text_of,
+)
 from support.waiting import is_alive, until
 from wand_hostagent import positions
 from wand_hostagent.backends.streams import WIDE_BYTES
@@ -26,25 +34,6 @@ def wand() -> Iterator[Running]:
         (folder / "work").mkdir()
         with embedded(folder / "work", folder / "state") as running:
             yield running
-
-
-async def begun(wand: Running, command: str, mark: str) -> "asyncio.Task[CallToolResult]":
-    """A call of that command, once its output has come all the way and a process with the mark runs."""
-    heard = asyncio.Event()
-
-    async def on_progress(progress: float, total: float | None, message: str | None) -> None:
-        if "begun" in (message or ""):
-            heard.set()
-
-    async def call() -> CallToolResult:
-        async with client_of(wand) as client:
-            asked = {"command": f"echo begun; {command}"}
-            return await client.call_tool("execute_command", asked, progress_callback=on_progress)
-
-    calling = asyncio.create_task(call())
-    await asyncio.wait_for(heard.wait(), 20)
-    await until(lambda: marked(mark))
-    return calling
 
 
 @contextlib.contextmanager

@@ -14,7 +14,7 @@ from session.course import STEPS, Session
 from support import visits
 from support.places import short_folder
 from support.running import Running, embedded
-from support.visits import agent_pid, client_of, marked, recorded, text_of, use
+from support.visits import agent_pid, begun, client_of, marked, recorded, text_of, use
 from support.waiting import is_alive, until
 
 QUICK = "answer_seconds = 1"
@@ -211,9 +211,8 @@ async def test_a_terminal_has_no_size_of_nothing(wand: Running) -> None:
 async def test_a_call_whose_host_agent_dies_is_answered_in_time_and_its_job_runs_on(quick: Running) -> None:
     await until_it_answers(quick)
     go, mark = quick.workspace / "go-after", visits.mark()
-    command = f"echo begun; sleep {mark} & until [ -e {go} ]; do sleep 0.01; done; kill %1; echo done"
-    calling = asyncio.create_task(use(quick, "execute_command", command=command))
-    await until(lambda: marked(mark))
+    command = f"sleep {mark} & until [ -e {go} ]; do sleep 0.01; done; kill %1; echo done"
+    calling = await begun(quick, command, mark)  # else nobody could know that it was started
     await killed(agent_pid(quick))
 
     result = await asyncio.wait_for(calling, 20)

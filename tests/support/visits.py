@@ -11,8 +11,10 @@ from typing import Any
 import httpx2
 from mcp import Client
 from mcp.client.streamable_http import streamable_http_client
+from mcp_types import CallToolResult
 
 from support.running import Running
+from support.waiting import until
 
 CALL_SECONDS = 45
 
@@ -38,6 +40,25 @@ async def run(wand: Running, command: str, **arguments: Any) -> dict[str, Any]:
     result = await use(wand, "execute_command", command=command, **arguments)
     assert result.structured_content is not None, result.content
     return dict(result.structured_content)
+
+
+async def begun(wand: Running, command: str, mark: str) -> "asyncio.Task[CallToolResult]":
+    """A call of that command, once its output has come all the way and a process with the mark runs."""
+    heard = asyncio.Event()
+
+    async def on_progress(progress: float, total: float | None, message: str | None) -> None:
+        if "begun" in (message or ""):
+            heard.set()
+
+    async def call() -> CallToolResult:
+        async with client_of(wand) as client:
+            asked = {"command": f"echo begun; {command}"}
+            return await client.call_tool("execute_command", asked, progress_callback=on_progress)
+
+    calling = asyncio.create_task(call())
+    await asyncio.wait_for(heard.wait(), 20)
+    await until(lambda: marked(mark))
+    return calling
 
 
 def text_of(result: Any) -> str:
