@@ -2,7 +2,6 @@
 
 import asyncio
 import logging
-import time
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 
@@ -40,7 +39,6 @@ class Agent:
     finished: int = 0
     _attempt: Attempt | None = None
     _running: "asyncio.Task[None] | None" = None
-    _begun: float = field(default_factory=time.monotonic)
 
     @property
     def task(self) -> str:

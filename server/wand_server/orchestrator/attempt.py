@@ -253,7 +253,7 @@ def _outcome(working: "asyncio.Future[Outcome]") -> Outcome:
 
 def error_of(why: WandError) -> TaskError:
     """An error of the family as it is kept."""
-    return TaskError(kind=type(why).__name__, message=placed(why), hint=why.hint)
+    return TaskError(kind=type(why).__name__, message=placed(why)[:4000], hint=why.hint[:1000])
 
 
 def placed(why: WandError) -> str:

@@ -8,10 +8,10 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from wand_proto.context import REQUEST_ID, new_request_id
-from wand_proto.errors import NeedsApproval, WandError
+from wand_proto.errors import NeedsApproval
 from wand_server.model import Call
 from wand_server.offers import Tools
-from wand_server.orchestrator.attempt import Attempt, placed
+from wand_server.orchestrator.attempt import Attempt, error_of, placed
 from wand_server.orchestrator.handing import withheld_from
 from wand_server.orchestrator.work import around as work
 from wand_server.orchestrator.work.carrying import carry_out
@@ -210,11 +210,11 @@ def _told(outcome: work.Outcome) -> Outcome:
             waits = NeedsApproval(
                 outcome.text or "waits for approval", hint="retry it when a person has said yes"
             )
-            return Outcome(kind="failed", error=_error(waits))
+            return Outcome(kind="failed", error=error_of(waits))
         case "failed" | "ambiguous" | "cancelled" as kind:
             if kind == "failed" and outcome.unknown and not outcome.may_pass:
                 return Outcome(kind="ambiguous", error=_in_doubt(outcome))
-            error = _error(outcome.error) if outcome.error else _unnamed(outcome)
+            error = error_of(outcome.error) if outcome.error else _unnamed(outcome)
             after = outcome.after_seconds
             at = None if after is None else time.time() + after
             return Outcome(kind=kind, error=error, may_pass=outcome.may_pass, at=at)
@@ -233,7 +233,3 @@ def _in_doubt(outcome: work.Outcome) -> TaskError:
     return TaskError(
         kind="Ambiguous", message=f"whether {acts} was done is not known; it ended with: {why}"[:4000]
     )
-
-
-def _error(why: WandError) -> TaskError:
-    return TaskError(kind=type(why).__name__, message=placed(why)[:4000], hint=why.hint[:1000])

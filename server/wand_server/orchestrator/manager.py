@@ -111,9 +111,9 @@ class Manager:
             tasks.append(task)
             await asyncio.sleep(0)  # let others have their turn
         await self._need_room(call.principal, len(tasks))
-        for task in tasks:
-            for before in {task.parent, *task.depends_on} - {""} - {one.id for one in tasks}:
-                await self._mine(call.principal, before, "after")
+        named = {before for task in tasks for before in task.depends_on}
+        for before in named - {task.id for task in tasks} - {call.task}:
+            await self._mine(call.principal, before, "after")
         handed = await self.store.submit(tasks)
         return tuple(
             Handed(id=one.id, state=one.state, key=task.key, is_new=one.created)

@@ -26,14 +26,14 @@ class KeptResults:
         self, tool: ToolDescription, arguments: dict[str, Any], call: Call, run: Run
     ) -> ToolResult:
         """What the tool gives, or gave a moment ago."""
+        if tool.read_only and not tool.kept_seconds:
+            return await run()
         shelf = Shelf(_AREA, call.principal.owner)
         if not tool.read_only:
             try:
                 return await run()
             finally:  # whatever came of it
                 await self._cache.forget(shelf)
-        if not tool.kept_seconds:
-            return await run()
         key = _key(tool.name, arguments)
         if (found := await self._cache.get(shelf, key)) is not None:
             return _unpacked(found)

@@ -9,9 +9,9 @@ import pytest
 
 from support.agents import DONE, QUICK, Crew, Does, crew
 from support.waiting import until
-from wand_proto.errors import Denied, Unavailable
+from wand_proto.errors import Broken, Denied, Unavailable
 from wand_server.lifecycle import TaskState
-from wand_server.orchestrator.attempt import Attempt
+from wand_server.orchestrator.attempt import Attempt, error_of
 from wand_server.orchestrator.choosing import Size
 from wand_server.ports import Checkpoint, Hold, Outcome, StepBegins, StepEnds, TaskProgress
 
@@ -217,3 +217,9 @@ def _passing(work: Does) -> Does:
             return Outcome(kind="failed", may_pass=True, at=time.time())
 
     return told
+
+
+def test_of_an_error_so_much_is_kept_as_the_store_takes() -> None:
+    kept = error_of(Broken("x" * 100_000, hint="y" * 100_000, field="f"))
+
+    assert (kept.kind, len(kept.message), len(kept.hint)) == ("Broken", 4000, 1000)

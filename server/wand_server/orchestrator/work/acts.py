@@ -5,7 +5,7 @@ from collections.abc import Callable, Coroutine, Iterable
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
-from wand_proto.errors import NotFound, WandError
+from wand_proto.errors import WandError
 from wand_server.model import Call, ToolDescription, refusal
 from wand_server.orchestrator.work.around import Around, End
 from wand_server.orchestrator.work.narrowing import Narrowed
@@ -65,8 +65,6 @@ class Acts:
     async def _answer(self, act: Act, call: Call) -> End:
         try:
             return End.of(await self.tools.call(act.tool, act.arguments, call._replace(progress=None)))
-        except NotFound as gone:
-            return _refused(gone)
         except WandError as error:
             return _refused(error)
 

@@ -10,7 +10,7 @@ from wand_server.model import Call, Principal, ToolDescription, ToolResult, refu
 from wand_server.offers import Choice, Tools
 from wand_server.orchestrator.work.form import Goal, Steps
 
-HANDS_OUT = frozenset({"create_project", "distribute_task", "retry_task"})  # more work, from within work
+HANDS_OUT = frozenset({"create_project", "distribute_task"})  # more work, from within work
 _NO_TOOLS = ("",)  # the name of none: an empty choice is a choice of all
 _FEWER = "the task, or its depth, permits fewer tools than its caller has"
 
@@ -51,7 +51,8 @@ class Narrowed:
 
     def one(self, name: str) -> ToolDescription | None:
         """The tool of that name, listed or not, if it may be called."""
-        return next((tool for tool in self.describe() if tool.name == name), None) or self.unlisted(name)
+        listed = (tool for tool in self._tools.describe() if tool.name == name and self._takes(tool))
+        return next(listed, None) or self.unlisted(name)
 
     def missing(self, name: str) -> Invalid:
         """Why there is no such tool here."""
