@@ -1,6 +1,9 @@
 """Files that are their owner's alone: a database, for example."""
 
+import fcntl
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from wand_proto.errors import Denied, Unavailable
@@ -28,6 +31,17 @@ def make(path: Path) -> None:
             raise Denied(f"{path} is somebody else's as well", hint=f"chown it, or remove it: {path}")
     finally:
         os.close(descriptor)
+
+
+@contextmanager
+def locked(path: Path) -> Iterator[None]:
+    """Keep other changes out, other processes' too; the folder is locked, because the file is replaced."""
+    folder = os.open(path.parent, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        fcntl.flock(folder, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(folder)
 
 
 def _make_folder(folder: Path) -> None:

@@ -9,7 +9,6 @@ expires = 2027-02-20T10:00:00Z
 scopes = ["wand:read"]
 """
 
-import fcntl
 import hashlib
 import json
 import os
@@ -17,15 +16,14 @@ import re
 import secrets
 import stat
 import tempfile
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 
 from wand_proto import tomlfile
 from wand_proto.errors import Conflict, Invalid, NotFound
-from wand_server import scopes
+from wand_server import privatefiles, scopes
 
 PREFIX = "wand_"
 _HEADING = "# API keys of wand-server, as hashes; change them with: wand-server keys\n"
@@ -169,7 +167,7 @@ def add(path: Path, name: str, wanted: Wanted | None = None, record: Record = la
     """
     if not _NAME.fullmatch(name):
         raise Invalid(_MUST_NAME, field="name")
-    with _locked(path):
+    with privatefiles.locked(path):
         keys = read(path) if path.exists() else ()
         if any(key.name == name for key in keys):
             ways = f"wand-server keys rotate {name} --file {path}, or remove it first"
@@ -192,7 +190,7 @@ def rotate(
     Raises:
         NotFound: nobody of that name has a key.
     """
-    with _locked(path):
+    with privatefiles.locked(path):
         keys = read(path)
         newest = _newest(keys, name, path)
         plaintext, key = _fresh(name, _like(newest, lives_seconds))
@@ -209,7 +207,7 @@ def remove(path: Path, name: str, credential: str = "", record: Record = lambda 
     Raises:
         NotFound: there is no such key.
     """
-    with _locked(path):
+    with privatefiles.locked(path):
         keys = read(path)
         left = [key for key in keys if key.name != name or credential not in {"", key.credential}]
         if len(left) == len(keys):
@@ -284,14 +282,3 @@ def _written(key: Key) -> str:
         "on_behalf_of": json.dumps(key.on_behalf_of) if key.on_behalf_of else "",
     }
     return "[[key]]\n" + "".join(f"{name} = {value}\n" for name, value in lines.items() if value)
-
-
-@contextmanager
-def _locked(path: Path) -> Iterator[None]:
-    """Keep other changes out; the folder is locked, because the file is replaced."""
-    folder = os.open(path.parent, os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        fcntl.flock(folder, fcntl.LOCK_EX)
-        yield
-    finally:
-        os.close(folder)

@@ -1,20 +1,18 @@
 """What people have permitted, kept in a file: each entry encrypted, bound to its instance and its person."""
 
 import base64
-import fcntl
 import hashlib
 import json
 import logging
 import os
 import secrets
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
 from wand_proto.errors import Broken, Invalid
+from wand_server import privatefiles
 from wand_server.integrations.kit.consent import Account, Person
 
 log = logging.getLogger(__name__)
@@ -57,14 +55,14 @@ class AccountsFile:
         nonce = secrets.token_bytes(_NONCE_BYTES)
         data = json.dumps(dict(account)).encode()
         sealed = nonce + self._cipher.encrypt(nonce, data, _bound(instance, person))
-        with _alone(self._path):
+        with privatefiles.locked(self._path):
             self._refresh()
             self._sealed[_name(instance, person)] = base64.b64encode(sealed).decode()
             self._write()
 
     def remove(self, instance: str, person: Person) -> bool:
         """Forget it; whether there was any."""
-        with _alone(self._path):
+        with privatefiles.locked(self._path):
             self._refresh()
             was = self._sealed.pop(_name(instance, person), None) is not None
             if was:
@@ -97,17 +95,6 @@ class AccountsFile:
             os.fsync(handle)
         beside.replace(self._path)
         self._seen = _fingerprint(self._path)
-
-
-@contextmanager
-def _alone(path: Path) -> Iterator[None]:
-    """Keep other processes out; the folder is locked, because the file is replaced."""
-    folder = os.open(path.parent, os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        fcntl.flock(folder, fcntl.LOCK_EX)
-        yield
-    finally:
-        os.close(folder)
 
 
 def _fingerprint(path: Path) -> tuple[int, ...]:

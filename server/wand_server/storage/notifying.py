@@ -6,8 +6,7 @@ import itertools
 import json
 import logging
 import secrets
-from collections.abc import AsyncIterator, Iterator, Sequence
-from contextlib import AbstractAsyncContextManager
+from collections.abc import Iterator, Sequence
 from typing import Any, Self
 
 import asyncpg
@@ -25,12 +24,12 @@ _PAUSES = (0.05, 0.2, 1.0, 3.0)
 _NOTIFY = f"SELECT pg_notify('{CHANNEL}', one) FROM unnest(CAST($1 AS TEXT[])) AS one"
 
 
-class NotifyBus:
+class NotifyBus(InProcessBus):
     """The bus, connected; `async with` it. A connection that is lost is made again, and then all look."""
 
     def __init__(self, address: Address) -> None:
+        super().__init__()
         self._address = address
-        self._here = InProcessBus()
         self._name = secrets.token_hex(8)
         self._connection: asyncpg.Connection[Any] | None = None
         self._waiting: dict[Wake, None] = {}
@@ -55,18 +54,12 @@ class NotifyBus:
 
     async def publish(self, wakes: Sequence[Wake]) -> None:
         """As `ports.TaskBus` says; others hear it a moment later."""
-        self._here.hand_out(wakes)
+        self.hand_out(wakes)
         for wake in wakes:
             self._waiting[wake] = None
         for _ in range(len(self._waiting) - _MOST_WAITING):
             self._waiting.pop(next(iter(self._waiting)))
         self._something.set()
-
-    def listen(
-        self, news: frozenset[News], capabilities: frozenset[str] | None = None
-    ) -> AbstractAsyncContextManager[AsyncIterator[Wake]]:
-        """As `ports.TaskBus` says."""
-        return self._here.listen(news, capabilities)
 
     async def close(self) -> None:
         """End every use of it."""
@@ -78,7 +71,7 @@ class NotifyBus:
             with contextlib.suppress(asyncpg.PostgresError, *GONE):
                 await self._connection.close(timeout=2)
             self._connection = None
-        await self._here.close()
+        await super().close()
 
     async def _connect(self) -> None:
         connection = await connected(self._address, application="wand-bus")
@@ -104,7 +97,7 @@ class NotifyBus:
                 log.warning("the bus is not connected", extra={"why": type(why).__name__})
                 await asyncio.sleep(pause)
             else:
-                self._here.look_again()  # what was told meanwhile, nobody here has heard
+                self.look_again()  # what was told meanwhile, nobody here has heard
                 return
 
     async def _send(self) -> None:
@@ -138,7 +131,7 @@ class NotifyBus:
         try:
             name, *told = json.loads(untrusted)
             if name != self._name:
-                self._here.hand_out([_wake(*one) for one in told])
+                self.hand_out([_wake(*one) for one in told])
         except (ValueError, TypeError):
             log.warning("what the bus heard is no wake")
 

@@ -3,14 +3,11 @@
 import asyncio
 import logging
 import sqlite3
-from collections.abc import AsyncIterator, Sequence
-from contextlib import AbstractAsyncContextManager
 from pathlib import Path
 from typing import Self
 
 import aiosqlite
 
-from wand_server.ports import News, Wake
 from wand_server.storage.buses import InProcessBus
 
 log = logging.getLogger(__name__)
@@ -18,13 +15,13 @@ _LOOK_SECONDS = 0.2
 _AGAIN_SECONDS = 1.0
 
 
-class FileBus:
+class FileBus(InProcessBus):
     """The bus; `async with` it when the file is there. Of what others did it tells only that they did."""
 
     def __init__(self, path: Path, look_seconds: float = _LOOK_SECONDS) -> None:
+        super().__init__()
         self._path = path
         self._look_seconds = look_seconds
-        self._here = InProcessBus()
         self._task: asyncio.Task[None] | None = None
 
     async def __aenter__(self) -> Self:
@@ -34,23 +31,13 @@ class FileBus:
     async def __aexit__(self, *_: object) -> None:
         await self.close()
 
-    async def publish(self, wakes: Sequence[Wake]) -> None:
-        """As `ports.TaskBus` says."""
-        self._here.hand_out(wakes)
-
-    def listen(
-        self, news: frozenset[News], capabilities: frozenset[str] | None = None
-    ) -> AbstractAsyncContextManager[AsyncIterator[Wake]]:
-        """As `ports.TaskBus` says."""
-        return self._here.listen(news, capabilities)
-
     async def close(self) -> None:
         """End every use of it."""
         if self._task is not None:
             self._task.cancel()
             await asyncio.gather(self._task, return_exceptions=True)
             self._task = None
-        await self._here.close()
+        await super().close()
 
     async def _watch(self) -> None:
         while True:
@@ -67,6 +54,6 @@ class FileBus:
             while True:
                 (now,) = map(tuple, await file.execute_fetchall("PRAGMA data_version"))
                 if seen and now != seen:
-                    self._here.look_again()
+                    self.look_again()
                 seen = now
                 await asyncio.sleep(self._look_seconds)
