@@ -153,11 +153,12 @@ async def _parts(settings: Settings, path: Path) -> AsyncIterator[_Parts]:
         native = NativeBackend(link, positions, settings.labels)
         others = await stack.enter_async_context(kinds.opened(settings.backends, path, where(path)))
         begun = Begun(settings.spool_directory / "begun", link.record)
+        left = begun.left()
         kept = Retention(
             jobs=settings.kept.jobs,
             seconds=settings.kept.seconds,
             disk_bytes=settings.kept.disk_bytes,
-            elsewhere={one.job for one in begun.left() if one.mark},
+            elsewhere={one.job for one in left if one.mark},
         )
         jobs = await stack.enter_async_context(
             Jobs.open(settings.spool_directory, native, max_jobs=settings.max_jobs, retention=kept)
@@ -173,7 +174,7 @@ async def _parts(settings: Settings, path: Path) -> AsyncIterator[_Parts]:
         )
         approvals = Approvals(link.record, terms, OpenActs(settings.spool_directory / "approvals.json"))
         recorded = [Recorded(one, link.record, begun) for one in others]
-        await _take_up(begun, recorded, jobs)
+        await _take_up(left, begun, recorded, jobs)
         granted = (HostBackend(native, settings.grants, link.profiles),) if settings.grants else ()
         backends = Backends(
             (native, *granted, *recorded),
@@ -186,9 +187,9 @@ async def _parts(settings: Settings, path: Path) -> AsyncIterator[_Parts]:
         yield _Parts(policy, link, jobs, gate, approvals, Switch(policy, link, backends))
 
 
-async def _take_up(begun: Begun, recorded: Sequence[Recorded], jobs: Jobs) -> None:
+async def _take_up(left: Sequence[Left], begun: Begun, recorded: Sequence[Recorded], jobs: Jobs) -> None:
     """Follow again what an earlier host agent has left elsewhere, end the rest, and tell of what is lost."""
-    left, there = begun.left(), {one.name: one for one in recorded}
+    there = {one.name: one for one in recorded}
     ended = {one.job: end for one in left if (end := _end_of(one, jobs)) is not None}
     kept = [one for one in left if one.mark and one.backend in there and one.job not in ended]
     lost = [one for one in left if one not in kept]

@@ -154,10 +154,15 @@ def load(path: Path) -> Settings:
 
 def where(path: Path) -> tomlfile.Where:
     """What tells in which of these files a key stands, and at which line."""
-    try:
-        return layers.read(path, owners={0, os.geteuid()}).told
-    except WandError:
-        return str(path)
+
+    def told(key: str) -> str:
+        """They are read once more only where something is wrong."""
+        try:
+            return layers.read(path, owners={0, os.geteuid()}).told(key)
+        except WandError:
+            return str(path)
+
+    return told
 
 
 def _anchored(settings: Settings, folder: Path) -> Settings:

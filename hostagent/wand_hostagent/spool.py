@@ -211,8 +211,13 @@ class Spool:
 def _parts_left(first: Path, room: Room) -> list[Part]:
     """The files of a stream that an earlier host agent has left, in order of their start."""
     named = re.compile(rf"{re.escape(first.stem)}(?:\.(\d{{1,19}}))?{re.escape(first.suffix)}")
-    found = [(path, named.fullmatch(path.name)) for path in first.parent.iterdir() if path.is_file()]
-    parts = [Part(str(path), room, int(match[1] or 0)) for path, match in found if match]
+    with os.scandir(first.parent) as entries:  # of all jobs: only those that match are looked at
+        found = [
+            (entry.path, match)
+            for entry in entries
+            if (match := named.fullmatch(entry.name)) and entry.is_file()
+        ]
+    parts = [Part(path, room, int(match[1] or 0)) for path, match in found]
     for part in parts:
         part.take_up()
     return sorted(parts, key=lambda part: part.start)

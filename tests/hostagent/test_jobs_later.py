@@ -166,7 +166,9 @@ async def test_an_end_that_could_not_be_recorded_is_told_later_and_the_output_st
             Begun(spool / "begun", first.link.record).note(left)  # as one does that is not told
         async with house(launcher.path, spool) as second:
             begun = Begun(spool / "begun", second.link.record)
-            await _take_up(begun, [Recorded(Elsewhere("moon"), second.link.record, begun)], second.jobs)
+            await _take_up(
+                begun.left(), begun, [Recorded(Elsewhere("moon"), second.link.record, begun)], second.jobs
+            )
             part = await second.gate.read_output(ANN, asked.id, "stdout", 99_999, 10)
             still_left = begun.left()
 

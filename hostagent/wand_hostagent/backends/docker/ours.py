@@ -3,7 +3,7 @@
 import asyncio
 import contextlib
 import logging
-from collections.abc import Collection, Mapping
+from collections.abc import Callable, Collection, Mapping
 from typing import Any
 
 from wand_hostagent.backends.docker.engine import Engine, EngineError, is_gone
@@ -74,8 +74,15 @@ class Ours:
 
         What may be followed again, those backends sweep when they know what is.
         """
+        await self._sweep(lambda labels: labels.get(KEPT) not in backends)
+
+    async def sweep_kept(self, backend: str, jobs: Collection[str]) -> None:
+        """Remove those of a backend that might have been followed again, but for those jobs."""
+        await self._sweep(lambda labels: labels.get(KEPT) == backend and labels.get(JOB) not in jobs)
+
+    async def _sweep(self, is_meant: Callable[[Mapping[str, str]], bool]) -> None:
         try:
-            left = [one for one in await self.every() if (one.get("Labels") or {}).get(KEPT) not in backends]
+            left = [one for one in await self.every() if is_meant(one.get("Labels") or {})]
         except (EngineError, WandError) as error:
             log.warning("containers not swept", extra={"error": str(error)})
             return
@@ -83,11 +90,3 @@ class Ours:
             await self.remove(str(container["Id"]))
         if left:
             log.warning("containers swept", extra={"count": len(left)})
-
-    async def sweep_kept(self, backend: str, jobs: Collection[str]) -> None:
-        """Remove those of a backend that might have been followed again, but for those jobs."""
-        with contextlib.suppress(WandError, EngineError):
-            for container in await self.every():
-                labels = container.get("Labels") or {}
-                if labels.get(KEPT) == backend and labels.get(JOB) not in jobs:
-                    await self.remove(str(container["Id"]))
