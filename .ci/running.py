@@ -30,7 +30,7 @@ def run(plan: Plan, *, logs: Path, cores: float = 0) -> int:
         runner.run(plan)
     finally:
         runner.end()
-    print(f"\n{teller.tally}", flush=True)
+    print("", *teller.failures, teller.tally, sep="\n", flush=True)
     return int(teller.tally.failed > 0)
 
 

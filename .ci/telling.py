@@ -10,6 +10,7 @@ from plan import Stage
 _INDENT = " " * 6
 _END_LINES = 60  # of a log, where its stage fails
 _SUMMARY = re.compile(r"^[=, a-z0-9]* in [0-9.]+s.*", re.MULTILINE)  # pytest's last line
+_FAILED = re.compile(r"^(?:FAILED|ERROR) \S.{,200}", re.MULTILINE)  # and its lines before that
 
 
 @dataclass(slots=True)
@@ -43,6 +44,7 @@ class Teller:
     order: Sequence[Stage]
     logs: Path
     tally: Tally = field(default_factory=Tally)
+    failures: list[str] = field(default_factory=list)  # a line each: stages, and tests where they name them
     _lines: dict[str, list[str]] = field(default_factory=dict)  # of stages that have ended
     _gone_without: set[str] = field(default_factory=set)
     _told: int = 0
@@ -50,6 +52,8 @@ class Teller:
     def ended(self, stage: Stage, status: int, seconds: float) -> None:
         log = self.log(stage).read_text(errors="replace")
         self.tally.add(log, status)
+        if status:
+            self.failures += [f"{stage.name}: {each}" for each in _FAILED.findall(log) or ["FAILED"]]
         where = f"  ({status}; the end of {self.log(stage)} follows)" if status else ""
         line = f"{'FAIL' if status else 'ok':6}{stage.name:10} {seconds:4.0f} s{where}"
         end = log.splitlines()[-_END_LINES:] if status else []

@@ -37,10 +37,9 @@ def start(folder: Path, plan: str) -> "subprocess.Popen[str]":
 def told(folder: Path, plan: str) -> tuple[int, list[str]]:
     """How the plan ends, and the lines that are told, without the times in them."""
     playing = start(folder, plan)
-    lines = playing.communicate(timeout=30)[0].splitlines()
-    return playing.returncode, [
-        " ".join(line.split()[:2]) if line[:1] != " " else line for line in lines[:-2]
-    ] + lines[-1:]
+    stages, ended = playing.communicate(timeout=30)[0].split("\n\n")
+    lines = [" ".join(line.split()[:2]) if line[:1] != " " else line for line in stages.splitlines()]
+    return playing.returncode, lines + ended.splitlines()
 
 
 def test_what_shares_the_machine_runs_at_once_and_is_told_in_order(tmp_path: Path) -> None:
@@ -64,7 +63,8 @@ def test_nothing_is_run_where_the_first_fails(tmp_path: Path) -> None:
         first=(sh("env", "exit 3"),), beside=(sh("one", "touch one"),), alone=(sh("two", "touch two"),),
     )"""
     status, lines = told(tmp_path, plan)
-    assert (status, lines[0], lines[-1]) == (1, "FAIL env", "0 passed, 1 failed, 0 skipped")
+    assert (status, lines[0]) == (1, "FAIL env")
+    assert lines[-2:] == ["env: FAILED", "0 passed, 1 failed, 0 skipped"]
     assert not (tmp_path / "one").exists()
     assert not (tmp_path / "two").exists()
 
@@ -76,7 +76,20 @@ def test_a_stage_that_fails_shows_its_end_and_the_others_go_on(tmp_path: Path) -
     assert lines[0] == "FAIL one"
     assert lines[1:61] == [f"      {number}" for number in range(41, 100)] + [lines[60]]
     assert lines[60].startswith("      stage: ")
-    assert lines[61:] == ["ok two", "      shown", "1 passed, 1 failed, 0 skipped"]
+    assert lines[61:] == ["ok two", "      shown", "one: FAILED", "1 passed, 1 failed, 0 skipped"]
+
+
+def test_tests_that_failed_are_named_again_at_the_end(tmp_path: Path) -> None:
+    said = (
+        "echo FAILED tests/a.py::test_b - no; echo ERROR tests/c.py; echo 1 failed, 1 error in 2.0s; exit 1"
+    )
+    status, lines = told(tmp_path, f'Plan(beside=(sh("one", "{said}"), sh("two", "true")))')
+    assert status == 1
+    assert lines[-3:] == [
+        "one: FAILED tests/a.py::test_b - no",
+        "one: ERROR tests/c.py",
+        "1 passed, 2 failed, 0 skipped",
+    ]
 
 
 def test_what_is_not_there_is_told_and_skips_only_what_needs_it(tmp_path: Path) -> None:

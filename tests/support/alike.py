@@ -122,11 +122,14 @@ def _docker(warm: int) -> Callable[[Parts], AbstractAsyncContextManager[Opened]]
         dockerd = parts.dockerd()
         place = Place(image=dockerd.image, warm=warm, environment_allowed=ALLOWED)
         settings = DockerSettings(socket=dockerd.socket, places={"small": place})
+        around = Surroundings(name="docker", folder=Path("/"))
         try:
-            async with Docker().open(settings, Surroundings(name="docker", folder=Path("/"))) as (one,):
+            async with Docker().open(settings, around) as (one,):
                 yield Opened(backend=one, permit=_permitted, cut=lambda: dockerd.kill(hold=True))
         finally:
             dockerd.release()
+            async with Docker().open(DockerSettings(socket=dockerd.socket), around):
+                pass  # as a later host agent: what could not be removed while dockerd was away is swept
 
     return opening
 
