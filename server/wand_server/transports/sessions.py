@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+import re
 import time
 import uuid
 from collections.abc import Callable, Iterable
@@ -12,7 +13,7 @@ from wand_proto.context import REQUEST_ID, new_request_id
 from wand_server.model import Principal
 from wand_server.protocol import failures
 from wand_server.protocol.exchange import Exchange
-from wand_server.protocol.failures import BUSY, CANCELLED, INVALID_REQUEST, MessageId, ProtocolFailure
+from wand_server.protocol.failures import BUSY, CANCELLED, INVALID_REQUEST, ProtocolFailure
 from wand_server.protocol.handshake import Handshake
 from wand_server.protocol.kernel import Kernel
 from wand_server.protocol.messages import Notification, Request
@@ -32,6 +33,7 @@ _QUICK_TICK_SECONDS, _SLOW_TICK_SECONDS = 0.025, 1.0
 _ENDED_STREAMS_KEPT = 16
 _ENDED_BYTES_KEPT = 1024 * 1024  # of one session, for a client that comes back
 _STANDALONE = "g"
+_NUMBER = re.compile(r"[0-9]{1,20}")
 
 
 class Session:
@@ -287,7 +289,10 @@ def _is_same_party(one: Principal, other: Principal) -> bool:
 
 def _named_id(notification: Notification, running: dict[str | int, asyncio.Task[None]]) -> str | int:
     """The id that a `cancelled` names; some clients write a number as a string."""
-    untrusted: MessageId = (notification.params or {}).get("requestId")
-    if untrusted in running or not isinstance(untrusted, str) or not untrusted.isdecimal():
-        return untrusted if isinstance(untrusted, str | int) else ""
-    return int(untrusted)
+    untrusted: Any = (notification.params or {}).get("requestId")
+    if type(untrusted) is int:
+        return untrusted
+    if type(untrusted) is not str:  # True would be 1
+        return ""
+    is_number = untrusted not in running and _NUMBER.fullmatch(untrusted)
+    return int(untrusted) if is_number else untrusted

@@ -1,6 +1,7 @@
 """Streamable HTTP of 2025-03-26 to 2025-11-25: sessions, and streams that a client can come back to."""
 
 import functools
+import re
 from collections.abc import Awaitable
 
 from aiohttp import web
@@ -14,6 +15,7 @@ from wand_server.transports.events import EventLog
 from wand_server.transports.replies import Refused
 from wand_server.transports.sessions import Clocks, Session, Sessions
 
+_NUMBER = re.compile(r"[0-9]{1,20}")
 SESSION_HEADER = "Mcp-Session-Id"
 _QUICK_SECONDS = 0.05  # a call that ends so soon, without a word before, is answered as JSON
 
@@ -86,7 +88,7 @@ def _wanted(session: Session, last_event_id: str | None) -> tuple[EventLog, int]
         return stream, stream.last if stream.readers else 0
     key, _, number = last_event_id.rpartition("_")
     found = session.stream(key)
-    if found is None or not number.isdecimal():
+    if found is None or not _NUMBER.fullmatch(number):
         raise Refused(400, "Last-Event-ID: names no stream of this session")
     return found, int(number)
 

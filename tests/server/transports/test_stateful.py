@@ -112,6 +112,21 @@ async def test_a_cancelled_call_ends(server: Edge) -> None:
         assert "Request cancelled" in await response.text()
 
 
+@pytest.mark.parametrize("named", ["9" * 5000, "\u0661", [1], {}, None, True])
+async def test_a_cancelled_that_names_no_call_is_taken_and_ends_none(server: Edge, named: Any) -> None:
+    session = await server.initialize()
+    running = asyncio.create_task(server.client.post(server.url, json=call("slow", 1), headers=session))
+    await asyncio.wait_for(server.tools.slow_began.wait(), 20)
+
+    note = {"jsonrpc": "2.0", "method": "notifications/cancelled", "params": {"requestId": named}}
+    async with server.client.post(server.url, json=note, headers=session) as response:
+        assert response.status == 202
+
+    server.tools.slow_may_end.set()
+    async with await running as response:
+        assert '"text":"done"' in await response.text()
+
+
 async def test_an_ended_session_cancels_its_calls_and_is_forgotten(server: Edge) -> None:
     session = await server.initialize()
     running = asyncio.create_task(server.client.post(server.url, json=call("slow"), headers=session))
@@ -259,7 +274,7 @@ async def test_a_version_that_is_no_text_is_refused(server: Edge) -> None:
     assert (status, body["error"]["code"]) == (400, -32022)
 
 
-@pytest.mark.parametrize("last", ["zz_1", "g_x", "_", "g"])
+@pytest.mark.parametrize("last", ["zz_1", "g_x", "_", "g", "g_\u0663", "g_" + "9" * 5000])
 async def test_an_event_that_never_was_is_no_place_to_go_on(server: Edge, last: str) -> None:
     session = await server.initialize()
 
