@@ -39,10 +39,13 @@ class Discovered:
         """The metadata.
 
         Raises:
-            Unavailable, Invalid: as `discover` does.
+            Unavailable: there is none that can be used.
         """
         if self._found is None or self._clock() >= self._until:
-            self._found = await discover(self.issuer, self._source)
+            try:
+                self._found = await discover(self.issuer, self._source)
+            except Invalid as why:
+                raise Unavailable(f"{self.issuer} cannot be asked: {why}") from why
             self._until = self._clock() + self._HOUR_SECONDS
         return self._found
 

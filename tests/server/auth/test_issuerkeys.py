@@ -216,6 +216,15 @@ async def test_what_an_issuer_says_of_itself_is_asked_again_after_an_hour() -> N
     assert found == ["1", "1", "2", "2", "3"]
 
 
+async def test_an_issuer_whose_metadata_leads_astray_lets_nobody_in_and_is_no_defect_of_ours() -> None:
+    class Source:
+        async def get(self, url: str) -> dict[str, Any]:
+            return {"issuer": "https://a.example", "jwks_uri": f"http://{url[8:]}"}
+
+    with pytest.raises(Unavailable, match="jwks_uri"):
+        await issuerkeys.Discovered("https://a.example", Source()).metadata()
+
+
 @pytest.mark.parametrize("untrusted", [None, [], {}, {"keys": {}}, {"keys": [1]}, {"keys": [{}] * 1000}])
 def test_what_is_no_set_of_keys_is_named(untrusted: Any) -> None:
     with pytest.raises(Invalid) as refused:
