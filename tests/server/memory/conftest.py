@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from support import postgres
-from support.notes import HOW, engine_of, with_pgvector
+from support.notes import engine_of, programs_of, with_pgvector
 from support.postgres import Cluster, Database
 from wand_server.storage.asking import Engine
 
@@ -15,10 +15,10 @@ KINDS = ("sqlite", "postgres", "pgvector")
 
 @pytest.fixture(scope="session")
 def cluster_with_pgvector() -> Iterator[Cluster]:
-    programs = with_pgvector()
-    if programs is None:
-        pytest.skip(f"there is no pgvector: {HOW}")
-    with postgres.running(programs=programs) as cluster:
+    package = with_pgvector()
+    if package is None:
+        pytest.skip("there is no pgvector: ./dev services")
+    with programs_of(package) as programs, postgres.running(programs=programs) as cluster:
         yield cluster
 
 

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from support.foreign import Says, serving
-from support.notes import HOW, mini_lm
+from support.notes import mini_lm
 from wand_proto.errors import Broken, Denied, NotFound, Unavailable, WandError
 from wand_server import keeping
 from wand_server.memory.embeddings.local import MiniLm
@@ -154,7 +154,7 @@ async def test_a_model_that_is_not_there_says_how_to_get_it() -> None:
 def model() -> Path:
     found = mini_lm()
     if found is None:
-        pytest.skip(f"the model's files are not there: {HOW}")
+        pytest.skip("the model's files are not there: ./dev services")
     return found
 
 
