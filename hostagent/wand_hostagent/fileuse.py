@@ -2,12 +2,13 @@
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Iterable, Mapping
+from collections.abc import Awaitable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any, Protocol
 
 from wand_hostagent import records
 from wand_hostagent.filesystem.model import (
+    Alias,
     Answer,
     Arrange,
     Ask,
@@ -20,11 +21,11 @@ from wand_hostagent.filesystem.model import (
     Write,
 )
 from wand_hostagent.launcherlink import LauncherLink
-from wand_hostagent.model import CHANGES, FileAct, FileVerb
+from wand_hostagent.model import FileAct, FileVerb
 from wand_hostagent.policy import moving
 from wand_hostagent.policy.decide import file_profile
 from wand_hostagent.policy.model import Permit, PolicySource, Question
-from wand_hostagent.policy.paths import resolved
+from wand_hostagent.policy.paths import names_of, resolved
 from wand_hostagent.reports import who
 from wand_proto.context import Caller
 from wand_proto.errors import Broken, BrokenPolicy, Denied, Invalid, WandError
@@ -46,6 +47,8 @@ class FileBackend(Protocol):
     """The confined workers that use files."""
 
     async def use(self, profile: str, ask: Ask, *, principal: str) -> Answer: ...
+
+    async def aliases(self, profile: str, *, principal: str) -> tuple[Alias, ...]: ...
 
 
 class PermitFor(Protocol):
@@ -77,15 +80,27 @@ class FileUse:
         path = await self._absolute(caller, ask.path)
         act = FileAct(id=act_id, verb=VERBS[type(ask)], path=path)
         asked = replace(ask, path=path)
-        if isinstance(asked, Write | Edit):
-            asked = replace(asked, at=path)  # no link may lead a change to what was not permitted
         permit = await self._permit(caller, act, records.content(asked))
-        if act.verb in CHANGES:
-            return await self._change_file(permit, act, asked)
+        if isinstance(asked, Write | Edit):
+            names = await self._names(permit, path)
+            await self._need_other_names(permit, act, names)
+            # no link may lead a change to what was not permitted
+            return await self._change_file(permit, act, replace(asked, at=names))
         answer = await self._files.use(permit.profile, asked, principal=permit.caller.principal)
         if answer.path != path:  # a link led elsewhere: that place has to be permitted too
             await self._permit(caller, replace(act, path=answer.path))
+        await self._need_other_names(permit, act, await self._names(permit, answer.path))
         return answer
+
+    async def _names(self, permit: Permit, path: str) -> tuple[str, ...]:
+        """The path, and the other names that it has where a folder of the profile is a link."""
+        aliases = await self._files.aliases(permit.profile, principal=permit.caller.principal)
+        return names_of(path, [(one.name, one.real) for one in aliases])
+
+    async def _need_other_names(self, permit: Permit, act: FileAct, names: Sequence[str]) -> None:
+        """See that no rule denies it by another of its names."""
+        acts = [replace(act, path=name) for name in names[1:]]
+        await self._need_permits(permit, acts, are_asked=bool(permit.approval), by_other_name=True)
 
     async def arrange(self, caller: Caller, act_id: str, ask: Arrange) -> Answer:
         """Move, copy, remove or restore, if the policy permits it of every path that is touched.
@@ -98,17 +113,28 @@ class FileUse:
         first, *others = moving.acts(asked.what, path, asked.to, act_id=act_id)
         permit = await self._permit(caller, first, records.content(asked))
         await self._need_permits(permit, others, are_asked=bool(permit.approval))
-        survey = Survey(what=asked.what, path=path)
+        here, there = await self._names(permit, path), await self._names(permit, asked.to)
+        asked = replace(asked, at=(*here, *filter(None, there)))
+        also = moving.acts_by_other_names(asked.what, here, there, act_id=act_id)
+        await self._need_permits(permit, also, are_asked=bool(permit.approval), by_other_name=True)
+        survey = Survey(what=asked.what, path=path, at=asked.at)
         found = await self._files.use(permit.profile, survey, principal=caller.principal)
         if not isinstance(found, SurveyAnswer):
             raise Broken(f"the file worker answered {type(found).__name__}; SurveyAnswer was due")
         if found.names:
             inner = moving.acts(asked.what, path, asked.to, names=found.names, act_id=act_id)
             await self._need_permits(permit, inner)
+            inner = moving.acts_by_other_names(asked.what, here, there, names=found.names, act_id=act_id)
+            await self._need_permits(permit, inner, by_other_name=True)
         return await self._change_file(permit, first, replace(asked, surveyed=True, names=found.names))
 
     async def _need_permits(
-        self, permit: Permit, acts: Iterable[FileAct], *, are_asked: bool = False
+        self,
+        permit: Permit,
+        acts: Iterable[FileAct],
+        *,
+        are_asked: bool = False,
+        by_other_name: bool = False,
     ) -> None:
         """See that each is permitted under the same profile, and without a question that a person has not
         answered; else nothing is done.
@@ -116,7 +142,9 @@ class FileUse:
         for number, act in enumerate(acts):
             if number % _AT_ONCE == _AT_ONCE - 1:
                 await asyncio.sleep(0)  # a large folder is not to hold up everybody
-            said = moving.objection(self._policy.current, permit.caller, act, permit.profile)
+            said = moving.objection(
+                self._policy.current, permit.caller, act, permit.profile, by_other_name=by_other_name
+            )
             if said is None or (are_asked and isinstance(said, Question)):
                 continue
             message, hint = said.message, "" if isinstance(said, Question) else said.hint

@@ -84,9 +84,6 @@ class FileVerb(StrEnum):
     SEARCH = "search"
 
 
-CHANGES = frozenset({FileVerb.WRITE, FileVerb.EDIT})
-
-
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FileAct:
     """One use of a file tool as it was asked for."""

@@ -144,4 +144,5 @@ async def test_the_worker_is_told_for_which_names_it_was_permitted() -> None:
         house.files.below = ("one", "two")
         await house.gate.arrange(ANN, "f1", Arrange(what=REMOVE, path=HERE))
 
-    assert house.files.asked[-1][1] == Arrange(what=REMOVE, path=HERE, surveyed=True, names=("one", "two"))
+    made = house.files.asked[-1][1]
+    assert made == Arrange(what=REMOVE, path=HERE, at=(HERE,), surveyed=True, names=("one", "two"))

@@ -299,7 +299,7 @@ async def test_a_change_is_made_at_the_permitted_path_and_nowhere_else() -> None
     async with fake_house() as (_, house):
         await house.gate.use_file(ANN, "f1", Write(path="/srv/work/x/../a", data=b"", mode=Mode.REPLACE))
 
-    assert [ask.at for _, ask in house.files.asked if isinstance(ask, Write)] == ["/srv/work/a"]
+    assert [ask.at for _, ask in house.files.asked if isinstance(ask, Write)] == [("/srv/work/a",)]
 
 
 async def test_a_change_that_a_person_approved_says_by_which_yes() -> None:

@@ -3,6 +3,7 @@
 from dataclasses import dataclass, field
 
 from wand_hostagent.filesystem.model import (
+    Alias,
     Answer,
     Arrange,
     ArrangeAnswer,
@@ -26,9 +27,13 @@ class FakeFiles:
 
     contents: dict[str, bytes] = field(default_factory=dict)
     links: dict[str, str] = field(default_factory=dict)
+    folders: tuple[Alias, ...] = ()  # of the profile, that are links
     below: tuple[str, ...] = ()  # what a folder holds that is to be moved
     fails: WandError | None = None
     asked: list[tuple[str, Ask]] = field(default_factory=list)
+
+    async def aliases(self, profile: str, *, principal: str) -> tuple[Alias, ...]:
+        return self.folders
 
     async def use(self, profile: str, ask: Ask, *, principal: str) -> Answer:
         self.asked.append((profile, ask))

@@ -30,14 +30,14 @@ class _Amount:
 
 def survey(roots: Roots, ask: Survey) -> SurveyAnswer:
     """Every name below what is meant."""
-    with _source(roots, ask.what, ask.path) as (at, _):
+    with _source(roots, ask) as (at, _):
         found = list(_bounded(at, ask.path))
     return SurveyAnswer(path=ask.path, names=tuple(show(name) for name, _ in found))
 
 
 def arrange(roots: Roots, ask: Arrange) -> ArrangeAnswer:
     """Do it; the answer says where it is now."""
-    with _source(roots, ask.what, ask.path) as (source, place):
+    with _source(roots, ask) as (source, place):
         amount = _amount(source, ask)
         is_removed = ask.what is Arrangement.REMOVE
         to = _remove(source, place) if is_removed else _put(roots, ask, (source, place), amount)
@@ -45,22 +45,22 @@ def arrange(roots: Roots, ask: Arrange) -> ArrangeAnswer:
 
 
 @contextmanager
-def _source(roots: Roots, what: Arrangement, path: str) -> Iterator[tuple[names.At, Place]]:
-    if what is Arrangement.RESTORE:
-        with _kept(roots, path) as found:
+def _source(roots: Roots, ask: Arrange | Survey) -> Iterator[tuple[names.At, Place]]:
+    if ask.what is Arrangement.RESTORE:
+        with _kept(roots, ask) as found:
             yield found
         return
-    with roots.entry_of(path, writable=what is not Arrangement.COPY) as (folder, name, place):
-        _require_at(place, path, "path")
+    with roots.entry_of(ask.path, writable=ask.what is not Arrangement.COPY) as (folder, name, place):
+        _require_at(place, ask.path, ask.at)
         _require((folder, name), place.shown)
         yield (folder, name), place
 
 
 @contextmanager
-def _kept(roots: Roots, path: str) -> Iterator[tuple[names.At, Place]]:
+def _kept(roots: Roots, ask: Arrange | Survey) -> Iterator[tuple[names.At, Place]]:
     """What was removed from there; the folder that held it may be gone too."""
-    place = roots.entry(path, writable=True)
-    _require_at(place, path, "path")
+    place = roots.entry(ask.path, writable=True)
+    _require_at(place, ask.path, ask.at)
     try:
         with removed.taken(place.root.descriptor(), place.inner) as at:
             yield at, place
@@ -68,8 +68,8 @@ def _kept(roots: Roots, path: str) -> Iterator[tuple[names.At, Place]]:
         raise from_system(error, place.shown) from error
 
 
-def _require_at(place: Place, path: str, field: str) -> None:
-    if not place.is_at(path):
+def _require_at(place: Place, path: str, permitted: tuple[str, ...], field: str = "path") -> None:
+    if not place.is_at(permitted or (path,)):
         hint = f"ask for {place.shown} itself"
         raise Refused("Denied", f"{show(path)} leads to {place.shown}", hint=hint, field=field)
 
@@ -117,7 +117,7 @@ def _put(roots: Roots, ask: Arrange, found: tuple[names.At, Place], amount: _Amo
     to = ask.to or ask.path
     is_restored = ask.what is Arrangement.RESTORE
     with roots.entry_of(to, writable=True, make=is_restored, field="to") as (folder, name, place):
-        _require_at(place, to, "to")
+        _require_at(place, to, ask.at, "to")
         if not is_restored and held.holds(str(Path(place.root.real, place.inner))) is not None:
             raise Refused("Invalid", f"{show(to)} is the same, or lies in it", field="to")
         try:

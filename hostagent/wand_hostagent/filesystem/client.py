@@ -10,6 +10,9 @@ from typing import Any, Protocol, TypeVar
 
 from wand_hostagent.filesystem import wire
 from wand_hostagent.filesystem.model import (
+    Alias,
+    Aliases,
+    AliasesAnswer,
     Answer,
     Arrange,
     ArrangeAnswer,
@@ -37,6 +40,7 @@ _END_SECONDS = 2.0
 _ANSWERS: dict[type[Ask], type[Answer]] = {
     Read: ReadAnswer, Write: WriteAnswer, Edit: WriteAnswer, List: ListAnswer, Search: SearchAnswer,
     Scan: SearchAnswer, Arrange: ArrangeAnswer, Survey: SurveyAnswer,
+    Aliases: AliasesAnswer,
 }  # fmt: skip
 _T = TypeVar("_T")
 _MOST_POOLS = 32  # idle workers of those that were used longest ago are let go
@@ -135,6 +139,9 @@ class _Pool:
     slots: asyncio.Semaphore
     users: int = 0  # asks that have it in their hands
     idle: list[_Worker] = field(default_factory=list)
+    aliases: tuple[Alias, ...] | None = (
+        None  # as a worker told them that was started last; None: not asked yet
+    )
 
 
 class FileWorkers:
@@ -169,6 +176,15 @@ class FileWorkers:
             raise errors.named(
                 refused.kind, refused.message, hint=refused.hint, field=refused.field
             ) from refused
+
+    async def aliases(self, profile: str, *, principal: str = "") -> tuple[Alias, ...]:
+        """Those folders of the profile that are links, or lie behind one; a worker acts by no other name."""
+        pool = self._pool((profile, principal))
+        if pool.aliases is None:
+            answer = await self.use(profile, Aliases(), principal=principal)
+            assert isinstance(answer, AliasesAnswer)
+            pool.aliases = answer.aliases
+        return pool.aliases
 
     async def aclose(self) -> None:
         """Let changes under way be finished, for a bounded while, and end every worker."""
@@ -266,6 +282,7 @@ class FileWorkers:
             if worker.is_fit():
                 return worker
             self._dismiss(worker)
+        pool.aliases = None
         return await self._start(*key)
 
     async def _start(self, profile: str, principal: str) -> _Worker:

@@ -57,7 +57,7 @@ class Write:
     mode: Mode
     expected_sha256: str = ""
     create_directories: bool = False
-    at: str = ""  # where it must be: a link that leads elsewhere is refused
+    at: tuple[str, ...] = ()  # the names that are permitted: a file that has another one is refused
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -76,7 +76,7 @@ class Edit:
     path: str
     replacements: tuple[Replacement, ...]
     expected_sha256: str = ""
-    at: str = ""  # where it must be: a link that leads elsewhere is refused
+    at: tuple[str, ...] = ()  # the names that are permitted: a file that has another one is refused
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -189,6 +189,7 @@ class Arrange:
     what: Arrangement
     path: str
     to: str = ""
+    at: tuple[str, ...] = ()  # the names that are permitted, of either; none: the paths alone
     surveyed: bool = False  # all below it that may be touched are these names
     names: tuple[str, ...] = ()
 
@@ -209,6 +210,7 @@ class Survey:
 
     what: Arrangement
     path: str
+    at: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -219,5 +221,28 @@ class SurveyAnswer:
     names: tuple[str, ...]
 
 
-Ask = Read | Write | Edit | List | Search | Scan | Arrange | Survey
-Answer = ReadAnswer | WriteAnswer | ListAnswer | SearchAnswer | ArrangeAnswer | SurveyAnswer
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Aliases:
+    """Which permitted folders are links, or lie behind one?"""
+
+    path: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Alias:
+    """A folder by the name that its profile has for it, and where that leads."""
+
+    name: str
+    real: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AliasesAnswer:
+    """All of them."""
+
+    aliases: tuple[Alias, ...]
+    path: str = ""
+
+
+Ask = Read | Write | Edit | List | Search | Scan | Arrange | Survey | Aliases
+Answer = ReadAnswer | WriteAnswer | ListAnswer | SearchAnswer | ArrangeAnswer | SurveyAnswer | AliasesAnswer

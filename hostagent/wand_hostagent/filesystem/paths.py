@@ -13,6 +13,7 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
+from wand_hostagent.filesystem.model import Alias, Aliases, AliasesAnswer
 from wand_hostagent.filesystem.openat import open_beneath
 from wand_hostagent.filesystem.refusal import Refused, from_system
 
@@ -41,9 +42,9 @@ class Place:
         """The absolute path, fit for a message and for the wire."""
         return show(str(Path(self.root.real, self.inner)))
 
-    def is_at(self, path: str) -> bool:
-        """Whether a path leads here by itself, and through no link but one to the permitted folder."""
-        return path in {str(Path(above, self.inner)) for above in (self.root.real, self.root.name)}
+    def is_at(self, permitted: Sequence[str]) -> bool:
+        """Whether both of its names are permitted: where it is, and by the folder as its profile calls it."""
+        return {str(Path(above, self.inner)) for above in (self.root.real, self.root.name)} <= set(permitted)
 
     def holds(self, real: str) -> str | None:
         """What of an absolute path without links comes after this one; empty is itself, None elsewhere."""
@@ -95,6 +96,11 @@ class Roots:
         read = ", ".join(show(root.name) for root in self._all if not root.writable)
         parts = ([f"permitted are {write}"] if write else []) + ([f"to read only: {read}"] if read else [])
         return "; ".join(parts) or "no folder is permitted"
+
+    def aliases(self, _: Aliases) -> AliasesAnswer:
+        """Those folders that have another name as well."""
+        found = (Alias(name=root.name, real=root.real) for root in self._all if root.name != root.real)
+        return AliasesAnswer(aliases=tuple(found))
 
     def find(self, path: str) -> Place:
         """Where the path leads, by name; it need not exist.

@@ -23,9 +23,9 @@ _KINDS: dict[str, Any] = {
     kind.__name__: kind
     for kind in (
         model.Read, model.Write, model.Edit, model.List, model.Search, model.Scan,
-        model.Arrange, model.Survey,
+        model.Arrange, model.Survey, model.Aliases,
         model.ReadAnswer, model.WriteAnswer, model.ListAnswer, model.SearchAnswer,
-        model.ArrangeAnswer, model.SurveyAnswer,
+        model.ArrangeAnswer, model.SurveyAnswer, model.AliasesAnswer,
     )
 }  # fmt: skip
 _REFUSED = ("kind", "message", "hint", "field")

@@ -11,7 +11,18 @@ from types import FrameType
 from typing import Any
 
 from wand_hostagent.filesystem import arranging, changing, listing, reading, scanning, search, wire
-from wand_hostagent.filesystem.model import Answer, Arrange, Edit, List, Read, Scan, Search, Survey, Write
+from wand_hostagent.filesystem.model import (
+    Aliases,
+    Answer,
+    Arrange,
+    Edit,
+    List,
+    Read,
+    Scan,
+    Search,
+    Survey,
+    Write,
+)
 from wand_hostagent.filesystem.paths import Roots
 from wand_hostagent.filesystem.refusal import Refused
 
@@ -25,6 +36,7 @@ _ACTS: dict[type[Any], Callable[[Roots, Any], Answer]] = {
     Scan: scanning.scan,
     Arrange: arranging.arrange,
     Survey: arranging.survey,
+    Aliases: Roots.aliases,
 }
 _LOOKS = (Read, List, Search, Scan, Survey)
 

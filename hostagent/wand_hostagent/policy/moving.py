@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
+from itertools import zip_longest
 
 from wand_hostagent.model import FileAct, FileVerb
 from wand_hostagent.policy.decide import decide
@@ -24,10 +25,23 @@ def acts(what: str, path: str, to: str, *, names: Sequence[str] = (), act_id: st
         yield from (FileAct(id=act_id, verb=verb, path=f"{path}{name}") for verb in here)
 
 
-def objection(policy: Policy, caller: Caller, act: FileAct, profile: str) -> Refusal | Question | None:
-    """What is said against an act under that profile; who may write may edit, unless a rule denies it."""
+def acts_by_other_names(
+    what: str, here: Sequence[str], there: Sequence[str], *, names: Sequence[str] = (), act_id: str = ""
+) -> Iterator[FileAct]:
+    """The same by the other names of both, of which the first have been seen to."""
+    for one, other in zip_longest(here[1:], there[1:]):
+        yield from acts(what, one or here[0], other or there[0], names=names, act_id=act_id)
+
+
+def objection(
+    policy: Policy, caller: Caller, act: FileAct, profile: str, *, by_other_name: bool = False
+) -> Refusal | Question | None:
+    """What is said against an act under that profile; who may write may edit, unless a rule denies it.
+
+    So may who is permitted a file by one of its names, by another one.
+    """
     decided = decide(policy, caller, replace(act, profile=profile))
     if isinstance(decided, Permit):
         return None
     is_silent = isinstance(decided, Refusal) and not decided.rule
-    return None if is_silent and act.verb is FileVerb.EDIT else decided
+    return None if is_silent and (by_other_name or act.verb is FileVerb.EDIT) else decided

@@ -95,7 +95,9 @@ def test_a_folder_is_not_copied_into_itself_by_another_name_of_the_workspace(at:
     (at.top / "alias").symlink_to(at.work)
     with fileworker.running([at.top / "alias"]) as worker:
         site = Site(at.top, worker)
-        assert refused(site, COPY, f"{at.top}/alias/d", f"{at.work}/d/in/e").kind == "Invalid"
+        names = tuple(f"{at.top}/{top}/d{end}" for top in ("alias", "work") for end in ("", "/in/e"))
+        whole = replace(ask(at, COPY, names[0], names[3]), at=names)
+        assert site.refused(whole).kind == "Invalid"
 
     assert [path.name for path in sorted((at.work / "d").rglob("*"))] == ["in", "f"]
 

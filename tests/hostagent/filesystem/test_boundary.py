@@ -5,13 +5,27 @@ import socket
 import stat
 import threading
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from support import fileworker
 from support.fileworker import Site
-from wand_hostagent.filesystem.model import Ask, Edit, List, Mode, Read, Replacement, Search, Write
+from wand_hostagent.filesystem.model import (
+    Alias,
+    Aliases,
+    Arrange,
+    Arrangement,
+    Ask,
+    Edit,
+    List,
+    Mode,
+    Read,
+    Replacement,
+    Search,
+    Write,
+)
 from wand_hostagent.filesystem.refusal import Refused
 
 NOBODY = 65534
@@ -96,6 +110,24 @@ def test_a_workspace_that_is_itself_behind_a_link_is_found_by_both_names() -> No
         with fileworker.running([top / "link"]) as worker:
             for path in ("f", str(top / "link" / "f"), str(top / "real" / "f")):
                 assert worker.ask(Read(path=path)).data == b"x"
+
+
+def test_a_change_behind_such_a_link_is_made_where_both_names_are_permitted_alone() -> None:
+    with fileworker.short_folder() as top:
+        (top / "real").mkdir()
+        (top / "link").symlink_to("real")
+        real, link = f"{top}/real/f", f"{top}/link/f"
+        with fileworker.running([top / "link"], [top / "real" / "in"]) as worker:
+            assert worker.ask(Aliases()).aliases == (Alias(name=f"{top}/link", real=f"{top}/real"),)
+            for path in (real, link):
+                change = Write(path=path, data=b"x", mode=Mode.REPLACE, at=(path,))
+                removal = Arrange(what=Arrangement.REMOVE, path=path, at=(path,))
+                for asked in (change, removal):
+                    with pytest.raises(Refused) as caught:
+                        worker.ask(asked)
+                    assert (caught.value.kind, caught.value.field) == ("Denied", "path")
+                for asked in (change, removal):
+                    worker.ask(replace(asked, at=(real, link)))
 
 
 def test_a_workspace_that_is_made_again_is_found_again(at: Site) -> None:

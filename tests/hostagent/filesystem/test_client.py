@@ -12,7 +12,7 @@ import pytest
 from support.fileworker import FakeLink, short_folder
 from wand_hostagent.filesystem import client, wire
 from wand_hostagent.filesystem.client import FileWorkers
-from wand_hostagent.filesystem.model import Mode, Read, ReadAnswer, Search, Write, WriteAnswer
+from wand_hostagent.filesystem.model import List, Mode, Read, ReadAnswer, Search, Write, WriteAnswer
 from wand_proto.errors import Ambiguous, Broken, Denied, Invalid, TimedOut, Unavailable
 
 
@@ -45,6 +45,22 @@ async def test_a_worker_is_started_once_and_kept_warm() -> None:
         assert written.path == f"{work}/g"
         assert len(link.started) == 1
     assert link.released == link.started
+
+
+async def test_which_folders_are_links_is_asked_once_and_again_after_a_new_worker() -> None:
+    async with workers() as (files, link, work):
+        link.write = [work / "link"]
+        for number, folder in enumerate(("one", "two"), start=1):
+            (work / folder).mkdir()
+            (work / "link").unlink(missing_ok=True)
+            (work / "link").symlink_to(folder)
+            await files.use("developer", List(path=""))
+            for _ in range(2):
+                (found,) = await files.aliases("developer")
+                assert (found.name, found.real) == (f"{work}/link", f"{work}/{folder}")
+            assert len(link.started) == number
+            link.processes[link.started[-1]].kill()
+            await link.ending(link.started[-1])
 
 
 async def test_a_profile_has_two_workers_at_most_and_never_anothers() -> None:

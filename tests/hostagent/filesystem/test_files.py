@@ -115,13 +115,13 @@ def test_a_change_that_is_permitted_at_one_place_is_led_to_no_other(at: Site, na
     asked, meant = str(at.work / name), str(at.work / "hooks/f")
 
     for ask in (
-        Write(path=asked, data=b"new", mode=Mode.REPLACE, at=asked),
-        replace(change("old", "new"), path=asked, at=asked),
+        Write(path=asked, data=b"new", mode=Mode.REPLACE, at=(asked,)),
+        replace(change("old", "new"), path=asked, at=(asked,)),
     ):
         with pytest.raises(Refused, match=r"leads to .*/hooks/f") as caught:
             at.ask(ask)
         assert caught.value.hint == f"ask for {meant} itself"
-    at.ask(Write(path=meant, data=b"new", mode=Mode.REPLACE, at=meant))
+    at.ask(Write(path=meant, data=b"new", mode=Mode.REPLACE, at=(meant,)))
 
     assert (at.work / "hooks/f").read_bytes() == b"new"
 
