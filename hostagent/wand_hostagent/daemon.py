@@ -194,6 +194,9 @@ async def _take_up(left: Sequence[Left], begun: Begun, recorded: Sequence[Record
     kept = [one for one in left if one.mark and one.backend in there and one.job not in ended]
     lost = [one for one in left if one not in kept]
     await begun.tell_of_lost(lost, ended)
+    for one in lost:
+        if one.backend not in there:
+            begun.drop(one.job)
     for name, backend in there.items():
         await backend.sweep({one.job for one in lost if one.backend == name}, {one.job for one in kept})
     for one in kept:

@@ -27,8 +27,10 @@ from wand_proto.errors import Ambiguous, Broken, Denied, Unavailable, WandError
 log = logging.getLogger(__name__)
 
 MOST_NAME = 128
+TRY_SECONDS = 7 * 86400.0  # for so long each host agent tries to end what an earlier one could not
 _NONE: Mapping[str, Exited] = MappingProxyType({})
 Record = Callable[[str, Mapping[str, Any]], Awaitable[None]]
+Tidying = asyncio.Future[None] | None
 
 
 class Begun:
@@ -40,12 +42,22 @@ class Begun:
         folder.mkdir(mode=0o700, exist_ok=True)
 
     def left(self) -> list[Left]:
-        """Those that an earlier host agent has left."""
-        return [_left(file) for file in sorted(self._folder.iterdir()) if JOB_NAME.fullmatch(file.name)]
+        """Those that an earlier host agent has left, and what is long past is forgotten."""
+        found = []
+        for file in sorted(self._folder.iterdir()):
+            if JOB_NAME.fullmatch(file.name):
+                left = _left(file)
+                if left.told and time.time() - file.stat().st_mtime > TRY_SECONDS:
+                    file.unlink()
+                else:
+                    found.append(left)
+        return found
 
     async def tell_of_lost(self, left: Iterable[Left], ended: Mapping[str, Exited] = _NONE) -> None:
         """Have it on record that nobody knows how those ended, but for those of which it is known."""
         for one in left:
+            if one.told:
+                continue
             told: dict[str, Any] = {"job": one.job, "backend": one.backend, "reason": "lost"}
             if (end := ended.get(one.job)) is not None:
                 told |= {"reason": end.reason.value, "exit_code": end.exit_code, "signal": end.signal}
@@ -54,7 +66,13 @@ class Begun:
             except WandError as error:  # the next host agent tells it
                 log.warning("job lost, not recorded", extra={"job": one.job, "error": str(error)})
                 return
-            (self._folder / one.job).unlink(missing_ok=True)
+            Note(self._folder / one.job).told(one.backend)
+
+    def drop(self, job: str, tidying: Tidying = None) -> None:
+        """Forget a job whose end is on record, once nothing is left of it."""
+        file = self._folder / job
+        if file.exists() and _left(file).told:
+            Note(file).drop(tidying)
 
     def note(self, left: Left) -> "Note":
         """Keep what is known of a job until its end is told.
@@ -90,9 +108,24 @@ class Note:
             raise Unavailable(f"{self._file} cannot be written: {error.strerror}") from error
         self.has_mark = bool(left.mark)
 
-    def told(self) -> None:
-        """Its end is on record."""
-        self._file.unlink(missing_ok=True)
+    def told(self, backend: str) -> None:
+        """Its end is on record: it is not to be told again."""
+        try:
+            self.keep(Left(job=self._file.name, backend=backend, told=True))
+        except Unavailable as error:
+            log.warning("job's file not written", extra={"job": self._file.name, "error": str(error)})
+            self._file.unlink(missing_ok=True)
+
+    def drop(self, tidying: Tidying) -> None:
+        """There is no more need of it, once nothing is left of the job."""
+        if tidying is None:
+            self._file.unlink(missing_ok=True)
+        else:
+            tidying.add_done_callback(self._tidied)
+
+    def _tidied(self, tidying: "asyncio.Future[None]") -> None:
+        if not tidying.cancelled():
+            self._file.unlink(missing_ok=True)
 
 
 def _left(file: Path) -> Left:
@@ -201,7 +234,10 @@ class Recorded(ExecutionBackend):
             raise
         finally:
             if not goes_on and await self._tell(outcome):
-                note.told()
+                tidying = self._backend.tidying(job)
+                if tidying is not None:
+                    note.told(self.name)
+                note.drop(tidying)
 
     async def _tell(self, outcome: "_Outcome") -> bool:
         """Whether the end is on record."""
@@ -214,6 +250,8 @@ class Recorded(ExecutionBackend):
 
     async def sweep(self, lost: Collection[str], kept: Collection[str]) -> None:
         await self._backend.sweep(lost, kept)
+        for job in lost:
+            self._begun.drop(job, self._backend.tidying(job))
 
     def let_go(self, job: str) -> None:
         self._backend.let_go(job)

@@ -152,6 +152,31 @@ async def test_a_job_in_a_container_that_is_followed_ends_with_the_host_agent(
     assert end["fields"] == {"job": job, "backend": "docker:small", "reason": "lost"}
 
 
+async def test_what_a_host_runs_that_is_away_is_ended_by_a_later_host_agent() -> None:
+    if SSHD is None:
+        pytest.skip("there is no sshd: apt-get install openssh-server")
+    with short_folder() as folder, sshds(folder, ("127.0.0.12",)) as (one,):
+        table = SSH.format(folder=folder, address=one.address, port=one.port, user=USER)
+        with with_table(table) as wand:
+            async with wand.channel() as channel:
+                execution: Any = ExecutionStub(channel)
+                asked = shell(f"echo go; sleep {wand.mark} & wait", backend="ssh:one")
+                events = aiter(execution.Run(asked, metadata=asking()))
+                job = (await anext(events)).started.job
+                assert (await anext(events)).output.data == b"go\n"
+                one.kill()
+                assert [event async for event in events][-1].exited.reason == wire.REASON_LOST
+            for _ in range(2):  # these could not
+                wand.agent.end()
+                wand.agent.start()
+            assert processes(wand.mark)
+            one.start()
+            await until(lambda: not processes(wand.mark), 60)
+            await until(lambda: not list((wand.folder / "spool" / "begun").iterdir()))
+            (end,) = wand.recorded("dispatch_end")
+    assert (end["fields"]["job"], end["fields"]["reason"]) == (job, "lost")
+
+
 async def test_a_job_by_ssh_is_told_as_lost_and_ended_by_the_next_host_agent() -> None:
     if SSHD is None:
         pytest.skip("there is no sshd: apt-get install openssh-server")

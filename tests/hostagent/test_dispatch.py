@@ -1,7 +1,9 @@
 """What the launcher does not start is on record all the same, before it begins and when it has ended."""
 
 import asyncio
+import os
 import signal
+import time
 from collections.abc import Mapping
 from contextlib import aclosing
 from dataclasses import replace
@@ -101,6 +103,57 @@ async def test_of_one_whose_end_is_not_on_record_a_later_host_agent_says_that_it
     assert later.records == [
         ("dispatch_end", {"job": left.name, "backend": "moon", "reason": "lost"}),
     ]
+
+
+async def test_what_could_not_be_ended_is_left_to_later_host_agents_until_it_is_and_told_once(
+    tmp_path: Path,
+) -> None:
+    ledger, elsewhere = Ledger(), Elsewhere("moon")
+    first = elsewhere.left = asyncio.get_running_loop().create_future()
+    await all_of(recorded(tmp_path, ledger, elsewhere), "ls")
+    (job_left,) = (path.name for path in (tmp_path / "begun").iterdir())
+    for is_over in (False, False, True):
+        elsewhere.left.cancel()
+        begun = Begun(tmp_path / "begun", ledger.record)
+        assert [(one.job, one.told, one.mark) for one in begun.left()] == [(job_left, True, "")]
+        elsewhere.left = asyncio.get_running_loop().create_future()
+        await begun.tell_of_lost(begun.left())
+        await Recorded(elsewhere, ledger.record, begun).sweep({job_left}, set())
+        if is_over:
+            elsewhere.left.set_result(None)
+            await asyncio.sleep(0)
+            assert begun.left() == []
+
+    assert first.cancelled()
+    assert ledger.ends() == ["exited"]
+    assert elsewhere.swept == {job_left}
+
+
+async def test_one_that_is_lost_is_told_before_it_is_forgotten_and_swept_until_it_is_over(
+    tmp_path: Path,
+) -> None:
+    full, ledger, elsewhere = Ledger("dispatch_end"), Ledger(), Elsewhere("moon")
+    await all_of(recorded(tmp_path, full, elsewhere), "ls")
+    for each, told in ((full, False), (ledger, True)):
+        elsewhere.left = asyncio.get_running_loop().create_future() if told else None
+        begun = Begun(tmp_path / "begun", each.record)
+        (left,) = begun.left()
+        await begun.tell_of_lost([left])
+        await Recorded(elsewhere, each.record, begun).sweep({left.job}, set())
+        assert [one.told for one in begun.left()] == [told]
+    elsewhere.left = None
+    await Recorded(elsewhere, ledger.record, begun).sweep({left.job}, set())
+
+    assert begun.left() == []
+    assert ledger.ends() == ["lost"]
+
+
+async def test_after_a_week_nobody_tries_any_more(tmp_path: Path) -> None:
+    begun = Begun(tmp_path / "begun", Ledger().record)
+    for job_left, told in (("j1", True), ("j2", False)):
+        begun.note(Left(job=job_left, backend="moon", told=told))
+        os.utime(tmp_path / "begun" / job_left, (0, time.time() - 8 * 86400))
+    assert [one.job for one in begun.left()] == ["j2"]
 
 
 async def test_what_an_older_host_agent_has_left_is_told_as_lost_there(tmp_path: Path) -> None:

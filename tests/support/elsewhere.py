@@ -1,7 +1,7 @@
 """A backend that runs nothing: it remembers what it was asked, and does what it was told to."""
 
 import asyncio
-from collections.abc import AsyncGenerator, Mapping
+from collections.abc import AsyncGenerator, Collection, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -23,6 +23,8 @@ class Elsewhere(ExecutionBackend):
     health_is: Health = field(default_factory=lambda: Health(up=True))
     asked: list[Permit] = field(default_factory=list)
     signals: list[tuple[str, int]] = field(default_factory=list)
+    left: "asyncio.Future[None] | None" = None  # of every job
+    swept: set[str] = field(default_factory=set)
 
     async def run(self, permit: Permit) -> AsyncGenerator[Event, None]:
         self.asked.append(permit)
@@ -51,6 +53,12 @@ class Elsewhere(ExecutionBackend):
     async def signal(self, job: str, signal: int) -> bool:
         self.signals.append((job, signal))
         return True
+
+    async def sweep(self, lost: Collection[str], kept: Collection[str]) -> None:
+        self.swept.update(lost)
+
+    def tidying(self, job: str) -> "asyncio.Future[None] | None":
+        return self.left
 
     async def health(self) -> Health:
         return self.health_is

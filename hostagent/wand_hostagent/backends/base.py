@@ -5,6 +5,7 @@ A package adds backends by an entry point of the group `wand_hostagent.backends`
 is handed has been permitted, and is on record before its `run` begins.
 """
 
+import asyncio
 from abc import ABC, abstractmethod
 from collections.abc import AsyncGenerator, Collection, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
@@ -70,6 +71,7 @@ class Left:
     job: str
     backend: str
     mark: str = ""  # by which its backend finds it again; empty: it is not to be followed
+    told: bool = False  # its end is on record; what may be left of it is only to be ended
     principal: str = ""
     argv: tuple[str, ...] = ()
     rule: str = ""
@@ -145,6 +147,13 @@ class ExecutionBackend(ABC):
 
     async def sweep(self, lost: Collection[str], kept: Collection[str]) -> None:  # noqa: B027 - most need not
         """End what an earlier host agent has left here of the `lost` jobs, and of any but the `kept` ones."""
+
+    def tidying(self, job: str) -> "asyncio.Future[None] | None":  # noqa: ARG002 - most need not
+        """Done when nothing is left here of a job that is over; None where nothing can be.
+
+        Where it is cancelled, or we are killed before, a later host agent is told to sweep the job.
+        """
+        return None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

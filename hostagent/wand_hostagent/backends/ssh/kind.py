@@ -37,7 +37,7 @@ class Remote(ExecutionBackend):
         self._link = link
         self._inputs: dict[str, SshInput] = {}
         self._running: set[str] = set()
-        self._left: list[str] = []
+        self._left: dict[str, asyncio.Future[None]] = {}
         self._tidying: asyncio.Task[None] | None = None
 
     async def health(self) -> Health:
@@ -124,7 +124,7 @@ class Remote(ExecutionBackend):
 
     def _tidy_soon(self, job: str) -> None:
         """End what the job has left running, in a while and together with that of others."""
-        self._left.append(job)
+        self._left.setdefault(job, asyncio.get_running_loop().create_future())
         if self._tidying is None or self._tidying.done():
             self._tidying = asyncio.create_task(self._tidy(), name=f"tidy {self.name}")
 
@@ -133,7 +133,7 @@ class Remote(ExecutionBackend):
         seconds, tries = TIDY_SECONDS, 0
         while self._left and tries < MOST_TRIES:
             await asyncio.sleep(seconds)
-            jobs = self._left[:64]
+            jobs = list(self._left)[:64]
             try:
                 if await run(self._link, script.end(jobs)) != 0:
                     raise Ambiguous("some could not be ended")
@@ -142,8 +142,12 @@ class Remote(ExecutionBackend):
                 log.warning("host not tidied", extra=told)
                 seconds, tries = min(2 * seconds, MOST_TIDY_SECONDS), tries + 1
             else:
-                del self._left[: len(jobs)]
+                for job in jobs:
+                    self._left.pop(job).set_result(None)
                 seconds, tries = TIDY_SECONDS, 0
+
+    def tidying(self, job: str) -> asyncio.Future[None] | None:
+        return self._left.get(job)
 
     async def sweep(self, lost: Collection[str], kept: Collection[str]) -> None:  # noqa: ARG002 - none can be
         """End what is left of those that an earlier host agent has begun, as soon as the host answers."""
@@ -155,6 +159,8 @@ class Remote(ExecutionBackend):
         if self._tidying is not None and not self._tidying.done():
             await asyncio.wait({self._tidying}, timeout=5.0)
             self._tidying.cancel()
+        for left in self._left.values():
+            left.cancel()
 
 
 def _terminal(job: Job) -> dict[str, object]:
