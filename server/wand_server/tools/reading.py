@@ -65,8 +65,8 @@ def file_answer(read: FileRead) -> ReadAnswer:
     is_binary = render.is_binary(read.data)
     data = read.data[: render.BINARY_SHOWN] if is_binary else read.data
     end = read.offset + len(data)
-    if end < read.total_bytes and not read.first_line and not is_binary:
-        data = render.whole_characters(data)
+    if end < read.total_bytes and not is_binary:
+        data = render.whole_characters(data) or data
         end = read.offset + len(data)
     content, notes = readable(data, is_binary=is_binary)
     return ReadAnswer(

@@ -62,13 +62,26 @@ async def test_a_line_too_long_for_an_answer_goes_on_by_bytes() -> None:
     assert "line 1 goes on: read on with offset=100; the line after it is first_line=2." in result.text
 
 
-async def test_a_part_by_bytes_ends_with_a_whole_character() -> None:
-    part = replace(FILE, data="ab€".encode()[:4], first_line=0, offset=10, total_bytes=100, sha256="")
+@pytest.mark.parametrize("how", [{"offset": 10}, {"first_line": 4}])
+async def test_a_part_ends_with_a_whole_character(how: Any) -> None:
+    line = how.get("first_line", 0)
+    part = replace(FILE, data="ab€".encode()[:4], first_line=line, offset=10, total_bytes=100, sha256="")
 
-    result = await use(FakeHost(file=part), "read_file", path="a.txt", offset=10)
+    result = await use(FakeHost(file=part), "read_file", path="a.txt", **how)
 
     assert (result.structured["content"], result.structured["next_offset"]) == ("ab", 12)
     assert "read on with offset=12" in result.text
+
+
+@pytest.mark.parametrize("most", [1, 2, 3])
+async def test_a_part_that_is_less_than_a_character_is_shown_and_left_behind(most: int) -> None:
+    data = "€".encode()[:most]
+    part = replace(FILE, data=data, first_line=0, offset=10, total_bytes=100, sha256="")
+
+    result = await use(FakeHost(file=part), "read_file", path="a.txt", offset=10, max_bytes=most)
+
+    assert result.structured["next_offset"] == 10 + most
+    assert result.structured["content"] == data.decode(errors="backslashreplace")
 
 
 async def test_a_binary_file_is_shown_escaped_and_said_to_be_binary() -> None:
