@@ -6,7 +6,8 @@ answer may name anything. So the judgement stands where the connection is made, 
 
 import socket
 import ssl
-from collections.abc import Collection
+from collections.abc import Collection, Coroutine
+from typing import Any
 
 import aiohttp
 from aiohttp.abc import AbstractResolver, ResolveResult
@@ -86,14 +87,16 @@ class PublicConnector(aiohttp.TCPConnector):
         )
         self._public = resolver
 
-    async def connect(self, req: ClientRequest, traces: list[Trace], timeout: ClientTimeout) -> Connection:  # noqa: ASYNC109 - aiohttp's own signature
+    def connect(
+        self, req: ClientRequest, traces: list[Trace], timeout: ClientTimeout
+    ) -> Coroutine[Any, Any, Connection]:
         host = req.url.host or ""
         if _is_spelled_out(host):
             try:
                 self._public.check(host, host)
             except NotPublic as why:
                 raise aiohttp.ClientConnectorError(req.connection_key, why) from why
-        return await super().connect(req, traces, timeout)
+        return super().connect(req, traces, timeout)
 
 
 def _is_spelled_out(host: str) -> bool:

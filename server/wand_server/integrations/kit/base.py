@@ -107,7 +107,7 @@ class BaseIntegration(ABC):
             result = await declared.run(self, read)
         except ValidationError as why:  # the arguments have been read, so it is of the answer
             raise _unexpected(why) from None  # what it holds may be secret
-        return declared.answer.dump_python(result, mode="json", exclude_none=True)
+        return declared.answer.serializer.to_python(result, mode="json", exclude_none=True)
 
     async def send(self, operation: Operation[..., Any], read: BaseModel) -> Any:  # noqa: ARG002
         """Do an operation that is one request: for those who speak HTTP."""
@@ -167,7 +167,11 @@ class Integration(BaseIntegration):
             raise Broken(f"{operation.name} is no request")
         deadline = time.monotonic() + (plan.seconds or MOST_SECONDS)
         request = await _laid_out(operation, plan.route, read)
-        answered = await self._answer(request, plan)
+        keeping = workspace.keeping(self._area)
+        if keeping is None:
+            answered = await self._sent(request, plan)
+        else:
+            answered = await self._kept(request, plan, Keeper(*keeping))
         self._check(answered)
         if plan.until is not None:
             answered = await plan.until.wait((request, answered), self._asked, self.http.base_url, deadline)
@@ -175,18 +179,15 @@ class Integration(BaseIntegration):
             return Download(**await downloaded(answered, getattr(read, SAVE_AS, None)))
         return self._read(operation, request, answered)
 
-    async def _answer(self, request: Request, plan: Plan) -> Answered:
+    async def _kept(self, request: Request, plan: Plan, keeper: Keeper) -> Answered:
         """As the service gives it, or as it is kept for whoever calls."""
-        keeping = workspace.keeping(self._area)
-        if keeping is None:
-            return await self._sent(request, plan)
         if plan.kept is not None:
-            return await Keeper(*keeping).read(request, plan.kept, partial(self._sent, plan=plan))
+            return await keeper.read(request, plan.kept, partial(self._sent, plan=plan))
         try:
             return await self._sent(request, plan)
         finally:  # whatever came of it
             if not plan.marks.read_only:
-                await Keeper(*keeping).forget()
+                await keeper.forget()
 
     def _sent(self, request: Request, plan: Plan) -> Awaitable[Answered]:
         return self.http.send(request, repeatable=plan.marks.idempotent, seconds=plan.seconds)
@@ -205,7 +206,7 @@ class Integration(BaseIntegration):
         if operation.is_silent:
             return None
         try:
-            return operation.answer.validate_python(_value(operation, request, answered))
+            return operation.answer.validator.validate_python(_value(operation, request, answered))
         except ValidationError as why:
             raise _unexpected(why) from None
 

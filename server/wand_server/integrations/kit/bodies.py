@@ -4,8 +4,8 @@ import json
 import re
 from collections.abc import Iterator, Mapping
 from contextlib import suppress
-from dataclasses import dataclass, field
-from typing import Any
+from types import MappingProxyType
+from typing import Any, NamedTuple
 
 from pydantic_core import from_json
 
@@ -20,15 +20,14 @@ _JSON = frozenset({
 _END = "[DONE]"  # of a stream of events, as OpenAI and those after it have it
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Answered:
+class Answered(NamedTuple):
     """What a service answered; header names are in lower case, a body that can be read is read."""
 
     status: int
     headers: Mapping[str, str]
     body: Any
     raw: bytes = b""
-    cookies: Mapping[str, str] = field(default_factory=dict)
+    cookies: Mapping[str, str] = MappingProxyType({})
 
     @property
     def text(self) -> str:

@@ -75,7 +75,7 @@ class Client:
     def __init__(self, address: Address, strike: Strike) -> None:
         self._address = address
         self._strike = strike
-        self._bucket = Bucket(address.rate)
+        self._bucket = Bucket(address.rate) if address.rate is not None else None
         self._breaker = Breaker()
         self.signer: Signer | None = None
         self._session: aiohttp.ClientSession | None = None
@@ -155,7 +155,8 @@ class Client:
 
     async def _try(self, request: Request, deadline: float) -> tuple[Answered | None, Exception | None]:
         self._breaker.check()
-        await self._bucket.take(deadline - time.monotonic())
+        if self._bucket is not None:
+            await self._bucket.take(deadline - time.monotonic())
         signed = request.copy()
         signed.base_url = self._address.base_url
         if "://" not in signed.path or _origin(signed.url) in self._home:
@@ -276,11 +277,8 @@ async def _read(response: aiohttp.ClientResponse) -> Answered:
 
 
 async def _bounded(response: aiohttp.ClientResponse) -> bytes:
-    if (
-        response.content_length is not None
-        and response.content_length <= _MOST_BYTES
-        and not _is_packed(response)
-    ):
+    length = response.content_length
+    if length is not None and length <= _MOST_BYTES and not _is_packed(response):
         return await response.read()
     raw = bytearray()
     async for piece in response.content.iter_chunked(65536):

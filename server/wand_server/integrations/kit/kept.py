@@ -8,7 +8,7 @@ import hashlib
 import json
 import time
 from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from wand_server.integrations.kit import bodies
 from wand_server.integrations.kit.bodies import Answered
@@ -57,7 +57,7 @@ class Keeper:
             asking.headers |= kept.marks
         answered = await send(asking)
         if answered.status == NOT_MODIFIED and kept is not None:
-            answered = replace(kept.answered, headers={**kept.answered.headers, **answered.headers})
+            answered = kept.answered._replace(headers={**kept.answered.headers, **answered.headers})
         await self._keep(key, answered, seconds)
         return answered
 

@@ -160,17 +160,17 @@ class Operation(Generic[P, R]):
         """Its full name, with those arguments of it that say what it does."""
         return ".".join((name, *(str(getattr(arguments, one)).lower() for one in self.plan.recorded)))
 
-    @property
+    @cached_property
     def is_silent(self) -> bool:
         """Whether it gives nothing back, whatever the service says."""
         return self._answer_type is type(None)
 
-    @property
+    @cached_property
     def is_download(self) -> bool:
         """Whether it gives a file back, as it came."""
         return self._answer_type is Download
 
-    @property
+    @cached_property
     def is_text(self) -> bool:
         """Whether it gives text back, and so XML as it came."""
         return self._answer_type is str

@@ -22,10 +22,10 @@ class Rate:
 class Bucket:
     """Keeps to a rate: `take` waits for its turn."""
 
-    def __init__(self, rate: Rate | None, clock: Callable[[], float] = time.monotonic) -> None:
+    def __init__(self, rate: Rate, clock: Callable[[], float] = time.monotonic) -> None:
         self._rate = rate
         self._clock = clock
-        self._left = rate.requests if rate else 0.0
+        self._left = rate.requests
         self._at = clock()
 
     async def take(self, within_seconds: float) -> None:
@@ -50,8 +50,6 @@ class Bucket:
             raise
 
     def _wait_seconds(self) -> float:
-        if self._rate is None:
-            return 0.0
         now, each = self._clock(), self._rate.requests / self._rate.per_seconds
         self._left = min(self._rate.requests, self._left + (now - self._at) * each) - 1
         self._at = now

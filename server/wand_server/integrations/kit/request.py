@@ -104,13 +104,13 @@ def lay_out(
 
     In `parts` are those that are content, read.
     """
-    given = {**arguments.model_dump(mode="json", exclude_none=True, exclude=set(without)), **parts}
+    given = {**arguments.model_dump(mode="json", exclude_none=True, exclude=set(without) or None), **parts}
     path = _BLANK.sub(lambda blank: segments(blank[2], given.pop(blank[2]), many=bool(blank[1])), route.path)
     request = Request(method=route.method, path=path, query=dict(route.query))
     if route.media_type:
         request.headers["Content-Type"] = route.media_type
     body: dict[str, Any] = {}
-    for name, where, value in (*_placed(route, arguments, given), *_fixed(route)):
+    for name, where, value in _placed(route, arguments, given):
         match where:
             case "query":
                 request.query[name] = as_text(value)
@@ -183,18 +183,12 @@ def segments(name: str, value: Any, *, many: bool) -> str:
 
 
 def _placed(route: Route, arguments: BaseModel, given: Mapping[str, Any]) -> Iterator[tuple[str, Where, Any]]:
+    usual: Where = "query" if route.method in _WITHOUT_BODY else "body"
     for name, value in given.items():
         sent = sent_as(type(arguments).model_fields[name])
-        yield sent.name or name, sent.where or _usual(route), value
-
-
-def _fixed(route: Route) -> Iterator[tuple[str, Where, Any]]:
+        yield sent.name or name, sent.where or usual, value
     for name, value in route.fixed.items():
-        yield name, _usual(route), value
-
-
-def _usual(route: Route) -> Where:
-    return "query" if route.method in _WITHOUT_BODY else "body"
+        yield name, usual, value
 
 
 def sent_as(parameter: FieldInfo) -> Sent:

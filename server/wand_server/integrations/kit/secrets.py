@@ -163,9 +163,10 @@ class Strike:
             whole = to_json(value)  # a text in it is there letter by letter, so this misses none
         except (TypeError, ValueError, RecursionError):
             return jsontexts.changed(value, self.out_of)
-        if not any(word in whole for word in self._as_json):
-            return value
-        return jsontexts.changed(value, self.out_of)
+        for word in self._as_json:
+            if word in whole:
+                return jsontexts.changed(value, self.out_of)
+        return value
 
 
 def _forms(secret: str) -> Iterable[str]:
