@@ -65,7 +65,7 @@ class UnixTransport:
         self._path = path
         self._admitted = admitted
         self._refused = refused
-        self._clients: set[asyncio.Task[None]] = set()
+        self._clients: dict[asyncio.Task[None], int] = {}  # whose each is
         self._conversations: set[Conversation] = set()
 
     async def __aenter__(self) -> Self:
@@ -98,21 +98,27 @@ class UnixTransport:
         return self._server.is_serving() and unixsocket.is_there(self._path, self._inode)
 
     def allow(self, admitted: Admitted) -> None:
-        """Let those users in, from now on; whoever is in stays."""
-        if admitted != self._admitted:
-            self._admitted = admitted
-            self._path.chmod(admitted.mode)
+        """Let those users in, from now on; whoever is in and may not be any more is hung up on."""
+        if admitted == self._admitted:
+            return
+        self._admitted = admitted
+        self._path.chmod(admitted.mode)
+        for client, uid in self._clients.items():
+            if not admitted.may(uid):
+                log.warning("connection ended", extra={"principal": _user_name(uid)})
+                client.cancel()
 
     def _welcome(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        client = asyncio.create_task(self._serve(reader, writer))
-        self._clients.add(client)
-        client.add_done_callback(self._clients.discard)
+        _, uid = unixsocket.peer_of(writer.get_extra_info("socket"))
+        client = asyncio.create_task(self._serve(reader, writer, uid))
+        self._clients[client] = uid
+        client.add_done_callback(self._clients.pop)
 
-    async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, uid: int) -> None:
         conversation = Conversation(reader, writer)
         self._conversations.add(conversation)
         try:
-            principal = self._principal(writer)
+            principal = self._principal(uid)
             log.info("client connected", extra={"principal": principal.name})
             await self._kernel.serve(conversation.messages(), conversation.send, principal)
             log.info("client gone", extra={"principal": principal.name})
@@ -125,8 +131,7 @@ class UnixTransport:
             self._conversations.discard(conversation)
             await _hang_up(writer)
 
-    def _principal(self, writer: asyncio.StreamWriter) -> Principal:
-        _, uid = unixsocket.peer_of(writer.get_extra_info("socket"))
+    def _principal(self, uid: int) -> Principal:
         if not self._admitted.may(uid):
             hint = "stdio.allowed_users and stdio.allowed_groups in the server's settings say who may"
             why = f"user {_user_name(uid)} may not use this socket"

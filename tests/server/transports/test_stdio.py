@@ -237,6 +237,27 @@ async def test_a_user_who_may_not_is_told_so(folder: Path, tools: FakeTools) -> 
         await line.close()
 
 
+async def test_a_user_who_may_no_more_is_hung_up_on_and_the_others_stay(
+    folder: Path, tools: FakeTools
+) -> None:
+    kernel, ours = build(tools, version="1", instructions=""), os.geteuid()
+    async with UnixTransport(
+        kernel, folder / "s", admitted=Admitted(uids=frozenset({ours, 2**31}))
+    ) as transport:
+        line = await Line.to(folder / "s")
+        line.say(call("slow"))
+        await asyncio.wait_for(tools.slow_began.wait(), 20)
+
+        transport.allow(Admitted(uids=frozenset({ours})))
+        assert (await line.ask(call("echo", 2)))["id"] == 2
+        transport.allow(Admitted(uids=frozenset({2**31})))
+
+        assert (await line.hear())["error"]["message"] == "Connection closed"
+        assert await line.hear() is None
+        await asyncio.wait_for(tools.slow_cancelled.wait(), 20)
+        await line.close()
+
+
 async def test_who_is_not_let_in_is_told_of(folder: Path, tools: FakeTools) -> None:
     heard: list[tuple[str, str]] = []
     kernel, path = build(tools, version="1", instructions=""), folder / "s"
