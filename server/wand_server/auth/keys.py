@@ -51,12 +51,15 @@ class Keys:
         return principal
 
     async def is_over(self, principal: Principal) -> bool:
-        """Whether its key counts no more: it was removed, or has expired."""
+        """Whether its key counts no more: it was removed, has expired, or stands for less or others now."""
         if principal.means != "api_key":
             return False
         self._refresh()
         key = self._ids.get(principal.credential)
-        return key is None or key.is_over(time.time())
+        if key is None or key.is_over(time.time()):
+            return True
+        before = principal.name, principal.groups, principal.on_behalf_of
+        return before != (key.name, key.groups, key.on_behalf_of) or not principal.scopes <= key.granted
 
     def owner(self, untrusted: str) -> str | None:
         """The name under which that key was added."""

@@ -3,6 +3,7 @@
 import asyncio
 import hashlib
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -174,6 +175,33 @@ def test_rotation_never_lengthens_what_ends_before(tmp_path: Path) -> None:
     keyfile.rotate(file, "bot", keep_seconds=3600)
 
     assert keyfile.read(file)[0].is_over(time.time() + 61)
+
+
+@pytest.mark.parametrize(
+    ("written_now", "is_over"),
+    [
+        ('scopes = ["wand:read", "wand:write", "wand:execute"]', False),
+        ('scopes = ["wand:read", "wand:write"]', False),
+        ('scopes = ["wand:read"]', True),
+        ('scopes = ["wand:read", "wand:write"]\ngroups = ["ci"]', True),
+        ('scopes = ["wand:read", "wand:write"]\non_behalf_of = "ann"', True),
+    ],
+)
+def test_what_a_key_has_opened_is_over_where_the_key_gives_less_or_acts_for_others(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, written_now: str, *, is_over: bool
+) -> None:
+    monkeypatch.setattr(keys, "_LOOK_AGAIN_SECONDS", 0)
+    plaintext, sha256 = keyfile.new_key()
+    text = GOOD.replace(HASH, sha256)
+    file = written(tmp_path / "keys.toml", f'{text}scopes = ["wand:read", "wand:write"]\n')
+    known = Keys(file)
+    principal = signed_in(known, plaintext)
+    assert principal is not None
+
+    written(file, f"{text}{written_now}\n")
+
+    assert asyncio.run(known.is_over(principal)) == is_over
+    assert not asyncio.run(known.is_over(replace(principal, scopes=frozenset({"wand:read"})))) or is_over
 
 
 def test_what_a_key_was_opened_by_is_over_when_it_is_gone(
