@@ -33,6 +33,7 @@ from wand_server.transports.replies import Refused
 from wand_server.transports.room import Room
 from wand_server.transports.routes import Guarded, Open
 from wand_server.transports.sessions import Clocks, Sessions
+from wand_server.transports.speaking import Speaker
 from wand_server.transports.sse import EventStreams
 from wand_server.transports.status import IsUp, health, readiness
 from wand_server.transports.tenures import Tenure, Tenures
@@ -132,9 +133,13 @@ class HttpTransport:
         self._table.update(self.routes())
 
     def _connection(self) -> asyncio.BaseProtocol:
-        """What speaks to a new connection; over the ceiling, nothing does."""
-        if len(self._server.connections) >= CONNECTIONS_CEILING:
-            return _Closed()
+        """What speaks to a new connection; over the ceiling, an idle one makes room, or nothing does."""
+        connections = self._server.connections
+        if len(connections) >= CONNECTIONS_CEILING:
+            idle = next((one for one in connections if isinstance(one, Speaker) and one.is_idle), None)
+            if idle is None:
+                return _Closed()
+            idle.force_close()
         return self._server()
 
     def routes(self) -> routes.Routes:

@@ -21,6 +21,11 @@ class Speaker(RequestHandler):
 
     __slots__ = ()
 
+    @property
+    def is_idle(self) -> bool:
+        """Whether no request is being answered: none has come, or only a part of one."""
+        return self._waiter is not None and not self._waiter.done()
+
     def handle_error(
         self,
         request: web.BaseRequest,

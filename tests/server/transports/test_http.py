@@ -9,6 +9,8 @@ from pathlib import Path
 import pytest
 
 from support.edge import Edge, edge
+from support.waiting import until
+from wand_server.transports.speaking import Speaker
 
 BODIES = {
     b"": -32700,
@@ -200,18 +202,44 @@ async def test_a_defect_of_ours_is_told_by_an_id_only(server: Edge, monkeypatch:
     assert "1234" not in str(body)
 
 
-async def test_there_are_only_so_many_connections(server: Edge, monkeypatch: pytest.MonkeyPatch) -> None:
+def is_idle(connection: object) -> bool:
+    return isinstance(connection, Speaker) and connection.is_idle
+
+
+@pytest.mark.parametrize(
+    "said", [b"", b"POST /mcp HTTP/1.1\r\nHost: ", b"GET /livez HTTP/1.1\r\nHost: x\r\n\r\n"]
+)
+async def test_over_the_ceiling_a_connection_that_asks_for_nothing_makes_room(
+    server: Edge, monkeypatch: pytest.MonkeyPatch, said: bytes
+) -> None:
     monkeypatch.setattr("wand_server.transports.http.CONNECTIONS_CEILING", 1)
-    first = await asyncio.open_connection("127.0.0.1", server.transport.port)
-    first[1].write(b"GET /health HTTP/1.1\r\nHost: x\r\n\r\n")
-    await asyncio.wait_for(first[0].readuntil(b"}"), 20)
+    reader, writer = await asyncio.open_connection("127.0.0.1", server.transport.port)
+    writer.write(said)
+    if said.endswith(b"\r\n\r\n"):
+        await asyncio.wait_for(reader.readuntil(b"}"), 20)
+    await until(lambda: any(map(is_idle, server.transport._server.connections)))
+
+    status, _ = await server.ask(**server.call("echo"))
+
+    assert (status, await asyncio.wait_for(reader.read(), 20)) == (200, b"")
+    writer.close()
+    await writer.wait_closed()
+
+
+async def test_there_are_only_so_many_connections_that_ask(
+    server: Edge, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("wand_server.transports.http.CONNECTIONS_CEILING", 1)
+    running = asyncio.create_task(server.ask(**server.call("slow")))
+    await asyncio.wait_for(server.tools.slow_began.wait(), 20)
 
     second = await asyncio.open_connection("127.0.0.1", server.transport.port)
 
     assert await asyncio.wait_for(second[0].read(), 20) == b""
-    for _, writer in (first, second):
-        writer.close()
-        await writer.wait_closed()
+    server.tools.slow_may_end.set()
+    assert (await running)[0] == 200
+    second[1].close()
+    await second[1].wait_closed()
 
 
 async def test_a_connection_that_never_asks_is_closed(
