@@ -23,7 +23,9 @@ _PORTS = range(FIRST_PORT, FIRST_PORT + 20)
 _TOOL_SECONDS = 60
 _KEY_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._@-]{0,63}")
 _PUBLIC = re.compile(r"https://[a-z0-9.-]+(:[0-9]+)?|http://(127\.0\.0\.1|localhost)(:[0-9]+)?")
-_OURS = frozenset({"http", "stdio", "hostagent", "execution", "issuer", "state"})  # tables that we write
+_OURS = frozenset(
+    {"http", "stdio", "hostagent", "execution", "issuer", "state", "tls"}
+)  # tables that we write
 _SAFE = ("-P",)  # Python's: nothing is imported from the folder that we were started in
 
 
