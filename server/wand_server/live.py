@@ -4,6 +4,7 @@ import grp
 import logging
 import os
 import pwd
+import re
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from hashlib import sha256
@@ -23,6 +24,8 @@ from wand_server.tools.offered import Offered
 from wand_server.transports.http import HttpTransport
 from wand_server.transports.limits import Rate, Rates
 from wand_server.transports.stdio import Admitted, UnixTransport
+
+_NUMBER = re.compile(r"[0-9]{1,10}")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -109,20 +112,20 @@ def admitted(stdio: Stdio) -> Admitted:
 
 
 def _uid(user: str) -> int:
-    if user.isdigit():
+    if _NUMBER.fullmatch(user):
         return int(user)
     try:
         return pwd.getpwnam(user).pw_uid
-    except KeyError:
+    except (KeyError, ValueError):  # a name that cannot be one, too
         raise Invalid(f"there is no user {user!r} on this host", field="stdio.allowed_users") from None
 
 
 def _gid(group: str) -> int:
-    if group.isdigit():
+    if _NUMBER.fullmatch(group):
         return int(group)
     try:
         return grp.getgrnam(group).gr_gid
-    except KeyError:
+    except (KeyError, ValueError):
         hint = f"make it: groupadd --system {group}"
         raise Invalid(
             f"there is no group {group!r} on this host", field="stdio.allowed_groups", hint=hint

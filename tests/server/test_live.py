@@ -19,7 +19,8 @@ def test_users_and_groups_are_known_by_name_or_number() -> None:
 
 
 @pytest.mark.parametrize("what", ["user", "group"])
-def test_a_name_that_is_not_there_is_told(what: str) -> None:
-    with pytest.raises(Invalid, match=f"there is no {what} 'nobody-of-that-name'") as raised:
-        live.admitted(Stdio.model_validate({f"allowed_{what}s": ("nobody-of-that-name",)}))
+@pytest.mark.parametrize("name", ["nobody-of-that-name", "\u00b2", "9" * 5000, "a\x00"])
+def test_a_name_that_is_not_there_is_told(what: str, name: str) -> None:
+    with pytest.raises(Invalid, match=f"there is no {what} ") as raised:
+        live.admitted(Stdio.model_validate({f"allowed_{what}s": (name,)}))
     assert raised.value.field == f"stdio.allowed_{what}s"
