@@ -37,6 +37,8 @@ async def read(request: web.BaseRequest) -> bytes:
             if len(body) > BYTES_CEILING:
                 raise _too_large()
             return body
+        if (request.content_length or 0) > BYTES_CEILING:
+            raise _too_large()
         async with asyncio.timeout(BODY_SECONDS):
             return await request.read()
     except TimeoutError as late:

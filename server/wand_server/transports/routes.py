@@ -69,8 +69,8 @@ def server(
 
     async def answer(request: web.BaseRequest) -> web.StreamResponse:
         try:
-            if cors.is_preflight(request):
-                return cors.preflight(request, _methods(routes, request), permits)
+            if cors.is_preflight(request) and "OPTIONS" not in (methods := _methods(routes, request)):
+                return cors.preflight(request, methods, permits)
             if "Expect" in request.headers:
                 await _encourage(request)
             route = _route(routes, request)
@@ -110,10 +110,21 @@ def _route(routes: Routes, request: web.BaseRequest) -> Open | Guarded:
 
 
 def _methods(routes: Routes, request: web.BaseRequest) -> Mapping[str, Open | Guarded]:
-    methods = routes.get(request.raw_path) or routes.get(request.path)
+    methods = routes.get(request.raw_path)
+    if methods is None:
+        _check_form(request)
+        methods = routes.get(request.path)
     if methods is None:
         raise Refused(HTTPStatus.NOT_FOUND, "there is nothing here: MCP is served at /mcp")
     return methods
+
+
+def _check_form(request: web.BaseRequest) -> None:
+    """Let a target pass that is a path, or an address with the host that Host says (RFC 9112, 3.2.2)."""
+    if request.raw_path.startswith("/"):
+        return
+    if [request.url.raw_authority] != [host.lower() for host in request.headers.getall("Host", [])]:
+        raise Refused(HTTPStatus.MISDIRECTED_REQUEST, "Host: is another than the one of the request's target")
 
 
 async def _encourage(request: web.BaseRequest) -> None:

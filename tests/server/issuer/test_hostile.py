@@ -61,6 +61,27 @@ async def test_another_method_is_not_allowed(method: str, tmp_path: Path) -> Non
                 assert answer.status == 405
 
 
+@pytest.mark.parametrize("path", ["/oauth/token", "/oauth/revoke", "/oauth/register", "/oauth/jwks.json"])
+async def test_any_web_page_may_ask_what_programs_ask(path: str, tmp_path: Path) -> None:
+    asks = {"Origin": "https://page.example", "Access-Control-Request-Method": "POST"}
+    async with (
+        issuing(tmp_path) as place,
+        place.browser.options(place.origin + path, headers=asks) as answer,
+    ):
+        assert (answer.status, answer.headers["Access-Control-Allow-Origin"]) == (204, "*")
+        assert "DPoP" in answer.headers["Access-Control-Allow-Headers"]
+
+
+async def test_no_web_page_may_ask_what_people_are_asked(tmp_path: Path) -> None:
+    asks = {"Origin": "https://page.example", "Access-Control-Request-Method": "POST"}
+    async with (
+        issuing(tmp_path) as place,
+        place.browser.options(f"{place.origin}/oauth/authorize", headers=asks) as answer,
+    ):
+        assert answer.status == 403
+        assert "Access-Control-Allow-Origin" not in answer.headers
+
+
 NAMES = st.sampled_from(
     ["client_id", "redirect_uri", "response_type", "scope", "state", "resource", "code_challenge", "prompt"]
 )

@@ -139,3 +139,28 @@ def test_strangers_learn_how_the_server_fares_and_no_more(server: Edge) -> None:
     answered = {path for path, methods in table.items() for one in methods.values() if isinstance(one, Open)}
 
     assert answered == {"/health", "/livez", "/readyz"}
+
+
+@pytest.mark.parametrize(
+    ("target", "status"),
+    [
+        ("http://localhost/health", 200),
+        ("http://localhost:1/health", 421),
+        ("http://evil.example/health", 421),
+        ("http://localhost@evil.example/health", 421),
+        ("http:/health", 400),
+        ("http://[/health", 400),
+    ],
+)
+async def test_a_target_that_names_a_host_names_the_one_in_host(
+    server: Edge, target: str, status: int
+) -> None:
+    answer = await said(server, f"GET {target} HTTP/1.1")
+
+    assert f" {status} ".encode() in answer.partition(b"\r\n")[0]
+
+
+async def test_a_body_that_is_said_to_be_too_large_is_not_waited_for(server: Edge) -> None:
+    answer = await said(server, *post(server, **{"Content-Length": str(4 * 1024 * 1024 + 1)}))
+
+    assert answer.startswith(b"HTTP/1.1 413 ")
