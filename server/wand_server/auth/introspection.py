@@ -1,10 +1,15 @@
 """Signing in by a token that only its issuer can read: it is asked (RFC 7662), and believed for a moment."""
 
+import asyncio
+import hashlib
+import logging
 import time
+from collections import OrderedDict
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from wand_proto.errors import WandError
 from wand_server.auth.asked import Asked, BadToken, Presented
 from wand_server.auth.bearer import Known, Remembered, known
 from wand_server.auth.claims import ClaimNames, principal_of
@@ -13,9 +18,13 @@ from wand_server.auth.keyfile import PREFIX
 from wand_server.auth.possession import Possession
 from wand_server.model import Principal
 
+log = logging.getLogger(__name__)
+
 REMEMBERED_SECONDS = 30.0  # how long a token still counts that its issuer has taken back
+KEPT_SECONDS = 300.0  # how long one counts whose issuer cannot be reached
 _REFUSED_SECONDS = 10.0
-_MOST_REFUSED = 1024
+_MOST_REFUSED, _MOST_HELD = 1024, 4096
+_NAME_CHARACTERS = 16
 
 Ask = Callable[[str], Awaitable[Mapping[str, Any]]]
 """What the issuer says of a token; raises Unavailable where it says nothing."""
@@ -33,12 +42,16 @@ class Meant:
 class Introspected:
     """Lets in who brings a token that its issuer calls active; offers `SignIn`."""
 
-    def __init__(self, ask: Ask, meant: Meant, possession: Possession) -> None:
+    def __init__(
+        self, ask: Ask, meant: Meant, possession: Possession, clock: Callable[[], float] = time.monotonic
+    ) -> None:
         self._ask = ask
         self._meant = meant
         self._possession = possession
+        self._clock = clock
         self._remembered = Remembered()
         self._refused: dict[str, float] = {}
+        self._held: OrderedDict[str, _Held] = OrderedDict()  # by what principals call them, the newest last
 
     async def principal(self, presented: Presented, asked: Asked) -> Principal | None:
         """Who the issuer says it is; None where the token is of another kind.
@@ -58,9 +71,36 @@ class Introspected:
         return found.principal
 
     async def is_over(self, principal: Principal) -> bool:
-        """Never before it expires."""
-        _ = principal
-        return False
+        """Whether its issuer has taken it back, as far as is known: it is asked now and then, beside this.
+
+        One that has expired was not taken back. One whose issuer has not answered for long was.
+        """
+        held = self._held.get(principal.credential) if principal.means == "token" else None
+        if held is None or (principal.expires or 0.0) <= time.time():
+            return False
+        now = self._clock()
+        if held.asking is None and now - held.asked >= REMEMBERED_SECONDS:
+            held.asked = now
+            held.asking = asyncio.create_task(self._ask_again(held), name="token asked about")
+        return held.is_over or now - held.unanswered_since >= KEPT_SECONDS
+
+    async def _ask_again(self, held: "_Held") -> None:
+        try:
+            read(await self._ask(held.token), self._meant)
+            held.unanswered_since = float("inf")
+        except BadToken:
+            held.is_over = True
+        except WandError as why:
+            held.unanswered_since = min(held.unanswered_since, held.asked)
+            log.warning("token not asked about", extra={"issuer": self._meant.issuer, "why": str(why)})
+        finally:
+            held.asking = None
+
+    def _hold(self, token: str, credential: str) -> None:
+        self._held[credential] = _Held(token=token, asked=self._clock())
+        self._held.move_to_end(credential)
+        if len(self._held) > _MOST_HELD:
+            self._held.popitem(last=False)
 
     async def _asked(self, token: str) -> Known:
         if len(token) > BYTES_CEILING or not token.isascii():
@@ -69,15 +109,33 @@ class Introspected:
             raise BadToken("the token is not active")
         answer = await self._ask(token)
         try:
-            return read(answer, self._meant)
+            found = read({"sid": _name(token), **answer}, self._meant)
         except BadToken:
             self._refuse(token)
             raise
+        self._hold(token, found.principal.credential)
+        return found
 
     def _refuse(self, token: str) -> None:
         if len(self._refused) >= _MOST_REFUSED:
             self._refused.clear()
         self._refused[token] = time.monotonic() + _REFUSED_SECONDS
+
+
+@dataclass(slots=True)
+class _Held:
+    """A token by which somebody is here."""
+
+    token: str
+    asked: float  # when, the last time
+    unanswered_since: float = float("inf")
+    is_over: bool = False
+    asking: asyncio.Task[None] | None = None
+
+
+def _name(token: str) -> str:
+    """What a token is called of which the issuer tells no id."""
+    return hashlib.sha256(token.encode()).hexdigest()[:_NAME_CHARACTERS]
 
 
 def read(answer: Mapping[str, Any], meant: Meant) -> Known:

@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Mapping
+from dataclasses import replace
 from types import SimpleNamespace
 from typing import Any
 
@@ -130,6 +131,62 @@ async def test_what_can_be_no_token_is_not_asked_about(token: str) -> None:
 async def test_an_issuer_that_is_away_lets_nobody_in_and_says_so() -> None:
     with pytest.raises(Unavailable):
         await signed_in(Asking(Unavailable("away")))
+
+
+class Open:
+    """What somebody has opened by a token, and time as it goes by."""
+
+    def __init__(self) -> None:
+        self.now = 1000.0
+        self.asking = Asking(answer(jti=None))
+        self.door = Introspected(self.asking, MEANT, Possession(None), lambda: self.now)
+
+    async def sign_in(self, token: str = "opaque") -> Principal:
+        presented = Presented(scheme="bearer", token=token)
+        found = await self.door.principal(presented, Asked(headers=CIMultiDict()))
+        assert found is not None
+        return found
+
+    async def is_over(self, principal: Principal, later: float) -> bool:
+        """Whether it is, once an answer that was asked for has come."""
+        self.now += later
+        await self.door.is_over(principal)
+        if (asked := self.door._held[principal.credential].asking) is not None:
+            await asked
+        return await self.door.is_over(principal)
+
+
+async def test_what_a_token_has_opened_ends_when_its_issuer_has_taken_it_back() -> None:
+    opened = Open()
+    one, other = await opened.sign_in(), await opened.sign_in("another")
+    opened.asking.says = {"active": False}
+
+    assert one.credential != other.credential
+    assert not await opened.is_over(one, 29)
+    assert opened.asking.tokens == ["opaque", "another"]
+    assert await opened.is_over(one, 1)
+    assert not await opened.is_over(replace(other, expires=time.time() - 1), 60)
+    assert opened.asking.tokens == ["opaque", "another", "opaque"]
+
+
+async def test_an_issuer_that_is_away_is_waited_for_and_not_for_ever() -> None:
+    opened = Open()
+    principal = await opened.sign_in()
+    well, opened.asking.says = opened.asking.says, Unavailable("away")
+
+    told = [await opened.is_over(principal, later) for later in (31, 60, 200, 39, 1)]
+    opened.asking.says = well
+    told += [await opened.is_over(principal, 30)]
+
+    assert told == [False, False, False, False, True, False]
+
+
+async def test_of_others_nothing_is_said() -> None:
+    opened = Open()
+    principal = await opened.sign_in()
+
+    for other in (replace(principal, credential="x"), replace(principal, means="api_key")):
+        assert not await opened.door.is_over(other)
 
 
 @pytest.mark.parametrize(
