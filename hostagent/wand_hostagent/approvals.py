@@ -124,11 +124,11 @@ class Approvals:
         Raises:
             NeedsApproval: nobody has said anything yet; the same act can be asked for again.
             Denied: a person said no.
-            Exhausted: the caller waits for as many approvals as one may.
+            Exhausted: the caller, who is no task, waits for as many approvals as one may.
         """
         shows = shown(caller, question, content)
         approval = await self._asked(caller, question, shows)
-        if approval.state is State.WAITING:
+        if approval.state is State.WAITING and not caller.task:  # a task waits by itself, without a call
             approval = await self._wait(approval)
         if approval.state is State.GIVEN and await self._use(approval):
             return replace(question.permit, approval=approval.id)
@@ -152,10 +152,7 @@ class Approvals:
             return found
         theirs = [one for one in self._kept.values() if one.principal == caller.principal]
         if sum(one.state is State.WAITING for one in theirs) >= self._terms.most_waiting:
-            raise Exhausted(
-                f"{self._terms.most_waiting} acts of {caller.principal} wait for a person already",
-                hint="wait until they are answered, or do without",
-            )
+            raise too_many(caller, self._terms)
         now = self._clock()
         made = Approval(
             id=secrets.token_hex(4),
@@ -310,6 +307,17 @@ def waiting(approval: Approval, settings: str = "") -> NeedsApproval:
     return NeedsApproval(
         f"waits for approval {approval.id}, which expires at {until}: {approval.message}",
         hint=f"call again unchanged, once a person on the host has said: {answer}",
+    )
+
+
+def too_many(caller: Caller, terms: Terms) -> WandError:
+    """What a call is told whose caller waits for as many approvals as one may."""
+    waiting = f"{terms.most_waiting} acts of {caller.principal} wait for a person already"
+    if not caller.task:
+        return Exhausted(waiting, hint="wait until they are answered, or do without")
+    answer = f"wand-hostagent approve list{terms.settings}"
+    return NeedsApproval(
+        f"waits for its turn to be asked for: {waiting}", hint=f"say yes or no to some: {answer}"
     )
 
 

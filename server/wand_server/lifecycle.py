@@ -5,6 +5,8 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 _MOST_DOUBLINGS = 62
+_MOST_WAITING_SECONDS = 86400.0  # for a person's approval
+_ASK_AGAIN_SECONDS, _SELDOM_SECONDS, _SELDOMER = 5.0, 60.0, 0.05  # the longer it waits, the less often
 
 
 class TaskState(StrEnum):
@@ -13,6 +15,7 @@ class TaskState(StrEnum):
     BLOCKED = "blocked"  # waits for tasks that it depends on
     QUEUED = "queued"  # may be claimed, from `run_at` on
     RUNNING = "running"  # an agent holds its lease
+    WAITING = "waiting"  # for a person's approval, asked for again at `run_at`; no agent has it
     DONE = "done"
     FAILED = "failed"  # it was tried, or could not be, and the outcome is known
     CANCELLED = "cancelled"
@@ -24,14 +27,15 @@ _S = TaskState
 FOLLOWS: dict[TaskState, frozenset[TaskState]] = {
     _S.BLOCKED: frozenset({_S.QUEUED, _S.FAILED, _S.CANCELLED}),
     _S.QUEUED: frozenset({_S.RUNNING, _S.FAILED, _S.CANCELLED}),
-    _S.RUNNING: frozenset({_S.QUEUED, _S.DONE, _S.FAILED, _S.CANCELLED, _S.AMBIGUOUS, _S.DEAD}),
+    _S.RUNNING: frozenset({_S.QUEUED, _S.WAITING, _S.DONE, _S.FAILED, _S.CANCELLED, _S.AMBIGUOUS, _S.DEAD}),
+    _S.WAITING: frozenset({_S.QUEUED, _S.FAILED, _S.CANCELLED}),
     _S.DONE: frozenset(),
     _S.FAILED: frozenset({_S.QUEUED, _S.BLOCKED}),  # a person tries it again; so with the next three
     _S.CANCELLED: frozenset({_S.QUEUED, _S.BLOCKED}),
     _S.AMBIGUOUS: frozenset({_S.QUEUED, _S.BLOCKED, _S.DONE, _S.FAILED}),  # or says how it had ended
     _S.DEAD: frozenset({_S.QUEUED, _S.BLOCKED}),
 }
-OPEN = frozenset({_S.BLOCKED, _S.QUEUED, _S.RUNNING})
+OPEN = frozenset({_S.BLOCKED, _S.QUEUED, _S.RUNNING, _S.WAITING})
 ENDED = frozenset(TaskState) - OPEN
 RETRIABLE = frozenset(state for state in ENDED if _S.QUEUED in FOLLOWS[state])
 HOPELESS = frozenset({_S.FAILED, _S.CANCELLED, _S.DEAD})  # what depends on one of these cannot begin
@@ -122,11 +126,26 @@ def when_failed(held: Held, now: float, roll: float, *, again: bool) -> Next | N
 
 def when_given_back(held: Held, run_at: float, now: float) -> Next:
     """What becomes of a task that its agent gives back, to be run at that time or later."""
+    return _over(held) or _again_or(_S.DEAD, held, max(run_at, now), now, "it was given back")
+
+
+def when_waiting(held: Held, since: float, now: float) -> Next:
+    """What becomes of a task that has waited for a person's approval since then."""
+    waited = now - since
+    if waited >= _MOST_WAITING_SECONDS:
+        late = Next(state=_S.FAILED, kind="NeedsApproval", reason="nobody has said yes for a day")
+        return _over(held) or late
+    pause = min(max(waited * _SELDOMER, _ASK_AGAIN_SECONDS), _SELDOM_SECONDS)
+    return _over(held) or Next(state=_S.WAITING, run_at=now + pause)
+
+
+def _over(held: Held) -> Next | None:
+    """Where a task goes whose agent ends here and must not be followed by another."""
     if held.in_doubt:
         return Next(state=_S.AMBIGUOUS, kind="Ambiguous", reason="a step had begun, and its end is unknown")
     if held.cancel_asked:
         return Next(state=_S.CANCELLED, kind="Conflict", reason="it was cancelled")
-    return _again_or(_S.DEAD, held, max(run_at, now), now, "it was given back")
+    return None
 
 
 def _again_or(end: TaskState, held: Held, run_at: float, now: float, why: str) -> Next:

@@ -137,8 +137,7 @@ def _waits(error: NeedsApproval) -> str:
     """What a person is told whose agent waits for approval."""
     command = error.hint.partition(": ")[2] or error.hint
     where = f"Approval is given on the host, and nowhere else: {command}"
-    said = f"What your agent wants to do {error.message}.\n\n{where}"
-    return f"{said}\n\nAccept once that is done, and it is tried again. Decline, and nothing is done."
+    return f"What your agent wants to do {error.message}.\n\n{where}"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

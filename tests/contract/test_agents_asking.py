@@ -17,7 +17,6 @@ programs = ["echo"]
 profile = "developer"
 """
 )
-AT_ONCE = "asking = {{ wait_seconds = 0 }}\n"
 TASK = {
     "steps": [
         {"tool": "execute_command", "arguments": {"argv": ["true"]}},
@@ -33,17 +32,20 @@ async def at_the_desk(parts: Parts, question: dict[str, Any]) -> dict[str, Any]:
 async def until_it_waits(parts: Parts, task: str) -> dict[str, Any]:
     while True:
         shown = (await parts.use("manage_tasks", action="get", task=task))["task"]
-        if shown.get("message", "").startswith("waits for a person"):
+        if shown["state"] == "waiting":
             return dict(shown)
         await asyncio.sleep(0.1)
 
 
 async def test_a_task_goes_on_when_a_person_has_said_yes() -> None:
-    with running("", 0, policy=ASKS, settings=AT_ONCE) as parts:
+    with running("", 0, policy=ASKS) as parts:
         (task,) = (await parts.use("distribute_task", tasks=[TASK]))["tasks"]
         async with asyncio.timeout(45):
-            assert (await until_it_waits(parts, task["id"]))["state"] == "running"
+            shown = await until_it_waits(parts, task["id"])
             (waiting,) = (await at_the_desk(parts, {"do": "list"}))["approvals"]
+            assert f"wand-hostagent approve yes {waiting['id']}" in shown["message"]
+            agents = (await parts.use("list_agents"))["agents"]
+            assert {one["state"] for one in agents} == {"idle"}
             await at_the_desk(parts, {"do": "yes", "id": waiting["id"]})
             done = await parts.use("manage_tasks", action="get", task=task["id"], wait_seconds=30)
 

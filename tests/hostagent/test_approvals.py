@@ -6,6 +6,7 @@ import os
 import re
 import time
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -210,6 +211,18 @@ async def test_nobody_may_wait_for_too_many() -> None:
         with pytest.raises(Exhausted, match="2 acts of ann wait"):
             await run(house, job("echo", "c"))
         await waits(house, job("echo", "c"), BOB)
+
+
+async def test_a_task_does_not_hold_its_call_and_waits_for_its_turn_where_too_many_wait() -> None:
+    its = replace(ANN, task="t1")
+    async with fake_house(terms=Terms(wait_seconds=3600, most_waiting=1)) as (_, house):
+        house.rules.rules = RULES
+        name = await waits(house, job("echo", "a"), its)
+        with pytest.raises(NeedsApproval, match="waits for its turn to be asked for: 1 acts of ann"):
+            await run(house, job("echo", "b"), its)
+        await house.approvals.answer(name, yes=True, by="root")
+        await run(house, job("echo", "a"), its)
+        assert await waits(house, job("echo", "b"), its) != name
 
 
 async def test_what_cannot_be_recorded_does_not_count() -> None:

@@ -24,9 +24,11 @@ from wand_server.lifecycle import (
     when_failed,
     when_given_back,
     when_lost,
+    when_waiting,
 )
 
 NOW = 1000.0
+DAY = 86400.0
 HELD = Held(
     attempt=1,
     retries=Retries(most_attempts=3, base_seconds=10, factor=2, ceiling_seconds=60, jitter=0.5),
@@ -93,12 +95,30 @@ def test_what_must_not_be_done_twice_is_never_queued_again(found: Held, again: b
         when_lost(found, NOW, roll),
         when_failed(found, NOW, roll, again=again),
         when_given_back(found, NOW, NOW),
+        when_waiting(found, NOW, NOW),
+        when_waiting(found, 0, 2 * DAY),
     ]
     for one in ways:
         assert one is None or one.state in FOLLOWS[TaskState.RUNNING]
         if found.in_doubt:
             assert one is not None
             assert one.state is TaskState.AMBIGUOUS
+
+
+@pytest.mark.parametrize(
+    ("waited", "then"),
+    [(0, 5), (100, 5), (600, 30), (1200, 60), (DAY - 1, 60), (DAY, None)],
+)
+def test_a_person_is_asked_again_soon_then_seldom_then_no_more(waited: float, then: float | None) -> None:
+    after = when_waiting(held(attempt=3), NOW, NOW + waited)
+    if then is None:
+        assert (after.state, after.kind) == (TaskState.FAILED, "NeedsApproval")
+    else:
+        assert (after.state, after.run_at) == (TaskState.WAITING, NOW + waited + then)
+
+
+def test_what_waits_for_a_person_can_still_be_cancelled() -> None:
+    assert when_waiting(held(cancel_asked=True), NOW, NOW).state is TaskState.CANCELLED
 
 
 def test_a_failure_that_cannot_pass_stays() -> None:

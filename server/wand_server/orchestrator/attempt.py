@@ -29,14 +29,13 @@ from wand_server.ports import (
 log = logging.getLogger(__name__)
 
 _Answer = TypeVar("_Answer")
-_STOPPED = {
+_STOPPED = {  # in the words of `work.around.End`
     "text": "Conflict: it was stopped",
     "result": None,
     "is_error": True,
     "kind": "Conflict",
     "waits": "",
 }
-_NOT_BEGUN = {**_STOPPED, "text": "Conflict: it was not begun"}  # in the words of `work.around.End`
 StillCounts = Callable[[], Awaitable[None]]
 """Raises Denied where the sign-in under which the task was handed out counts no more."""
 
@@ -79,8 +78,8 @@ class Attempt:
     async def checkpoint(self, checkpoint: Checkpoint) -> None:
         """Have it recorded; a step's effect comes after this. Where it must not, this does not return."""
         hold = await self._said(lambda: self._store.checkpoint(self.claimed.lease, checkpoint))
-        for ended in checkpoint.ended:
-            self._open.pop(ended.key, None)
+        for over in (*(ended.key for ended in checkpoint.ended), *checkpoint.undone):
+            self._open.pop(over, None)
         must_stop = hold is not Hold.HELD or self._stop.done()
         begins = dict.fromkeys(begun.key for begun in checkpoint.begins)
         (self._not_begun if must_stop else self._open).update(begins)
@@ -139,8 +138,7 @@ class Attempt:
         if hold is Hold.LOST:
             return None
         if self._not_begun:
-            ended = tuple(StepEnds(key=key, result=_NOT_BEGUN) for key in self._not_begun)
-            last = Checkpoint(ended=ended)
+            last = Checkpoint(undone=tuple(self._not_begun))
             await self._said(lambda: self._store.checkpoint(self.claimed.lease, last))
         match hold:
             case Hold.CANCEL:

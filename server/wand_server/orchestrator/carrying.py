@@ -1,6 +1,5 @@
 """What an agent does with a task that it has claimed: its work, with what earlier attempts have recorded."""
 
-import asyncio
 import time
 from collections import Counter
 from collections.abc import Mapping, Sequence
@@ -33,7 +32,6 @@ from wand_server.ports import (
     Usage,
 )
 
-_ASK_AGAIN_SECONDS, _WAIT_SECONDS = 5.0, 1800.0  # for a person's approval
 _ENTRIES_AT_ONCE = 200
 _AGAIN = "~"  # in no name of an act
 
@@ -56,10 +54,13 @@ class Journal:
         await self._attempt.checkpoint(Checkpoint(begins=(begins,)))
 
     async def ended(self, act: str, end: dict[str, Any]) -> None:
-        """An act has ended so."""
-        ended = StepEnds(key=self._key(act), result=end)
+        """An act has ended so; one that waits for a person's approval was not begun."""
+        key = self._key(act)
+        if end["waits"]:
+            await self._attempt.checkpoint(Checkpoint(undone=(key,)))
+            return
         self._times[act] += 1
-        await self._attempt.checkpoint(Checkpoint(ended=(ended,)))
+        await self._attempt.checkpoint(Checkpoint(ended=(StepEnds(key=key, result=end),)))
 
     def _key(self, act: str) -> str:
         return f"{act}{_AGAIN}{self._times[act]}" if self._times[act] else act
@@ -99,19 +100,7 @@ class Carrier:
             model=self.model,
             withheld=withheld_from(is_child=bool(task.parent)),
         )
-        return _told(await self._until_approved(task, around, attempt))
-
-    async def _until_approved(self, task: Task, around: work.Around, attempt: Attempt) -> work.Outcome:
-        """The outcome; while it waits for a person, it is tried again: what has ended is not done twice."""
-        until = time.monotonic() + _WAIT_SECONDS
-        outcome = await carry_out(task.work, around)
-        while outcome.state == "waits" and time.monotonic() < until:
-            attempt.tell(TaskProgress(message=f"waits for a person: {outcome.text}"[:1000]))
-            await asyncio.sleep(_ASK_AGAIN_SECONDS)
-            steps = await self.store.steps(task.id)
-            past = replace(past_of(task, steps), transcript=await self._transcript(task))
-            outcome = await carry_out(task.work, replace(around, past=past))
-        return outcome
+        return _told(await carry_out(task.work, around))
 
     async def _past(self, claimed: Claimed) -> work.Past:
         if not claimed.steps and claimed.task.attempt == 1 and "goal" not in claimed.task.work:
@@ -207,10 +196,7 @@ def _told(outcome: work.Outcome) -> Outcome:
                 result["unknown"] = list(outcome.unknown)
             return Outcome(kind="done", result=result)
         case "waits":
-            waits = NeedsApproval(
-                outcome.text or "waits for approval", hint="retry it when a person has said yes"
-            )
-            return Outcome(kind="failed", error=error_of(waits))
+            return Outcome(kind="waits", error=error_of(NeedsApproval(" ".join(outcome.text.split()))))
         case "failed" | "ambiguous" | "cancelled" as kind:
             if kind == "failed" and outcome.unknown and not outcome.may_pass:
                 return Outcome(kind="ambiguous", error=_in_doubt(outcome))

@@ -31,7 +31,7 @@ _MOST_OPEN = 10_000  # tasks of one principal that have not ended
 _MOST_RUNNING = 1000
 _MOST_NAMED = 20  # tasks of a project that are named at a glance
 _CHANGED = frozenset({News.CHANGED})
-_LOOK_AT = frozenset({TaskState.FAILED, TaskState.AMBIGUOUS, TaskState.DEAD})
+_LOOK_AT = frozenset({TaskState.WAITING, TaskState.FAILED, TaskState.AMBIGUOUS, TaskState.DEAD})
 
 Scale = Callable[[str, int], Awaitable[None]]
 """Have it that so many agents are kept, at the word of somebody; raises where that may not be."""
@@ -73,11 +73,11 @@ class Manager:
         return await self._at_a_glance(await self._project(call.principal, name))
 
     async def _at_a_glance(self, project: Project) -> ProjectShown:
-        bad = TaskFilter(project=project.id, states=_LOOK_AT)
+        look_at = TaskFilter(project=project.id, states=_LOOK_AT)
         running = TaskFilter(project=project.id, states=frozenset({TaskState.RUNNING}))
         return project_shown(
             project,
-            (await self.store.list(bad, limit=_MOST_NAMED)).tasks,
+            (await self.store.list(look_at, limit=_MOST_NAMED)).tasks,
             (await self.store.list(running, limit=_MOST_NAMED)).tasks,
         )
 

@@ -58,6 +58,7 @@ class Pool:
     _queued: int = 0
     _counted_at: float = float("-inf")
     _wake: asyncio.Event = field(default_factory=asyncio.Event)
+    _is_due: asyncio.Event = field(default_factory=asyncio.Event)
     _loops: list["asyncio.Task[None]"] = field(default_factory=list)
     _farewells: set["asyncio.Task[None]"] = field(default_factory=set)
     _tag: str = field(default_factory=lambda: secrets.token_hex(2))
@@ -144,6 +145,8 @@ class Pool:
     def _freed(self, agent: Agent) -> None:
         if agent.state in {AgentState.STOPPING, AgentState.SICK} and not self.is_leaving:
             self._dismiss(agent)
+        if agent.went in {TaskState.QUEUED, TaskState.WAITING}:
+            self._is_due.set()  # its time may come before the next sweep
         self._wake.set()
 
     # How many -----------------------------------------------------------------------------------------
@@ -218,13 +221,16 @@ class Pool:
 
     async def _sweep(self) -> None:
         """Hand on what dead agents held, and look whether the time of something has come."""
+        self._is_due.clear()
         swept = await self.means.store.sweep()
         if swept.due or swept.lost:
             self._wake.set()
         seconds = self.means.clocks.renew_seconds
         if swept.next_due is not None:
             seconds = min(seconds, max(swept.next_due - time.time(), 0.02))
-        await asyncio.sleep(seconds)
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(seconds):
+                await self._is_due.wait()
 
     async def _look_again(self) -> None:
         """What others hand out on this machine may wake nobody here."""

@@ -27,7 +27,7 @@ def task_shown(task: Task, projects: Mapping[str, str]) -> TaskShown:
 
 
 def _said(state: TaskState, error: TaskError) -> str:
-    before = "last time: " if state in OPEN else ""
+    before = "last time: " if state in OPEN - {TaskState.WAITING} else ""
     return before + (f"{error.message} ({error.hint})" if error.hint else error.message)
 
 
@@ -49,18 +49,17 @@ def _result(task: Task, shown: TaskShown) -> ToolResult:
     return ToolResult(text=str(kept.get("text") or "done"), structured=kept)
 
 
-def project_shown(project: Project, bad: Sequence[Task], running: Sequence[Task]) -> ProjectShown:
-    """A project at a glance; what waits for a person says so in its progress."""
+def project_shown(project: Project, attention: Sequence[Task], running: Sequence[Task]) -> ProjectShown:
+    """A project at a glance."""
     names = {project.id: project.name}
-    waiting = [one for one in running if one.progress.message.startswith("waits for a person")]
     counts = {state.value: number for state, number in project.counts.items() if number}
     return ProjectShown(
         name=project.name, workspace=project.workspace,
         budget_usd=project.budget.get("cost_usd"), spent_usd=project.spent.cost_micros / 1e6, counts=counts,
         over=sum(number for state, number in project.counts.items() if state in ENDED),
         is_over=not any(project.counts.get(state) for state in OPEN),
-        attention=tuple(task_shown(one, names) for one in (*waiting, *bad)),
-        running=tuple(task_shown(one, names) for one in running if one not in waiting),
+        attention=tuple(task_shown(one, names) for one in attention),
+        running=tuple(task_shown(one, names) for one in running),
         created=project.created,
     )  # fmt: skip
 

@@ -174,6 +174,7 @@ class Checkpoint:
     """What is recorded together, ends before beginnings."""
 
     ended: tuple[StepEnds, ...] = ()
+    undone: tuple[str, ...] = ()  # keys of steps that did not come to begin: nothing is kept of them
     begins: tuple[StepBegins, ...] = ()
     progress: TaskProgress | None = None
     spent: Usage | None = None  # since the last one
@@ -187,10 +188,10 @@ class Outcome:
     """How a task ended.
 
     A failure that `may_pass` is tried again while attempts are left, and then is a dead letter; `at` is when,
-    None for a wait by the task's own retries.
+    None for a wait by the task's own retries. What `waits` for a person's approval takes none of them.
     """
 
-    kind: Literal["done", "failed", "cancelled", "ambiguous"]
+    kind: Literal["done", "failed", "cancelled", "ambiguous", "waits"]
     result: Json = None
     error: TaskError | None = None
     may_pass: bool = False
@@ -238,7 +239,7 @@ class Swept:
     lost: int = 0  # leases that had run out
     overdue: int = 0  # deadlines that had passed
     removed: int = 0  # tasks whose time to be kept had passed
-    due: int = 0  # tasks whose time to run has come, told to the bus
+    due: int = 0  # tasks whose time to run, or to ask a person again, has come, told to the bus
     next_due: float | None = None
 
 

@@ -21,6 +21,7 @@ from wand_server.protocol.tasks import Task
 
 KEY = "approval"
 MOST_ROUNDS = 16  # of one call: some clients say yes without asking anybody
+_ACCEPT = "\n\nAccept once that is done, and it is tried again. Decline, and nothing is done."
 _NOTHING_TO_FILL_IN: dict[str, Any] = {"type": "object", "properties": {}}
 Run = Callable[[], Awaitable[ToolResult]]
 """The call, which can be made again: while it waits for approval nothing is done."""
@@ -81,7 +82,7 @@ def can_be_told(context: Context) -> bool:
 
 def question(waits: str) -> dict[str, Any]:
     """What the client is asked to show."""
-    params = {"mode": "form", "message": waits, "requestedSchema": _NOTHING_TO_FILL_IN}
+    params = {"mode": "form", "message": waits + _ACCEPT, "requestedSchema": _NOTHING_TO_FILL_IN}
     return {"method": "elicitation/create", "params": params}
 
 
@@ -112,7 +113,7 @@ async def _wants_to_go_on(task: Task, waits: str) -> bool:
 async def _wants_it_again(context: Context, waits: str) -> bool:
     """Whether the person says that the call is to be made again; one who cannot be asked does not."""
     try:
-        answer = await context.session.elicit_form(waits, _NOTHING_TO_FILL_IN, context.request_id)
+        answer = await context.session.elicit_form(waits + _ACCEPT, _NOTHING_TO_FILL_IN, context.request_id)
     except MCPError:
         return False
     return answer.action == "accept"

@@ -26,7 +26,7 @@ COLUMNS = (
     " token, agent, lease_until, cancel_asked, progress, input_tokens, output_tokens, cost_micros, result,"
     " error, created, started, finished, gone_at"
 )
-HELD = "id, given, needs, attempt, may_repeat, cancel_asked, deadline, run_at, has_dependents"
+HELD = "id, given, needs, attempt, may_repeat, cancel_asked, deadline, run_at, has_dependents, waits_since"
 
 _encode = json.JSONEncoder(separators=(",", ":"), allow_nan=False).encode
 

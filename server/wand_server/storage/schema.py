@@ -97,6 +97,13 @@ CREATE INDEX task_blocked ON task (seq) WHERE state = 'blocked';
 DROP INDEX task_gone;
 CREATE INDEX task_gone ON task (gone_at, state) WHERE gone_at IS NOT NULL;
 """
+_TASKS_3 = """
+ALTER TABLE task ADD COLUMN waits_since {real};
+CREATE INDEX task_waiting ON task (run_at) WHERE state = 'waiting';
+DROP INDEX task_deadline;
+CREATE INDEX task_deadline ON task (deadline) WHERE deadline IS NOT NULL
+ AND state IN ('queued', 'blocked', 'waiting');
+"""
 _SQLITE = {
     "serial": "INTEGER PRIMARY KEY AUTOINCREMENT",
     "json": "TEXT",
@@ -112,7 +119,7 @@ _POSTGRES = {
     "strict": "",
 }
 STEPS: dict[str, tuple[str, ...]] = {
-    "tasks": (_TASKS_1, _TASKS_2)
+    "tasks": (_TASKS_1, _TASKS_2, _TASKS_3)
 }  # of each part: from 0 to 1, from 1 to 2, …
 
 

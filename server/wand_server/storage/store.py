@@ -113,7 +113,7 @@ class Store:
         overdue = await self._alone(sweeping.overdue)
         removed = await self._alone(sweeping.gone)
         since, self._swept_to = self._swept_to, self._engine.now()
-        due = await self._alone(partial(sweeping.due, since=since))
+        due = await self._alone(partial(sweeping.due, since=since)) + await self._alone(sweeping.rested)
         swept = Swept(lost=lost, overdue=overdue, removed=removed, due=due)
         return await self._engine.read(partial(sweeping.next_due, so_far=swept))
 

@@ -102,7 +102,7 @@ What it comes to: `done`; `failed` (the message says why); `dead` (all attempts 
 then retry. No act is ever done twice by itself.
 
 `get_project_status` with `wait_seconds` waits for a project's tasks, `manage_tasks` get for one. A task that
-says `waits for a person` needs an approval on the host, and goes on by itself when it is given.
+is `waiting` needs a person's approval, on the host, and goes on by itself when it is given: say so to yours.
 """,
     ),
     _skill(

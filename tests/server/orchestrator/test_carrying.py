@@ -12,6 +12,7 @@ import pytest
 from support.agents import Crew, crew, store_in
 from support.modelserver import ModelServer, Refused, calls, says, use
 from support.work import ANN, Shelf, goal, ref, step, steps, thinking
+from wand_server import lifecycle
 from wand_server.lifecycle import Retries, TaskState
 from wand_server.orchestrator import carrying
 from wand_server.orchestrator.carrying import Carrier
@@ -167,11 +168,14 @@ async def test_a_goal_that_fails_with_an_act_in_doubt_is_ambiguous(tmp_path: Pat
 
 
 async def test_a_goal_waits_for_a_person_and_goes_on(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(carrying, "_ASK_AGAIN_SECONDS", 0.01)
+    monkeypatch.setattr(lifecycle, "_ASK_AGAIN_SECONDS", 0.01)
     async with shop(tmp_path, calls(use("add", name="approval", text="y")), says("Done.")) as our:
         (handed,) = await our.crew.store.submit([NewTask(principal=ANN, work=goal())])
-        await our.crew.until(handed.id, lambda task: len(our.shelf.called) > 1)
+        waits = await our.crew.until(handed.id, lambda task: task.state is TaskState.WAITING)
+        await our.crew.until(handed.id, lambda _: our.crew.pool.busy() == 0)  # its agent is free
         our.shelf.approved = True
         task = await our.crew.ended(handed.id)
-    assert (task.state, our.shelf.texts) == (TaskState.DONE, {"approval": "y"})
+    assert waits.error is not None
+    assert "on the host, and nowhere else: approve yes ab12" in waits.error.message
+    assert (task.state, task.attempt, our.shelf.texts) == (TaskState.DONE, 1, {"approval": "y"})
     assert len(our.server.asked) == 2

@@ -13,9 +13,9 @@ import pytest
 from support.agents import ANN, Crew, counts_on, store_in
 from support.tools import described
 from wand_proto.errors import Ambiguous, Denied, NeedsApproval, Unavailable, WandError
+from wand_server import lifecycle
 from wand_server.lifecycle import TaskState
 from wand_server.model import Call, ToolDescription, ToolResult, refusal
-from wand_server.orchestrator import carrying
 from wand_server.orchestrator.agents import Means
 from wand_server.orchestrator.carrying import Carrier, act_of, past_of
 from wand_server.orchestrator.choosing import Size
@@ -110,14 +110,19 @@ async def test_what_nobody_knows_is_ambiguous_and_done_again_only_at_a_persons_w
 async def test_an_act_that_waits_for_a_person_is_tried_until_it_may_be(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(carrying, "_ASK_AGAIN_SECONDS", 0.02)
+    monkeypatch.setattr(lifecycle, "_ASK_AGAIN_SECONDS", 0.02)
     tools = Tools([NeedsApproval("waits for approval ab12", hint="say yes: approve yes ab12")] * 3)
     async with at_work(tmp_path, tools) as its:
         (task,) = await its.hand_out(steps("a", "fails", "b"))
+        waiting = await its.until(task, lambda found: found.state is TaskState.WAITING)
+        (other,) = await its.hand_out(steps("x", tool="look"))
+        assert (await its.ended(other)).state is TaskState.DONE  # the one agent is free meanwhile
         ended = await its.ended(task)
 
+    assert waiting.error is not None
+    assert waiting.error.kind == "NeedsApproval"
     assert (ended.state, ended.attempt) == (TaskState.DONE, 1)
-    assert tools.asked == ["a", *["fails"] * 4, "b"]
+    assert [one for one in tools.asked if one != "x"] == ["a", *["fails"] * 4, "b"]
 
 
 async def test_an_agent_that_died_in_an_act_leaves_it_undone_by_others(tmp_path: Path) -> None:

@@ -36,7 +36,7 @@ from wand_server.ports import (
 LONG = bool(os.environ.get("LONG_TESTS"))
 OUTCOMES = st.builds(
     Outcome,
-    kind=st.sampled_from(["done", "failed", "failed", "cancelled", "ambiguous"]),
+    kind=st.sampled_from(["done", "failed", "failed", "cancelled", "ambiguous", "waits"]),
     result=st.integers(),
     may_pass=st.booleans(),
 )

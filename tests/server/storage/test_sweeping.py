@@ -7,7 +7,7 @@ import pytest
 from support.stores import CAN_ALL, DONE, Stand, failed
 from wand_proto.errors import Conflict, NotFound
 from wand_server.lifecycle import Retries, TaskState
-from wand_server.ports import Checkpoint, News, StepBegins, StepEnds, Wake
+from wand_server.ports import Checkpoint, Hold, News, Outcome, StepBegins, StepEnds, TaskError, Wake
 
 NOW = Retries(most_attempts=2, base_seconds=0, jitter=0)
 
@@ -57,6 +57,74 @@ async def test_a_step_that_had_begun_and_must_not_be_repeated_makes_a_lost_task_
     stand.clock.forward(10)
     await stand.store.sweep()
     assert (await stand.store.get(lease.task)).state is state
+
+
+WAITS = Outcome(kind="waits", error=TaskError(kind="NeedsApproval", message="waits for approval ab12"))
+
+
+async def test_what_waits_for_a_person_holds_no_agent_and_takes_no_attempt(stand: Stand) -> None:
+    once = Retries(most_attempts=1)
+    lease = (await stand.claimed_new(retries=once)).lease
+    await stand.store.checkpoint(lease, Checkpoint(begins=(StepBegins("1"),)))
+    await stand.store.checkpoint(lease, Checkpoint(undone=("1",)))
+    assert await stand.store.finish(lease, WAITS) is TaskState.WAITING
+    assert await stand.store.finish(lease, WAITS) is TaskState.WAITING  # asked again, for nobody was told
+    assert await stand.store.renew(lease, 60) is Hold.LOST
+    assert await stand.store.steps(lease.task) == ()
+    assert await stand.store.claim("a2", CAN_ALL, 60) is None
+    kept = await stand.store.get(lease.task)
+    assert (kept.state, kept.lease_until, kept.error, kept.attempt) == (
+        TaskState.WAITING, None, WAITS.error, 0,
+    )  # fmt: skip
+    swept = await stand.store.sweep()
+    assert (swept.due, swept.next_due) == (0, stand.clock.now + 5)
+    stand.clock.forward(5)
+    async with stand.bus.listen(frozenset({News.READY})) as wakes:
+        assert (await stand.store.sweep()).due == 1
+        assert (await anext(wakes)).task == lease.task
+    assert (await stand.claimed()).task.attempt == 1
+
+
+async def test_the_more_often_a_person_is_asked_in_vain_the_longer_it_rests_until_a_step_has_ended(
+    stand: Stand,
+) -> None:
+    async def rests(*ended: StepEnds) -> float:
+        lease = (await stand.claimed()).lease
+        await stand.store.checkpoint(lease, Checkpoint(ended=ended))
+        await stand.store.finish(lease, WAITS)
+        seconds = (await stand.store.get(lease.task)).run_at - stand.clock.now
+        stand.clock.forward(600)
+        await stand.store.sweep()
+        return seconds
+
+    await stand.submitted()
+    assert [await rests(), await rests(), await rests(), await rests(StepEnds("1"))] == [5, 30, 60, 5]
+
+
+@pytest.mark.parametrize("way", ["cancelled", "late"])
+async def test_what_waits_for_a_person_is_cancelled_at_once_and_may_be_late(stand: Stand, way: str) -> None:
+    lease = (await stand.claimed_new(deadline=stand.clock.now + 3)).lease
+    await stand.store.finish(lease, WAITS)
+    if way == "cancelled":
+        assert await stand.store.cancel(lease.task) == (lease.task,)
+    else:
+        stand.clock.forward(3)
+        assert (await stand.store.sweep()).overdue == 1
+    kept = await stand.store.get(lease.task)
+    assert kept.state is (TaskState.CANCELLED if way == "cancelled" else TaskState.FAILED)
+
+
+async def test_nobody_says_yes_for_a_day_and_it_has_failed_and_can_be_tried_again(stand: Stand) -> None:
+    lease = (await stand.claimed_new()).lease
+    await stand.store.finish(lease, WAITS)
+    stand.clock.forward(86400)
+    await stand.store.sweep()
+    assert await stand.store.finish((await stand.claimed()).lease, WAITS) is TaskState.FAILED
+    kept = await stand.store.get(lease.task)
+    assert kept.error is not None
+    assert kept.error.message == "nobody has said yes for a day: waits for approval ab12"
+    await stand.store.retry(lease.task)
+    assert await stand.store.finish((await stand.claimed()).lease, WAITS) is TaskState.WAITING
 
 
 async def test_a_task_that_kills_whoever_takes_it_is_a_dead_letter_in_the_end(stand: Stand) -> None:

@@ -34,6 +34,8 @@ class Calls:
     async def made(self, blocks: Sequence[Block]) -> list[tuple[Block, End]]:
         """How each ended: those that only read together, what changes something alone, in their order.
 
+        Behind one that waits for a person's approval none is made: it may build on that one.
+
         Raises:
             GivenUp: that is what it asks for.
         """
@@ -43,7 +45,9 @@ class Calls:
         ends: list[End] = []
         for some in self._groups(blocks):
             ends += await together(self._one(number, block) for number, block in some)
-        return list(zip(blocks, ends, strict=True))
+            if any(end.waits for end in ends):
+                break
+        return list(zip(blocks, ends, strict=False))
 
     def _groups(self, blocks: Sequence[Block]) -> Iterator[Sequence[tuple[int, Block]]]:
         """Those that are made at the same time, with their numbers."""

@@ -14,7 +14,7 @@ _CHILDREN = "SELECT id, state FROM task WHERE parent = $1 ORDER BY seq"
 _UNFINISHED = """SELECT edge.dependency, task.state FROM edge LEFT JOIN task ON task.id = edge.dependency
  WHERE edge.dependent = $1 AND (task.state IS NULL OR task.state <> 'done') ORDER BY edge.dependency"""
 _AGAIN = """UPDATE task SET state = $2, run_at = $3, waits_for = $4, failed_by = '', attempt = 0,
- finished = NULL, gone_at = NULL, cancel_asked = 0, result = NULL, ended_token = 0
+ finished = NULL, gone_at = NULL, cancel_asked = 0, result = NULL, ended_token = 0, waits_since = NULL
  WHERE id = $1 RETURNING needs, run_at"""
 _WITHOUT_DOUBT = "DELETE FROM step WHERE task = $1 AND ended IS NULL"
 _BECAUSE = "SELECT id FROM task WHERE failed_by = $1 AND state = 'failed' ORDER BY seq"

@@ -10,8 +10,10 @@ from wand_server.storage.rows import error_out, needs_in
 
 _END = """UPDATE task SET state = $2, finished = $3, gone_at = $3 + keep_seconds, lease_until = NULL,
  error = $4, result = $5, ended_token = $6 WHERE id = $1 AND state IN ({before}) RETURNING has_dependents"""
-_QUEUE = """UPDATE task SET state = 'queued', run_at = $2, lease_until = NULL, error = $3, ended_token = $4
- WHERE id = $1 AND state = 'running' RETURNING id"""
+_BACK = """UPDATE task SET state = '{state}', run_at = $2, lease_until = NULL, error = $3,
+ ended_token = $4{more} WHERE id = $1 AND state = 'running'"""
+_QUEUE = _BACK.format(state=TaskState.QUEUED, more="")
+_WAIT = _BACK.format(state=TaskState.WAITING, more=", attempt = attempt - 1, waits_since = $5")
 _DEPENDENTS = "(SELECT dependent FROM edge WHERE dependency = $1)"
 _RELEASE = f"""UPDATE task SET waits_for = waits_for - 1 WHERE id IN {_DEPENDENTS} AND state = 'blocked'
  RETURNING id, waits_for, run_at, needs"""
@@ -58,15 +60,19 @@ def follow(
 ) -> Act[TaskState]:
     """Let a running task go where the table says; its row has the columns `HELD` and is locked."""
     told = error or TaskError(kind=after.kind or "Unavailable", message=after.reason)
-    if after.state is not TaskState.QUEUED:
+    if after.state not in OPEN:
         if after.kind and error:
             told = TaskError(kind=after.kind, message=f"{after.reason}: {error.message}", hint=error.hint)
         yield from end(at, lease, after.state, error=told)
         return after.state
-    yield from row(_QUEUE, lease.task, after.run_at, error_out(told), lease.token)
+    values = lease.task, after.run_at, error_out(told), lease.token
     tell(at, lease.task)
-    ready(at, lease.task, after.run_at, needs_in(found))
-    return TaskState.QUEUED
+    if after.state is TaskState.WAITING:
+        yield from changed(_WAIT, *values, found["waits_since"] or at.now)
+    else:
+        yield from changed(_QUEUE, *values)
+        ready(at, lease.task, after.run_at, needs_in(found))
+    return after.state
 
 
 def ready(at: Moment, task: str, run_at: float, needs: frozenset[str]) -> None:

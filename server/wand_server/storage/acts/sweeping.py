@@ -1,25 +1,29 @@
-"""What time does to tasks: leases run out, deadlines pass, the time comes to run one or to remove one."""
+"""What time does to tasks: leases run out, deadlines pass, the time comes to run, to ask again, to remove."""
 
 from dataclasses import replace
 
 from wand_server.lifecycle import TaskState, when_lost
 from wand_server.ports import News, Swept, TaskError, Wake
-from wand_server.storage.acts.ending import end, follow, nobodys, open_steps
+from wand_server.storage.acts.ending import end, follow, nobodys, open_steps, ready, tell
 from wand_server.storage.asking import Act, Moment, changed, row, rows
 from wand_server.storage.rows import HELD, held_in, needs_in
 
 _MOST = 200
 _LOST = f"""SELECT {HELD} FROM task WHERE state = 'running' AND lease_until <= $1
  ORDER BY lease_until LIMIT {_MOST} @skip"""
-_OVERDUE = f"""SELECT id FROM task WHERE state IN ('queued', 'blocked') AND deadline IS NOT NULL
+_NOT_BEGUN = "state IN ('queued', 'blocked', 'waiting') AND deadline IS NOT NULL"
+_OVERDUE = f"""SELECT id FROM task WHERE {_NOT_BEGUN}
  AND deadline <= $1 ORDER BY deadline LIMIT {_MOST} @skip"""
 _GONE = f"""SELECT id, state FROM task WHERE gone_at IS NOT NULL AND gone_at <= $1
  ORDER BY gone_at LIMIT {_MOST} @skip"""
 _DUE = f"""SELECT id, needs FROM task WHERE state = 'queued' AND run_at > $1 AND run_at <= $2
  ORDER BY priority DESC, run_at, seq LIMIT {_MOST}"""
-_NEXT = """SELECT (SELECT MIN(lease_until) FROM task WHERE state = 'running') AS lease,
- (SELECT MIN(deadline) FROM task WHERE state IN ('queued', 'blocked') AND deadline IS NOT NULL) AS deadline,
+_RESTED = f"""SELECT id, needs FROM task WHERE state = 'waiting' AND run_at <= $1
+ ORDER BY run_at LIMIT {_MOST} @skip"""
+_NEXT = f"""SELECT (SELECT MIN(lease_until) FROM task WHERE state = 'running') AS lease,
+ (SELECT MIN(deadline) FROM task WHERE {_NOT_BEGUN}) AS deadline,
  (SELECT MIN(gone_at) FROM task WHERE gone_at IS NOT NULL) AS gone,
+ (SELECT MIN(run_at) FROM task WHERE state = 'waiting') AS rested,
  (SELECT MIN(run_at) FROM task WHERE state = 'queued' AND run_at > $1) AS run_at"""
 _REMOVE = (
     "DELETE FROM step WHERE task = $1",
@@ -62,6 +66,16 @@ def due(at: Moment, since: float) -> Act[int]:
     """Tell of what could not run then, and can now."""
     found = yield from rows(_DUE, since, at.now)
     at.wakes += [Wake(news=News.READY, task=one["id"], needs=needs_in(one)) for one in found]
+    return len(found)
+
+
+def rested(at: Moment) -> Act[int]:
+    """Queue what has waited for a person, so that they are asked again."""
+    found = yield from rows(_RESTED, at.now)
+    for one in found:
+        yield from changed("UPDATE task SET state = 'queued' WHERE id = $1 AND state = 'waiting'", one["id"])
+        tell(at, one["id"])
+        ready(at, one["id"], at.now, needs_in(one))
     return len(found)
 
 

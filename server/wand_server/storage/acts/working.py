@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 
 from wand_proto.errors import Conflict
-from wand_server.lifecycle import TaskState, when_failed, when_given_back
+from wand_server.lifecycle import TaskState, when_failed, when_given_back, when_waiting
 from wand_server.ports import (
     Checkpoint,
     Claimed,
@@ -33,17 +33,18 @@ _CLAIMED = f"SELECT {COLUMNS} FROM task WHERE state = 'running' AND agent = $1 A
 _OURS = "id = $1 AND token = $2 AND state = 'running'"
 _RENEW = f"UPDATE task SET lease_until = $3 WHERE {_OURS} RETURNING cancel_asked, deadline"
 _PROGRESS = f"UPDATE task SET lease_until = $3, progress = $4 WHERE {_OURS} RETURNING cancel_asked, deadline"
-_HOLD = f"SELECT cancel_asked, deadline, last_write, progress FROM task WHERE {_OURS} @lock"
+_HOLD = f"SELECT cancel_asked, deadline, last_write, progress, waits_since FROM task WHERE {_OURS} @lock"
 _SPEND = """UPDATE task SET last_write = $2, progress = $3, input_tokens = input_tokens + $4,
  output_tokens = output_tokens + $5, cost_micros = cost_micros + $6 WHERE id = $1"""
 _BEGIN = """INSERT INTO step (task, key, number, token, may_repeat, began)
- VALUES ($1, $2, (SELECT COUNT(*) FROM step WHERE task = $1), $3, $4, $5)
+ VALUES ($1, $2, (SELECT COALESCE(MAX(number), -1) + 1 FROM step WHERE task = $1), $3, $4, $5)
  ON CONFLICT (task, key) DO UPDATE SET token = excluded.token, may_repeat = excluded.may_repeat,
  began = excluded.began WHERE step.ended IS NULL RETURNING key"""
 _ENDED = """INSERT INTO step (task, key, number, token, may_repeat, began, ended, result)
- VALUES ($1, $2, (SELECT COUNT(*) FROM step WHERE task = $1), $3, 0, $4, $4, $5)
+ VALUES ($1, $2, (SELECT COALESCE(MAX(number), -1) + 1 FROM step WHERE task = $1), $3, 0, $4, $4, $5)
  ON CONFLICT (task, key) DO UPDATE SET ended = excluded.ended, result = excluded.result,
  token = excluded.token"""
+_UNDONE = "DELETE FROM step WHERE task = $1 AND key = $2 AND ended IS NULL"
 _TRANSCRIBE = """INSERT INTO transcript (task, number, at, kind, content)
  VALUES ($1, (SELECT COALESCE(MAX(number), 0) + 1 FROM transcript WHERE task = $1), $2, $3, $4)"""
 _DONE = f"""UPDATE task SET state = 'done', finished = $3, gone_at = $3 + keep_seconds, lease_until = NULL,
@@ -109,6 +110,8 @@ def checkpoint(at: Moment, lease: Lease, given: Checkpoint, mark: str) -> Act[Ho
     if found is None or found["last_write"] == mark:
         return hold
     yield from _record(at, lease, given)
+    if given.ended and found["waits_since"] is not None:
+        yield from changed("UPDATE task SET waits_since = NULL WHERE id = $1", lease.task)
     if given.spent or given.progress:
         yield from _spend(lease.task, given, mark, found["progress"])
     if given.progress:
@@ -119,6 +122,8 @@ def checkpoint(at: Moment, lease: Lease, given: Checkpoint, mark: str) -> Act[Ho
 def _record(at: Moment, lease: Lease, given: Checkpoint) -> Act[None]:
     for one in given.ended:
         yield from _step_ends(at, lease, one)
+    for key in given.undone:
+        yield from changed(_UNDONE, lease.task, key)
     for begins in given.begins:
         yield from _step_begins(at, lease, begins)
 
@@ -155,8 +160,7 @@ def transcribe(at: Moment, lease: Lease, entries: Sequence[tuple[str, Json]], ma
 
 def is_one_statement(outcome: Outcome) -> bool:
     """Whether it can be recorded without looking first, where nothing waits for the task."""
-    last = outcome.last
-    return outcome.kind == "done" and not (last.ended or last.begins or last.spent or last.progress)
+    return outcome.kind == "done" and outcome.last == Checkpoint()
 
 
 def finish(at: Moment, lease: Lease, outcome: Outcome, mark: str) -> Act[TaskState | None]:
@@ -178,6 +182,9 @@ def finish(at: Moment, lease: Lease, outcome: Outcome, mark: str) -> Act[TaskSta
 def _badly(at: Moment, lease: Lease, found: Row, outcome: Outcome) -> Act[TaskState]:
     held = held_in(found, (yield from open_steps(lease.task)))
     error = outcome.error or TaskError(kind="Broken", message=f"it ended as {outcome.kind}, without a reason")
+    if outcome.kind == "waits":
+        since = found["waits_since"] or at.now
+        return (yield from follow(at, lease, found, when_waiting(held, since, at.now), error))
     again = outcome.kind == "failed" and outcome.may_pass
     if again and outcome.at is not None:
         return (yield from follow(at, lease, found, when_given_back(held, outcome.at, at.now), error))

@@ -121,13 +121,16 @@ async def test_a_call_that_had_begun_is_told_as_unknown_and_not_made_again() -> 
 
 async def test_a_goal_that_waits_for_a_person_goes_on_when_they_have_said_yes() -> None:
     shelf, diary = Shelf(), Diary()
-    two = calls(use("add", name="x", text="1"), use("add", name="approval", text="22"))
-    outcome, _ = await reached(shelf, two, diary=diary)
-    assert (outcome.state, shelf.texts) == ("waits", {"x": "1"})
+    asked = [("add", "x"), ("add", "approval"), ("get", "approval")]
+    some = calls(*(use(tool, name=name, **({"text": "22"} if tool == "add" else {})) for tool, name in asked))
+    outcome, _ = await reached(shelf, some, diary=diary)
+    assert (outcome.state, shelf.texts) == ("waits", {"x": "22"})
+    assert [tool for tool, _ in shelf.called] == ["add", "add"]  # what comes after it may build on it
     assert "approve yes ab12" in outcome.text
     shelf.approved = True
     again, _ = await reached(shelf, says("Done."), diary=diary)
-    assert (again.state, shelf.texts) == ("done", {"x": "1", "approval": "22"})
+    assert (again.state, shelf.texts) == ("done", {"x": "22", "approval": "22"})
+    assert [tool for tool, _ in shelf.called] == ["add", "add", "add", "get"]
 
 
 async def test_a_goal_that_was_given_up_can_be_tried_again() -> None:
