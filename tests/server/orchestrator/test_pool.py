@@ -174,7 +174,7 @@ async def test_what_does_not_end_in_time_is_given_back_at_a_drain(tmp_path: Path
 
     async with crew(tmp_path, work, size=Size(count=1, most=1)) as its:
         (task,) = await its.hand_out()
-        await its.until(task, lambda found: found.state is TaskState.RUNNING)
+        await its.until(task, lambda _: its.pool.busy() == 1)
         assert not await its.pool.drain(0.05)
         assert (await its.store.get(task)).state is TaskState.QUEUED
 
