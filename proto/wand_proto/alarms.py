@@ -35,13 +35,13 @@ class Alarms:
     def __init__(self, tick_seconds: float) -> None:
         self._tick_seconds = tick_seconds
         self._due: dict[int, set[Alarm]] = {}
-        self._loop = asyncio.get_running_loop()
+        self.loop = asyncio.get_running_loop()
         self._timer: asyncio.TimerHandle | None = None
         self._timer_tick = 0
 
     def set(self, seconds: float, ring: Ring) -> Alarm:
         """Call `ring` after so many seconds, or up to one tick later."""
-        tick = int((self._loop.time() + seconds) / self._tick_seconds) + 1
+        tick = int((self.loop.time() + seconds) / self._tick_seconds) + 1
         together = self._due.get(tick)
         if together is None:
             together = self._due[tick] = set()
@@ -59,11 +59,11 @@ class Alarms:
         if self._timer is not None:
             self._timer.cancel()
         self._timer_tick = tick
-        self._timer = self._loop.call_at(tick * self._tick_seconds, self._ring)
+        self._timer = self.loop.call_at(tick * self._tick_seconds, self._ring)
 
     def _ring(self) -> None:
         self._timer = None
-        now = self._loop.time() / self._tick_seconds
+        now = self.loop.time() / self._tick_seconds
         for tick in sorted(tick for tick in self._due if tick <= now or tick == self._timer_tick):
             together = self._due.pop(tick)
             while together:
@@ -76,7 +76,7 @@ class Alarms:
         try:
             alarm.ring()
         except Exception as error:  # noqa: BLE001 - the top of a callback; those beside it are deadlines
-            self._loop.call_exception_handler({"message": "alarm broke", "exception": error})
+            self.loop.call_exception_handler({"message": "alarm broke", "exception": error})
 
 
 class Within:

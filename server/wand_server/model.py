@@ -103,12 +103,14 @@ class Picture:
     data: bytes
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ToolResult:
+_NO_OBJECT: dict[str, Any] = {}  # shared, and never edited
+
+
+class ToolResult(NamedTuple):
     """What a tool answers: text for a model, the same as an object, and whether it failed."""
 
     text: str
-    structured: dict[str, Any] = field(default_factory=dict)
+    structured: dict[str, Any] = _NO_OBJECT
     is_error: bool = False
     pictures: tuple["Picture", ...] = ()  # what a client can show
     waits: str = ""  # for a person's approval: what they can be told of it

@@ -3,8 +3,10 @@
 import logging
 from collections.abc import Sequence
 
+from multidict import istr
+
 from wand_proto.errors import Unauthenticated, Unavailable
-from wand_server.auth.asked import Asked, BadToken, Presented, SignIn
+from wand_server.auth.asked import Asked, BadToken, Headers, Presented, SignIn
 from wand_server.auth.certificates import Certificates
 from wand_server.auth.challenge import Challenge
 from wand_server.auth.keys import Keys
@@ -18,6 +20,8 @@ _OR_TOKEN = ", or with a token of the issuer to which resource_metadata in WWW-A
 _KEY_HINT = "bring a key from wand-server keys add"
 _MOST_NAMES, _MOST_CHARACTERS = 64, 256
 _SCHEMES = frozenset({"bearer", "dpop"})
+_HOST, _ORIGIN, _AUTHORIZATION = istr("Host"), istr("Origin"), istr("Authorization")
+_NONE: list[str] = []
 
 
 class Guard:
@@ -39,6 +43,18 @@ class Guard:
         self.challenge = challenge or Challenge()
         self._hint = _HINT + (_OR_TOKEN if self.challenge.resource_metadata else "")
 
+    def known(self, headers: Headers) -> Principal | None:
+        """Who asks, where a key alone says so; otherwise nobody, and `principal` has to find out.
+
+        Raises:
+            Misdirected, Denied, Unauthenticated: as there.
+        """
+        if self._certificates is not None:
+            return None
+        every = headers.getall
+        self._check_place(every(_HOST, _NONE), every(_ORIGIN, _NONE))
+        return self._keys.known(*_presented(every(_AUTHORIZATION, _NONE), self._hint))
+
     async def principal(self, asked: Asked) -> Principal:
         """Who asks.
 
@@ -48,18 +64,15 @@ class Guard:
             Unauthenticated: it brings no key or token, or one that is not ours.
             Unavailable: nobody can say now.
         """
-        headers = asked.headers
-        self._check_place(headers.getall("Host", []), headers.getall("Origin", []))
+        every = asked.headers.getall
+        self._check_place(every(_HOST, _NONE), every(_ORIGIN, _NONE))
         if asked.certificate is not None and self._certificates is not None:
             self._certificates.check(asked.certificate)  # whatever else it brings
-        authorization = headers.getall("Authorization", [])
+        authorization = every(_AUTHORIZATION, _NONE)
         if not authorization and asked.certificate is not None and self._certificates is not None:
-            self._origins.check_named(headers.getall("Origin", []))
+            self._origins.check_named(every(_ORIGIN, _NONE))
             return self._certificates.principal(asked.certificate)
-        presented = _presented(authorization, self._hint)
-        if (known := self._keys.known(presented)) is not None:
-            return known
-        return await self._admitted(presented, asked, self._hint)
+        return await self._admitted(_presented(authorization, self._hint), asked, self._hint)
 
     def _check_place(self, hosts: list[str], origins: list[str]) -> None:
         """As `Origins.check`, which is asked once for each way of writing our name."""
@@ -126,4 +139,4 @@ def _presented(untrusted: list[str], hint: str) -> Presented:
     scheme, token = scheme.lower(), token.strip()
     if len(untrusted) > 1 or scheme not in _SCHEMES or not token:
         raise Unauthenticated("must be one Bearer token", hint=hint, field="Authorization")
-    return Presented(scheme=scheme, token=token)
+    return Presented(scheme, token)

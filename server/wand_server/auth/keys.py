@@ -36,11 +36,11 @@ class Keys:
             BadToken: it has expired.
         """
         _ = asked
-        return self.known(presented)
+        return self.known(*presented)
 
-    def known(self, presented: Presented) -> Principal | None:
+    def known(self, scheme: str, token: str) -> Principal | None:
         """The same, at once: nobody has to be asked."""
-        if presented.scheme != "bearer" or (found := self._find(presented.token)) is None:
+        if scheme != "bearer" or (found := self._find(token)) is None:
             return None
         key, principal = found
         now = time.time()

@@ -35,11 +35,10 @@ class Exchange:
     __slots__ = (
         "_asking",
         "_cancel_requested",
+        "_message",
         "_notify",
-        "_token",
         "closed",
         "principal",
-        "request_id",
     )
 
     def __init__(
@@ -50,12 +49,15 @@ class Exchange:
         asking: Asking | None = None,
     ) -> None:
         self._asking = asking
-        self.request_id = message.id if isinstance(message, Request) else None
+        self._message = message
         self.principal = principal
         self.closed = False
         self._notify = notify
-        self._token = progress_token(message.params)
         self._cancel_requested: anyio.Event | None = None
+
+    @property
+    def request_id(self) -> str | int | None:
+        return self._message.id if isinstance(self._message, Request) else None
 
     @property
     def message_metadata(self) -> MessageMetadata:
@@ -95,8 +97,9 @@ class Exchange:
         await self._notify(message)
 
     async def progress(self, progress: float, total: float | None = None, message: str | None = None) -> None:
-        if self._token is None:
+        token = progress_token(self._message.params)
+        if token is None:
             return
-        parts = {"progressToken": self._token, "progress": progress, "total": total, "message": message}
+        parts = {"progressToken": token, "progress": progress, "total": total, "message": message}
         told = {name: value for name, value in parts.items() if value is not None}
         await self.notify("notifications/progress", told)

@@ -9,7 +9,7 @@ import functools
 import logging
 from collections.abc import AsyncIterator, Callable, Coroutine
 from dataclasses import dataclass
-from typing import Any, NamedTuple
+from typing import Any
 
 from mcp.server.connection import Connection
 from mcp.server.lowlevel import NotificationOptions, Server
@@ -27,7 +27,7 @@ from mcp.shared.inbound import (
 )
 from mcp_types import PROTOCOL_VERSION_META_KEY
 from mcp_types.version import HANDSHAKE_PROTOCOL_VERSIONS
-from multidict import MultiMapping
+from multidict import MultiMapping, istr
 
 from wand_server.model import Principal
 from wand_server.protocol import tasking
@@ -47,15 +47,11 @@ from wand_server.protocol.watching import WATCHES, Watches
 
 log = logging.getLogger(__name__)
 
-VERSION_HEADER = "MCP-Protocol-Version"
+VERSION_HEADER = istr("MCP-Protocol-Version")
 _CUT_SECONDS = 2.0  # for calls that are cut off: the host agent ends their jobs meanwhile
 
-
-class Route(NamedTuple):
-    """A request of the stateless era whose envelope and headers agree: on the SDK's way or the short one."""
-
-    request: Request
-    way: InboundModernRoute | Client
+Route = InboundModernRoute | Client
+"""Of a request of the stateless era whose envelope and headers agree: the SDK's way, or the short one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -148,15 +144,12 @@ class Kernel:
         Raises:
             ProtocolFailure: the envelope is incomplete, a header disagrees, or the version is unknown.
         """
-        lane, params = self._lane, request.params
-        if lane and params and request.method == METHOD and (client := lane.client_of(params)) is not None:
-            ask_sdk = functools.partial(self._classified, request, headers)
-            if lane.is_agreed(client, params["name"], headers, ask_sdk):
-                self._check_arguments(request, headers)
-                return Route(request, client)
-        found = self._classified(request, headers)
+        lane = self._lane
+        client = lane.client_of(request.params) if lane and request.method == METHOD else None
+        is_short = lane and client and lane.is_agreed(client, request, headers, self._classified)
+        route = client if client and is_short else self._classified(request, headers)
         self._check_arguments(request, headers)
-        return Route(request, found)
+        return route
 
     def _classified(self, request: Request, headers: MultiMapping[str]) -> InboundModernRoute:
         if twice := find_duplicated_routing_header(headers.items()):
@@ -192,17 +185,20 @@ class Kernel:
         if wrong := unsupported_protocol_version_rejection(version_header or ""):
             raise _rejected(wrong)
 
-    def answer(self, route: Route, exchange: Exchange) -> Coroutine[Any, Any, dict[str, Any]]:
+    def answer(
+        self, route: Route, request: Request, exchange: Exchange
+    ) -> Coroutine[Any, Any, dict[str, Any]]:
         """The result of a stateless request, to be awaited.
 
         Raises:
             ProtocolFailure: the answer is an error.
         """
-        request, way = route
-        if isinstance(way, Client):
+        if isinstance(route, Client):
             assert self._lane is not None
-            return self._lane.call(way.version, way.claim, request, exchange)
-        connection = Connection.from_envelope(way.protocol_version, way.client_info, way.client_capabilities)
+            return self._lane.call(route.version, route.claim, request, exchange)
+        connection = Connection.from_envelope(
+            route.protocol_version, route.client_info, route.client_capabilities
+        )
         return result_of(ServerRunner(self._server, connection, None), exchange, request)
 
     def handshake(self, session_id: str, notify: Notify) -> Handshake:

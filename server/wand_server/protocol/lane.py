@@ -8,7 +8,7 @@ it shapes a result (by the protocol's version). Everything else, and everything 
 import logging
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any
 
 from mcp.server.connection import Connection
 from mcp.server.lowlevel import Server
@@ -23,6 +23,7 @@ from mcp_types import (
 )
 from mcp_types.methods import serialize_server_result, validate_client_request
 from mcp_types.version import MODERN_PROTOCOL_VERSIONS
+from multidict import MultiMapping, istr
 from pydantic import ValidationError
 from pydantic_core import to_json
 
@@ -41,18 +42,14 @@ _PARAMS = frozenset({"name", "arguments", "_meta"})
 _ENVELOPE = frozenset({PROTOCOL_VERSION_META_KEY, CLIENT_INFO_META_KEY, CLIENT_CAPABILITIES_META_KEY})
 _BESIDE = frozenset({"progressToken", "traceparent", "tracestate", "baggage"})  # of no type, but the first
 _MODERN_META = _ENVELOPE | _BESIDE
-_ROUTING = (MCP_PROTOCOL_VERSION_HEADER, MCP_METHOD_HEADER, MCP_NAME_HEADER)
+_VERSION, _METHOD, _NAME = map(istr, (MCP_PROTOCOL_VERSION_HEADER, MCP_METHOD_HEADER, MCP_NAME_HEADER))
 _TEXT = frozenset({str})
 _NONE: list[str] = []
 _MOST_TOKEN = 2**53
 _MOST_KNOWN = 512
 _MOST_CHARACTERS = 4096  # of an envelope that is remembered
 
-
-class Headers(Protocol):
-    """The headers of a request, every line of each."""
-
-    def getall(self, name: str, default: list[str]) -> list[str]: ...
+AskSdk = Callable[[Request, MultiMapping[str]], object]
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,17 +96,22 @@ class Lane:
             return None
         return client
 
-    def is_agreed(self, client: Client, name: str, headers: Headers, ask_sdk: Callable[[], object]) -> bool:
+    def is_agreed(
+        self, client: Client, request: Request, headers: MultiMapping[str], ask_sdk: AskSdk
+    ) -> bool:
         """Whether the headers of a call agree with its body, as `ask_sdk` has said once of the same.
 
         It says so by raising nothing; where a header stands twice, this says no.
         """
-        version, method, named = [headers.getall(header, _NONE) for header in _ROUTING]
+        every = headers.getall
+        version, method, named = every(_VERSION, _NONE), every(_METHOD, _NONE), every(_NAME, _NONE)
         if not len(version) == len(method) == len(named) == 1:
             return False
+        assert request.params is not None
+        name = request.params["name"]
         known = (client, name, version[0], method[0], named[0])
         if known not in self._agreed:
-            ask_sdk()
+            ask_sdk(request, headers)
             if len(name) + len(named[0]) <= _MOST_CHARACTERS:
                 if len(self._agreed) >= _MOST_KNOWN:
                     self._agreed.clear()
@@ -144,12 +146,9 @@ class Lane:
         """
         params = request.params or {}
         about = params.get("_meta") or {}
-        visit = Visit(
-            principal=exchange.principal,
-            client=client,
-            traceparent=readable_traceparent(about.get("traceparent")),
-            progress=_progress(exchange) if "progressToken" in about else None,
-        )
+        trace = readable_traceparent(about["traceparent"]) if "traceparent" in about else ""
+        progress = _progress(exchange) if "progressToken" in about else None
+        visit = Visit(exchange.principal, client, "", "", trace, progress)
         try:
             result = await self._methods.call_tool(params["name"], params.get("arguments") or {}, visit)
             return self._shaped(version, result)

@@ -53,11 +53,11 @@ def read(untrusted: bytes) -> Message:
         raise ProtocolFailure(INVALID_REQUEST, "batches are not supported: send one message at a time")
     if not isinstance(body, dict):
         raise ProtocolFailure(INVALID_REQUEST, "the body must be one JSON-RPC object")
-    opened = untrusted.count(b"{") + untrusted.count(b"[")
-    if opened > DEPTH_CEILING and _is_deeper(body, DEPTH_CEILING):
-        raise ProtocolFailure(PARSE_ERROR, f"Parse error: nested deeper than {DEPTH_CEILING} levels")
     try:
-        members.check(body, untrusted)
+        members.check(body, untrusted, DEPTH_CEILING + 1)  # the body is one
+    except members.Deep as why:
+        message = f"Parse error: nested deeper than {DEPTH_CEILING} levels"
+        raise ProtocolFailure(PARSE_ERROR, message) from why
     except members.Twice as why:
         raise ProtocolFailure(
             INVALID_REQUEST, f"the member {str(why)!r:.80} stands twice in one object"
@@ -97,7 +97,8 @@ def meta(params: dict[str, Any] | None) -> dict[str, Any]:
 
 
 def _message(untrusted: dict[str, Any]) -> Message:
-    answered = _readable_id(untrusted)
+    found = untrusted.get("id")
+    answered = found if type(found) is int or type(found) is str else None
     if untrusted.get("jsonrpc") != "2.0":
         raise ProtocolFailure(INVALID_REQUEST, 'jsonrpc: must be "2.0"', request_id=answered)
     if "method" not in untrusted and ("result" in untrusted or "error" in untrusted):
@@ -108,30 +109,10 @@ def _message(untrusted: dict[str, Any]) -> Message:
     if params is not None and not isinstance(params, dict):
         raise ProtocolFailure(INVALID_REQUEST, "params: must be an object", request_id=answered)
     if "id" not in untrusted:
-        return Notification(method=method, params=params)
+        return Notification(method, params)
     if answered is None:
         raise ProtocolFailure(INVALID_REQUEST, "id: must be a string or an integer")
-    return Request(id=answered, method=method, params=params)
-
-
-def _readable_id(untrusted: dict[str, Any]) -> MessageId:
-    found = untrusted.get("id")
-    return found if type(found) is int or type(found) is str else None
-
-
-def _is_deeper(value: Any, levels: int) -> bool:
-    """Whether `value` nests deeper than that; breadth first, so that no stack grows with the input."""
-    layer = [value]
-    for _ in range(levels + 1):
-        layer = [inner for outer in layer for inner in _inside(outer)]
-        if not layer:
-            return False
-    return True
-
-
-def _inside(value: Any) -> list[Any]:
-    children = value.values() if isinstance(value, dict) else value
-    return [child for child in children if isinstance(child, dict | list)]
+    return Request(answered, method, params)
 
 
 def _plain(value: Any) -> Any:

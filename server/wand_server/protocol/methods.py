@@ -2,6 +2,7 @@
 
 import asyncio
 import base64
+import functools
 import logging
 import re
 import time
@@ -76,6 +77,11 @@ class Methods:
         for call in self._running:
             call.cancel()
 
+    @functools.cached_property
+    def _loop(self) -> asyncio.AbstractEventLoop:
+        """That of all calls: to ask for it each time costs a system call."""
+        return asyncio.get_running_loop()
+
     async def idle(self) -> None:
         """Wait until the last call has ended; after `leave`."""
         await self._idle.wait()
@@ -131,10 +137,11 @@ class Methods:
             raise ProtocolFailure(INVALID_PARAMS, f"name: {unknown_tool(name, self._callable(visit))}")
         call = call_of(visit)
         token = REQUEST_ID.set(call.request_id)
-        started, ended, task = time.monotonic(), "cancelled", _this_task()
+        started, ended, task = time.monotonic(), "cancelled", asyncio.current_task(self._loop)
+        assert task is not None
         self._running.add(task)
         try:
-            result = await self._run_unless_cut_off(tool, arguments, call, task)
+            result = await self._run(tool, arguments, call, task)
             ended = "error" if result.is_error else "ok"
         except ProtocolFailure:
             ended = "broken"
@@ -147,23 +154,19 @@ class Methods:
             _log_call(name, call, ended, time.monotonic() - started)
             REQUEST_ID.reset(token)
 
-    async def _run_unless_cut_off(
+    async def _run(
         self, tool: ToolDescription, arguments: dict[str, Any], call: Call, task: asyncio.Task[Any]
     ) -> ToolResult:
-        try:
-            return await self._run(tool, arguments, call)
-        except asyncio.CancelledError:
-            if not self._is_cutting or task.uncancel():
-                raise  # the client has cancelled it, or is gone
-            return refusal(Ambiguous("the server stopped while this ran, and ended it", hint=_LOOK_FIRST))
-
-    async def _run(self, tool: ToolDescription, arguments: dict[str, Any], call: Call) -> ToolResult:
         try:
             scopes.check_tool(call.principal, tool)
             self._need_room()
             return await self._tools.call(tool.name, arguments, call)
         except WandError as failed:
             return refusal(failed)
+        except asyncio.CancelledError:
+            if not self._is_cutting or task.uncancel():
+                raise  # the client has cancelled it, or is gone
+            return refusal(Ambiguous("the server stopped while this ran, and ended it", hint=_LOOK_FIRST))
         except Exception as broken:
             log.exception("tool broke", extra={"tool": tool.name, "principal": call.principal.name})
             raise failures.internal(call.request_id) from broken
@@ -203,12 +206,6 @@ class Methods:
         return [name for name, tool in self._by_name.items() if scopes.may_call(granted, tool)]
 
 
-def _this_task() -> asyncio.Task[Any]:
-    task = asyncio.current_task()
-    assert task is not None
-    return task
-
-
 def _log_call(tool: str, call: Call, ended: str, seconds: float) -> None:
     if not log.isEnabledFor(logging.INFO):
         return
@@ -236,16 +233,9 @@ def readable_traceparent(untrusted: Any) -> str:
 
 def call_of(visit: Visit) -> Call:
     """What a visit comes to: a call under a new request id."""
-    return Call(
-        principal=visit.principal,
-        request_id=new_request_id(),
-        client=visit.client,
-        agent=visit.agent,
-        model=visit.model,
-        traceparent=visit.traceparent,
-        progress=_rising(visit.progress) if visit.progress else None,
-        may_last=visit.may_last,
-    )
+    principal, client, agent, model, traceparent, progress, may_last = visit
+    progress = _rising(progress) if progress else None
+    return Call(principal, new_request_id(), client, agent, model, traceparent, progress, may_last=may_last)
 
 
 def _rising(tell: Progress) -> Progress:

@@ -1,6 +1,5 @@
 """What is too large for an answer: kept as an artifact of its caller's, which the answer names."""
 
-from dataclasses import replace
 from datetime import UTC, datetime
 
 from wand_proto.errors import WandError
@@ -26,10 +25,9 @@ class Large:
             kept = await self._artifacts.keep(call.principal.owner, _named(tool, whole, call))
         except WandError as why:
             said = f"[The rest is not kept: {why.message}. Ask for less at once.]"
-            return replace(result, text=f"{result.text}\n{said}", whole=None)
+            return result._replace(text=f"{result.text}\n{said}", whole=None)
         structured = {**result.structured, "artifact": kept.uri}
-        return replace(
-            result,
+        return result._replace(
             text=f"{result.text}\n{_where(kept)}",
             structured=structured,
             links=(*result.links, link_to(kept)),

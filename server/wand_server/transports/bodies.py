@@ -2,7 +2,7 @@
 
 import asyncio
 
-from aiohttp import web
+from aiohttp import hdrs, web
 
 from wand_server.protocol.messages import BYTES_CEILING
 from wand_server.transports import replies
@@ -17,10 +17,10 @@ def check_kind(request: web.BaseRequest) -> None:
     Raises:
         Refused: it is no JSON, or encoded.
     """
-    kind = request.headers.get("Content-Type")
+    kind = request.headers.get(hdrs.CONTENT_TYPE)
     if kind != replies.JSON_TYPE and request.content_type.lower() != replies.JSON_TYPE:
         raise Refused(415, "Content-Type: must be application/json")
-    if request.headers.get("Content-Encoding", "identity").lower() != "identity":
+    if request.headers.get(hdrs.CONTENT_ENCODING, "identity").lower() != "identity":
         raise Refused(415, "Content-Encoding: must be identity")
 
 

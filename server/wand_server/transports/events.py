@@ -75,7 +75,7 @@ class EventLog:
         """Until there is an event; False where the time is over before."""
         if self._has_more:
             return True
-        waiter: asyncio.Future[bool] = asyncio.get_running_loop().create_future()
+        waiter: asyncio.Future[bool] = alarms.loop.create_future()
         self._waiting.append(waiter)
         alarm = alarms.set(seconds, functools.partial(_wake, waiter, in_time=False))
         try:

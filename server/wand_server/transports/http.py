@@ -10,9 +10,8 @@ from dataclasses import dataclass, field
 from types import TracebackType
 from typing import Self
 
-from aiohttp import web
+from aiohttp import hdrs, web
 
-from wand_proto.alarms import Alarms
 from wand_proto.errors import Denied, Unauthenticated, Unavailable
 from wand_server import forwarded
 from wand_server.auth.asked import Asked, BadToken
@@ -47,7 +46,7 @@ IDLE_SECONDS = 75.0  # a connection that sends no whole request for so long is c
 STOP_SECONDS = 2.0
 SignInRefused = Callable[[str, str], None]  # hears from where, and why
 Holds = Callable[[Principal, Ending], Tenure]  # what keeps a request while its sign-in counts
-_TICK_SECONDS = 1.0  # of what is due when a client or a call has been silent
+_TICK_SECONDS = 1.0  # between two looks at what goes on
 
 
 @dataclass
@@ -77,11 +76,11 @@ class HttpTransport:
     def __post_init__(self) -> None:
         self.tenures = Tenures(self.guard.is_over)
         self._unread = Unread()
+        self._silent: set[stateless.Reply] = set()
         self.websockets = WebSockets(self.kernel)
         self.streams = EventStreams(self.kernel)
 
     async def __aenter__(self) -> Self:
-        self._alarms = Alarms(_TICK_SECONDS)
         self.sessions = Sessions(self.kernel, Clocks())
         self._table = dict(self.routes())
         self._server = routes.server(
@@ -93,8 +92,8 @@ class HttpTransport:
             handler_cancellation=True,  # hanging up cancels a stateless call: the protocol wants it
             keepalive_timeout=IDLE_SECONDS,
         )
-        loop = asyncio.get_running_loop()
-        self._listener = await loop.create_server(
+        self._loop = asyncio.get_running_loop()
+        self._listener = await self._loop.create_server(
             self._connection,
             self.host,
             self.port,
@@ -169,6 +168,8 @@ class HttpTransport:
             await asyncio.sleep(_TICK_SECONDS)
             try:
                 self._unread.cut_off(self._server.connections, time.monotonic())
+                for reply in list(self._silent):
+                    reply.be_silent(_TICK_SECONDS)
                 await self.end_over()
             except Exception:
                 log.exception("connections not looked through")
@@ -196,7 +197,7 @@ class HttpTransport:
 
     async def _post(self, request: web.BaseRequest, principal: Principal) -> web.StreamResponse:
         bodies.check_kind(request)
-        if not all(replies.accepts(request.headers.get("Accept", ""))):
+        if not all(replies.accepts(request.headers.get(hdrs.ACCEPT, ""))):
             raise Refused(406, "Accept: must list application/json and text/event-stream")
         with self._room.taken_by(request):
             message = messages.read(await bodies.read(request))
@@ -209,11 +210,11 @@ class HttpTransport:
         self, holds: Holds, request: web.BaseRequest, message: Message, principal: Principal
     ) -> web.StreamResponse:
         """The answer, or a refusal where the sign-in is taken back before it has begun."""
-        ending = Ending(request)
+        ending = Ending(request, self._loop)
         try:
             with holds(principal, ending):
                 if self.kernel.is_modern(message, request.headers.get(VERSION_HEADER)):
-                    reply = stateless.Reply(request, self._alarms)
+                    reply = stateless.Reply(request, self._silent)
                     return await stateless.post(self.kernel, reply, message, principal)
                 return await stateful.post(self.sessions, request, message, principal)
         except ProtocolFailure as why:
@@ -259,7 +260,9 @@ class HttpTransport:
         address = self._address(request)
         self.limits.count_address(address)
         try:
-            principal = await self.guard.principal(_asked(request, address))
+            principal = self.guard.known(request.headers)
+            if principal is None:
+                principal = await self.guard.principal(_asked(request, address))
         except Misdirected as why:
             raise Refused(421, str(why)) from why
         except Denied as why:
@@ -271,7 +274,7 @@ class HttpTransport:
             raise Refused(401, str(why), headers=headers) from why
         except Unauthenticated as why:
             self.refused(address, str(why.message))
-            if "Authorization" in request.headers:
+            if hdrs.AUTHORIZATION in request.headers:
                 await self.limits.count_failure(address)
             headers = {"WWW-Authenticate": self.guard.challenge.unauthenticated(why)}
             raise Refused(401, str(why), headers=headers) from why

@@ -22,7 +22,6 @@ _UNREAD = frozenset({408, 413})  # the rest of the body is still under way, so t
 PING = b": ping\r\n\r\n"
 COME_BACK = b"retry: 2000\r\n\r\n"  # in so many ms; the last of a stream that ends because the server stops
 SERVER = "wand"  # without a version, of ours or of what it is made with
-_HEAD = "HTTP/1.1 200 OK\r\n%sContent-Type: %s\r\nContent-Length: %d\r\nDate: %s\r\nServer: %s\r\n\r\n"
 _HTTP_1_1 = (1, 1)
 
 _STREAM_HEADERS = {
@@ -55,14 +54,12 @@ class Whole(web.StreamResponse):
     """A good answer as JSON that leaves in one piece: the bytes of `web.Response` for a third of its price.
 
     A request that wants more said in the headers (of an older HTTP, of a web page, the last of its
-    connection) has it from there.
+    connection) has it from there. It has none of what a `web.StreamResponse` keeps of headers and state.
     """
 
     def __init__(self, body: bytes, headers: dict[str, str] | None = None) -> None:
-        super().__init__()
         self._whole = body
         self._more = headers
-        self._request: web.BaseRequest | None = None
         self._instead: web.Response | None = None
 
     @property
@@ -82,7 +79,9 @@ class Whole(web.StreamResponse):
             await self._instead.write_eof(data)
             return
         more = "".join([f"{name}: {value}\r\n" for name, value in self._more.items()]) if self._more else ""
-        head = _HEAD % (more, JSON_TYPE, len(self._whole), _date(int(time.time())), SERVER)
+        about = f"Content-Type: {JSON_TYPE}\r\nContent-Length: {len(self._whole)}\r\n"
+        us = f"Date: {_date(int(time.time()))}\r\nServer: {SERVER}\r\n"
+        head = f"HTTP/1.1 200 OK\r\n{more}{about}{us}\r\n"
         await self._writer.write_eof(head.encode() + self._whole)
 
 

@@ -16,6 +16,7 @@ class Room:
     def __init__(self) -> None:
         self.running = 0
         self.large = 0
+        self._places = Place(self, 0), Place(self, 1)
 
     def taken_by(self, request: web.BaseRequest) -> "Place":
         """Room for a request, until left.
@@ -29,11 +30,11 @@ class Room:
             raise _busy(f"{REQUESTS_CEILING} requests are running, which is the most at once")
         if is_large and self.large >= LARGE_CEILING:
             raise _busy(f"{LARGE_CEILING} requests over {LARGE_BYTES} bytes are running, the most at once")
-        return Place(self, int(is_large))
+        return self._places[is_large]
 
 
 class Place:
-    """The room of one request while entered, which has to be at once."""
+    """The room of each request that has entered it, which has to be at once."""
 
     __slots__ = ("_large", "_room")
 

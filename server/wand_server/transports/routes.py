@@ -11,7 +11,7 @@ from http import HTTPStatus
 from types import MappingProxyType
 from typing import Any
 
-from aiohttp import web
+from aiohttp import hdrs, web
 from aiohttp.abc import AbstractStreamWriter
 from aiohttp.http_parser import RawRequestMessage
 from aiohttp.streams import StreamReader
@@ -71,7 +71,7 @@ def server(
         try:
             if cors.is_preflight(request) and "OPTIONS" not in (methods := _methods(routes, request)):
                 return cors.preflight(request, methods, permits)
-            if "Expect" in request.headers:
+            if hdrs.EXPECT in request.headers:
                 await _encourage(request)
             route = _route(routes, request)
             if isinstance(route, Open):
@@ -169,7 +169,7 @@ def _factory(permits: cors.Permits, headers: Mapping[str, str]) -> Callable[...,
         writer: AbstractStreamWriter,
         task: "asyncio.Task[None]",
     ) -> web.BaseRequest:
-        kind = _FromPage if "Origin" in message.headers else _Asked
+        kind = _FromPage if hdrs.ORIGIN in message.headers else _Asked
         made = kind(message, payload, protocol, writer, task, loop, client_max_size=BYTES_CEILING)
         if headers:
             made.always, made.wants_more = headers, True

@@ -42,6 +42,7 @@ class Session:
     def __init__(self, session_id: str, principal: Principal, kernel: Kernel) -> None:
         self.id = session_id
         self.principal = principal
+        self._loop = asyncio.get_running_loop()
         self._attached = 0  # clients that are reading one of the streams
         self.used = time.monotonic()
         self.standalone = EventLog(_STANDALONE)
@@ -100,7 +101,7 @@ class Session:
         stream = EventLog(f"{self._counter:x}")
         self._forget_old_streams()
         self._streams[stream.key] = stream
-        call = self._calls[request.id] = asyncio.create_task(self._run(request, stream, self.principal))
+        call = self._calls[request.id] = self._loop.create_task(self._run(request, stream, self.principal))
         self._callers[request.id] = self.principal
         call.add_done_callback(lambda _: self._ended(request.id, stream))
         return stream

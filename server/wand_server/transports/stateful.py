@@ -1,10 +1,12 @@
 """Streamable HTTP of 2025-03-26 to 2025-11-25: sessions, and streams that a client can come back to."""
 
+import asyncio
 import functools
 import re
 from collections.abc import Awaitable
 
 from aiohttp import web
+from multidict import istr
 
 from wand_server.model import Principal
 from wand_server.protocol import failures
@@ -16,7 +18,7 @@ from wand_server.transports.replies import Refused
 from wand_server.transports.sessions import Clocks, Session, Sessions
 
 _NUMBER = re.compile(r"[0-9]{1,20}")
-SESSION_HEADER = "Mcp-Session-Id"
+SESSION_HEADER = istr("Mcp-Session-Id")
 _QUICK_SECONDS = 0.05  # a call that ends so soon, without a word before, is answered as JSON
 
 
@@ -74,6 +76,7 @@ async def _answer(
     clocks: Clocks, session: Session, request: web.BaseRequest, message: Request
 ) -> web.StreamResponse:
     stream = session.begin(message)
+    await asyncio.sleep(0)  # what waits for nothing has ended then
     await stream.wait(clocks.quick, _QUICK_SECONDS)
     body = stream.only()
     if body is None:

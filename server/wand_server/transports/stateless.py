@@ -6,7 +6,6 @@ from typing import Any
 
 from aiohttp import web
 
-from wand_proto.alarms import Alarms
 from wand_server.model import Principal
 from wand_server.protocol import failures, messages
 from wand_server.protocol.exchange import Exchange
@@ -21,18 +20,26 @@ log = logging.getLogger(__name__)
 class Reply:
     """The answer to one POST: a JSON body, or a stream from the first notification or a long silence on."""
 
-    __slots__ = ("_alarms", "_lock", "_pinging", "_silence", "_stream", "request")
+    __slots__ = ("_lock", "_pinging", "_seconds", "_silent", "_stream", "request")
 
-    def __init__(self, request: web.BaseRequest, alarms: Alarms) -> None:
+    def __init__(self, request: web.BaseRequest, silent: set["Reply"]) -> None:
+        """`silent` has it from `begin` to `close`, for `be_silent`."""
         self.request = request
+        self._silent = silent
+        self._seconds = 0.0
         self._stream: web.StreamResponse | None = None
         self._lock: asyncio.Lock | None = None
         self._pinging: asyncio.Task[None] | None = None
-        self._alarms = alarms
 
     def begin(self) -> None:
         """From now on a long silence begins a stream, behind the answer too unless `close` follows."""
-        self._silence = self._alarms.set(replies.PING_SECONDS, self._begin_pinging)
+        self._silent.add(self)
+
+    def be_silent(self, seconds: float) -> None:
+        """So many more seconds have gone by without an answer."""
+        self._seconds += seconds
+        if self._seconds >= replies.PING_SECONDS and self._pinging is None:
+            self._pinging = asyncio.create_task(self._ping())
 
     @property
     def is_quiet(self) -> bool:
@@ -65,10 +72,7 @@ class Reply:
 
     def close(self) -> None:
         """Begin no pings any more."""
-        self._silence.cancel()
-
-    def _begin_pinging(self) -> None:
-        self._pinging = asyncio.create_task(self._ping())
+        self._silent.discard(self)
 
     async def _ping(self) -> None:
         try:
@@ -100,11 +104,10 @@ async def post(kernel: Kernel, reply: Reply, message: Message, principal: Princi
     if not isinstance(message, Request):
         raise ProtocolFailure(INVALID_REQUEST, "a client sends requests and notifications, no responses")
     route = kernel.route(message, headers)
+    exchange = Exchange(principal, message, reply.notify)
     reply.begin()
     try:
-        body = failures.result(
-            message.id, await kernel.answer(route, Exchange(principal, message, reply.notify))
-        )
+        body = failures.result(message.id, await kernel.answer(route, message, exchange))
         if reply.is_quiet:
             return replies.Whole(messages.write(body))
         return await reply.finish(body, 200)

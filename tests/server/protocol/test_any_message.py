@@ -185,7 +185,7 @@ class Clients:
             case Request() if self.kernel.is_modern(message, None):
                 route = self.kernel.route(message, agreeing(message))
                 return self._told(
-                    "stateless", message, await self.kernel.answer(route, self._exchange(message))
+                    "stateless", message, await self.kernel.answer(route, message, self._exchange(message))
                 )
             case Request(method="initialize"):
                 fresh = self.kernel.handshake("fresh", unheard)

@@ -91,7 +91,7 @@ class Way:
     async def _answer(self, message: Request, headers: CIMultiDict[str], exchange: Exchange) -> Any:
         version = headers.get(VERSION_HEADER)
         if self.kernel.is_modern(message, version):
-            return await self.kernel.answer(self.kernel.route(message, headers), exchange)
+            return await self.kernel.answer(self.kernel.route(message, headers), message, exchange)
         return await (await self.peer(version or LEGACY)).answer(message, exchange)
 
 

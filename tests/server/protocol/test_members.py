@@ -33,7 +33,7 @@ JSON = st.recursive(
 )
 def test_a_member_that_stands_twice_is_named(text: bytes, name: str) -> None:
     with pytest.raises(members.Twice) as why:
-        members.check(from_json(text), text)
+        members.check(from_json(text), text, 200)
 
     assert str(why.value) == name
 
@@ -48,14 +48,14 @@ def test_a_member_that_stands_twice_is_named(text: bytes, name: str) -> None:
     ],
 )
 def test_what_stands_once_passes(text: bytes) -> None:
-    members.check(from_json(text), text)
+    members.check(from_json(text), text, 200)
 
 
 @given(JSON)
 def test_whatever_json_writes_passes(value: object) -> None:
     text = json.dumps(value).encode()
 
-    members.check([from_json(text)], text)
+    members.check([from_json(text)], text, 200)
 
 
 def test_a_call_that_says_two_things_is_refused() -> None:
