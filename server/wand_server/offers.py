@@ -99,8 +99,13 @@ class Resources(Protocol):
         """
         ...
 
-    def complete(self, template: str, variable: str, begun: str) -> tuple[str, ...]:
-        """What the variable of a template may go on with."""
+    async def complete(self, template: str, variable: str, begun: str, call: Call) -> tuple[str, ...]:
+        """What the variable of a template may go on with.
+
+        Raises:
+            NotFound: there is no such template.
+            WandError: nobody can say.
+        """
         ...
 
 

@@ -112,16 +112,25 @@ class Library:
         choices = [choice for one in described.arguments if one.name == argument for choice in one.choices]
         return _completion([choice for choice in choices if choice.startswith(begun)])
 
-    def complete_resource(self, template: str, variable: str, begun: str) -> dict[str, Any]:
-        """What a variable of a template may go on with.
+    async def complete_resource(
+        self, template: str, variable: str, begun: str, visit: Visit
+    ) -> dict[str, Any]:
+        """What a variable of a template may go on with; nothing where the host has nothing to tell.
 
         Raises:
             ProtocolFailure: there is no such template.
         """
+        call = call_of(visit)
+        token = REQUEST_ID.set(call.request_id)
         try:
-            return _completion(list(self.resources.complete(template, variable, begun)))
-        except NotFound as why:
-            raise ProtocolFailure(INVALID_PARAMS, said(why)) from why
+            found = await self.resources.complete(template, variable, begun, call)
+        except WandError as why:
+            if why.field == "ref.uri":
+                raise ProtocolFailure(INVALID_PARAMS, said(why)) from why
+            found = ()
+        finally:
+            REQUEST_ID.reset(token)
+        return messages.sayable(_completion(list(found)))
 
 
 def check(principal: Principal, method: str) -> None:

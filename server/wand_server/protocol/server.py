@@ -139,7 +139,7 @@ def _add_library(server: Server[Any], library: Library) -> None:
         asked = params.argument
         if isinstance(params.ref, PromptReference):
             return library.complete_prompt(params.ref.name, asked.name, asked.value)
-        return library.complete_resource(params.ref.uri, asked.name, asked.value)
+        return await library.complete_resource(params.ref.uri, asked.name, asked.value, _visit(context))
 
     server.add_request_handler("resources/list", PaginatedRequestParams, list_resources)
     server.add_request_handler("resources/templates/list", PaginatedRequestParams, list_templates)

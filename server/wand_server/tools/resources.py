@@ -12,7 +12,7 @@ from urllib.parse import parse_qsl, unquote, urlsplit
 from wand_proto.errors import Invalid, NotFound
 from wand_server.model import Call, ResourceContent, ResourceDescription, ResourceState
 from wand_server.ports import Host, Reading, StreamName
-from wand_server.tools import render, skills, terminal, views
+from wand_server.tools import completing, render, skills, terminal, views
 
 READ_CEILING = 256 * 1024  # bytes of one answer; `next_uri` reads on
 _JSON = "application/json"
@@ -91,11 +91,25 @@ class HostResources:
         """Every resource and every template, always in the same order."""
         return self._described
 
-    def complete(self, template: str, variable: str, begun: str) -> tuple[str, ...]:
-        """What the variable of a template may go on with."""
+    async def complete(self, template: str, variable: str, begun: str, call: Call) -> tuple[str, ...]:
+        """What the variable of a template may go on with.
+
+        Raises:
+            NotFound: there is no such template.
+            WandError: the host does not tell.
+        """
         if all(template != one.uri for one in self._described):
-            raise NotFound(f"there is no template {template!r}", field="ref.uri")
-        return tuple(name for name in _STREAMS if variable == "stream" and name.startswith(begun))
+            raise NotFound(f"there is no template {template[:200]!r}", field="ref.uri")
+        if f"{{{variable}}}" not in template.replace("{+", "{"):
+            return ()
+        match variable:
+            case "stream":
+                return tuple(name for name in _STREAMS if name.startswith(begun))
+            case "job":
+                return await completing.job(self._host, call, begun)
+            case "path":
+                return await completing.path(self._host, call, begun)
+        return ()
 
     async def read(self, uri: str, call: Call) -> ResourceContent:
         """Read one.

@@ -90,6 +90,15 @@ async def test_what_is_not_there_is_a_wrong_parameter(
         assert error["data"] == {"uri": "wand://files/"}
 
 
+async def test_what_the_host_does_not_tell_completes_to_nothing(tmp_path: Path) -> None:
+    host = refusing(Denied("/secret is not shown"))
+    path = {"ref": {"type": "ref/resource", "uri": "wand://files/{+path}{?offset}"}}
+    async with edge(tmp_path, library=Library(HostResources(host), BuiltInPrompts())) as served:
+        argument = {"name": "path", "value": "/secret/"}
+        found = await ask(served, "modern", "completion/complete", **path, argument=argument)
+    assert found["completion"] == {"values": [], "total": 0, "hasMore": False}
+
+
 async def test_a_refusal_says_what_it_is_and_what_is_permitted(tmp_path: Path) -> None:
     host = refusing(Denied("/etc/shadow is not shown", hint="the workspace is /work"))
     async with edge(tmp_path, library=Library(HostResources(host), BuiltInPrompts())) as served:

@@ -28,7 +28,7 @@ class OneResource:
     async def read(self, uri: str, call: Call) -> ResourceContent:
         raise NotFound(uri)
 
-    def complete(self, template: str, variable: str, begun: str) -> tuple[str, ...]:
+    async def complete(self, template: str, variable: str, begun: str, call: Call) -> tuple[str, ...]:
         return ()
 
     async def state(self, uri: str, call: Call) -> ResourceState:

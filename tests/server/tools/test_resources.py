@@ -2,7 +2,7 @@
 
 import json
 from dataclasses import replace
-from typing import Any
+from typing import Any, Literal
 
 import pytest
 
@@ -83,14 +83,50 @@ async def test_what_is_no_resource_is_not_read(uri: str, error: type[WandError])
     assert host.asked == []
 
 
-def test_the_streams_of_a_job_can_be_completed() -> None:
-    resources = HostResources(FakeHost())
-    template = "wand://jobs/{job}/{stream}{?offset}"
-    assert resources.complete(template, "stream", "std") == ("stdout", "stderr")
-    assert resources.complete(template, "stream", "stde") == ("stderr",)
-    assert resources.complete(template, "job", "") == ()
+def entry(path: str, kind: Literal["file", "directory"] = "file") -> ports.FileEntry:
+    return ports.FileEntry(path=path, kind=kind, bytes=1, modified_unix_seconds=0, mode=0o644)
+
+
+def listed(job: str) -> ports.ListedJob:
+    return ports.ListedJob(
+        job=job, argv=("true",), backend="native", started_unix_seconds=0, wall_seconds=1, end=None,
+        stdout_bytes=0, stderr_bytes=0,
+    )  # fmt: skip
+
+
+FILES, JOBS = "wand://files/{+path}{?offset}", "wand://jobs/{job}/{stream}{?offset}"
+
+
+@pytest.mark.parametrize(
+    ("template", "variable", "begun", "values", "asked"),
+    [
+        (JOBS, "stream", "std", ("stdout", "stderr"), None),
+        (JOBS, "stream", "stde", ("stderr",), None),
+        (JOBS, "path", "", (), None),
+        (JOBS, "job", "", ("j1", "k2"), "jobs "),
+        (JOBS, "job", "k", ("k2",), "jobs "),
+        (FILES, "path", "", ("a.txt", "src/", ".env"), ports.List(max_entries=5000)),
+        (FILES, "path", "s", ("src/",), ports.List(max_entries=5000)),
+        (FILES, "path", ".", (".env",), ports.List(max_entries=5000, hidden=True)),
+        (FILES, "path", "lib/x/a", ("lib/x/a.txt",), ports.List(path="lib/x", max_entries=5000)),
+        (FILES, "path", "/a", ("/a.txt",), ports.List(path="/", max_entries=5000)),
+        (FILES, "offset", "", (), None),
+    ],
+)
+async def test_variables_of_templates_can_be_completed(
+    template: str, variable: str, begun: str, values: tuple[str, ...], asked: object
+) -> None:
+    entries = (entry("a.txt"), entry("src", "directory"), entry(".env"))
+    listing = ports.Listing(path="/work", entries=entries, truncated=False)
+    host = FakeHost(listing=listing, listed=(listed("j1"), listed("k2")))
+
+    assert await HostResources(host).complete(template, variable, begun, call()) == values
+    assert host.asked == ([] if asked is None else [asked])
+
+
+async def test_a_template_that_is_not_there_is_not_completed() -> None:
     with pytest.raises(NotFound):
-        resources.complete("wand://nothing/{x}", "x", "")
+        await HostResources(FakeHost()).complete("wand://nothing/{x}", "x", "", call())
 
 
 async def test_the_audit_is_a_line_for_each_record() -> None:
