@@ -24,6 +24,7 @@ log = logging.getLogger(__name__)
 
 STREAM_PATH, MESSAGES_PATH = "/sse", "/messages"
 STREAMS_CEILING = 256
+OF_ONE_CEILING = 128
 _SESSION = "session_id"
 
 
@@ -40,8 +41,9 @@ class EventStreams:
         Raises:
             Refused: there are too many streams.
         """
-        if len(self._open) >= STREAMS_CEILING:
-            busy = f"{STREAMS_CEILING} streams are open, which is the most at once"
+        of_one = sum(one.principal.identity == principal.identity for one in self._open.values())
+        if len(self._open) >= STREAMS_CEILING or of_one >= OF_ONE_CEILING:
+            busy = f"{STREAMS_CEILING} streams are the most at once, {OF_ONE_CEILING} of one principal"
             raise Refused(503, busy, code=BUSY, headers={"Retry-After": "60"})
         session_id = uuid.uuid4().hex
         response = await replies.begin_stream(request)

@@ -26,6 +26,7 @@ log = logging.getLogger(__name__)
 
 SUBPROTOCOL = "mcp"
 CONNECTIONS_CEILING = 256
+OF_ONE_CEILING = 128
 PING_SECONDS = 15.0  # a client that leaves a ping unanswered for half as long is gone
 WRITE_SECONDS = 30.0  # so is one that reads nothing for so long
 CLOSE_SECONDS = 1.0
@@ -52,7 +53,7 @@ class WebSockets:
         Raises:
             Refused: the subprotocol is not offered, or there are too many connections.
         """
-        self._check(request)
+        self._check(request, principal)
         response = web.WebSocketResponse(
             protocols=(SUBPROTOCOL,), heartbeat=PING_SECONDS, max_msg_size=BYTES_CEILING,
             timeout=CLOSE_SECONDS, compress=False,
@@ -71,12 +72,13 @@ class WebSockets:
             log.info("client gone", extra={"principal": principal.name, "code": response.close_code})
         return response
 
-    def _check(self, request: web.BaseRequest) -> None:
+    def _check(self, request: web.BaseRequest, principal: Principal) -> None:
         offered = {word.strip() for word in request.headers.get("Sec-WebSocket-Protocol", "").split(",")}
         if SUBPROTOCOL not in offered:
             raise Refused(400, f"Sec-WebSocket-Protocol: must offer {SUBPROTOCOL}")
-        if len(self._open) >= CONNECTIONS_CEILING:
-            busy = f"{CONNECTIONS_CEILING} WebSockets are open, which is the most at once"
+        of_one = sum(one.principal.identity == principal.identity for one in self._open)
+        if len(self._open) >= CONNECTIONS_CEILING or of_one >= OF_ONE_CEILING:
+            busy = f"{CONNECTIONS_CEILING} WebSockets are the most at once, {OF_ONE_CEILING} of one principal"
             raise Refused(503, busy, code=BUSY, headers={"Retry-After": "60"})
 
     async def close(self) -> None:
@@ -97,7 +99,7 @@ class Conversation:
     ) -> None:
         self._request = request
         self._response = response
-        self._principal, self._tenures = who
+        self.principal, self._tenures = who
         self._count = count
         self._unanswered = Unanswered()
         self._ending: asyncio.Task[None] | None = None
@@ -156,9 +158,9 @@ class Conversation:
             self._unanswered.settle(answered)
 
     async def _may_go_on(self) -> bool:
-        if await self._tenures.stands(self._principal):
+        if await self._tenures.stands(self.principal):
             return True
-        log.warning("connection ended", extra={"principal": self._principal.name})
+        log.warning("connection ended", extra={"principal": self.principal.name})
         await self._end()
         return False
 

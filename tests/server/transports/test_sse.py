@@ -101,6 +101,13 @@ async def test_what_is_no_message_is_refused_where_it_was_posted(served: Edge) -
 async def test_a_stream_needs_a_key_and_room(served: Edge, monkeypatch: pytest.MonkeyPatch) -> None:
     async with served.client.get(f"{served.origin}/sse", headers=TYPES) as answer:
         assert answer.status == 401
+    monkeypatch.setattr(sse, "OF_ONE_CEILING", 1)
+    async with opened(served):
+        async with served.client.get(f"{served.origin}/sse", headers=served.headers()) as answer:
+            assert answer.status == 503
+        headers = served.headers(Authorization=f"Bearer {served.other_key}")
+        async with served.client.get(f"{served.origin}/sse", headers=headers) as answer:
+            assert answer.status == 200
     monkeypatch.setattr(sse, "STREAMS_CEILING", 0)
     async with served.client.get(f"{served.origin}/sse", headers=served.headers()) as answer:
         assert answer.status == 503

@@ -179,6 +179,15 @@ async def test_more_connections_than_may_be_are_refused(
         assert "result" in await ask(socket, call("echo"))
 
 
+async def test_one_principal_leaves_room_for_others(served: Edge, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(websocket, "OF_ONE_CEILING", 1)
+    async with connected(served):
+        assert await refused(served, Authorization=f"Bearer {served.key}") == 503
+        headers = {"Authorization": f"Bearer {served.other_key}"}
+        async with served.client.ws_connect(served.url, protocols=("mcp",), headers=headers) as other:
+            assert "result" in await ask(other, call("echo"))
+
+
 async def test_a_client_that_reads_nothing_is_cut_off(served: Edge, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(websocket, "WRITE_SECONDS", 0.2)
     async with connected(served) as socket:
