@@ -57,3 +57,7 @@ class BadToken(Unauthenticated):
     """A token that does not let anybody in; `reason` is the challenge's word for it (RFC 6750, 3.1)."""
 
     reason = "invalid_token"
+
+
+class TooLate(BadToken):
+    """A token that was good: it has expired, or was taken back. Whoever brings it has guessed nothing."""

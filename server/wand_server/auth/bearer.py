@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from wand_server.auth import compact
-from wand_server.auth.asked import Asked, BadToken, Presented
+from wand_server.auth.asked import Asked, BadToken, Presented, TooLate
 from wand_server.auth.claims import ClaimNames, check_kind, principal_of
 from wand_server.auth.compact import Expected
 from wand_server.auth.possession import Possession
@@ -88,7 +88,7 @@ class Tokens:
             self._remembered.keep(presented.token, known)
         self._possession.check(known.confirmation, presented, asked)
         if await self.is_over(known.principal):
-            raise BadToken("the token was taken back")
+            raise TooLate("the token was taken back")
         return known.principal
 
     async def is_over(self, principal: Principal) -> bool:

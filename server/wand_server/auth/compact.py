@@ -19,7 +19,7 @@ from jwt.exceptions import (
     PyJWTError,
 )
 
-from wand_server.auth.asked import BadToken
+from wand_server.auth.asked import BadToken, TooLate
 from wand_server.auth.tokens import PublicKey
 
 BYTES_CEILING = 16 * 1024
@@ -27,7 +27,6 @@ LEEWAY_SECONDS = 30  # by which our clock and an issuer's may differ
 _KID_CEILING = 256
 _OWN_KEYS = ("jwk", "jku", "x5u")
 _WORDS: dict[type[PyJWTError], str] = {
-    ExpiredSignatureError: "the token has expired",
     ImmatureSignatureError: "the token does not count yet",
     InvalidIssuedAtError: "the token was issued in the future",
     InvalidAudienceError: "the token was issued for somebody else (aud)",
@@ -102,6 +101,8 @@ def verified(untrusted: str, parts: Parts, key: PublicKey, expected: Expected) -
         )  # fmt: skip
     except MissingRequiredClaimError as why:
         raise BadToken(f"the token says no {why.claim}") from why
+    except ExpiredSignatureError as why:  # of a good signature, which is verified first
+        raise TooLate("the token has expired") from why
     except PyJWTError as why:
         raise BadToken(_WORDS.get(type(why), "the token is malformed")) from why
     except (ValueError, TypeError, OverflowError) as why:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from wand_proto.errors import WandError
 from wand_server.auth import keyfile
-from wand_server.auth.asked import Asked, BadToken, Presented
+from wand_server.auth.asked import Asked, Presented, TooLate
 from wand_server.auth.keyfile import Key
 from wand_server.auth.lastused import LastUsed
 from wand_server.model import Principal
@@ -33,7 +33,7 @@ class Keys:
         """Who owns the key; None where nobody does.
 
         Raises:
-            BadToken: it has expired.
+            TooLate: it has expired.
         """
         _ = asked
         return self.known(*presented)
@@ -45,7 +45,7 @@ class Keys:
         key, principal = found
         now = time.time()
         if key.is_over(now):
-            raise BadToken("the API key has expired", hint=_HINT)
+            raise TooLate("the API key has expired", hint=_HINT)
         if self._used is not None:
             self._used.note(principal.credential, now)
         return principal

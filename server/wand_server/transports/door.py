@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from typing import Generic, TypeVar
 
 from wand_proto.errors import Exhausted, Unauthenticated, Unavailable
+from wand_server.auth.asked import TooLate
 from wand_server.auth.guard import Guard
 from wand_server.kinds import Frozen
 from wand_server.model import Principal
@@ -77,7 +78,8 @@ class Door:
             principal = await house.guard.principal_of(token, peer)
         except Unauthenticated as why:
             house.refused(peer, why.message)
-            await house.limits.count_failure(peer)
+            if not isinstance(why, TooLate):
+                await house.limits.count_failure(peer)
             raise
         house.limits.count(principal)
         return principal

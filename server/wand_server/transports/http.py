@@ -14,7 +14,7 @@ from aiohttp import hdrs, web
 
 from wand_proto.errors import Denied, Unauthenticated, Unavailable
 from wand_server import forwarded
-from wand_server.auth.asked import Asked, BadToken
+from wand_server.auth.asked import Asked, BadToken, TooLate
 from wand_server.auth.dpop import NONCE_HEADER, NeedsNonce
 from wand_server.auth.guard import Guard
 from wand_server.auth.origins import Misdirected
@@ -274,7 +274,7 @@ class HttpTransport:
             raise Refused(401, str(why), headers=headers) from why
         except Unauthenticated as why:
             self.refused(address, str(why.message))
-            if hdrs.AUTHORIZATION in request.headers:
+            if hdrs.AUTHORIZATION in request.headers and not isinstance(why, TooLate):
                 await self.limits.count_failure(address)
             headers = {"WWW-Authenticate": self.guard.challenge.unauthenticated(why)}
             raise Refused(401, str(why), headers=headers) from why

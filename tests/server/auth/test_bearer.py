@@ -17,7 +17,7 @@ from multidict import CIMultiDict
 from support.issuers import RESOURCE, RSA_KEY, Issuer, ec_key, jwk_of, part, pem_of
 from wand_proto.errors import Unauthenticated
 from wand_server.auth import bearer, jwk
-from wand_server.auth.asked import Asked, BadToken, Presented
+from wand_server.auth.asked import Asked, BadToken, Presented, TooLate
 from wand_server.auth.bearer import Tokens, Trusted
 from wand_server.auth.claims import ClaimNames
 from wand_server.auth.issuerkeys import StaticKeys
@@ -136,6 +136,16 @@ async def test_a_forged_token_lets_nobody_in(case: str) -> None:
         await signed_in(door(), FORGED[case])
 
     assert FORGED[case] not in str(refused.value)
+
+
+@pytest.mark.parametrize(("issuer", "is_late"), [(ISSUER, True), (Issuer(private=ec_key()), False)])
+async def test_only_of_a_token_that_was_good_it_is_said_that_it_comes_too_late(
+    issuer: Issuer, *, is_late: bool
+) -> None:
+    with pytest.raises(BadToken) as refused:
+        await signed_in(door(), issuer.token(exp=0))
+
+    assert isinstance(refused.value, TooLate) == is_late
 
 
 @given(at=some.integers(0, len(ISSUER.token()) - 1), other=some.sampled_from("AZaz09-_."))

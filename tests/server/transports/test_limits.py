@@ -11,6 +11,8 @@ from aiohttp import WSMsgType
 
 from support.edge import Edge, edge, legacy
 from support.waiting import until
+from wand_server.auth import keyfile
+from wand_server.auth.keyfile import Wanted
 from wand_server.transports import limits
 from wand_server.transports.limits import Buckets, Limits, Rate, Rates, block_of
 from wand_server.transports.replies import Refused
@@ -141,6 +143,17 @@ async def test_who_brings_no_key_at_all_has_not_failed(server: Edge) -> None:
     for _ in range(5):
         async with server.client.get(server.url) as answer:
             assert answer.status == 401
+
+
+async def test_who_brings_a_key_that_has_expired_has_guessed_nothing(
+    server: Edge, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("wand_server.auth.keys._LOOK_AGAIN_SECONDS", 0)
+    server.transport.limits.change(Rates(failed_sign_ins=TIGHT))
+    late = keyfile.add(tmp_path / "keys.toml", "late", Wanted(lives_seconds=0))
+
+    assert {(await post(server, late))[0] for _ in range(5)} == {401}
+    assert (await post(server, "wand_wrong"))[0] == 401
 
 
 async def test_messages_on_a_websocket_are_counted(server: Edge) -> None:
