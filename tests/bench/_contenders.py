@@ -2,6 +2,7 @@
 
 import contextlib
 import shutil
+import subprocess
 import sys
 import tempfile
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -87,6 +88,7 @@ def start_wand(
 ) -> Iterator[Server]:
     """All of Wand, as `./dev run` starts it, held to one core unless that is None."""
     (folder / "work").mkdir()
+    subprocess.run([sys.executable, "-c", "import wand_hostagent.daemon, wand_server.app"], check=True)
     with contextlib.ExitStack() as stack:
         with _servers.on_core(core) if core is not None else contextlib.nullcontext():
             running = stack.enter_context(embedded(folder / "work", folder / "state", command=command))
