@@ -9,8 +9,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
-import psutil
-
+_IDLE = slice(3, 5)  # idle and iowait
 _SHELLS = ("bash", "zsh", "fish", "dash", "sh")
 
 
@@ -60,8 +59,8 @@ def info(path: str) -> Info:
         kernel=platform.release(),
         architecture=platform.machine(),
         cpus=len(os.sched_getaffinity(0)),
-        memory_bytes=psutil.virtual_memory().total,
-        boot_unix_seconds=psutil.boot_time(),
+        memory_bytes=_memory()["MemTotal"],
+        boot_unix_seconds=_booted(),
         timezone=_timezone(),
         shells=tuple(found for found in (find_command(name, path) for name in _SHELLS) if found),
     )
@@ -71,32 +70,45 @@ class CpuMeter:
     """How busy the processors were since it was last read."""
 
     def __init__(self) -> None:
-        self._seen = psutil.cpu_times()
+        self._seen = _ticks()
 
     def percent(self) -> float:
-        before, self._seen = self._seen, psutil.cpu_times()
-        spent = {
-            name: max(0.0, now - then)
-            for name, now, then in zip(before._fields, self._seen, before, strict=True)
-        }
-        spent |= {"guest": 0.0, "guest_nice": 0.0}  # counted in user and nice already: proc_stat(5)
-        total = sum(spent.values())
-        idle = spent["idle"] + spent.get("iowait", 0.0)
+        before, self._seen = self._seen, _ticks()
+        spent = [max(0, now - then) for now, then in zip(self._seen, before, strict=True)]
+        idle, total = sum(spent[_IDLE]), sum(spent)
         return 100.0 * (total - idle) / total if total > 0 else 0.0
+
+
+def _ticks() -> list[int]:
+    """What all processors have done, in the order of proc_stat(5); guests stand in user and nice already."""
+    with Path("/proc/stat").open() as file:
+        return [int(word) for word in file.readline().split()[1:9]]
+
+
+def _memory() -> dict[str, int]:
+    """What /proc/meminfo tells in kB, in bytes."""
+    lines = (line.split() for line in Path("/proc/meminfo").read_text().splitlines())
+    return {name.rstrip(":"): int(amount) * 1024 for name, amount, *unit in lines if unit}
+
+
+def _booted() -> float:
+    """When the machine was started, as proc_stat(5) tells."""
+    lines = map(str.split, Path("/proc/stat").read_text().splitlines())
+    return next(float(words[1]) for words in lines if words[0] == "btime")
 
 
 def status(folders: Iterable[str], meter: CpuMeter) -> Status:
     """How the host fares; the disks are those that hold `/` and `folders`."""
-    memory, swap = psutil.virtual_memory(), psutil.swap_memory()
+    memory = _memory()
     return Status(
         load=os.getloadavg(),
         cpu_percent=meter.percent(),
-        memory_total_bytes=memory.total,
-        memory_available_bytes=memory.available,
-        swap_total_bytes=swap.total,
-        swap_free_bytes=swap.free,
+        memory_total_bytes=memory["MemTotal"],
+        memory_available_bytes=memory["MemAvailable"],
+        swap_total_bytes=memory["SwapTotal"],
+        swap_free_bytes=memory["SwapFree"],
         disks=_disks(("/", *folders)),
-        uptime_seconds=max(0.0, time.time() - psutil.boot_time()),
+        uptime_seconds=max(0.0, time.time() - _booted()),
     )
 
 

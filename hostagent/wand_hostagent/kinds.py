@@ -4,7 +4,6 @@ import importlib
 import logging
 from collections.abc import AsyncIterator, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
-from importlib.metadata import EntryPoint, entry_points
 from pathlib import Path
 from typing import Any
 
@@ -50,9 +49,11 @@ def kind_of(name: str) -> AnyKind:
         raise Invalid("needs no table: it is there already", field=field)
     if name in OURS:
         return _loaded_ours(OURS[name], field)
-    found = entry_points(group=GROUP, name=name)
+    metadata = importlib.import_module("importlib.metadata")  # large, and seldom asked
+    points = metadata.entry_points(group=GROUP)
+    found = points.select(name=name)
     if not found:
-        known = ", ".join(sorted({*OURS, *(one.name for one in entry_points(group=GROUP))}))
+        known = ", ".join(sorted({*OURS, *points.names}))
         raise NotFound(f"no package here has a backend {name!r}", hint=f"there are: {known}", field=field)
     if len(found) > 1:
         raise Conflict(f"{len(found)} packages have a backend {name!r}", hint="keep one", field=field)
@@ -69,7 +70,7 @@ def _loaded_ours(module: str, field: str) -> AnyKind:
         ) from error
 
 
-def _loaded(point: EntryPoint, field: str) -> Any:
+def _loaded(point: Any, field: str) -> Any:
     try:
         return point.load()
     except Exception as why:  # somebody else's code: whatever it is, it is told as one line

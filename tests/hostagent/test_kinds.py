@@ -1,10 +1,11 @@
 """Backends by their tables: ours, those of other packages, and what is wrong with either."""
 
+import importlib.metadata
 import re
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
-from importlib.metadata import EntryPoint
+from importlib.metadata import EntryPoint, EntryPoints
 from pathlib import Path
 from typing import Any
 
@@ -49,16 +50,15 @@ POINTS = {
 def installed(monkeypatch: pytest.MonkeyPatch) -> None:
     """Packages that add backends; each entry point loads what stands in this file."""
 
-    def entry_points(*, group: str, name: str | None = None) -> list[EntryPoint]:
+    def entry_points(*, group: str) -> EntryPoints:
         assert group == "wand_hostagent.backends"
-        return [
+        return EntryPoints(
             EntryPoint(one, value.replace("test_kinds", __name__), group)
             for one, values in POINTS.items()
-            if name in (None, one)
             for value in values
-        ]
+        )
 
-    monkeypatch.setattr(kinds, "entry_points", entry_points)
+    monkeypatch.setattr(importlib.metadata, "entry_points", entry_points)
 
 
 async def names(described: dict[str, Any]) -> list[str]:

@@ -32,7 +32,7 @@ _MAP = SCRATCH / "seen"
 _LOADED_BEFORE = (  # by us once, and not by each of thousands of runs; nothing of ours
     "aiohttp", "aiohttp.web", "aiohttp.test_utils", "argon2", "aiosqlite", "cryptography.x509",
     "google.protobuf.message", "grpc", "grpc.aio",
-    "cryptography.hazmat.primitives.asymmetric.ec", "hypothesis", "jwt", "mcp", "mcp.types", "psutil",
+    "cryptography.hazmat.primitives.asymmetric.ec", "hypothesis", "jwt", "mcp", "mcp.types",
     "pydantic",
     "pytest", "pytest_asyncio", "pytest_asyncio.plugin", "pytest_timeout", "unittest.mock",
 )  # fmt: skip
