@@ -23,8 +23,8 @@ class Speaker(RequestHandler):
 
     @property
     def is_idle(self) -> bool:
-        """Whether no request is being answered: none has come, or only a part of one."""
-        return self._waiter is not None and not self._waiter.done()
+        """Whether no request is being answered: none has come but a part, or one is read to be dropped."""
+        return not self._request_in_progress and not self._messages
 
     def handle_error(
         self,

@@ -207,7 +207,13 @@ def is_idle(connection: object) -> bool:
 
 
 @pytest.mark.parametrize(
-    "said", [b"", b"POST /mcp HTTP/1.1\r\nHost: ", b"GET /livez HTTP/1.1\r\nHost: x\r\n\r\n"]
+    "said",
+    [
+        b"",
+        b"POST /mcp HTTP/1.1\r\nHost: ",
+        b"GET /livez HTTP/1.1\r\nHost: x\r\n\r\n",
+        b"POST /mcp HTTP/1.1\r\nHost: localhost\r\nContent-Length: 9\r\n\r\n",
+    ],
 )
 async def test_over_the_ceiling_a_connection_that_asks_for_nothing_makes_room(
     server: Edge, monkeypatch: pytest.MonkeyPatch, said: bytes
@@ -216,12 +222,13 @@ async def test_over_the_ceiling_a_connection_that_asks_for_nothing_makes_room(
     reader, writer = await asyncio.open_connection("127.0.0.1", server.transport.port)
     writer.write(said)
     if said.endswith(b"\r\n\r\n"):
-        await asyncio.wait_for(reader.readuntil(b"}"), 20)
+        await asyncio.wait_for(reader.readuntil(b"}"), 20)  # the answer
     await until(lambda: any(map(is_idle, server.transport._server.connections)))
 
     status, _ = await server.ask(**server.call("echo"))
 
-    assert (status, await asyncio.wait_for(reader.read(), 20)) == (200, b"")
+    assert status == 200
+    await asyncio.wait_for(reader.read(), 20)  # to its end
     writer.close()
     await writer.wait_closed()
 
