@@ -77,6 +77,10 @@ def test_the_variable_of_the_pipe_is_none_of_ours(tmp_path: Path) -> None:
         ("[http", "is not TOML"),
         ("[oauth]\nissuer = 'http://login.example'", "oauth.issuer: must be an https URL"),
         ("[oauth]\nissuer = 'https://a.example'", "oauth: resource is needed with issuer"),
+        (
+            "[issuer]\nurl = 'https://a.example'\n[oauth]\nissuer = 'https://a.example'\nresource = 'https://a'",
+            "oauth: issuer is for another one",
+        ),
         ("[oauth]\nclient_id = 'x'", "oauth: client_id and client_secret_file go together"),
         ("[oauth]\nalgorithms = ['HS256']", "oauth.algorithms.0: must be 'ES256'"),
         ("[oauth]\nalgorithms = ['none']", "oauth.algorithms.0: must be 'ES256'"),

@@ -3,7 +3,14 @@
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, BeforeValidator, Field, model_validator
+from pydantic import (
+    AfterValidator,
+    BeforeValidator,
+    Field,
+    ValidationInfo,
+    field_validator,
+    model_validator,
+)
 
 from wand_proto.credentials import Identity, pki_file
 from wand_server.kinds import Frozen, Networks, Words, grpc_address, parsed
@@ -148,6 +155,15 @@ class Settings(Frozen):
     oauth: OAuth = OAuth()
     tls: Tls = Tls()
     log: Log = Log()
+
+    @field_validator("oauth")
+    @classmethod
+    def _is_not_the_built_in_issuer(cls, oauth: OAuth, info: ValidationInfo) -> OAuth:
+        """Under that name its tokens would count as another's, and could not be taken back."""
+        ours = info.data.get("issuer")
+        if oauth.issuer and isinstance(ours, Issuer) and oauth.issuer == ours.url:
+            raise ValueError("issuer is for another one: the tokens of issuer.url are let in without it")
+        return oauth
 
     @property
     def control_socket(self) -> Path:
