@@ -61,7 +61,8 @@ class TaskStore(Protocol):
     ) -> Claimed | None:
         """The next task for an agent that can do so much, its lease begun; of that id where one is given.
 
-        The highest priority first, then what has waited longest. None: there is nothing to do now.
+        The highest priority first; within it principals take turns, each with what has waited longest. None:
+        there is nothing to do now.
         """
         ...
 

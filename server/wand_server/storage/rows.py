@@ -3,6 +3,7 @@
 import json
 from collections.abc import Mapping
 from dataclasses import asdict
+from functools import lru_cache
 from typing import Any
 
 from wand_proto.errors import Invalid
@@ -53,6 +54,7 @@ def brief(value: Any) -> str:
     return _encode(value)
 
 
+@lru_cache
 def identity(principal: Principal) -> str:
     """By what everything of one party is found."""
     return brief(principal.identity)
@@ -78,24 +80,17 @@ def principal_in(kept: Mapping[str, Any]) -> Principal:
 
 def given_out(task: NewTask, work: str) -> str:
     """What of a task never changes and is asked of it alone, as JSON; the work is JSON already."""
-    given = {
-        "title": task.title,
-        "principal": principal_out(task.principal),
-        "retries": retries_out(task.retries),
-        "depends_on": task.depends_on,
-    }
-    return f'{_encode(given)[:-1]},"work":{work}}}'
+    title, after = _encode(task.title), _encode(task.depends_on)
+    principal, retries = _often(task.principal, task.retries)
+    return (
+        f'{{"title":{title},"principal":{principal},"retries":{retries},"depends_on":{after},"work":{work}}}'
+    )
 
 
-def retries_out(retries: Retries) -> dict[str, float]:
-    """Its fields."""
-    return {
-        "most_attempts": retries.most_attempts,
-        "base_seconds": retries.base_seconds,
-        "factor": retries.factor,
-        "ceiling_seconds": retries.ceiling_seconds,
-        "jitter": retries.jitter,
-    }
+@lru_cache
+def _often(principal: Principal, retries: Retries) -> tuple[str, str]:
+    """What many tasks have in common, as JSON."""
+    return _encode(principal_out(principal)), _encode(asdict(retries))
 
 
 def task_in(row: Row) -> Task:
@@ -117,7 +112,7 @@ def task_in(row: Row) -> Task:
         parent=row["parent"],
         project=row["project"],
         depends_on=tuple(given["depends_on"]),
-        labels=json.loads(row["labels"]),
+        labels={} if row["labels"] == "{}" else json.loads(row["labels"]),
         attempt=row["attempt"],
         agent=row["agent"],
         lease_until=row["lease_until"],

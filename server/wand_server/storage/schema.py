@@ -104,6 +104,15 @@ DROP INDEX task_deadline;
 CREATE INDEX task_deadline ON task (deadline) WHERE deadline IS NOT NULL
  AND state IN ('queued', 'blocked', 'waiting');
 """
+_TASKS_4 = """
+ALTER TABLE task ADD COLUMN turn {big} NOT NULL DEFAULT 0;
+UPDATE task SET turn = 1000000000000000 WHERE state IN ('queued', 'waiting');
+DROP INDEX task_ready;
+CREATE INDEX task_ready ON task (priority DESC, turn, run_at, seq) WHERE state = 'queued';
+CREATE INDEX task_share ON task (identity, priority, turn) WHERE state = 'queued';
+DROP INDEX task_waiting;
+CREATE INDEX task_later ON task (run_at) WHERE state IN ('queued', 'waiting') AND turn = 1000000000000000;
+"""
 _SQLITE = {
     "serial": "INTEGER PRIMARY KEY AUTOINCREMENT",
     "json": "TEXT",
@@ -119,7 +128,7 @@ _POSTGRES = {
     "strict": "",
 }
 STEPS: dict[str, tuple[str, ...]] = {
-    "tasks": (_TASKS_1, _TASKS_2, _TASKS_3)
+    "tasks": (_TASKS_1, _TASKS_2, _TASKS_3, _TASKS_4)
 }  # of each part: from 0 to 1, from 1 to 2, …
 
 

@@ -44,7 +44,6 @@ class Store:
     def __init__(self, engine: Engine, *, keep_seconds: float = WEEK) -> None:
         self._engine = engine
         self._keep_seconds = keep_seconds
-        self._swept_to = 0.0
 
     async def submit(self, tasks: Sequence[NewTask]) -> tuple[Submitted, ...]:
         several = [submitting.prepare(one) for one in checking.tasks(tasks, self._engine.now())]
@@ -112,8 +111,7 @@ class Store:
         lost = await self._alone(sweeping.lost)
         overdue = await self._alone(sweeping.overdue)
         removed = await self._alone(sweeping.gone)
-        since, self._swept_to = self._swept_to, self._engine.now()
-        due = await self._alone(partial(sweeping.due, since=since)) + await self._alone(sweeping.rested)
+        due = await self._alone(sweeping.due)
         swept = Swept(lost=lost, overdue=overdue, removed=removed, due=due)
         return await self._engine.read(partial(sweeping.next_due, so_far=swept))
 

@@ -125,7 +125,8 @@ async def _answers(connection: Any, asks: Sequence[Ask]) -> list[Sequence[Row]]:
     if not first.gives_rows:
         await connection.executemany(text, [ask.values for ask in asks])
         return [()] * len(asks)
-    told = f"WITH a AS ({text}) SELECT a.*, CAST(${len(first.values) + 1} AS INTEGER) AS asked FROM a"
+    asked = f"CAST(${len(first.values) + 1} AS INTEGER) AS asked"
+    told = f"{text}, {asked}" if first.is_change else f"WITH a AS ({text}) SELECT a.*, {asked} FROM a"
     values = [(*ask.values, number) for number, ask in enumerate(asks)]
     answers: list[list[Row]] = [[] for _ in asks]
     for found in await connection.fetchmany(told, values):

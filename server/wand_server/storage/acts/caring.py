@@ -6,6 +6,7 @@ from wand_proto.errors import Conflict, NotFound
 from wand_server.lifecycle import HOPELESS, OPEN, RETRIABLE, TaskState
 from wand_server.ports import News, Task, TaskError, Wake
 from wand_server.storage.acts.ending import end, nobodys, ready, tell
+from wand_server.storage.acts.taking_turns import behind
 from wand_server.storage.asking import Act, Moment, Row, changed, row, rows
 from wand_server.storage.rows import COLUMNS, needs_in, task_in
 
@@ -13,9 +14,9 @@ _SEEN = "SELECT id, state FROM task WHERE id = $1 @lock"
 _CHILDREN = "SELECT id, state FROM task WHERE parent = $1 ORDER BY seq"
 _UNFINISHED = """SELECT edge.dependency, task.state FROM edge LEFT JOIN task ON task.id = edge.dependency
  WHERE edge.dependent = $1 AND (task.state IS NULL OR task.state <> 'done') ORDER BY edge.dependency"""
-_AGAIN = """UPDATE task SET state = $2, run_at = $3, waits_for = $4, failed_by = '', attempt = 0,
- finished = NULL, gone_at = NULL, cancel_asked = 0, result = NULL, ended_token = 0, waits_since = NULL
- WHERE id = $1 RETURNING needs, run_at"""
+_AGAIN = f"""UPDATE task SET turn = {behind()}, state = $2, run_at = $3, waits_for = $4, failed_by = '',
+ attempt = 0, finished = NULL, gone_at = NULL, cancel_asked = 0, result = NULL, ended_token = 0,
+ waits_since = NULL WHERE id = $1 RETURNING needs, run_at"""
 _WITHOUT_DOUBT = "DELETE FROM step WHERE task = $1 AND ended IS NULL"
 _BECAUSE = "SELECT id FROM task WHERE failed_by = $1 AND state = 'failed' ORDER BY seq"
 

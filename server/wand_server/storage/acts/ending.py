@@ -5,6 +5,7 @@ from typing import Any
 
 from wand_server.lifecycle import HOPELESS, OPEN, Next, TaskState, leading_to
 from wand_server.ports import Lease, News, TaskError, Wake
+from wand_server.storage.acts.taking_turns import LATER, behind, first
 from wand_server.storage.asking import Act, Moment, Row, changed, row, rows
 from wand_server.storage.rows import error_out, needs_in
 
@@ -12,11 +13,16 @@ _END = """UPDATE task SET state = $2, finished = $3, gone_at = $3 + keep_seconds
  error = $4, result = $5, ended_token = $6 WHERE id = $1 AND state IN ({before}) RETURNING has_dependents"""
 _BACK = """UPDATE task SET state = '{state}', run_at = $2, lease_until = NULL, error = $3,
  ended_token = $4{more} WHERE id = $1 AND state = 'running'"""
-_QUEUE = _BACK.format(state=TaskState.QUEUED, more="")
-_WAIT = _BACK.format(state=TaskState.WAITING, more=", attempt = attempt - 1, waits_since = $5")
+_TURN = f", turn = CASE WHEN $5 = 1 THEN {LATER} ELSE {first()} END"
+_QUEUE = _BACK.format(state=TaskState.QUEUED, more=_TURN)
+_WAIT = _BACK.format(
+    state=TaskState.WAITING, more=f", turn = {LATER}, attempt = attempt - 1, waits_since = $5"
+)
 _DEPENDENTS = "(SELECT dependent FROM edge WHERE dependency = $1)"
 _RELEASE = f"""UPDATE task SET waits_for = waits_for - 1 WHERE id IN {_DEPENDENTS} AND state = 'blocked'
  RETURNING id, waits_for, run_at, needs"""
+_RELEASED = f"""UPDATE task SET state = 'queued',
+ turn = CASE WHEN run_at > $2 THEN {LATER} ELSE {behind()} END WHERE id = $1 AND state = 'blocked'"""
 _FAIL = f"""UPDATE task SET state = 'failed', failed_by = $1, finished = $2, gone_at = $2 + keep_seconds,
  error = $3 WHERE id IN {_DEPENDENTS} AND state = 'blocked' RETURNING id, has_dependents"""
 
@@ -70,7 +76,7 @@ def follow(
     if after.state is TaskState.WAITING:
         yield from changed(_WAIT, *values, found["waits_since"] or at.now)
     else:
-        yield from changed(_QUEUE, *values)
+        yield from changed(_QUEUE, *values, int(after.run_at > at.now))
         ready(at, lease.task, after.run_at, needs_in(found))
     return after.state
 
@@ -97,9 +103,7 @@ def _pass_on(at: Moment, task: str, state: TaskState) -> Act[None]:
 def _release(at: Moment, task: str) -> Act[None]:
     for one in (yield from rows(_RELEASE, task)):
         if one["waits_for"] == 0:
-            yield from changed(
-                "UPDATE task SET state = 'queued' WHERE id = $1 AND state = 'blocked'", one["id"]
-            )
+            yield from changed(_RELEASED, one["id"], at.now)
             tell(at, one["id"])
             ready(at, one["id"], one["run_at"], needs_in(one))
 

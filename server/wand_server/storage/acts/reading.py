@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from wand_proto.errors import Invalid
 from wand_server.lifecycle import OPEN, TaskState
 from wand_server.ports import Step, TaskFilter, TaskPage, TranscriptEntry
+from wand_server.storage.acts.taking_turns import RESTS
 from wand_server.storage.asking import Act, Moment, rows
 from wand_server.storage.rows import COLUMNS, brief, entry_in, step_in, task_in
 
@@ -12,6 +13,7 @@ _MOST = 500
 _COUNTS = "SELECT state, COUNT(*) AS n FROM task WHERE gone_at IS NOT NULL GROUP BY state UNION ALL " + (
     " UNION ALL ".join(  # each by an index of its own
         f"SELECT '{state}' AS state, COUNT(*) AS n FROM task WHERE state = '{state}'"
+        + (f" AND {RESTS}" if state is TaskState.WAITING else "")
         for state in sorted(OPEN)
     )
 )

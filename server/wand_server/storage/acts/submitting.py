@@ -8,12 +8,14 @@ from wand_proto.errors import Conflict, Exhausted, NotFound
 from wand_server.lifecycle import HOPELESS, TaskState
 from wand_server.ports import News, NewTask, Submitted, Wake
 from wand_server.storage import checking
+from wand_server.storage.acts.taking_turns import LATER, behind
 from wand_server.storage.asking import Act, Moment, changed, row
 from wand_server.storage.rows import brief, given_out, identity, packed
 
-_INSERT = """INSERT INTO task (id, state, identity, given, digest, priority, needs, labels, idem, run_at,
- deadline, may_repeat, parent, depth, project, keep_seconds, created, waits_for)
- VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18)
+_INSERT = f"""INSERT INTO task (id, state, identity, given, digest, priority, needs, labels, idem, run_at,
+ deadline, may_repeat, parent, depth, project, keep_seconds, created, waits_for, turn)
+ VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18,
+ CASE WHEN $19 = 1 THEN {LATER} ELSE {behind("$3", "$6")} END)
  ON CONFLICT DO NOTHING RETURNING id"""
 
 
@@ -78,7 +80,7 @@ def _one(at: Moment, one: Prepared, keep_seconds: float) -> Act[Submitted]:
     put = yield from row(
         _INSERT, task.id, state.value, one.identity, one.given, one.digest, task.priority, one.needs,
         one.labels, task.key, run_at, task.deadline, int(task.may_repeat), task.parent, depth, task.project,
-        keep, at.now, waits_for,
+        keep, at.now, waits_for, int(run_at > at.now),
     )  # fmt: skip
     if put is None:
         return (yield from _there_already(one))

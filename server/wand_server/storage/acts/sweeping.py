@@ -3,8 +3,9 @@
 from dataclasses import replace
 
 from wand_server.lifecycle import TaskState, when_lost
-from wand_server.ports import News, Swept, TaskError, Wake
+from wand_server.ports import Swept, TaskError
 from wand_server.storage.acts.ending import end, follow, nobodys, open_steps, ready, tell
+from wand_server.storage.acts.taking_turns import RESTS, behind, first
 from wand_server.storage.asking import Act, Moment, changed, row, rows
 from wand_server.storage.rows import HELD, held_in, needs_in
 
@@ -16,15 +17,14 @@ _OVERDUE = f"""SELECT id FROM task WHERE {_NOT_BEGUN}
  AND deadline <= $1 ORDER BY deadline LIMIT {_MOST} @skip"""
 _GONE = f"""SELECT id, state FROM task WHERE gone_at IS NOT NULL AND gone_at <= $1
  ORDER BY gone_at LIMIT {_MOST} @skip"""
-_DUE = f"""SELECT id, needs FROM task WHERE state = 'queued' AND run_at > $1 AND run_at <= $2
- ORDER BY priority DESC, run_at, seq LIMIT {_MOST}"""
-_RESTED = f"""SELECT id, needs FROM task WHERE state = 'waiting' AND run_at <= $1
+_DUE = f"""SELECT id, needs FROM task WHERE {RESTS} AND run_at <= $1
  ORDER BY run_at LIMIT {_MOST} @skip"""
+_IN_TURN = f"""UPDATE task SET state = 'queued',
+ turn = CASE state WHEN 'queued' THEN {behind()} ELSE {first()} END WHERE id = $1 AND {RESTS}"""
 _NEXT = f"""SELECT (SELECT MIN(lease_until) FROM task WHERE state = 'running') AS lease,
  (SELECT MIN(deadline) FROM task WHERE {_NOT_BEGUN}) AS deadline,
  (SELECT MIN(gone_at) FROM task WHERE gone_at IS NOT NULL) AS gone,
- (SELECT MIN(run_at) FROM task WHERE state = 'waiting') AS rested,
- (SELECT MIN(run_at) FROM task WHERE state = 'queued' AND run_at > $1) AS run_at"""
+ (SELECT MIN(run_at) FROM task WHERE {RESTS}) AS run_at"""
 _REMOVE = (
     "DELETE FROM step WHERE task = $1",
     "DELETE FROM transcript WHERE task = $1",
@@ -62,25 +62,18 @@ def gone(at: Moment) -> Act[int]:
     return len(found)
 
 
-def due(at: Moment, since: float) -> Act[int]:
-    """Tell of what could not run then, and can now."""
-    found = yield from rows(_DUE, since, at.now)
-    at.wakes += [Wake(news=News.READY, task=one["id"], needs=needs_in(one)) for one in found]
-    return len(found)
-
-
-def rested(at: Moment) -> Act[int]:
-    """Queue what has waited for a person, so that they are asked again."""
-    found = yield from rows(_RESTED, at.now)
+def due(at: Moment) -> Act[int]:
+    """Give what can run now its turn, and tell of it; so to what has waited for a person, to ask again."""
+    found = yield from rows(_DUE, at.now)
     for one in found:
-        yield from changed("UPDATE task SET state = 'queued' WHERE id = $1 AND state = 'waiting'", one["id"])
+        yield from changed(_IN_TURN, one["id"])
         tell(at, one["id"])
         ready(at, one["id"], at.now, needs_in(one))
     return len(found)
 
 
-def next_due(at: Moment, so_far: Swept) -> Act[Swept]:
+def next_due(_at: Moment, so_far: Swept) -> Act[Swept]:
     """The same, and when there is more to do."""
-    found = yield from row(_NEXT, at.now)
+    found = yield from row(_NEXT)
     times = [value for value in found or () if value is not None]
     return replace(so_far, next_due=min(times) if times else None)

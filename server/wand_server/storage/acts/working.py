@@ -27,7 +27,7 @@ _CLAIM = """UPDATE task SET state = 'running', token = token + 1, attempt = atte
  lease_until = $2, started = COALESCE(started, $3), cancel_asked = 0, progress = NULL, last_write = $6
  WHERE state = 'queued' AND seq = (SELECT seq FROM task WHERE {which} {order} LIMIT 1 @skip)
  RETURNING {columns}"""
-_CLAIM_NEXT = _CLAIM.format(which=_READY, order="ORDER BY priority DESC, run_at, seq", columns=COLUMNS)
+_CLAIM_NEXT = _CLAIM.format(which=_READY, order="ORDER BY priority DESC, turn, run_at, seq", columns=COLUMNS)
 _CLAIM_ONE = _CLAIM.format(which=f"id = $7 AND {_READY}", order="", columns=COLUMNS)
 _CLAIMED = f"SELECT {COLUMNS} FROM task WHERE state = 'running' AND agent = $1 AND last_write = $2"
 _OURS = "id = $1 AND token = $2 AND state = 'running'"
