@@ -5,7 +5,7 @@ import functools
 import logging
 import ssl
 import time
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field
 from types import TracebackType
 from typing import Self
@@ -153,7 +153,19 @@ class HttpTransport:
             "/livez": {"GET": Open(self._alive)},
             "/readyz": {"GET": Open(self._ready)},
             **(legacy if self.legacy_sse else {}),
-            **self.more_routes,
+            **{path: self._counted(methods) for path, methods in self.more_routes.items()},
+        }
+
+    def _counted(self, methods: Mapping[str, Open | Guarded]) -> dict[str, Open | Guarded]:
+        """The same, and what is open is answered to one address no oftener than what is not."""
+
+        async def answer(handler: routes.Handler, request: web.BaseRequest) -> web.StreamResponse:
+            self.limits.count_address(self._address(request))
+            return await handler(request)
+
+        return {
+            method: Open(functools.partial(answer, one.handler)) if isinstance(one, Open) else one
+            for method, one in methods.items()
         }
 
     async def _end_sessions(self) -> None:

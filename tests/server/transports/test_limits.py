@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from aiohttp import WSMsgType
+from aiohttp import WSMsgType, web
 
 from support.edge import Edge, edge, legacy
 from support.waiting import until
@@ -16,6 +16,7 @@ from wand_server.auth.keyfile import Wanted
 from wand_server.transports import limits
 from wand_server.transports.limits import Buckets, Limits, Rate, Rates, block_of
 from wand_server.transports.replies import Refused
+from wand_server.transports.routes import Open
 
 NEVER = Rate(per_second=0, burst=1)
 TIGHT = Rate(per_second=0.001, burst=2)
@@ -95,6 +96,19 @@ async def test_an_address_that_asks_too_often_is_refused_before_its_key_is_looke
     server.transport.limits.change(Rates(address=TIGHT))
 
     assert [(await post(server, "wand_wrong"))[0] for _ in range(3)] == [401, 401, 429]
+
+
+async def test_what_strangers_may_ask_they_may_ask_no_oftener(server: Edge) -> None:
+    async def answer(_: web.BaseRequest) -> web.Response:
+        return web.Response(text="token")
+
+    server.transport.more_routes = {"/oauth/token": {"GET": Open(answer)}}
+    server.transport.switch(websocket=True, legacy_sse=False)
+    server.transport.limits.change(Rates(address=TIGHT))
+
+    found = [await server.client.get(f"{server.origin}/oauth/token") for _ in range(3)]
+    assert [one.status for one in found] == [200, 200, 429]
+    assert (await server.client.get(f"{server.origin}/livez")).status == 200
 
 
 async def test_failed_sign_ins_are_slowed_and_an_owner_at_the_same_address_comes_in(
