@@ -60,18 +60,19 @@ def test_a_name_that_is_allowed_may_have_a_port(host: str, name: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("names", "state"),
+    ("held", "names", "state"),
     [
-        (("wand.example",), "ok"),
-        (("wand.example:8443",), "ok"),
-        (("other.example",), "missing"),
-        ((), "note"),
+        ("wand.example", ("wand.example",), "ok"),
+        ("wand.example", ("wand.example:8443",), "ok"),
+        ("wand.example", ("other.example",), "missing"),
+        ("wand.example", (), "note"),
+        ("localhost", (), "ok"),
     ],
 )
 def test_names_that_the_certificate_lacks_are_told(
-    tmp_path: Path, names: tuple[str, ...], state: str
+    tmp_path: Path, held: str, names: tuple[str, ...], state: str
 ) -> None:
-    serverside.tls(tmp_path, "wand.example")
+    serverside.tls(tmp_path, held)
 
     assert listening.covered(tmp_path / "tls.crt", names).state == state
 
