@@ -5,6 +5,7 @@ import logging
 from collections.abc import Awaitable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any, Protocol
+from weakref import WeakValueDictionary
 
 from wand_hostagent import records
 from wand_hostagent.filesystem.model import (
@@ -70,6 +71,7 @@ class FileUse:
         self._files = files
         self._permit = permit
         self._changes: set[asyncio.Task[Answer]] = set()
+        self._locks: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()  # of files, by a name
 
     async def use(self, caller: Caller, act_id: str, ask: Ask) -> Answer:
         """Use a file if the policy permits it; a change is on record before it is made.
@@ -170,7 +172,7 @@ class FileUse:
 
     async def _change_file(self, permit: Permit, act: FileAct, asked: Ask) -> Answer:
         """Record, change, record; once begun it goes on to its end, whoever has gone meanwhile."""
-        change = asyncio.create_task(self._recorded_change(permit, act, asked), name=f"file {act.id}")
+        change = asyncio.create_task(self._change_in_turn(permit, act, asked), name=f"file {act.id}")
         self._changes.add(change)
         change.add_done_callback(self._changed)
         return await asyncio.shield(change)
@@ -184,6 +186,13 @@ class FileUse:
         """Let changes that have begun come to their end, whose callers have gone; for a bounded while."""
         if self._changes:
             await asyncio.wait(self._changes, timeout=FINISH_SECONDS)
+
+    async def _change_in_turn(self, permit: Permit, act: FileAct, asked: Ask) -> Answer:
+        """Change a file once who changes it already is done: an edit begins with what it reads."""
+        if not isinstance(asked, Write | Edit):
+            return await self._recorded_change(permit, act, asked)
+        async with self._locks.setdefault(min(asked.at), asyncio.Lock()):
+            return await self._recorded_change(permit, act, asked)
 
     async def _recorded_change(self, permit: Permit, act: FileAct, asked: Ask) -> Answer:
         verb = asked.what.value if isinstance(asked, Arrange) else act.verb.value

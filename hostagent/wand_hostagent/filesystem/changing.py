@@ -27,6 +27,7 @@ class _Old:
 
     mode: int
     owner: tuple[int, int]
+    stamp: tuple[int, int, int]  # another one, where somebody has changed it since
     size: int
     content: bytes | None  # None: too large to be looked at
 
@@ -44,7 +45,7 @@ def write(roots: Roots, ask: Write) -> WriteAnswer:
         elif ask.mode is not Mode.REPLACE:
             _create(folder, name, ask.data, place.shown)
         else:
-            _put(folder, name, ask.data, old)
+            _put(folder, name, ask.data, old, is_seen=bool(ask.expected_sha256))
         os.fsync(folder)
     before = b"" if old is None or ask.mode is not Mode.APPEND else old.content
     return _answer(place.shown, before, ask.data, old)
@@ -82,7 +83,7 @@ def edit(roots: Roots, ask: Edit) -> WriteAnswer:
                 f"the file would have {len(data)} bytes; the most is {MOST_BYTES}",
                 field="replacements",
             )
-        _put(folder, name, data, old)
+        _put(folder, name, data, old, is_seen=True)
         os.fsync(folder)
     diff = edits.difference(before, after, place.shown)
     return WriteAnswer(
@@ -117,7 +118,22 @@ def _look(folder: int, name: str, shown: str) -> _Old | None:
     if content is not None and len(content) > WHOLE_BYTES:
         content = None
     mode = stat.S_IMODE(about.st_mode)
-    return _Old(mode, (about.st_uid, about.st_gid), about.st_size, content)
+    return _Old(mode, (about.st_uid, about.st_gid), _stamp(about), about.st_size, content)
+
+
+def _stamp(about: os.stat_result) -> tuple[int, int, int]:
+    return about.st_ino, about.st_size, about.st_mtime_ns
+
+
+def _check_unchanged(folder: int, name: str, old: _Old) -> None:
+    """What a program has done to it since it was looked at must not be undone."""
+    try:
+        now = _stamp(os.stat(name, dir_fd=folder, follow_symlinks=False))
+    except FileNotFoundError:
+        now = None
+    if now != old.stamp:
+        message = f"{show(name)} was changed by somebody else meanwhile, and is as they left it"
+        raise Refused("Conflict", message, hint="read it again", field="path")
 
 
 def _check_expected(old: _Old | None, expected: str, shown: str) -> None:
@@ -159,13 +175,18 @@ def _append(folder: int, name: str, data: bytes, size: int) -> None:
         os.close(descriptor)
 
 
-def _put(folder: int, name: str, data: bytes, old: _Old | None) -> None:
-    """Write a file beside it and rename: whoever reads sees the old or the new one, whole."""
+def _put(folder: int, name: str, data: bytes, old: _Old | None, *, is_seen: bool) -> None:
+    """Write a file beside it and rename: whoever reads sees the old or the new one, whole.
+
+    Where the caller has seen the old one, nobody else may have changed it since.
+    """
     beside = f".wand-{secrets.token_hex(8)}.tmp"
     descriptor = os.open(beside, _NEW, 0o600, dir_fd=folder)
     try:
         _fill(descriptor, data)
         _dress(descriptor, old)
+        if old is not None and is_seen:
+            _check_unchanged(folder, name, old)
         os.rename(beside, name, src_dir_fd=folder, dst_dir_fd=folder)
     except BaseException:
         with suppress(OSError):

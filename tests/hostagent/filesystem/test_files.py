@@ -4,12 +4,15 @@ import hashlib
 import stat
 from collections.abc import Iterator
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
 from support import fileworker
 from support.fileworker import Site
+from wand_hostagent.filesystem import changing
 from wand_hostagent.filesystem.model import Edit, Mode, Read, Replacement, Write
+from wand_hostagent.filesystem.paths import Roots
 from wand_hostagent.filesystem.refusal import Refused
 
 
@@ -105,6 +108,31 @@ def test_each_mode_writes_what_it_says(at: Site, mode: Mode, before: bytes | Non
     assert (answer.created, answer.total_bytes, answer.sha256) == (before is None, len(after), sha(after))
     assert before is None or stat.S_IMODE((at.work / "f").stat().st_mode) == 0o751
     assert at.names() == ["f"]
+
+
+@pytest.mark.parametrize("by_edit", [True, False])
+@pytest.mark.parametrize("meanwhile", [b"longer", b"old", None])
+def test_what_a_program_changes_meanwhile_is_not_undone(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, meanwhile: bytes | None, *, by_edit: bool
+) -> None:
+    file, fill = tmp_path / "f", changing._fill
+    file.write_bytes(b"old")
+
+    def fill_and_lose(descriptor: int, data: bytes) -> None:
+        fill(descriptor, data)
+        file.unlink()
+        if meanwhile is not None:
+            (tmp_path / "g").write_bytes(meanwhile)
+            (tmp_path / "g").rename(file)
+
+    monkeypatch.setattr(changing, "_fill", fill_and_lose)
+    roots = Roots([str(tmp_path)], [])
+    seen = Write(path="f", data=b"new", mode=Mode.REPLACE, expected_sha256=sha(b"old"))
+    with pytest.raises(Refused, match="changed by somebody else") as caught:
+        changing.edit(roots, change("old", "new")) if by_edit else changing.write(roots, seen)
+
+    assert (caught.value.kind, caught.value.field) == ("Conflict", "path")
+    assert [path.read_bytes() for path in tmp_path.iterdir()] == ([] if meanwhile is None else [meanwhile])
 
 
 @pytest.mark.parametrize("name", ["link", "folder/f"])
