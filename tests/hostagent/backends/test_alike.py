@@ -7,6 +7,7 @@ from collections.abc import AsyncIterator
 from functools import partial
 
 import pytest
+import pytest_asyncio
 
 from support.alike import KINDS, Opened, Parts, wrongs_when_cut
 from wand_hostagent.backends.behaviours import BEHAVIOURS
@@ -15,21 +16,28 @@ from wand_hostagent.backends.conformance import Behaviour, wrongs
 pytestmark = pytest.mark.timeout(150)  # a container is made for each, and a machine may be busy
 
 
-@pytest.fixture(params=KINDS)
-async def opened(request: pytest.FixtureRequest) -> AsyncIterator[Opened]:
+@pytest.fixture(scope="module")
+def parts(request: pytest.FixtureRequest) -> Parts:
     real = partial(request.getfixturevalue)
-    parts = Parts(dockerd=partial(real, "dockerd"), sshd=partial(real, "sshd"))
+    return Parts(dockerd=partial(real, "dockerd"), sshd=partial(real, "sshd"))
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module", params=KINDS)
+async def opened(request: pytest.FixtureRequest, parts: Parts) -> AsyncIterator[Opened]:
     async with parts.opening(request.param) as one:
         yield one
 
 
+@pytest.mark.asyncio(loop_scope="module")
 @pytest.mark.parametrize("one", BEHAVIOURS, ids=lambda one: str(one.name))
 async def test_every_backend_does_the_same(opened: Opened, one: Behaviour) -> None:
     assert await wrongs(opened.backend, one, opened.permit) == []
 
 
-async def test_where_the_link_is_cut_in_mid_job_nobody_says_how_it_ended(opened: Opened) -> None:
-    assert await wrongs_when_cut(opened) == []
+@pytest.mark.parametrize("kind", KINDS)
+async def test_where_the_link_is_cut_in_mid_job_nobody_says_how_it_ended(parts: Parts, kind: str) -> None:
+    async with parts.opening(kind) as opened:
+        assert await wrongs_when_cut(opened) == []
 
 
 def test_there_are_forty() -> None:
