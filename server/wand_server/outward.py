@@ -104,13 +104,22 @@ def _is_spelled_out(host: str) -> bool:
     return ":" in host or host.replace(".", "").isdigit()
 
 
+def is_barred(why: Exception | None) -> bool:
+    """Whether a request got no answer because of where it was to go."""
+    return isinstance(_inner(why), NotPublic)
+
+
 def cause(why: Exception | None) -> str:
     """Why a request got no answer, in words."""
     if isinstance(why, TimeoutError):
         return "no answer in time"
-    inner = why.os_error if isinstance(why, aiohttp.ClientConnectorError) else why
+    inner = _inner(why)
     if isinstance(inner, NotPublic):
         return f"{inner}: name its host in private_hosts if that is meant"
     if isinstance(inner, OSError) and inner.strerror:
         return inner.strerror.lower()
     return "the answer broke off" if isinstance(why, aiohttp.ClientPayloadError) else type(why).__name__
+
+
+def _inner(why: Exception | None) -> Exception | None:
+    return why.os_error if isinstance(why, aiohttp.ClientConnectorError) else why

@@ -62,6 +62,10 @@ class Unsent(aiohttp.ClientError):
     """The request has not left: whatever it was, it can be tried again."""
 
 
+class Barred(Unsent):
+    """Nor will it: where it was to go is no place for it."""
+
+
 def _timeout(seconds: float) -> aiohttp.ClientTimeout:
     return aiohttp.ClientTimeout(total=max(0.1, seconds), connect=_CONNECT_SECONDS)
 
@@ -202,7 +206,7 @@ class Client:
             ) as response:
                 return await _read(response)
         except (aiohttp.ClientConnectorError, aiohttp.ConnectionTimeoutError) as why:
-            raise Unsent(outward.cause(why)) from why
+            raise (Barred if outward.is_barred(why) else Unsent)(outward.cause(why)) from why
 
     def _opened(self) -> aiohttp.ClientSession:
         if self._session is None:
@@ -247,7 +251,7 @@ def _origin(url: str) -> tuple[str, str]:
 
 def _may_go_on(answered: Answered | None, trouble: Exception | None, repeatable: bool) -> bool:  # noqa: FBT001
     if answered is None:
-        return repeatable or isinstance(trouble, Unsent)
+        return not isinstance(trouble, Barred) and (repeatable or isinstance(trouble, Unsent))
     return answered.status == 429 or (answered.status >= 500 and answered.status != 501 and repeatable)
 
 
