@@ -4,7 +4,6 @@ import asyncio
 import contextlib
 import os
 import signal
-import time
 from collections.abc import Iterator
 
 import pytest
@@ -19,9 +18,9 @@ from support.visits import (
     launcher_pid,
     marked,
     recorded,
-    run,
     server_pid,
     text_of,
+    until_it_answers,
 )
 from support.waiting import is_alive, until
 from wand_hostagent import positions
@@ -58,19 +57,6 @@ def spooled(wand: Running) -> int:
 
 async def ended(wand: Running, reason: str) -> None:
     await until(lambda: any(line["reason"] == reason for line in recorded(wand, "end")), 20)
-
-
-async def answers(wand: Running) -> bool:
-    with contextlib.suppress(Exception):  # whatever the client raises while nobody listens
-        return str((await run(wand, "echo back"))["stdout"]) == "back\n"
-    return False
-
-
-async def until_it_answers(wand: Running) -> None:
-    deadline = time.monotonic() + 25
-    while not await answers(wand):
-        assert time.monotonic() < deadline
-        await asyncio.sleep(0.1)
 
 
 async def test_a_killed_server_leaves_no_process_and_comes_back(wand: Running) -> None:

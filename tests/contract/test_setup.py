@@ -18,6 +18,7 @@ from support.running import COMMAND
 
 pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="commands run as another user: needs root")
 USER = "nobody"
+AT_ONCE = "asking = {{ wait_seconds = 0 }}\n"
 
 
 def said(*words: str) -> str:
@@ -27,7 +28,7 @@ def said(*words: str) -> str:
 @contextmanager
 def set_up(may: str) -> Iterator[tuple[str, str, Wand]]:
     """Where a server answers that runs by what was set up, and a key of the user."""
-    with hostagent.prepared() as wand:
+    with hostagent.prepared(settings=AT_ONCE) as wand:
         for made in ("policy.d/policy.toml", "profiles.d/developer.toml"):
             (wand.folder / made).unlink()
         wand.workspace.rmdir()

@@ -1,6 +1,9 @@
 """A rule that asks, from an official client to the ledger: a person is told there, and says yes elsewhere."""
 
+import asyncio
+import os
 import shlex
+import signal
 import subprocess
 from collections.abc import Iterator
 from typing import Any
@@ -10,9 +13,10 @@ from mcp_types import ElicitResult
 
 from support.places import short_folder
 from support.running import COMMAND, Running, embedded
-from support.visits import client_of, recorded, text_of
+from support.visits import agent_pid, client_of, recorded, text_of, until_it_answers
 
 ASKS = '[[rule]]\nname = "a person looks"\nverdict = "ask"\nprograms = ["true"]\nprofile = "developer"\n'
+AT_ONCE = "[asking]\nwait_seconds = 0\n"
 
 
 @pytest.fixture(scope="module")
@@ -23,7 +27,10 @@ def wand() -> Iterator[Running]:
             rules = running.state / "policy.d" / "asks.toml"
             rules.write_text(ASKS)
             rules.chmod(0o600)
-            on_the_host("wand-hostagent policy reload", running)
+            with (running.state / "hostagent.toml").open("a") as settings:
+                settings.write(AT_ONCE)
+            os.kill(agent_pid(running), signal.SIGKILL)  # the next one goes by both
+            asyncio.run(until_it_answers(running))
             yield running
 
 

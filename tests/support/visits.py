@@ -1,8 +1,10 @@
 """Calls to a running Wand by the official Python client."""
 
 import asyncio
+import contextlib
 import json
 import secrets
+import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -40,6 +42,20 @@ async def run(wand: Running, command: str, **arguments: Any) -> dict[str, Any]:
     result = await use(wand, "execute_command", command=command, **arguments)
     assert result.structured_content is not None, result.content
     return dict(result.structured_content)
+
+
+async def until_it_answers(wand: Running) -> None:
+    """Wait until a command runs again, where a part has just been ended."""
+    deadline = time.monotonic() + 25
+    while not await _answers(wand):
+        assert time.monotonic() < deadline
+        await asyncio.sleep(0.1)
+
+
+async def _answers(wand: Running) -> bool:
+    with contextlib.suppress(Exception):  # whatever the client raises while nobody listens
+        return str((await run(wand, "echo back"))["stdout"]) == "back\n"
+    return False
 
 
 async def begun(wand: Running, command: str, mark: str) -> "asyncio.Task[CallToolResult]":
