@@ -83,7 +83,7 @@ def consent(form: Form, asked: Asked, user: User, offered: Iterable[str], *, may
     choices = (("give", "Let it in"), ("refuse", "Do not"))
     body = (
         f"<h1>Let {escape(asked.client.name or _host(asked.client.id))} in?</h1>"
-        f"<p>You are {escape(user.name)}.</p>{_facts(asked)}"
+        f"<p>You are {escape(user.name)}.</p>{_facts(asked)}{_warning(asked)}"
         f"{_form(form, f'<p>It may, in your name:</p>{boxes}', choices, leave)}"
     )
     return page("Let it in?", body, leads_to=redirects.source(asked.redirect_uri))
@@ -140,6 +140,16 @@ def _facts(asked: Asked) -> str:
     )
     rows = (f"<dt>{key}</dt><dd>{escape(value) or 'nothing'}</dd>" for key, value in known)
     return f"<dl>{''.join(rows)}</dl>"
+
+
+def _warning(asked: Asked) -> str:
+    """Whoever answers on this computer gets the code, and nobody can tell which program that is."""
+    if not redirects.is_loopback(asked.redirect_uri):
+        return ""
+    return (
+        '<p class="wrong">Any program on this computer could ask this under that name. '
+        "Let it in only if you have just begun to sign in there yourself.</p>"
+    )
 
 
 def _host(client_id: str) -> str:

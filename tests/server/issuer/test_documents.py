@@ -190,6 +190,19 @@ async def test_a_client_with_a_document_is_let_in_and_its_host_is_shown(tmp_path
         assert (status, set(tokens) >= {"access_token", "refresh_token"}) == (200, True)
 
 
+@pytest.mark.parametrize(
+    ("uri", "is_warned"),
+    [(CALLBACK, True), ("http://localhost:7/x", True), ("https://client.example/x", False)],
+)
+async def test_who_is_asked_by_a_program_of_their_own_computer_is_warned(
+    tmp_path: Path, uri: str, *, is_warned: bool
+) -> None:
+    async with issuing(tmp_path) as place:
+        client_id = (await place.register(redirect_uris=[uri]))["client_id"]
+        page = await place.sign_in(place.query(client_id, redirect_uri=uri))
+    assert ("Any program on this computer could ask this" in page.text) == is_warned
+
+
 async def test_nothing_is_fetched_for_somebody_who_has_not_signed_in(tmp_path: Path) -> None:
     asked: list[str] = []
 
