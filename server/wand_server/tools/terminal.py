@@ -8,16 +8,22 @@ import asyncio
 import codecs
 import json
 import re
-from collections.abc import Iterator, Sequence
+import time
+import unicodedata
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
+from typing import Any
 
-from wand_proto.errors import NotFound
+from wand_proto.errors import Exhausted, NotFound
 from wand_server.model import Call
 from wand_server.ports import Host, ListedJob, Size
 from wand_server.tools import render
 
 DRAWN_BYTES = 128 * 1024  # of the end of the stream
 CAST_BYTES = 128 * 1024  # of the stream, in one part of a recording
+DRAW_SECONDS = 5.0
+_AT_ONCE_BYTES = 256  # drawn between two looks at the clock
 _TIMES_BYTES = 1024 * 1024  # asked for at once
 _MOST_TIMES_BYTES = 16 * 1024 * 1024
 _TITLE_CHARACTERS = 200
@@ -45,6 +51,7 @@ async def screen_of(host: Host, call: Call, job: str) -> Screen:
 
     Raises:
         NotFound: there is no such job, or it has no terminal.
+        Exhausted: it takes too long to draw.
     """
     listed, size = await _in_terminal(host, call, job)
     offset = max(0, listed.stdout_bytes - DRAWN_BYTES)
@@ -61,16 +68,52 @@ async def _in_terminal(host: Host, call: Call, job: str) -> tuple[ListedJob, Siz
 
 
 def drawn(data: bytes, size: Size) -> tuple[tuple[str, ...], Size]:
-    """The lines that such a terminal shows, but for empty ones at the end, and where its cursor is."""
+    """The lines that such a terminal shows, but for empty ones at the end, and where its cursor is.
+
+    Raises:
+        Exhausted: it takes too long; a program can write what takes hours.
+    """
     import pyte  # noqa: PLC0415 - hardly ever wanted, and it takes its time to load
 
     began = [found.start() for found in _ANEW.finditer(data)]
     screen = pyte.Screen(*size)
-    pyte.ByteStream(screen).feed(data[began[-1] :] if began else data)
-    lines = [line.rstrip() for line in screen.display]
+    for name in set(pyte.Stream.csi.values()):
+        setattr(screen, name, _lenient(getattr(screen, name)))
+    for name in set(pyte.Stream.sharp.values()):  # a picture to adjust a tube by: 4 bytes fill all of it
+        setattr(screen, name, lambda: None)
+    stream = pyte.ByteStream(screen)
+    until = time.monotonic() + DRAW_SECONDS
+    for start in range(began[-1] if began else 0, len(data), _AT_ONCE_BYTES):
+        stream.feed(data[start : start + _AT_ONCE_BYTES])
+        if time.monotonic() > until:
+            message = f"the screen of {size[0]}x{size[1]} could not be drawn within {DRAW_SECONDS:g} s"
+            raise Exhausted(
+                message, hint="read what it printed, or give it fewer columns and rows", field="job"
+            )
+    lines = [_line(screen.buffer.get(row, {})) for row in range(size[1])]
     while lines and not lines[-1]:
         lines.pop()
     return tuple(lines), (screen.cursor.y + 1, min(screen.cursor.x, size[0] - 1) + 1)
+
+
+def _lenient(act: Callable[..., None]) -> Callable[..., None]:
+    """The same, but for what the library does not know of it and a terminal ignores: vim sends some."""
+
+    def acts(*arguments: Any, **named: Any) -> None:
+        with suppress(TypeError, UnboundLocalError):
+            act(*arguments, **named)
+
+    return acts
+
+
+def _line(cells: Mapping[int, Any]) -> str:
+    """A row of characters, of which a wide one takes two cells, the second of them empty."""
+    shown = ""
+    for column in range(max(cells, default=-1) + 1):
+        data = cells[column].data if column in cells else " "
+        is_half = not data and unicodedata.east_asian_width(shown[-1:] or " ") not in {"W", "F"}
+        shown += " " if is_half else data  # what stood in the other cell was written over
+    return shown.rstrip()
 
 
 @dataclass(frozen=True, slots=True)

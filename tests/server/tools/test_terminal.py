@@ -9,9 +9,10 @@ from typing import Any
 import pytest
 
 from support.host import FakeHost, call
-from wand_proto.errors import NotFound
+from wand_proto.errors import Exhausted, NotFound
 from wand_server import ports
 from wand_server.model import Call
+from wand_server.tools import terminal
 from wand_server.tools.registry import Registry
 from wand_server.tools.resources import HostResources
 from wand_server.tools.terminal import CAST_BYTES, Moment, drawn, events
@@ -61,12 +62,22 @@ class Terminal(FakeHost):
         ("\u65e5\u672c \u00e9".encode(), ("\u65e5\u672c \u00e9",), (1, 7)),
         (b"\xff\xfe broken", ("\ufffd\ufffd broken",), (1, 10)),
         (b"gone\x1b[?1049h\x1b[Hmenu", ("menu",), (1, 5)),
+        ("\u65e5\u672c|\rx".encode(), ("x \u672c|",), (1, 2)),
+        (b"a\x1b#8b", ("ab",), (1, 3)),
+        (b"a\x1b[?4mb\x1b[>4;2m\x1b[?1;2r\x1b[5Jc\x1b[1;2;3Gd", ("abcd",), (1, 5)),
     ],
 )
 def test_a_screen_is_what_a_person_would_see(
     data: bytes, lines: tuple[str, ...], cursor: tuple[int, int]
 ) -> None:
     assert drawn(data, (20, 4)) == (lines, cursor)
+
+
+def test_a_screen_that_would_take_hours_to_draw_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(terminal, "DRAW_SECONDS", 0.0)
+    with pytest.raises(Exhausted, match="screen of 1000x1000 could not be drawn") as caught:
+        drawn(b"\n" * 100_000, (1000, 1000))
+    assert caught.value.field == "job"
 
 
 async def test_a_screen_is_read_by_either_tool_and_as_a_resource() -> None:
