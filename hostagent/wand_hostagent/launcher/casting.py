@@ -93,6 +93,7 @@ class Cast:
     first: Birth  # in a new one
     waiting: deque[Infant] = field(default_factory=deque)
     due: bool = False  # whether more will be made
+    proven: bool = False  # whether an init has come to be in it
 
     def is_of(self, walls: Walls, trace: tuple[int, ...]) -> bool:
         """Whether it has these walls, and what they show is still what it was."""

@@ -1,7 +1,6 @@
 """The jobs that run: each is started, watched, ended within its time, and reported once."""
 
 import os
-import select
 import signal
 import socket
 import time
@@ -18,7 +17,7 @@ from wand_hostagent.launcher.child import Child, Plan
 from wand_hostagent.launcher.ends import Ending, Usage
 from wand_hostagent.launcher.gateway import Gateway, Tenant
 from wand_hostagent.launcher.loop import READ, Loop
-from wand_hostagent.launcher.nursery import Nursery
+from wand_hostagent.launcher.nursery import Nursery, say_go
 from wand_hostagent.launcher.refusal import Refused, kind_of, reason_of
 from wand_hostagent.launcher.steps import Table
 from wand_hostagent.launcher.tenants import principal_of
@@ -27,7 +26,6 @@ from wand_hostagent.launcher.watching import Watch
 # A reason that somebody may give for ending a job; what the command itself did then is beside the point.
 _GIVEN = frozenset({"cancelled", "output_limit"})
 _AGAIN_SECONDS = 0.2  # before a group is told again that it ends
-_ROOM_SECONDS = 0.2  # that an init may take to make room for the word that it waits for
 _ONE_DOOR = rights.room_for(1)
 _told = memoryview(bytearray(init.MESSAGE.size + init.TEXT_BYTES))  # one init is heard at a time
 
@@ -53,20 +51,18 @@ class Children:
     running: dict[str, Child] = field(default_factory=dict)
 
     def order(self, plan: Plan) -> Infant | None:
-        """Give a plan to an init that waits, which does all of it that nobody can notice; None without one.
+        """Give a plan to an init, which does all of it that nobody can notice; None where none is to be had.
 
         It is to be started or ended.
         """
-        infant = self.nursery.waiting(plan.walls) if plan.orders and self.nursery is not None else None
-        if infant is None:
+        if not plan.orders or self.nursery is None:
             return None
         try:
-            _give(infant, plan)
-        except OSError as trouble:
+            infant = self.nursery.soon(plan.walls)
+            return infant and _given(infant, plan)
+        except Unmade as trouble:
             log.write("warning", "no init in advance", job=plan.job, why=str(trouble))
-            infant.end()
             return None
-        return infant
 
     def start(self, plan: Plan, ordered: Infant | None = None) -> Child:
         """Start a job, by the init that has its orders if one has; `outcomes` hears what becomes of it.
@@ -76,7 +72,7 @@ class Children:
         """
         if plan.orders and self.nursery is not None:
             try:
-                return self._let_go(plan, ordered or _ordered(plan, self.nursery))
+                return self._let_go(plan, ordered or _given(self.nursery.take(plan.walls), plan))
             except Unmade as trouble:
                 log.write("warning", "no init in advance", job=plan.job, why=str(trouble))
         with ExitStack() as undo:
@@ -124,7 +120,7 @@ class Children:
         try:
             self._enter(child)
             self._watch(child)  # first: a command that nobody watches must not have begun
-            _say_go(infant.control)
+            say_go(infant)
         except BaseException:
             self._unwatch(child)
             infant.end()
@@ -342,45 +338,20 @@ class Children:
         self.outcomes.ended(child, ending)  # ended on purpose before it ran, too: whoever asked still waits
 
 
-def _give(infant: Infant, plan: Plan) -> None:
-    """Its limits, and its orders; raises OSError."""
-    if infant.leaf is not None:
-        infant.leaf.limit(plan.limits)
-    rights.send(infant.control, plan.orders, plan.streams)
-
-
-def _ordered(plan: Plan, nursery: Nursery) -> Infant:
-    """An init that has its orders, made if none waits.
+def _given(infant: Infant, plan: Plan) -> Infant:
+    """An init that has its limits, and its orders.
 
     Raises:
-        Unmade: none can be had.
+        Unmade: it does not take them; it is ended.
     """
-    infant = nursery.take(plan.walls)
     try:
-        _give(infant, plan)
+        if infant.leaf is not None:
+            infant.leaf.limit(plan.limits)
+        rights.send(infant.control, plan.orders, plan.streams)
     except OSError as error:
         infant.end()
         raise Unmade(str(error)) from error
     return infant
-
-
-def _say_go(control: socket.socket) -> None:
-    """Let the command begin; one that has come to grief before has said so itself.
-
-    Raises:
-        Unmade: its orders, which may be long, are still on their way.
-    """
-    try:
-        with suppress(BrokenPipeError, ConnectionResetError):
-            try:
-                control.send(vfork.GO)
-            except BlockingIOError:
-                poll = select.poll()
-                poll.register(control, select.POLLOUT)
-                poll.poll(_ROOM_SECONDS * 1000)
-                control.send(vfork.GO)
-    except OSError as error:
-        raise Unmade(str(error)) from error
 
 
 def _heard(control: socket.socket) -> tuple[bytes, tuple[int, ...]]:

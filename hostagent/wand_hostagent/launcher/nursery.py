@@ -4,6 +4,7 @@ A network namespace is costly to make and to end, so one that a job has left is 
 profile and principal: nothing of a job stays in it (networks.py).
 
 A job finds an init that waits, and another is made when the job is on its way; casting.py says how.
+Where more jobs come than inits wait, theirs get ready while the records are on their way to the disk.
 Inits that wait are thrown away when something that their tree holds on to has been replaced on this machine.
 """
 
@@ -12,6 +13,7 @@ import os
 import select
 import socket
 import time
+from contextlib import suppress
 
 from wand_hostagent.launcher import few, log, namespaces, sparing, vfork
 from wand_hostagent.launcher.box import Box
@@ -33,7 +35,7 @@ from wand_hostagent.launcher.walls import Walls, reserve
 
 WAITING = 2  # inits of a profile that are kept ready
 _CASTS = 16  # profiles that are kept prepared
-_PATIENCE_SECONDS = 0.2  # that a job waits for a box to be prepared; every other job waits with it
+_PATIENCE_SECONDS = 0.2  # that a job waits for its box or its init; every other job waits with it
 _MOST_SECONDS = 5.0  # that preparing one may take at all
 _REST_SECONDS = 60.0  # before it is tried again
 
@@ -68,15 +70,22 @@ class Nursery:
             cast = self._cast(walls)
         except OSError as trouble:
             raise Unmade(str(trouble)) from trouble
-        return _first(cast) or self._make(cast)
+        while cast.waiting:
+            infant = cast.waiting.popleft()
+            if _lives(infant):
+                return infant
+            infant.end()
+        return self._make(cast, at_once=not cast.proven)
 
-    def waiting(self, walls: Walls) -> Infant | None:
-        """The same, where there is one already: nothing is made, and nobody waits."""
+    def soon(self, walls: Walls) -> Infant | None:
+        """The same, where its box is prepared and nobody has to wait: it may still be getting ready."""
         cast = self._casts.get(id(walls))
         trace = walls.tree.watched.stamp() if cast is not None and walls.tree is not None else ()
-        if cast is None or not cast.waiting or not cast.is_of(walls, trace):
+        if cast is None or not cast.is_of(walls, trace):
             return None
-        return cast.waiting.popleft() if _is_as_others(cast.waiting[0]) else None  # the dead take no orders
+        if cast.waiting:
+            return cast.waiting.popleft()  # the dead take no orders
+        return self._make(cast, at_once=False) if cast.proven else None
 
     def stock(self, walls: Walls) -> None:
         """See to it that inits for these walls wait, when there is time."""
@@ -167,8 +176,8 @@ class Nursery:
         """All processes of its job are gone: the network can be used by another."""
         self._networks.leave(infant.walls, infant.network)
 
-    def _make(self, cast: Cast, *, at_once: bool = True) -> Infant:
-        """An init that takes orders; if not `at_once` it may not be that far, and may come to grief."""
+    def _make(self, cast: Cast, *, at_once: bool) -> Infant:
+        """An init that takes orders; if not `at_once` it is not that far, and may come to grief."""
         kind = cast.walls.network
         network, birth = self._networks.take(cast.walls), cast.used
         try:
@@ -191,11 +200,6 @@ class Nursery:
                 pid, pidfd = self._start(cast, birth, (theirs, network, leaf), at_once=at_once)
             ours.send(birth.orders)
             ours.setblocking(False)
-            infant = Infant(
-                pid, pidfd, ours, cast.walls, network, self._networks, birth, leaf, spared=self._spared
-            )
-            if at_once:
-                _wait_as_others(infant)
         except BaseException:
             ours.close()
             if pid:
@@ -203,7 +207,8 @@ class Nursery:
             if leaf is not None:
                 leaf.remove()
             raise
-        return infant
+        cast.proven |= at_once
+        return Infant(pid, pidfd, ours, cast.walls, network, self._networks, birth, leaf, spared=self._spared)
 
     def _start(
         self, cast: Cast, birth: Birth, given: tuple[socket.socket, int, Leaf | None], *, at_once: bool
@@ -220,18 +225,25 @@ class Nursery:
             os.dup2(numbers.program, numbers.control, inheritable=False)  # or the socket would stay open
 
 
-def _first(cast: Cast) -> Infant | None:
-    """An init that waits, or will in a moment; those that cannot be had are let go."""
-    while cast.waiting:
-        infant = cast.waiting.popleft()
-        try:
-            if _lives(infant):
-                _wait_as_others(infant)
-                return infant
-        except TimeoutError as trouble:
-            log.write("warning", "no init in advance", why=str(trouble))
-        infant.end()
-    return None
+def say_go(infant: Infant) -> None:
+    """Let its command begin; one that has come to grief before has said so itself.
+
+    Raises:
+        Unmade: it does not become ready, or its orders, which may be long, are still on their way.
+    """
+    control = infant.control
+    try:
+        _wait_as_others(infant)
+        with suppress(BrokenPipeError, ConnectionResetError):
+            try:
+                control.send(vfork.GO)
+            except BlockingIOError:
+                poll = select.poll()
+                poll.register(control, select.POLLOUT)
+                poll.poll(_PATIENCE_SECONDS * 1000)
+                control.send(vfork.GO)
+    except OSError as error:
+        raise Unmade(str(error)) from error
 
 
 def _lives(infant: Infant) -> bool:
@@ -251,7 +263,7 @@ def _is_as_others(infant: Infant) -> bool:
 
 
 def _wait_as_others(infant: Infant) -> None:
-    """The same of one that is about to be ready.
+    """The same of one that may be about to be ready.
 
     Raises:
         TimeoutError: it has not.

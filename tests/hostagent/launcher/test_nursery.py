@@ -214,12 +214,34 @@ SCORED = (
 )
 
 
+AT_ONCE = 9  # more than there are inits that wait
+
+
+def came_at_once(launcher: Launcher, client: Client, *argv: str) -> list[bytes]:
+    """What jobs say that are asked for while the launcher hears nothing, so that it hears of all together."""
+    asked = {"profile": "p", "directory": "", "environment": {}, "limits": {}, "why": {}, "argv": argv}
+    launcher.process.send_signal(signal.SIGSTOP)
+    readers = []
+    for number in range(AT_ONCE):
+        reader, writer = os.pipe()
+        message = {"do": "run", "re": next(client.numbers), "job": f"one of many {number}", **asked}
+        client.send(message, [writer, writer, writer])
+        os.close(writer)
+        readers.append(reader)
+    launcher.process.send_signal(signal.SIGCONT)
+    said = [os.read(reader, 64) for reader in readers]
+    for reader in readers:
+        os.close(reader)
+    return said
+
+
 @pytest.mark.parametrize("place", PLACES)
 def test_a_job_is_not_spared_with_its_launcher_and_the_launcher_stays_so(place: str, tmp_path: Path) -> None:
     program, before = crashing.mutant(tmp_path, "sparing.py", SPARED), [sys.executable, "-c", SCORED]
     with launched(place=place, before=before, program=program) as launcher, launcher.client() as client:
         for _ in range(12):
             assert client.result("cat", "/proc/self/oom_score_adj")[0] == b"700\n"
+        assert came_at_once(launcher, client, "cat", "/proc/self/oom_score_adj") == [b"700\n"] * AT_ONCE
         assert Path(f"/proc/{launcher.process.pid}/oom_score_adj").read_text() == "500\n"
 
 
