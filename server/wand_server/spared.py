@@ -8,6 +8,7 @@ a quarter of the time in which this server starts. Whoever asks such a package f
 
 import contextlib
 import importlib.util
+import ssl
 import sys
 from collections.abc import Iterator
 from types import ModuleType
@@ -55,3 +56,37 @@ def without(package: str) -> Iterator[None]:
         yield
     finally:
         del sys.modules[package]
+
+
+class _Unread(ssl.SSLContext):
+    """A context that reads which authorities this system trusts when the first connection is made with it."""
+
+    def wrap_bio(self, *args: Any, **more: Any) -> ssl.SSLObject:
+        return _read(self).wrap_bio(*args, **more)
+
+    def wrap_socket(self, *args: Any, **more: Any) -> ssl.SSLSocket:
+        return _read(self).wrap_socket(*args, **more)
+
+
+def _read(context: ssl.SSLContext) -> ssl.SSLContext:
+    context.__class__ = ssl.SSLContext
+    context.set_default_verify_paths()
+    return context
+
+
+def _put_off(context: ssl.SSLContext) -> None:
+    context.__class__ = _Unread
+
+
+@contextlib.contextmanager
+def unread_authorities() -> Iterator[None]:
+    """Inside, whom a context trusts by default is not read at once: aiohttp makes two of them, used or not.
+
+    For each, all certificates of the system are read: together that is a tenth of the start.
+    """
+    at_once = ssl.SSLContext.set_default_verify_paths
+    ssl.SSLContext.set_default_verify_paths = _put_off  # type: ignore[method-assign, assignment]
+    try:
+        yield
+    finally:
+        ssl.SSLContext.set_default_verify_paths = at_once  # type: ignore[method-assign]
