@@ -257,7 +257,8 @@ class Jobs:
     def _drop(self, run: Run) -> None:
         del self._ended[run.origin.job]
         run.remove()
-        self._folder.forget(run.origin.job)
+        if run.is_in_files:  # where it is not, nothing else was kept either
+            self._folder.forget(run.origin.job)
 
     def _make_way(self, wanted_bytes: int) -> None:
         """Drop ended jobs until so much of the disk is free, or none has any of it."""
