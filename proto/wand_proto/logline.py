@@ -31,6 +31,7 @@ _SECRET_TEXT = re.compile(
     re.DOTALL | re.IGNORECASE,
 )
 _SHORTEST_SECRET = 14  # characters, of what is told by itself: Basic, a space and eight more
+_HARMLESS = re.compile(r"[\w:/]{0,19}")  # of these letters alone the shortest is a key of AWS, which has 20
 _BASE = frozenset({"ts", "level", "component", "event", "request_id"})
 _NUMBERS, _LISTS = (int, float), (list, tuple, set, frozenset)  # to make them costs more than to ask
 _OURS = frozenset(logging.makeLogRecord({}).__dict__) | {"message", "asctime", "taskName"}
@@ -72,7 +73,7 @@ class Formatter(logging.Formatter):
     def told(self, record: logging.LogRecord) -> dict[str, Any]:
         """What the line says, by name, secrets struck out."""
         base = {
-            "ts": datetime.fromtimestamp(record.created, UTC).isoformat(timespec="milliseconds")[:-6] + "Z",
+            "ts": _moment(record.created),
             "level": record.levelname.lower(),
             "component": self._component,
             "event": _event(record),
@@ -88,6 +89,16 @@ class Formatter(logging.Formatter):
         return {name: value for name, value in base.items() if value} | extra
 
 
+def _moment(unix_seconds: float) -> str:
+    whole, thousandths = divmod(int(unix_seconds * 1000), 1000)
+    return f"{_second(whole)}.{thousandths:03d}Z"
+
+
+@lru_cache(maxsize=1)  # for all lines of a second
+def _second(whole: int) -> str:
+    return datetime.fromtimestamp(whole, UTC).isoformat()[: -len("+00:00")]
+
+
 def _cut(fields: Mapping[str, Any]) -> list[str]:
     return sorted(fields.keys() - _BASE)[:_MOST_ITEMS]
 
@@ -95,6 +106,8 @@ def _cut(fields: Mapping[str, Any]) -> list[str]:
 def strike(text: str, *, keep_end: bool = False) -> str:
     """The text without what looks like a secret, and of bounded length."""
     if len(text) < _SHORTEST_SECRET and "=" not in text and "://" not in text:
+        return text
+    if _HARMLESS.fullmatch(text):
         return text
     most = 4 * _MOST_TEXT  # a secret across this cut falls to the next one
     clean = _SECRET_TEXT.sub(_STRUCK, text[-most:] if keep_end else text[:most])

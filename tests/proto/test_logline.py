@@ -62,6 +62,8 @@ PARTS = (
 @given(text=some.lists(some.sampled_from(PARTS), max_size=4).map("".join))
 @example("basic 01234567")
 @example("token=a")
+@example("AKIA0123456789ABCDEF")
+@example("ghp_0123456789abcdef")
 @example("://:a@")
 def test_a_short_text_is_read_as_any_other(text: str) -> None:
     assert logline.strike(text) == logline.struck(text)
