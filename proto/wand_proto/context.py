@@ -64,6 +64,12 @@ def to_metadata(caller: Caller) -> tuple[tuple[str, str | bytes], ...]:
     return tuple(told)
 
 
+def of_request(request_id: str, traceparent: str, task: str) -> tuple[tuple[str, str], ...]:
+    """What differs from call to call of the same party, as `to_metadata` tells it."""
+    told = (("request_id", request_id), ("traceparent", traceparent), ("task", task))
+    return tuple([(_KEYS[name], text) for name, text in told if text])
+
+
 def from_metadata(untrusted: Iterable[tuple[str, str | bytes]], *, peer: str) -> Caller:
     """Read the caller from a call's metadata, or raise Invalid naming what is missing or wrong."""
     found: dict[str, str] = {}

@@ -3,6 +3,7 @@
 import json
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import Any, Literal, NamedTuple
 
 from wand_proto.errors import NeedsApproval, WandError
@@ -30,7 +31,12 @@ class Principal:
     @property
     def owner(self) -> str:
         """The same as one text, under which something of theirs is kept."""
-        return json.dumps(self.identity, ensure_ascii=False, separators=(",", ":"))
+        return _as_text(self.identity)
+
+
+@lru_cache(maxsize=1024)  # each call of a tool asks twice
+def _as_text(identity: tuple[str, str, str]) -> str:
+    return json.dumps(identity, ensure_ascii=False, separators=(",", ":"))
 
 
 Progress = Callable[[float, float | None, str], Awaitable[None]]

@@ -2,10 +2,12 @@
 
 import logging
 import time
+from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 
 from wand_proto.errors import Broken
-from wand_proto.v1 import execution_pb2
+from wand_proto.v1 import execution_pb2, types_pb2
 from wand_server import ports
 from wand_server.hostlink import translate
 
@@ -59,6 +61,11 @@ class Ends:
         return (begin, end) if begin < end else None
 
 
+@lru_cache(maxsize=256)  # they are few, and come with every job
+def _limits(packed: bytes) -> Mapping[str, float]:
+    return {field.name: amount for field, amount in types_pb2.Limits.FromString(packed).ListFields()}
+
+
 class Gathered:
     """What is known of a job so far."""
 
@@ -66,7 +73,7 @@ class Gathered:
         self.job = ""
         self._directory = ""
         self._backend = ""
-        self._limits: dict[str, float] = {}
+        self._limits: Mapping[str, float] = {}
         self._streams: dict[ports.StreamName, Ends] = {"stdout": Ends(kept), "stderr": Ends(kept)}
         self._exited: execution_pb2.Exited | None = None
         self._began = time.monotonic()
@@ -86,7 +93,7 @@ class Gathered:
             case "started":
                 self.job, self._directory = event.started.job, event.started.directory
                 self._backend = event.started.backend
-                self._limits = {field.name: amount for field, amount in event.started.limits.ListFields()}
+                self._limits = _limits(event.started.limits.SerializeToString())
             case "exited":
                 self._exited = execution_pb2.Exited()
                 self._exited.CopyFrom(event.exited)  # of its own: a part of a message keeps all of that

@@ -1,13 +1,14 @@
 """Values of the port made into messages of the wire, and messages read into values."""
 
 from collections.abc import Mapping
+from functools import lru_cache
 from typing import Literal
 
 from wand_proto import context
 from wand_proto.errors import Broken
 from wand_proto.v1 import execution_pb2, files_pb2, host_pb2
 from wand_server import ports
-from wand_server.model import Call
+from wand_server.model import Call, Principal
 
 Kind = Literal["file", "directory", "link", "other"]
 
@@ -54,17 +55,23 @@ _MODES = {
 
 def metadata(call: Call) -> tuple[tuple[str, str | bytes], ...]:
     """Who asks, as metadata of a call."""
+    of_this_call = context.of_request(call.request_id, call.traceparent, call.task)
+    return _of_party(call.principal, call.client, call.agent, call.model) + of_this_call
+
+
+@lru_cache(maxsize=1024)  # the same for each call of a client
+def _of_party(
+    principal: Principal, client: str, agent: str, model: str
+) -> tuple[tuple[str, str | bytes], ...]:
     caller = context.Caller(
-        principal=call.principal.name,
-        request_id=call.request_id,
-        client=call.client,
-        agent=call.agent,
-        model=call.model,
-        task=call.task,
-        credential=call.principal.credential,
-        on_behalf_of=call.principal.on_behalf_of,
-        groups=call.principal.groups,
-        traceparent=call.traceparent,
+        principal=principal.name,
+        request_id="",
+        client=client,
+        agent=agent,
+        model=model,
+        credential=principal.credential,
+        on_behalf_of=principal.on_behalf_of,
+        groups=principal.groups,
     )
     return context.to_metadata(caller)
 

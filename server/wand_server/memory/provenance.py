@@ -27,7 +27,7 @@ class Seen:
         results = self._of.setdefault(owner, deque(maxlen=_RESULTS_OF_ONE))
         self._of.move_to_end(owner)
         results.append((tool, text[:_BYTES_OF_ONE]))
-        while len(results) > 1 and sum(len(text) for _, text in results) > _BYTES_OF_ONE:
+        while len(results) > 1 and sum([len(text) for _, text in results]) > _BYTES_OF_ONE:
             results.popleft()
         while len(self._of) > _MOST_OWNERS:
             self._of.popitem(last=False)
