@@ -211,6 +211,8 @@ class Roots:
         above, _, name = path.rpartition("/")
         if name in {"", ".", ".."}:
             raise Refused("Invalid", f"{show(path) or 'an empty path'} names nothing", field=field)
+        if any(path in {root.name, root.real} for root in self._all):
+            raise Refused("Denied", f"{show(path)} is a permitted folder itself", field=field)
         held = self.find(above or "/")
         place = Place(held.root, name if held.inner == "." else f"{held.inner}/{name}")
         if name == REMOVED or (writable and not held.root.writable):

@@ -38,7 +38,14 @@ _ACTS: dict[type[Any], Callable[[Roots, Any], Answer]] = {
     Survey: arranging.survey,
     Aliases: Roots.aliases,
 }
-_LOOKS = (Read, List, Search, Scan, Survey)
+_SIMPLER = "look in a smaller folder, give a name_glob, or a simpler pattern"
+_LOOKS: dict[type[Any], str] = {  # and what to do where that takes too long
+    Read: "lines far behind take long to find: give offset",
+    List: "look in a smaller folder, or less deep",
+    Search: _SIMPLER,
+    Scan: "give a simpler pattern",
+    Survey: "take its parts one by one",
+}
 
 
 def main(argv: Sequence[str]) -> int:
@@ -121,7 +128,8 @@ def _answer(roots: Roots, frame: tuple[bytes, bytes], look_seconds: float) -> by
         act = _ACTS.get(type(ask))
         if act is None:
             raise Refused("Invalid", f"{type(ask).__name__} is nothing to ask", field="what")  # noqa: TRY301 - answered below
-        with _deadline(look_seconds if isinstance(ask, _LOOKS) else 0):
+        hint = _LOOKS.get(type(ask))
+        with _deadline(0 if hint is None else look_seconds, hint):
             return wire.pack(act(roots, ask))
     except Refused as refused:
         return wire.pack(refused)
@@ -131,12 +139,11 @@ def _answer(roots: Roots, frame: tuple[bytes, bytes], look_seconds: float) -> by
 
 
 @contextmanager
-def _deadline(seconds: float) -> Iterator[None]:
+def _deadline(seconds: float, hint: str | None) -> Iterator[None]:
     """Raise Refused in the middle of whatever runs when the time is over; 0 is no deadline."""
 
     def too_late(_signal: int, _frame: FrameType | None) -> None:
-        hint = "look in a smaller folder, give a name_glob, or a simpler pattern"
-        raise Refused("TimedOut", f"not done within {seconds:g} seconds", hint=hint)
+        raise Refused("TimedOut", f"not done within {seconds:g} seconds", hint=hint or "")
 
     signal.signal(signal.SIGALRM, too_late)
     signal.setitimer(signal.ITIMER_REAL, seconds)

@@ -8,7 +8,7 @@ from collections.abc import Awaitable, Callable, Coroutine, Iterator
 from contextvars import ContextVar
 from typing import Any
 
-from wand_proto.errors import Exhausted, NotFound, WandError
+from wand_proto.errors import Exhausted, Invalid, NotFound, WandError
 from wand_server.model import Principal, ResourceState
 from wand_server.offers import Resources
 from wand_server.protocol.methods import Visit, call_of
@@ -59,7 +59,7 @@ class Watcher:
     async def _look_again(self, uri: str, visit: Visit, seen: ResourceState) -> ResourceState:
         try:
             return await self._state(uri, visit)
-        except NotFound:
+        except (NotFound, Invalid):  # Invalid, where there is now a folder, say
             return ResourceState(mark="gone", final=True)
         except WandError:
             return seen  # the host agent may be back soon

@@ -46,11 +46,12 @@ class EntryPart(Part):
 
     def line(self) -> str:
         """The entry as a line of text."""
+        name = unseen.one_line(self.path)
         if self.kind == "directory":
-            return f"{self.path}/"
+            return f"{name}/"
         if self.kind == "link":
-            return f"{self.path} -> {self.target}"
-        return f"{self.path}  {render.size(self.bytes)}" if self.kind == "file" else f"{self.path}  (special)"
+            return f"{name} -> {unseen.one_line(self.target)}"
+        return f"{name}  {render.size(self.bytes)}" if self.kind == "file" else f"{name}  (special)"
 
 
 class ListAnswer(Answer):
@@ -64,7 +65,7 @@ class ListAnswer(Answer):
 
     def text(self) -> str:
         lines = [
-            f"{self.path}: {render.count(len(self.entries), 'entry', 'entries')}",
+            f"{unseen.one_line(self.path)}: {render.count(len(self.entries), 'entry', 'entries')}",
             *(entry.line() for entry in self.entries),
         ]
         if self.truncated:
@@ -150,10 +151,10 @@ class SearchAnswer(Answer):
         more = f", and there are more: go on with skip={self.skip + len(self.matches)}" * self.truncated
         skipped = f", {self.files_skipped} skipped" if self.files_skipped else ""
         counted = f" ({render.count(self.files_searched, 'file')} searched{skipped})"
-        found = f"{render.count(len(self.matches), 'match', 'matches')} in {self.path}"
+        found = f"{render.count(len(self.matches), 'match', 'matches')} in {unseen.one_line(self.path)}"
         lines = [f"{found}{counted if self.searched == 'lines' else ''}{more}"]
         for path, group in groupby(self.matches, key=lambda match: match.path):
-            lines.append(path)
+            lines.append(unseen.one_line(path))
             lines += [f"  {line}" for match in group if match.line for line in match.lines()]
         return _seen("\n".join(lines))
 

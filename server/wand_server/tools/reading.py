@@ -43,7 +43,7 @@ class ReadAnswer(Answer):
         digest = f", sha256 {self.sha256}" if self.sha256 else ""
         where = f", from line {self.first_line}" if self.first_line else f", from byte {self.offset}"
         start = where if self.offset or self.next_offset is not None else ""
-        return f"{self.path}: {render.count(self.total_bytes, 'byte')}{digest}{start}"
+        return f"{unseen.one_line(self.path)}: {render.count(self.total_bytes, 'byte')}{digest}{start}"
 
     def _ends_within_line(self) -> bool:
         is_one_line = self.first_line is not None and self.next_line == self.first_line + 1

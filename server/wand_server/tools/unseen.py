@@ -9,6 +9,17 @@ import re
 _UNSEEN = re.compile("[\u202a-\u202e\u2066-\u2069\U000e0000-\U000e007f]")
 
 
+_BREAKING = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029]")
+_SHORT = {"\n": "\\n", "\r": "\\r", "\t": "\\t"}
+
+
+def one_line(name: str) -> str:
+    r"""A name with what would break its line, and so forge another, as JSON has it: `\n`, `\u001b`."""
+    if name.isprintable():
+        return name
+    return _BREAKING.sub(lambda found: _SHORT.get(found[0], f"\\u{ord(found[0]):04x}"), name)
+
+
 def visible(text: str) -> str:
     r"""The text with each of them written out, as `\u{e0041}`."""
     return text if text.isascii() else _UNSEEN.sub(lambda found: f"\\u{{{ord(found[0]):x}}}", text)

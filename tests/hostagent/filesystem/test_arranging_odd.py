@@ -90,6 +90,12 @@ def test_a_folder_that_holds_a_permitted_one_gets_no_other_name(at: Site) -> Non
     assert at.names() == ["copy", "d"]
 
 
+def test_a_permitted_folder_itself_is_left_where_it_is(at: Site) -> None:
+    for what, to in ((MOVE, "e"), (COPY, "e"), (REMOVE, ""), (RESTORE, "")):
+        asked = Arrange(what=what, path=str(at.work), to=f"{at.work}/{to}" if to else "")
+        assert at.refused(asked).message == f"{at.work} is a permitted folder itself"
+
+
 def test_a_folder_is_not_copied_into_itself_by_another_name_of_the_workspace(at: Site) -> None:
     at.put("d/in/f")
     (at.top / "alias").symlink_to(at.work)

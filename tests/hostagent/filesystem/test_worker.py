@@ -59,6 +59,11 @@ def test_a_pattern_that_never_ends_is_stopped(at: Site) -> None:
         refusal = site.refused(Search(path="", pattern="(a+)+$"))
 
         assert (refusal.kind, "not done within 0.3 seconds" in refusal.message) == ("TimedOut", True)
+        assert "simpler pattern" in refusal.hint
+        with at.put("sparse", "first\n").open("r+b") as file:
+            file.truncate(1 << 42)
+        refusal = site.refused(Read(path="sparse", first_line=9))
+        assert (refusal.kind, refusal.hint) == ("TimedOut", "lines far behind take long to find: give offset")
         assert site.ask(Read(path="f")).total_bytes == 65
 
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 import pytest
 
 from support.waiting import until
-from wand_proto.errors import Exhausted, NotFound, Unavailable, WandError
+from wand_proto.errors import Exhausted, Invalid, NotFound, Unavailable, WandError
 from wand_server.model import Call, Principal, ResourceContent, ResourceDescription, ResourceState
 from wand_server.protocol.methods import Visit
 from wand_server.protocol.watching import OF_ONE_CEILING, Watcher
@@ -78,9 +78,10 @@ async def test_a_change_is_told_once_and_what_is_final_is_looked_at_no_more(watc
     assert watched.told == 2
 
 
-async def test_what_is_gone_has_changed_a_last_time(watched: Watched) -> None:
+@pytest.mark.parametrize("gone", [NotFound("gone"), Invalid("is a folder now")])
+async def test_what_is_gone_has_changed_a_last_time(watched: Watched, gone: WandError) -> None:
     watch = watched.begin()
-    watched.resource.now = NotFound("gone")
+    watched.resource.now = gone
     await watch
 
     assert watched.told == 1

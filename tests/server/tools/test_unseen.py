@@ -47,6 +47,26 @@ async def test_a_file_is_left_as_it_is_and_told_of() -> None:
     assert "no eye sees, left as they are" in result.text
 
 
+async def test_a_name_forges_no_line() -> None:
+    name, shown = "a\n\x1b[2Jb  9 bytes\x7f\u2028", r"a\n\u001b[2Jb  9 bytes\u007f\u2028"
+    entry = ports.FileEntry(path=name, kind="link", bytes=1, modified_unix_seconds=0, mode=0o644, target=name)
+    match = ports.Match(path=name, line=0, text=name)
+    host = FakeHost(
+        listing=ports.Listing(path="/work", entries=(entry,), truncated=False),
+        found=ports.Found(path="/work", matches=(match,), truncated=False, files_searched=0, files_skipped=0),
+        file=replace(FILE, path=name),
+    )
+
+    listed = await Registry(host).call("list_directory", {}, call())
+    found = await Registry(host).call("search_files", {"name_glob": "*"}, call())
+    read = await Registry(host).call("read_file", {"path": "a"}, call())
+
+    assert listed.text.splitlines()[1] == f"{shown} -> {shown}"
+    assert found.text.splitlines()[1] == shown
+    assert read.text.startswith(f"{shown}: 8 bytes")
+    assert listed.structured["entries"][0]["path"] == name
+
+
 async def test_tags_in_a_name_are_written_out_and_told_of() -> None:
     entry = ports.FileEntry(path=HIDDEN, kind="file", bytes=1, modified_unix_seconds=0, mode=0o644)
     host = FakeHost(listing=ports.Listing(path="/work", entries=(entry,), truncated=False))
