@@ -42,6 +42,9 @@ class Search:
         self._names = [text.name for text in texts]
         self._where: dict[str, list[tuple[int, float]]] = defaultdict(list)
         self._named: dict[frozenset[str], set[int]] = defaultdict(set)
+        self._usual = {
+            word for text in texts for word in speech.said(text.parts[0][0])
+        }  # what services do alike
         lengths: list[float] = []
         for number, text in enumerate(texts):
             counts = _counted(text)
@@ -71,10 +74,10 @@ class Search:
     def _of_those_named(self, words: Mapping[str, float]) -> set[int]:
         """Of every service that the request names whole; where there is none, of those it names most of."""
         said = {word for word, weight in words.items() if weight > speech.ALIKE_WEIGHT}
-        shared = {name: len(name & said) for name in self._named if name & said}
-        whole = [name for name in shared if name <= said]
+        whole = [name for name in self._named if name <= said]
+        shared = {name: len(name & (said - self._usual)) for name in self._named}
         most = max(shared.values(), default=0)
-        named = whole or [name for name, count in shared.items() if count == most]
+        named = whole or [name for name, count in shared.items() if count == most > 0]
         return set().union(*(self._named[name] for name in named))
 
 

@@ -4,6 +4,13 @@ import re
 from collections.abc import Iterable, Iterator, Mapping
 
 _WORD = re.compile(r"[a-z0-9]+")
+_JOINED = re.compile(r"[\w-]+")
+_TOLD = re.compile(r"\"[^\"]+\"|“[^”]+”|(?<!\S)'[^']+'(?!\w)|(?<=\w: ).+$")  # what is to be written, not done
+_CALLED = re.compile(
+    r"\b(\w+) (?:namespace|bucket|container|deployment|table|configmap|repo|repository|queue|database)s?\b"
+)  # the payments namespace: it is about namespaces, and little about payments
+_WHOLE = frozenset({"news", "teams"})  # what ends them is no ending: there is Teams, and there are teams
+_FEWEST = 4  # words that say what is wanted
 _SHORTEST = 3  # letters that a word keeps
 _ENDINGS = ("ations", "ation", "ments", "ment", "ings", "ing", "ies", "ers", "ed", "es", "er", "s", "e", "y")
 _SILENT = frozenset(
@@ -38,6 +45,8 @@ _IRREGULAR = {
     for word in words.split()
 }
 _PHRASES = """
+drop a line: send message
+drop … a line: send message
 get rid of: delete remove
 throw away: delete remove
 take back: delete
@@ -107,6 +116,26 @@ run out of: space usage quota
 run out of room: space usage quota
 get back to: reply answer
 last day: deactivate disable delete
+left the company: deactivate disable
+on call: oncall page rota
+day off: holiday vacation leave
+days off: holiday vacation leave
+out loud: aloud speak
+mr: merge request
+mrs: merge request
+blank out: clear
+jot down: note create
+fire off: send
+shoot … over: send
+pull up: get show
+pull down: download
+call off: cancel delete
+anyone from: search contact person
+someone from: search contact person
+anybody from: search contact person
+have i changed: uncommitted
+not committed: uncommitted
+isn't committed: uncommitted
 spat out: log output
 going on: status list
 catch me up: history read list
@@ -137,17 +166,17 @@ pw: password
 """
 _ALIKE = """
 list show display browse enumerate which what any
-get fetch read retrieve view look see show detail describe
-create add make new generate
-delete remove drop erase trash destroy wipe discard purge
-update change edit modify set rename correct fix adjust replace bump raise lower
-send post write tell notify message announce inform ping say shout
+get fetch read retrieve view look see show detail describe inspect peek
+create add make new generate register provision onboard
+delete remove drop erase trash destroy wipe discard purge nuke scrap bin axe ditch evict
+update change edit modify set rename correct fix adjust replace bump raise lower tweak amend alter revise tick
+send post write tell notify message announce inform ping say shout shoot fire
 search find query lookup seek where hunt
 start run launch trigger execute kick begin boot resume
 stop cancel abort kill halt terminate end
 restart reboot redeploy bounce
 enable activate unlock
-disable deactivate suspend block lock freeze
+disable deactivate suspend block lock freeze offboard mute silence
 approve accept confirm grant permit
 deny reject refuse decline
 invite share
@@ -185,9 +214,12 @@ result output
 machine node server host
 tag label
 dataset data corpus corpora
+team teams
+clear empty blank wipe
 pull grab fetch
 """  # what people say in each other's place
-ALIKE_WEIGHT = 0.4
+ALIKE_WEIGHT, _CALLED_WEIGHT = 0.4, 0.5
+_WHOM = r"(my|our|the|him|her|them|every(one|body)|[\w.]+@[\w.]+)\b"
 _MARKS = {
     re.compile(r"\b[A-Z][A-Z0-9]+-[0-9]+\b"): ("jira",),
     re.compile(r"\b(INC|CHG|PRB|RITM|REQ)[0-9]{4,}\b"): ("servicenow", "record"),
@@ -198,6 +230,8 @@ _MARKS = {
     re.compile(r"\S@\S+\.\w"): ("address", "user"),
     re.compile(r"(?i)\b(write|reply|mail|forward)\b.*\S@\S"): ("mail",),
     re.compile(r"(?i)\bdockerfile\b"): ("docker", "image"),
+    re.compile(rf"(?i)^(slack|telegram|discord|mattermost|text|dm) ({_WHOM}|.* that\b)"): ("send", "message"),
+    re.compile(rf"(?i)^e?mail ({_WHOM}|.* that\b)"): ("send", "mail"),
 }  # what a request shows without saying it
 
 
@@ -214,21 +248,39 @@ def asked(query: str) -> Mapping[str, float]:
     for mark, meant in _MARKS.items():
         if mark.search(query):
             words.update(dict.fromkeys(map(stem, meant), 1.0))
-    text = " ".join(re.findall(r"[a-z0-9']+", query.lower()))
+    wanted, told = _parted(_JOINED.sub(_unless_made_up, query.lower()))
+    text = " ".join(re.findall(r"[a-z0-9']+", wanted))
     for phrase, meant in _MEANT:
         if phrase.search(text):
             text = phrase.sub(lambda found: f" {found[1]} " if found.re.groups else " ", text)
             words.update(dict.fromkeys(map(stem, meant), 0.8))
     words.update(dict.fromkeys(said(text), 1.0))
+    words.update(dict.fromkeys(said(" ".join(_CALLED.findall(text))), _CALLED_WEIGHT))
+    words = {**dict.fromkeys(said(told), ALIKE_WEIGHT), **words}
     for word in list(words):
         for other in _ALIKE_TO.get(word, ()):
             words.setdefault(other, ALIKE_WEIGHT * words[word])
     return words
 
 
+def _unless_made_up(found: re.Match[str]) -> str:
+    """A word, but for names as web-5d8f: what such a name holds says nothing."""
+    before, _, last = found[0].rpartition("-")
+    is_made_up = before and len(last) >= _SHORTEST and not last.isdigit() and not last.isalpha()
+    return " " if is_made_up else found[0]
+
+
+def _parted(query: str) -> tuple[str, str]:
+    """What is asked for, and what only is to be written: in quotes, or after a colon."""
+    wanted = _TOLD.sub(" ", query)
+    if len(wanted.split()) < _FEWEST:
+        return query, ""
+    return wanted, " ".join(_TOLD.findall(query))
+
+
 def stem(word: str) -> str:
     """A word without its ending."""
-    for ending in _ENDINGS:
+    for ending in () if word in _WHOLE else _ENDINGS:
         if word.endswith(ending) and len(word) - len(ending) >= max(_SHORTEST, len(ending)):
             return _single(word[: -len(ending)])
     return word

@@ -57,6 +57,45 @@ def test_of_services_that_share_a_word_the_one_is_meant_that_is_named_whole() ->
     assert search.find("list on google drive")[0] == "google_drive.list_files"
 
 
+@pytest.mark.parametrize(
+    ("query", "little", "much"),
+    [
+        ('commit it with the message "fix a typo"', "typo", "commit"),
+        ("open an issue about this: search is slow", "slow", "issu"),
+        ("pods in the payments namespace", "payment", "pod"),
+    ],
+)
+def test_what_only_stands_in_it_counts_little(query: str, little: str, much: str) -> None:
+    words = speech.asked(query)
+    assert words[little] <= 0.5 < words[much]
+
+
+def test_names_that_are_made_up_are_no_words() -> None:
+    assert "web" not in speech.asked("evict pod web-5d8f")
+    assert "web" in speech.asked("evict pod web-front")
+
+
+def test_teams_and_a_team_are_two_things() -> None:
+    names = ("teams.send_message", "discord.send_message")
+    search = Search(
+        [Text(name=name, parts=(("send message", 2.0),), names=(name.split(".")[0],)) for name in names]
+    )
+    assert search.find("send my team a message on discord")[0] == "discord.send_message"
+    assert search.find("send a message on teams")[0] == "teams.send_message"
+
+
+def test_what_many_services_do_names_none_of_them() -> None:
+    search = Search(
+        [
+            Text(name="web_search.search_web", parts=(("search web", 2.0),), names=("web search",)),
+            Text(
+                name="jira.search_issues", parts=(("search issues", 2.0), ("tickets", 1.0)), names=("jira",)
+            ),
+        ]
+    )
+    assert search.find("search the tickets")[0] == "jira.search_issues"
+
+
 def test_what_shares_no_word_is_left_out() -> None:
     assert SEARCH.find("weather tomorrow") == []
     assert SEARCH.find("") == []
