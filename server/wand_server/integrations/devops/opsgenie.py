@@ -66,7 +66,11 @@ class Responder(Resource):
 
 
 class Owner(Resource):
-    username: str
+    """Who works on an alert: by id or by username."""
+
+    type: Literal["user"] = "user"
+    id: str | None = None
+    username: str | None = None
 
 
 class Opsgenie(Integration):
