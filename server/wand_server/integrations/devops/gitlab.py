@@ -80,6 +80,16 @@ class Pipeline(Resource):
     web_url: str | None = None
 
 
+class Job(Resource):
+    id: int | None = None
+    name: str | None = None
+    stage: str | None = None
+    status: str | None = None
+    failure_reason: str | None = None
+    allow_failure: bool | None = None
+    web_url: str | None = None
+
+
 class Branch(Resource):
     name: str | None = None
     merged: bool | None = None
@@ -234,6 +244,10 @@ class GitLab(Personal):
         variables: list[Variable] | None = None,
     ) -> Pipeline:
         """Start a pipeline."""
+
+    @get("/projects/{id}/pipelines/{pipeline_id}/jobs", paging=_PAGES)
+    async def list_pipeline_jobs(self, id: Project, pipeline_id: int, per_page: Size = 20) -> Page[Job]:
+        """List the jobs of a pipeline: which failed, and their ids."""
 
     @get("/projects/{id}/jobs/{job_id}/trace")
     async def get_job_log(self, id: Project, job_id: int) -> str:

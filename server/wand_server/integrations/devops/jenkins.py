@@ -210,6 +210,18 @@ class Jenkins(Integration):
     async def get_last_build(self, name: JobName) -> Build:
         """Tell how the last build of a job went, or whether it still runs."""
 
+    @get("/job/{+name}/{build}/logText/progressiveText")
+    async def get_build_log(
+        self,
+        name: JobName,
+        build: Annotated[
+            str,
+            Field(pattern="^([0-9]+|last[A-Za-z]*Build)$", description="its number, or as lastFailedBuild"),
+        ] = "lastBuild",
+        start: Annotated[int, Field(ge=0, description="bytes to leave out")] = 0,
+    ) -> str:
+        """Read what a build printed (its console output), also while it runs."""
+
     @get("/job/{+name}/config.xml")
     async def get_job_config(self, name: JobName) -> str:
         """Read the configuration of a job, as XML."""

@@ -108,3 +108,18 @@ async def test_a_path_cannot_be_left() -> None:
             with pytest.raises(Invalid, match="cannot be a part of a path"):
                 await done(service, "create_job", {"name": f"{name}/x", "config": "<p/>"})
         assert service.asked == []
+
+
+async def test_what_a_build_printed_is_read_from_where_one_wants() -> None:
+    async with serving(Says(text="+ make\nfailed: é\n")) as service:
+        log = await done(service, "get_build_log", {"name": "team/web", "build": "41", "start": 100})
+        assert log == "+ make\nfailed: é\n"
+        await done(service, "get_build_log", {"name": "web"})
+        with pytest.raises(Invalid, match="must match"):
+            await done(service, "get_build_log", {"name": "web", "build": "../41"})
+    first, second = service.asked
+    assert (first.path, first.query) == (
+        "/job/team/job/web/41/logText/progressiveText",
+        {"start": "100"},
+    )
+    assert second.path == "/job/web/lastBuild/logText/progressiveText"
