@@ -96,7 +96,9 @@ class Bitbucket(Integration):
         """A token, or a user with an app password."""
 
         token: SecretStr | None = None
-        username: str = ""
+        username: str = Field(
+            default="", description="the account's address, where app_password is an API token"
+        )
         app_password: SecretStr | None = None
 
     base_url = "https://api.bitbucket.org/2.0"

@@ -120,7 +120,7 @@ class Prometheus(Integration):
 
         base_url: str = Field(description="such as http://prometheus.internal:9090")
         alertmanager_url: str = Field(default="", description="such as http://alerts.internal:9093")
-        username: str = ""
+        username: str = Field(default="", description="with password, where it asks for both")
         password: SecretStr | None = None
         token: SecretStr | None = None
 

@@ -113,7 +113,9 @@ class Terraform(CommandIntegration):
     class Config(CommandIntegration.Config):
         """Which of the two it is."""
 
-        program: Literal["terraform", "tofu"] = "terraform"
+        program: Literal["terraform", "tofu"] = Field(
+            default="terraform", description="which of the two the host has"
+        )
 
     program = "terraform"
     meanings = (

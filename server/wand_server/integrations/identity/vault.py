@@ -105,9 +105,9 @@ class Vault(Integration):
 
         base_url: str = Field(description="such as https://vault.internal:8200")
         token: SecretStr | None = None
-        role_id: str = ""
+        role_id: str = Field(default="", description="of an AppRole, with secret_id")
         secret_id: SecretStr | None = None
-        namespace: str = ""
+        namespace: str = Field(default="", description="of Vault Enterprise or HCP")
 
     sign_in = FirstOf(((("token",), ApiKey(HEADER, "token")), (("role_id", "secret_id"), AppRole())))
     setting_headers = {"X-Vault-Namespace": "namespace"}

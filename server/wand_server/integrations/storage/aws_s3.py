@@ -101,7 +101,7 @@ class S3(Integration):
     class Config(Integration.Config):
         """The key, and the region of the buckets."""
 
-        access_key_id: str
+        access_key_id: str = Field(description="that of secret_access_key")
         secret_access_key: SecretStr
         session_token: SecretStr | None = None
         region: str = Field(default="us-east-1", pattern=r"^[a-z0-9-]+$", description="of the buckets")

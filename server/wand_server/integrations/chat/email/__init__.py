@@ -64,7 +64,7 @@ class Mail(BaseIntegration):
         """Which servers, and who signs in there."""
 
         address: Email = Field(description="whom letters are from")
-        display_name: str = ""
+        display_name: str = Field(default="", description="of the sender, beside the address")
         username: str = Field(default="", description="to sign in with, if not the address")
         password: SecretStr | None = Field(default=None, description="or one for this application alone")
         client_id: str = Field(
@@ -73,13 +73,13 @@ class Mail(BaseIntegration):
         client_secret: SecretStr | None = None
         refresh_token: SecretStr | None = None
         token_url: str = Field(default="", description="such as https://oauth2.googleapis.com/token")
-        smtp_host: str
-        smtp_port: int = 465
+        smtp_host: str = Field(description="where letters are sent from")
+        smtp_port: int = Field(default=465, description="465, or 587 where TLS begins later")
         smtp_security: Security = Field(
             default="tls", description="tls, starttls (usual at port 587) or none"
         )
         imap_host: str = Field(default="", description="left out: letters can be sent, and not read")
-        imap_port: int = 993
+        imap_port: int = Field(default=993, description="of imap_host")
         imap_security: Security = Field(
             default="tls", description="tls, starttls (usual at port 143) or none"
         )

@@ -120,8 +120,8 @@ class PostgreSQL(BaseIntegration):
         """Which database, who signs in, and the most that a statement may take and give."""
 
         host: str = Field(description="its name, or the folder of its socket")
-        port: int = Field(default=5432, ge=1, le=65535)
-        database: str = Field(min_length=1)
+        port: int = Field(default=5432, ge=1, le=65535, description="of the host")
+        database: str = Field(min_length=1, description="its name; another one is another instance")
         user: str = Field(min_length=1, description="a role that may do no more than it has to")
         password: SecretStr | None = None
         tls: Literal["verify", "off"] = Field(

@@ -47,7 +47,9 @@ class AWS(BaseIntegration):
         """Who we are there, where it is, and what may be asked for."""
 
         region: str = Field(pattern=r"^[a-z0-9-]{1,40}$", description="the usual one, such as eu-central-1")
-        access_key_id: str = ""
+        access_key_id: str = Field(
+            default="", description="with secret_access_key, where credentials is keys"
+        )
         secret_access_key: SecretStr | None = None
         session_token: SecretStr | None = None
         credentials: Literal["keys", "machine"] = Field(
