@@ -197,7 +197,7 @@ def _told(outcome: work.Outcome) -> Outcome:
             return Outcome(kind="done", result=result)
         case "waits":
             return Outcome(kind="waits", error=error_of(NeedsApproval(" ".join(outcome.text.split()))))
-        case "failed" | "ambiguous" | "cancelled" as kind:
+        case "failed" | "ambiguous" as kind:
             if kind == "failed" and outcome.unknown and not outcome.may_pass:
                 return Outcome(kind="ambiguous", error=_in_doubt(outcome))
             error = error_of(outcome.error) if outcome.error else _unnamed(outcome)
@@ -207,9 +207,9 @@ def _told(outcome: work.Outcome) -> Outcome:
 
 
 def _unnamed(outcome: work.Outcome) -> TaskError:
-    kinds = {"ambiguous": "Ambiguous", "cancelled": "Conflict"}
+    kind = "Ambiguous" if outcome.state == "ambiguous" else "Broken"
     about = ", ".join(outcome.unknown) or outcome.text or outcome.state
-    return TaskError(kind=kinds.get(outcome.state, "Broken"), message=about[:1000])
+    return TaskError(kind=kind, message=about[:1000])
 
 
 def _in_doubt(outcome: work.Outcome) -> TaskError:

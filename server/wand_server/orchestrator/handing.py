@@ -121,7 +121,7 @@ class Inbox:
         own = Narrowed(self.tools, Bounds(principal=principal, choice=Choice(), withheld=withheld))
         if not own.describe():
             raise Denied("there is no tool that it may call", field="scopes")
-        if isinstance(check(work, self.tools, principal, withheld), Goal) and not self.has_model:
+        if isinstance(check(work, self.tools, principal, withheld).work, Goal) and not self.has_model:
             raise no_model()
         return work
 

@@ -6,12 +6,12 @@ from typing import Annotated, Any, ClassVar
 
 from pydantic import Field
 
-from wand_server import arguments, jsontexts
-from wand_server.model import Call, ToolResult, Whole
-from wand_server.ports import Host, Integrations, OperationFound
+from wand_server import jsontexts
+from wand_server.model import Call, Whole
+from wand_server.ports import Integrations, OperationFound
 from wand_server.tools import unseen
 from wand_server.tools.base import Answer, Part, ToolModel
-from wand_server.tools.registry import Entry, ModelEntry, result_of
+from wand_server.tools.registry import AskingEntry, Entry
 
 _MOST_CHARACTERS = 48 * 1024
 _HEAD_CHARACTERS = 16 * 1024  # of what is more
@@ -33,22 +33,16 @@ class OperationTool(ToolModel):
         """
 
 
-class OperationEntry(ModelEntry):
+class OperationEntry(AskingEntry[OperationTool]):
     """A tool of that kind, bound to the integrations."""
 
     def __init__(self, kind: type[OperationTool], integrations: Integrations) -> None:
-        super().__init__(kind)
-        self._kind: type[OperationTool] = kind
+        super().__init__(kind, lambda tool, call: tool.ask(integrations, call))
         self._integrations = integrations
 
     def has_subject(self) -> bool:
         """Whether any service is configured."""
         return bool(self._integrations.services())
-
-    async def call(self, untrusted: dict[str, Any], host: Host, call: Call) -> ToolResult:  # noqa: ARG002
-        """Read the arguments, ask, and give the answer in both forms."""
-        tool = arguments.read(self._kind, untrusted)
-        return result_of(await tool.ask(self._integrations, call))
 
 
 class Shown(Part):

@@ -7,12 +7,10 @@ from typing import Annotated, Any, ClassVar, Literal
 from pydantic import AfterValidator, WithJsonSchema
 
 from wand_proto.errors import Invalid
-from wand_server import arguments
-from wand_server.model import Call, ToolResult
-from wand_server.ports import Host
+from wand_server.model import Call
 from wand_server.ports.projects import ProjectShown, ProjectWanted, Tasks, Which
 from wand_server.tools.base import Answer, ToolModel
-from wand_server.tools.registry import Entry, ModelEntry, result_of
+from wand_server.tools.registry import AskingEntry, Entry
 from wand_server.tools.taskanswers import (
     CrewAnswer,
     HandedAnswer,
@@ -78,20 +76,6 @@ class TaskTool(ToolModel):
         Raises:
             WandError: what went wrong, in words for whoever asked.
         """
-
-
-class TaskEntry(ModelEntry):
-    """A tool of that kind, bound to the task manager."""
-
-    def __init__(self, kind: type[TaskTool], tasks: Tasks) -> None:
-        super().__init__(kind)
-        self._kind: type[TaskTool] = kind
-        self._tasks = tasks
-
-    async def call(self, untrusted: dict[str, Any], host: Host, call: Call) -> ToolResult:  # noqa: ARG002
-        """Read the arguments, ask, and give the answer in both forms."""
-        tool = arguments.read(self._kind, untrusted)
-        return result_of(await tool.ask(self._tasks, call))
 
 
 class CreateProject(TaskTool):
@@ -250,4 +234,4 @@ KINDS: tuple[type[TaskTool], ...] = (
 
 def entries(tasks: Tasks) -> tuple[Entry, ...]:
     """The tools, bound to the task manager."""
-    return tuple(TaskEntry(kind, tasks) for kind in KINDS)
+    return tuple(AskingEntry(kind, lambda tool, call: tool.ask(tasks, call)) for kind in KINDS)

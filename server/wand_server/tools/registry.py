@@ -4,9 +4,9 @@ import functools
 import inspect
 import logging
 import re
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Sequence
 from dataclasses import dataclass
-from typing import Any, Protocol, TypeVar
+from typing import Any, Generic, Protocol, TypeVar
 
 from wand_proto.errors import NotFound, WandError
 from wand_server import arguments
@@ -46,6 +46,7 @@ MEMORY = "memory"  # the toolset whose own answers are no source
 _NAME = re.compile(r"[A-Za-z0-9_.-]{1,64}")
 
 AnyTool = TypeVar("AnyTool")
+Asking = TypeVar("Asking", bound=ToolModel)
 
 
 class Entry(Protocol):
@@ -98,6 +99,18 @@ class HostEntry(ModelEntry):
         """Read the arguments, run the tool, and give its answer in both forms."""
         tool = arguments.read(self._kind, untrusted)
         return result_of(await tool.call(host, call))
+
+
+class AskingEntry(ModelEntry, Generic[Asking]):
+    """A tool that asks another part of the waist: `ask` has it do so."""
+
+    def __init__(self, kind: type[Asking], ask: Callable[[Asking, Call], Awaitable[Answer]]) -> None:
+        super().__init__(kind)
+        self._kind, self._ask = kind, ask
+
+    async def call(self, untrusted: dict[str, Any], host: Host, call: Call) -> ToolResult:  # noqa: ARG002
+        """Read the arguments, ask, and give the answer in both forms."""
+        return result_of(await self._ask(arguments.read(self._kind, untrusted), call))
 
 
 def _unwrapped(text: str) -> str:

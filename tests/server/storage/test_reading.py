@@ -88,6 +88,10 @@ async def test_a_project_shows_its_tasks_by_state_and_what_they_spent(stand: Sta
     seen = await stand.store.project(made.id)
     assert {state: n for state, n in seen.counts.items() if n} == {TaskState.DONE: 1, TaskState.FAILED: 1}
     assert seen.spent == Usage(input_tokens=10, cost_micros=2)
+    none = await stand.store.create_project(NewProject(principal=ADA, name="none"))
+    theirs = await stand.store.create_project(NewProject(principal=BOB, name="theirs"))
+    assert await stand.store.projects(ADA.identity) == (seen, none)  # each with its own sums
+    assert await stand.store.projects() == (seen, none, theirs)
 
 
 async def test_a_projects_name_is_one_principals(stand: Stand) -> None:

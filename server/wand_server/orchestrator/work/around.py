@@ -1,6 +1,5 @@
 """What stands around one task: what it may use, what is kept of it, what it came to."""
 
-import asyncio
 from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal, Protocol
@@ -13,7 +12,7 @@ from wand_server.orchestrator.work.models.port import NOTHING, Model, Usage
 
 _SHOWN = 2000
 Json = dict[str, Any]
-State = Literal["done", "failed", "ambiguous", "cancelled", "waits"]
+State = Literal["done", "failed", "ambiguous", "waits"]
 """`ambiguous`: what was done cannot be known. `waits`: for a person's approval; carry it out again, later."""
 
 
@@ -66,7 +65,6 @@ class Around:
     call: Call  # who calls, under which request
     journal: Journal
     past: Past = Past()
-    cancelled: asyncio.Event = field(default_factory=asyncio.Event)
     deadline: float | None = None  # on the clock of time.monotonic
     budget: Budget = Budget()
     allowance: Allowance | None = None
@@ -119,25 +117,6 @@ class Outcome:
     may_pass: bool = False  # of a failure: later it may be done
     after_seconds: float | None = None  # and not before
     usage: Usage = NOTHING
-
-    def as_json(self) -> Json:
-        """All of it, as a store keeps it and a tool shows it."""
-        failure = self.error
-        told = failure and {
-            "kind": type(failure).__name__,
-            "message": failure.message,
-            "hint": failure.hint,
-            "field": failure.field,
-        }
-        return {
-            "state": self.state,
-            "result": self.result,
-            "text": self.text,
-            "error": told,
-            "steps": dict(self.steps),
-            "unknown": list(self.unknown),
-            "usage": self.usage.as_json(),
-        }
 
 
 def error_of(end: End, place: str) -> WandError:

@@ -1,13 +1,12 @@
 """Carries out one task, from its beginning or from where its journal left it."""
 
 import asyncio
-import contextlib
 import time
 from collections.abc import Callable, Coroutine, Mapping
 from dataclasses import replace
 from typing import Any
 
-from wand_proto.errors import Conflict, Invalid, TimedOut
+from wand_proto.errors import Invalid, TimedOut
 from wand_server.orchestrator.work import checking, sizes
 from wand_server.orchestrator.work.acts import Acts
 from wand_server.orchestrator.work.around import Around, Outcome
@@ -23,15 +22,13 @@ async def carry_out(work: Mapping[str, Any], around: Around) -> Outcome:
     without an end in the journal: another attempt calls them ambiguous, unless they may be repeated.
     """
     try:
-        read = checking.check(work, around.tools, around.call.principal, around.withheld)
+        read, tools, waits = checking.check(work, around.tools, around.call.principal, around.withheld)
     except Invalid as wrong:
         return Outcome(state="failed", error=wrong)
     around = _within(read, around)
-    tools = checking.narrowed(read, around.tools, around.call.principal, around.withheld)
     acts = Acts(around, tools)
     if isinstance(read, Steps):
-        run = StepsRun(read, checking.plan(read, tools), acts)
-        return await _until(run.carry_out, acts)
+        return await _until(StepsRun(read, waits, acts).carry_out, acts)
     if around.model is None:
         return Outcome(state="failed", error=checking.no_model())
     return await _until(GoalRun(read, around.model, acts).carry_out, acts)
@@ -49,36 +46,22 @@ def _within(read: Steps | Goal, around: Around) -> Around:
 
 
 async def _until(run: Callable[[], Coroutine[Any, Any, Outcome]], acts: Acts) -> Outcome:
-    """The outcome of a run, which is ended when the task is cancelled or its deadline is over."""
-    around = acts.around
-    left = None if around.deadline is None else around.deadline - time.monotonic()
-    if around.cancelled.is_set() or (left is not None and left <= 0):
-        return _ended(acts)
-    running = asyncio.create_task(run(), name="work")
-    asked = asyncio.create_task(around.cancelled.wait(), name="cancelled?")
+    """The outcome of a run, which is ended when the task's deadline is over."""
+    deadline = acts.around.deadline
+    left = None if deadline is None else deadline - time.monotonic()
+    if left is not None and left <= 0:
+        return _late(acts)
     try:
-        await asyncio.wait({running, asked}, timeout=left, return_when=asyncio.FIRST_COMPLETED)
-        if running.done():
-            outcome = running.result()
-            result, text = sizes.fitted(outcome.result), sizes.clipped(outcome.text)
-            return replace(outcome, result=result, text=text)
-    finally:
-        await _cancel(running, asked)
-    return _ended(acts)
+        async with asyncio.timeout(left) as time_left:
+            outcome = await run()
+    except TimeoutError:
+        if not time_left.expired():
+            raise
+        return _late(acts)
+    return replace(outcome, result=sizes.fitted(outcome.result), text=sizes.clipped(outcome.text))
 
 
-def _ended(acts: Acts) -> Outcome:
+def _late(acts: Acts) -> Outcome:
     """The outcome of what did not come to its own end."""
-    unknown = (*acts.unknown, *sorted(acts.open))
-    if acts.around.cancelled.is_set():
-        return Outcome(state="cancelled", error=Conflict("the task was cancelled"), unknown=unknown)
     late = TimedOut("the task's deadline is over", hint="give it more time, or less to do")
-    return Outcome(state="failed", error=late, unknown=unknown)
-
-
-async def _cancel(*tasks: asyncio.Task[Any]) -> None:
-    for task in tasks:
-        task.cancel()
-    for task in tasks:
-        with contextlib.suppress(asyncio.CancelledError):
-            await task
+    return Outcome(state="failed", error=late, unknown=(*acts.unknown, *sorted(acts.open)))

@@ -2,7 +2,7 @@
 
 from collections import Counter
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 from wand_proto.errors import Invalid, Unavailable
 from wand_server.model import Principal, ToolDescription
@@ -18,10 +18,18 @@ _NO_TOOLS = ("",)  # the name of none: an empty choice is a choice of all
 _NO_MODEL = "a goal in words needs a model, and none is configured"
 
 
+class Checked(NamedTuple):
+    """A task that can be begun: what it says, the tools that it may call, which steps wait for which."""
+
+    work: Steps | Goal
+    tools: Narrowed
+    waits: Waits
+
+
 def check(
     work: Mapping[str, Any], tools: Tools, principal: Principal, withheld: Collection[str] = ()
-) -> Steps | Goal:
-    """Let a task pass that can be begun as it is; what it says, read.
+) -> Checked:
+    """Let a task pass that can be begun as it is.
 
     `withheld` are tools that it may not call, whatever its caller may.
 
@@ -30,9 +38,8 @@ def check(
     """
     read = form.read(work)
     narrowing.check_names(read.tools or (), tools)
-    if isinstance(read, Steps):
-        plan(read, narrowed(read, tools, principal, withheld))
-    return read
+    own = _narrowed(read, tools, principal, withheld)
+    return Checked(read, own, _plan(read, own) if isinstance(read, Steps) else {})
 
 
 def no_model() -> Unavailable:
@@ -40,19 +47,14 @@ def no_model() -> Unavailable:
     return Unavailable(_NO_MODEL, hint="hand out steps, or have [model] added to the settings", field="goal")
 
 
-def narrowed(work: Steps | Goal, tools: Tools, principal: Principal, withheld: Collection[str]) -> Narrowed:
-    """The tools that the task may call."""
+def _narrowed(work: Steps | Goal, tools: Tools, principal: Principal, withheld: Collection[str]) -> Narrowed:
     enabled = () if work.tools is None else work.tools or _NO_TOOLS
     choice = Choice(enabled=enabled, read_only=work.read_only)
     return Narrowed(tools, Bounds(principal=principal, choice=choice, withheld=withheld))
 
 
-def plan(work: Steps, tools: Narrowed) -> Waits:
-    """Which steps wait for which, if all of them can be done.
-
-    Raises:
-        Invalid: one cannot; the error names the step and the field.
-    """
+def _plan(work: Steps, tools: Narrowed) -> Waits:
+    """Which steps wait for which, if all of them can be done."""
     names = [step.id for step in work.steps]
     twice = [name for name, times in Counter(names).items() if times > 1]
     if twice:

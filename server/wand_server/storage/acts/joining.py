@@ -10,9 +10,9 @@ from wand_server.storage.asking import Act, Moment, Row, changed, row, rows
 from wand_server.storage.rows import agent_in, brief, identity, principal_in, principal_out, spent_in
 
 _PROJECT = "SELECT id, identity, name, given, created FROM project"
-_SUMS = """SELECT state, COUNT(*) AS n, SUM(input_tokens) AS input_tokens, SUM(output_tokens)
+_SUMS = """SELECT project, state, COUNT(*) AS n, SUM(input_tokens) AS input_tokens, SUM(output_tokens)
  AS output_tokens, SUM(cost_micros) AS cost_micros
- FROM task WHERE project <> '' AND project = $1 GROUP BY state"""
+ FROM task WHERE project <> '' AND project {among} GROUP BY project, state"""
 _CREATE = """INSERT INTO project (id, identity, name, given, created) VALUES ($1, $2, $3, $4, $5)
  ON CONFLICT DO NOTHING RETURNING id"""
 _REGISTER = """INSERT INTO agent (name, given, state, task, joined, seen) VALUES ($1, $2, 'idle', '', $3, $3)
@@ -41,25 +41,27 @@ def create_project(at: Moment, new: NewProject) -> Act[Project]:
     return (yield from project(at, new.id))
 
 
-def project(at: Moment, wanted: str) -> Act[Project]:
+def project(_at: Moment, wanted: str) -> Act[Project]:
     """The project of that id."""
     found = yield from row(f"{_PROJECT} WHERE id = $1", wanted)
     if found is None:
         raise NotFound(f"there is no project {wanted}", field="project")
-    return (yield from _project(at, found))
+    return _project(found, (yield from rows(_SUMS.format(among="= $1"), wanted)))
 
 
-def projects(at: Moment, who: tuple[str, str, str] | None) -> Act[tuple[Project, ...]]:
+def projects(_at: Moment, who: tuple[str, str, str] | None) -> Act[tuple[Project, ...]]:
     """All, or those of one principal, by name."""
     where, values = (" WHERE identity = $1", (brief(who),)) if who else ("", ())
-    several: list[Project] = []
-    for found in (yield from rows(f"{_PROJECT}{where} ORDER BY name, id", *values)):
-        several += ((yield from _project(at, found)),)
-    return tuple(several)
+    found = yield from rows(f"{_PROJECT}{where} ORDER BY name, id", *values)
+    sums = yield from rows(_SUMS.format(among=f"IN (SELECT id FROM project{where})"), *values)
+    of_each: dict[str, list[Row]] = {one["id"]: [] for one in found}
+    for one in sums:
+        of_each[one["project"]].append(one)
+    return tuple(_project(one, of_each[one["id"]]) for one in found)
 
 
-def _project(_at: Moment, found: Row) -> Act[Project]:
-    given, sums = json.loads(found["given"]), (yield from rows(_SUMS, found["id"]))
+def _project(found: Row, sums: Sequence[Row]) -> Project:
+    given = json.loads(found["given"])
     return Project(
         id=found["id"],
         name=found["name"],

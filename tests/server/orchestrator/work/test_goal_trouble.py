@@ -72,7 +72,7 @@ async def test_what_will_not_pass_is_not_asked_again(trouble: Any, kind: str, sa
     assert (outcome.state, type(outcome.error).__name__, len(server.asked)) == ("failed", kind, 1)
     assert not outcome.may_pass
     assert said in outcome.error.message
-    assert "sk-ant-secret" not in f"{outcome.error}{outcome.as_json()}"
+    assert "sk-ant-secret" not in f"{outcome.error}{outcome}"
 
 
 async def test_without_a_model_a_goal_says_that_there_is_none() -> None:

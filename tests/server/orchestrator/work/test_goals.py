@@ -296,18 +296,6 @@ async def test_a_goal_has_so_much_time() -> None:
     assert (outcome.state, type(outcome.error).__name__) == ("failed", "TimedOut")
 
 
-async def test_cancelling_ends_the_answer_too() -> None:
-    cancelled = asyncio.Event()
-    async with thinking(says("Done.")) as (mind, server):
-        server.hold = asyncio.Event()
-        run = asyncio.create_task(carry_out(goal(), around(Shelf(), model=mind, cancelled=cancelled)))
-        await server.began.wait()
-        cancelled.set()
-        outcome = await run
-        server.hold.set()
-    assert outcome.state == "cancelled"
-
-
 async def test_results_from_long_ago_are_shortened_where_there_is_no_room() -> None:
     shelf = Shelf({"x": "a" * 5000})
     long = {"input_tokens": 900, "output_tokens": 10}
