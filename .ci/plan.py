@@ -34,6 +34,7 @@ class Stage:
     command: str
     needs: tuple[Need, ...] = ()  # without one of these it is skipped
     wants: tuple[Need, ...] = ()
+    after: tuple[str, ...] = ()  # stages that have to end before it begins, well or not
     is_roots: bool = False
     cores: float = 1  # while it runs beside others
     niceness: int = 0

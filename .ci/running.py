@@ -105,16 +105,17 @@ class _Runner:
         waiting = sorted(stages, key=lambda stage: -stage.seconds)
         while waiting or self._running:
             for stage in tuple(waiting):
-                if self._is_ready(stage):
+                if self._is_ready(stage, waiting):
                     waiting.remove(stage)
                     self._start_or_skip(stage)
             if self._running:
                 self._await_one()
 
-    def _is_ready(self, stage: Stage) -> bool:
+    def _is_ready(self, stage: Stage, waiting: Iterable[Stage]) -> bool:
         running = [each.stage for each in self._running.values()]
         there = self._incoming.isdisjoint((*stage.needs, *stage.wants))
-        return there and fits(stage, running, self.cores)
+        still = {each.name for each in (*waiting, *running)}
+        return there and still.isdisjoint(stage.after) and fits(stage, running, self.cores)
 
     def _start_or_skip(self, stage: Stage) -> None:
         if why := stage.why_not():

@@ -1,7 +1,7 @@
 """The stages of `.ci/run [fast | nightly]`, in the order in which they are told.
 
-First comes what everything else needs, then what can share the machine, then what needs it alone: the tests,
-and figures. Of what shares it, what may take longest begins first.
+First comes what everything else needs, then what can share the machine, then what needs it alone: figures.
+Of what shares it, what may take longest begins first; the tests do once all is there that they try.
 """
 
 import os
@@ -51,6 +51,12 @@ _GUEST = (
 )  # fmt: skip
 
 ENV = Stage(name="env", seconds=600, command="./dev sync")
+BROUGHT = (  # they wait for the network
+    Stage(name="clients", seconds=600, command="./dev clients", needs=_NPM, cores=0),
+    Stage(name="bundle", seconds=300, command="./dev bundle", needs=_NPM, cores=0),
+    Stage(name="documents", seconds=300, command="./dev documents", needs=_NPM, cores=0),
+    Stage(name="services", seconds=300, command="./dev services", cores=0),
+)
 BESIDE = (
     Stage(name="check", seconds=300, command="./dev check"),
     Stage(
@@ -59,10 +65,6 @@ BESIDE = (
         command="shellcheck .ci/run packaging/mcpb/wand",
         needs=(need("shellcheck"),),
     ),
-    Stage(name="clients", seconds=600, command="./dev clients", needs=_NPM),
-    Stage(name="bundle", seconds=300, command="./dev bundle", needs=_NPM),
-    Stage(name="documents", seconds=300, command="./dev documents", needs=_NPM),
-    Stage(name="services", seconds=300, command="./dev services"),
     Stage(name="conformance", seconds=900, command="./dev conformance", needs=_NPM, show="."),
     Stage(name="schemathesis", seconds=300, command="./dev schemathesis 40", show=" +[0-9]+ |.*generated"),
 )
@@ -83,6 +85,8 @@ GUESTS = Stage(
     name="guests", seconds=2400, command="./dev guest-test --only own-python --only virtual",
     needs=(*_GUEST, *_QEMU, need("patchelf")), is_roots=True, show="[a-z ]",
 )  # fmt: skip
+_LONG = (FUZZ, VM, GUEST, SOAK)
+_TESTING = "./dev test -n 3 -q"
 BENCHES = (
     Stage(
         name="bench", seconds=600, command="./dev bench spine --quick", show=".",
@@ -106,12 +110,8 @@ def fast() -> Plan:
 def everything(*, nightly: bool) -> Plan:
     return Plan(
         first=(ENV,),
-        beside=(*BESIDE, *corpora(), FUZZ, VM, GUEST, SOAK, *(() if nightly else (CHAOS,))),
-        alone=(
-            *((GUESTS, *CHAOS_LONG) if nightly else ()),
-            _tests("./dev test -n 3 -q"),
-            *BENCHES,
-        ),
+        beside=(*BROUGHT, *BESIDE, *_LONG, *corpora(), *(() if nightly else (CHAOS,)), _tests(_TESTING)),
+        alone=(*((GUESTS, *CHAOS_LONG) if nightly else ()), *BENCHES),
         installs=os.geteuid() == 0 and shutil.which("apt-get") is not None,
     )
 
@@ -121,7 +121,7 @@ def corpora() -> tuple[Stage, ...]:
     modes = ("dedicated", "root", "user") if os.geteuid() == 0 else ("user",)
     return tuple(
         Stage(
-            name=f"as-{mode}", seconds=600, command=f"./dev corpus --as {mode} --seconds 540",
+            name=f"as-{mode}", seconds=900, command=f"./dev corpus --as {mode} --seconds 840",
             wants=(*_CORPUS, _PYTEST), show="(?!dev:|  and )",
         )
         for mode in modes
@@ -133,7 +133,8 @@ def _tests(command: str) -> Stage:
     # for tests/documents, and for no Wand that another stage starts: it is no setting
     folder = os.environ.get(_DOCUMENTS) or str(ROOT.parent / "shared" / "openapi")
     command = f"env {shlex.quote(f'{_DOCUMENTS}={folder}')} {command}"
-    return Stage(name="tests", seconds=2400, command=command, wants=_TESTS, show="SKIPPED")
+    brought = tuple(stage.name for stage in BROUGHT)
+    return Stage(name="tests", seconds=2400, command=command, wants=_TESTS, after=brought, show="SKIPPED")
 
 
 def main(words: Sequence[str]) -> int:

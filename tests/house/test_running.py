@@ -58,6 +58,14 @@ def test_what_runs_alone_begins_when_all_before_it_have_ended(tmp_path: Path) ->
     assert told(tmp_path, plan)[1][-1] == "4 passed, 0 failed, 0 skipped"
 
 
+def test_what_comes_after_others_begins_when_they_have_ended_well_or_not(tmp_path: Path) -> None:
+    plan = """Plan(beside=(
+        sh("one", "test -e two && test -e three", after=("two", "three", "none")),
+        sh("two", "touch two; exit 1"), sh("three", "touch three", cores=2),
+    ))"""
+    assert told(tmp_path, plan)[1][0] == "ok one"
+
+
 def test_nothing_is_run_where_the_first_fails(tmp_path: Path) -> None:
     plan = """Plan(
         first=(sh("env", "exit 3"),), beside=(sh("one", "touch one"),), alone=(sh("two", "touch two"),),
