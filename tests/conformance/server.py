@@ -27,7 +27,7 @@ from conformance import library
 from conformance.lasting import LASTING, as_task
 from conformance.tools import TOOLS, Context
 from wand_server import scopes
-from wand_server.auth.asked import Asked
+from wand_server.auth.asked import Headers
 from wand_server.auth.guard import Guard
 from wand_server.auth.origins import Origins
 from wand_server.model import Principal
@@ -50,8 +50,8 @@ class OpenDoor(Guard):
     def __init__(self) -> None:
         self._origins = Origins()
 
-    async def principal(self, asked: Asked) -> Principal:
-        self._origins.check(asked.headers.getall("Host", []), asked.headers.getall("Origin", []))
+    def known(self, headers: Headers) -> Principal:
+        self._origins.check(headers.getall("Host", []), headers.getall("Origin", []))
         return NOBODY
 
 
