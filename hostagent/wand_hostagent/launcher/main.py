@@ -20,6 +20,7 @@ from wand_hostagent.launcher import (
     options,
     profile,
     syscalls,
+    turns,
     vfork,
 )
 from wand_hostagent.launcher.anchors import Anchors
@@ -306,4 +307,5 @@ def _settle() -> None:
     syscalls.prctl(syscalls.PR_SET_DUMPABLE, 0)
     syscalls.prctl(syscalls.PR_SET_CHILD_SUBREAPER, 1)
     syscalls.set_name(b"wand-launcher")
+    turns.shorten()
     os.umask(0o077)

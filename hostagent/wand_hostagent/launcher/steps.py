@@ -11,7 +11,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
-from wand_hostagent.launcher import confinement, syscalls, vfork
+from wand_hostagent.launcher import confinement, syscalls, turns, vfork
 from wand_hostagent.launcher.sha256 import hash_of
 from wand_hostagent.launcher.step import Memory, Step, run, step
 from wand_hostagent.launcher.terminal import Size, made
@@ -103,6 +103,8 @@ class Body:
             yield from made(command.terminal, command.streams[0], self._memory)
             yield from self._limits(command, command.rlimits.keys() & _OF_TERMINALS)
             yield from self._closed(command)
+        if turns.are_short():
+            yield turns.as_others(self._memory)
         none = self._memory.numbers(0)
         yield step("rt_sigprocmask", signal.SIG_SETMASK, none, 0, 8, shown="SIG_SETMASK, none, 0, 8")
 
