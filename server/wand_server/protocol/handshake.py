@@ -1,7 +1,7 @@
 """One client of the handshake era: what it said in initialize, and the ways to it."""
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, NamedTuple
 
 from mcp.server.connection import Connection
 from mcp.server.runner import ServerRunner
@@ -17,10 +17,18 @@ from wand_server.protocol.messages import Notification, Request
 from wand_server.protocol.watching import WATCHES, Watches
 
 
+class Said(NamedTuple):
+    """What calls after a handshake need of it."""
+
+    version: str
+    client: str
+    can_be_asked: bool  # something, of its person
+
+
 class Handshake:
     """One client of the handshake era: what it said in initialize holds for all that follows."""
 
-    __slots__ = ("_client", "_connection", "_lane", "_runner", "_watches", "asking")
+    __slots__ = ("_connection", "_lane", "_runner", "_said", "_watches", "asking")
 
     def __init__(
         self, connection: Connection, runner: ServerRunner[Any], asking: Asking, lane: Lane | None
@@ -29,7 +37,7 @@ class Handshake:
         self._connection = connection
         self._runner = runner
         self._lane = lane
-        self._client: str | None = None
+        self._said: Said | None = None
         self._watches = Watches()
 
     @property
@@ -48,18 +56,19 @@ class Handshake:
             ProtocolFailure: the answer is an error.
         """
         lane = self._lane
-        is_ready = request.method == METHOD and lane is not None and self.is_made
-        if is_ready and lane and lane.is_plain(request.params, can_be_asked=self._can_be_asked()):
-            if self._client is None:
-                self._client = claim_of(self._connection.client_params)
-            return await lane.call(self._connection.protocol_version, self._client, request, exchange)
+        said = (self._said or self._heard()) if request.method == METHOD else None
+        if lane and said and lane.is_plain(request.params, can_be_asked=said.can_be_asked):
+            return await lane.call(said.version, said.client, request, exchange)
         WATCHES.set(self._watches)
         return await result_of(self._runner, exchange, request)
 
-    def _can_be_asked(self) -> bool:
-        """Whether the client has said that it can ask its person something."""
-        said = self._connection.client_params
-        return said is not None and said.capabilities.elicitation is not None
+    def _heard(self) -> Said | None:
+        """What was said, once both have; it is remembered then."""
+        if self.is_made:
+            client = self._connection.client_params
+            can = client is not None and client.capabilities.elicitation is not None
+            self._said = Said(self._connection.protocol_version, claim_of(client), can)
+        return self._said
 
     def leave(self) -> None:
         """Its client is forgotten: nothing is watched for it, and nobody answers for it."""
