@@ -7,6 +7,7 @@ import time
 from collections.abc import AsyncGenerator, AsyncIterator, Collection, Coroutine
 from contextlib import aclosing, asynccontextmanager, suppress
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any, Self
 
@@ -19,7 +20,7 @@ from wand_hostagent.policy.model import Permit
 from wand_hostagent.recording import Recording
 from wand_hostagent.reports import FoundJob
 from wand_hostagent.runs import JobSummary, Origin, Run
-from wand_hostagent.spool import JOB_NAME, Room, SpoolFolder
+from wand_hostagent.spool import JOB_NAME, Room, SpoolFolder, free_on
 from wand_proto.alarms import Alarms
 from wand_proto.errors import Broken, Conflict, Exhausted, NotFound, WandError
 
@@ -47,7 +48,9 @@ class Jobs:
 
     def __init__(self, folder: Path, native: NativeBackend, *, max_jobs: int, retention: Retention) -> None:
         self.max_jobs = max_jobs
-        self._folder = SpoolFolder(folder, Room(retention.disk_bytes, self._make_way))
+        self._folder = SpoolFolder(
+            folder, Room(retention.disk_bytes, self._make_way, partial(free_on, folder))
+        )
         self._native = native
         self._link = native.link
         self._positions = native.positions

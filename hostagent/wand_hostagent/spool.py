@@ -8,6 +8,7 @@ yet: what is missing between two parts is lost, and everything else keeps its pl
 import logging
 import os
 import re
+import sys
 from collections.abc import Callable, Collection
 from pathlib import Path
 
@@ -16,6 +17,8 @@ from wand_proto.errors import Broken, Exhausted, Invalid
 log = logging.getLogger(__name__)
 
 MEMORY_BYTES = 64 * 1024
+SPARED_BYTES = 64 * 1024 * 1024  # of a disk, or a tenth of a small one
+LOOK_BYTES = 4 * 1024 * 1024  # written between two looks at how full it is
 JOB_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,127}")
 _SUFFIXES = (".stdout", ".stderr")
 _TIMES, _END, _ALONE = ".times", ".end", ".alone"
@@ -24,22 +27,51 @@ _TIMES, _END, _ALONE = ".times", ".end", ".alone"
 class Room:
     """The disk that all spools share, each of them half of it at most."""
 
-    def __init__(self, most_bytes: int, make_way: Callable[[int], None] = lambda _: None) -> None:
+    def __init__(
+        self,
+        most_bytes: int,
+        make_way: Callable[[int], None] = lambda _: None,
+        free_bytes: Callable[[], int] = lambda: sys.maxsize,
+    ) -> None:
         self.used_bytes = 0
         self._most_bytes = most_bytes
         self._make_way = make_way  # called with what is too much; it removes what can be spared
+        self._free_bytes = free_bytes  # of the disk, that may be taken
+        self._unlooked_bytes = 0  # that there were, when the disk was looked at, and have not been taken
 
     @property
     def rule(self) -> str:
         """What is kept, in words."""
-        return f"at most {self._most_bytes // 2} bytes of a stream are kept, and {self._most_bytes} of all"
+        most = f"at most {self._most_bytes // 2} bytes of a stream are kept, and {self._most_bytes} of all"
+        return f"{most}, and the disk is not filled"
 
     def fitting(self, kept_bytes: int, more_bytes: int) -> int:
         """How much more a spool may keep that keeps so much."""
         wanted = min(more_bytes, self._most_bytes // 2 - kept_bytes)
         if self.used_bytes + wanted > self._most_bytes:
             self._make_way(self.used_bytes + wanted - self._most_bytes)
-        return max(0, min(wanted, self._most_bytes - self.used_bytes))
+        if self._is_short_of(wanted):
+            self._make_way(wanted)
+            self._is_short_of(wanted)
+        fitting = max(0, min(wanted, self._most_bytes - self.used_bytes, self._unlooked_bytes))
+        self._unlooked_bytes -= fitting
+        return fitting
+
+    def _is_short_of(self, wanted: int) -> bool:
+        """Whether the disk has less; it is looked at now and then."""
+        if wanted > self._unlooked_bytes:
+            self._unlooked_bytes = min(self._free_bytes(), max(wanted, LOOK_BYTES))
+        return wanted > self._unlooked_bytes
+
+
+def free_on(folder: Path) -> int:
+    """How much of the disk may be taken: the ledger, and all else that lies there, has to go on."""
+    try:
+        about = os.statvfs(folder)
+    except OSError:  # whoever writes there is told why it cannot be
+        return sys.maxsize
+    spared = min(SPARED_BYTES, about.f_blocks * about.f_frsize // 10)
+    return max(0, about.f_bavail * about.f_frsize - spared)
 
 
 class Part:

@@ -1,10 +1,11 @@
 """What is kept of a job's output is bounded, found again, and keeps its place whatever is lost."""
 
+import os
 from pathlib import Path
 
 import pytest
 
-from wand_hostagent.spool import MEMORY_BYTES, Room, Spool, SpoolFolder
+from wand_hostagent.spool import MEMORY_BYTES, SPARED_BYTES, Room, Spool, SpoolFolder, free_on
 from wand_proto.errors import Exhausted
 
 
@@ -52,6 +53,34 @@ def test_room_is_asked_for_before_output_is_let_go(tmp_path: Path) -> None:
 
     assert asked == [30]
     assert (second.kept, third.kept, room.used_bytes) == (90, 50, 140)
+
+
+def test_a_disk_is_not_filled_and_ended_jobs_make_way_first(tmp_path: Path) -> None:
+    disk, ended = [100], [40]
+
+    def make_way(wanted_bytes: int) -> None:
+        assert wanted_bytes > 0
+        disk[0] += ended.pop() if ended else 0
+
+    room = Room(10_000, make_way, lambda: disk[0])
+    spool = in_file(tmp_path / "a.stdout", room, b"x" * 100)
+    disk[0] = 0
+    spool.append(b"y" * 30)
+    assert (spool.kept, ended) == (130, [])
+    disk[0] = 5
+    spool.append(b"z" * 30)
+    spool.append(b"z")
+
+    assert (spool.kept, spool.total) == (135, 161)
+    with pytest.raises(Exhausted, match=r"from byte 135 on could not be kept: .* and the disk is not filled"):
+        spool.read(135, 10)
+
+
+def test_some_of_the_disk_is_left_to_the_ledger(tmp_path: Path) -> None:
+    about = os.statvfs(tmp_path)
+
+    assert 0 < about.f_bavail * about.f_frsize - free_on(tmp_path) <= SPARED_BYTES
+    assert free_on(tmp_path / "absent") > about.f_blocks * about.f_frsize
 
 
 def test_what_lies_in_memory_takes_no_room(tmp_path: Path) -> None:
