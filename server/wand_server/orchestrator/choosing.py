@@ -47,7 +47,7 @@ def in_turn(candidates: Sequence[Candidate], last: str) -> tuple[Candidate, ...]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Size:
-    """How many agents there are to be: so many always, up to `most` while many tasks wait."""
+    """How many agents there are to be: so many always, up to `most` while many tasks wait; 0 is none."""
 
     count: int = 3
     most: int = 8
@@ -55,8 +55,8 @@ class Size:
 
     @property
     def bounds(self) -> tuple[int, int]:
-        """The least and the most."""
-        return self.count, max(self.count, self.most)
+        """The least and the most; of none there never are more."""
+        return self.count, max(self.count, self.most) if self.count else 0
 
 
 def wanted(size: Size, queued: int, busy: int) -> int:

@@ -38,7 +38,7 @@ def test_the_next_in_turn_is_the_free_one_behind_the_last(
         (Size(count=3, most=8, queued_each=8), 900, 3, 8),
         (Size(count=3, most=8, queued_each=8), 1, 6, 6),  # while tasks wait, none is let go
         (Size(count=3, most=8, queued_each=8), 0, 6, 3),
-        (Size(count=0, most=0, queued_each=8), 900, 0, 0),
+        (Size(count=0, most=8, queued_each=8), 900, 0, 0),  # they are processes of their own
         (Size(count=5, most=2, queued_each=8), 900, 0, 5),
     ],
 )
