@@ -5,7 +5,6 @@ import logging
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 
-from wand_server.lifecycle import TaskState
 from wand_server.orchestrator import authority
 from wand_server.orchestrator.attempt import Attempt, Clocks, Hanging
 from wand_server.orchestrator.authority import IsOver
@@ -38,7 +37,6 @@ class Agent:
     freed: Callable[["Agent"], None]
     state: AgentState = AgentState.IDLE
     finished: int = 0
-    went: TaskState | None = None  # its last task, as far as it knows
     _attempt: Attempt | None = None
     _running: "asyncio.Task[None] | None" = None
 
@@ -100,7 +98,6 @@ class Agent:
         try:
             state = await attempt.carry_out(self._work(attempt), lambda: self._check(attempt))
             log.info("task ended", extra={**told, "ended": state or "lost"})
-            self.went = state
             self.finished += 1
         except Hanging:
             log.error("agent hangs", extra=told)  # noqa: TRY400 - nothing broke, and what runs goes on running

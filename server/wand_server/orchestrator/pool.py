@@ -24,10 +24,10 @@ from wand_server.ports import Claimed, News, Registration, TaskBus, Wake
 
 log = logging.getLogger(__name__)
 
-_LOOK_AGAIN_SECONDS = 1.0  # where a wake can be lost; also the least between two looks at the queue
+_LOOK_AGAIN_SECONDS = 1.0  # the least between two looks at the queue, and after what cannot be done now
 _GONE_FACTOR, _FORGOTTEN_FACTOR = 3, 30  # times the time between two signs of life
 Loop = Callable[[], Coroutine[Any, Any, None]]
-_HEARD = frozenset({News.READY, News.CANCEL})
+_HEARD = frozenset({News.READY, News.CANCEL, News.LATER})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -145,8 +145,6 @@ class Pool:
     def _freed(self, agent: Agent) -> None:
         if agent.state in {AgentState.STOPPING, AgentState.SICK} and not self.is_leaving:
             self._dismiss(agent)
-        if agent.went in {TaskState.QUEUED, TaskState.WAITING}:
-            self._is_due.set()  # its time may come before the next sweep
         self._wake.set()
 
     # How many -----------------------------------------------------------------------------------------
@@ -233,8 +231,8 @@ class Pool:
                 await self._is_due.wait()
 
     async def _look_again(self) -> None:
-        """What others hand out on this machine may wake nobody here."""
-        await asyncio.sleep(_LOOK_AGAIN_SECONDS)
+        """A wake may have been lost."""
+        await asyncio.sleep(self.means.clocks.renew_seconds)
         self._wake.set()
 
     async def _listen(self) -> None:
@@ -246,6 +244,9 @@ class Pool:
     def _hear(self, wake: Wake) -> None:
         if wake.news is News.READY:
             self._wake.set()
+            return
+        if wake.news is News.LATER:
+            self._is_due.set()  # its time may come before the next sweep
             return
         for agent in self.agents.values():
             agent.look(wake.task)

@@ -298,6 +298,7 @@ class News(StrEnum):
     READY = "ready"  # a task can be claimed: one of those that are able hears it
     CANCEL = "cancel"  # a task that runs is to stop: all hear it
     CHANGED = "changed"  # a task has another state or progress: all hear it
+    LATER = "later"  # a task waits for a time: all hear it, for whoever sweeps may have to do so sooner
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -1,8 +1,12 @@
 """A bus for a file of SQLite: hears what this process tells, and sees that another has changed the file."""
 
 import asyncio
+import ctypes
 import logging
+import os
 import sqlite3
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Self
 
@@ -11,8 +15,11 @@ import aiosqlite
 from wand_server.storage.buses import InProcessBus
 
 log = logging.getLogger(__name__)
-_LOOK_SECONDS = 0.2
-_AGAIN_SECONDS = 1.0
+_LOOK_SECONDS = 0.2  # at least, between two looks
+_AGAIN_SECONDS = 10.0
+_LIBC = ctypes.CDLL(None, use_errno=True)
+_IN_MODIFY = 0x2
+_EVENTS_BYTES = 64 * 1024
 
 
 class FileBus(InProcessBus):
@@ -43,17 +50,51 @@ class FileBus(InProcessBus):
         while True:
             try:
                 await self._look()
-            except sqlite3.Error as why:
+            except (sqlite3.Error, OSError) as why:
                 log.warning("the file of tasks cannot be watched", extra={"why": str(why)})
+                self.look_again()
             await asyncio.sleep(_AGAIN_SECONDS)
 
     async def _look(self) -> None:
-        """Look at the number that SQLite counts up when somebody changes the file; it reads shared memory."""
+        """Whenever the file was written to, look at the number that SQLite counts up when others did so."""
         seen: tuple[int, ...] = ()
         async with aiosqlite.connect(f"{self._path.absolute().as_uri()}?mode=ro", uri=True) as file:
-            while True:
-                (now,) = map(tuple, await file.execute_fetchall("PRAGMA data_version"))
-                if seen and now != seen:
-                    self.look_again()
-                seen = now
-                await asyncio.sleep(self._look_seconds)
+            await file.execute_fetchall("SELECT name FROM sqlite_master")  # from now on there is a log
+            with written_to(self._path.with_name(f"{self._path.name}-wal")) as written:
+                while True:
+                    written.clear()
+                    (now,) = map(tuple, await file.execute_fetchall("PRAGMA data_version"))
+                    if seen and now != seen:
+                        self.look_again()
+                    seen = now
+                    await asyncio.sleep(self._look_seconds)
+                    await written.wait()
+
+
+@contextmanager
+def written_to(path: Path) -> Iterator[asyncio.Event]:
+    """Is set whenever somebody has written to that file: the kernel tells, and so nobody looks (inotify(7)).
+
+    Raises:
+        OSError: it cannot be watched.
+    """
+    written, loop = asyncio.Event(), asyncio.get_running_loop()
+    descriptor = _checked(_LIBC.inotify_init1(os.O_NONBLOCK | os.O_CLOEXEC))
+
+    def hear() -> None:
+        os.read(descriptor, _EVENTS_BYTES)  # that there is something is all that is asked
+        written.set()
+
+    try:
+        _checked(_LIBC.inotify_add_watch(descriptor, os.fsencode(path), _IN_MODIFY))
+        loop.add_reader(descriptor, hear)
+        yield written
+    finally:
+        loop.remove_reader(descriptor)
+        os.close(descriptor)
+
+
+def _checked(result: int) -> int:
+    if result < 0:
+        raise OSError(ctypes.get_errno(), os.strerror(ctypes.get_errno()))
+    return result

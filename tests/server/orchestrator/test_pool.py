@@ -9,7 +9,7 @@ from typing import Any
 from support.agents import DONE, Crew, crew, store_in
 from support.waiting import until
 from wand_server.lifecycle import TaskState
-from wand_server.orchestrator.attempt import Attempt
+from wand_server.orchestrator.attempt import Attempt, Clocks
 from wand_server.orchestrator.choosing import Ability, AgentState, Size
 from wand_server.orchestrator.pool import Habits
 from wand_server.ports import Outcome, Registration
@@ -208,3 +208,13 @@ async def until_agents(its: Crew, true: Callable[[set[str]], bool]) -> None:
             if true({one.name for one in await its.store.agents()}):
                 return
             await asyncio.sleep(0.01)
+
+
+async def test_what_was_put_off_begins_when_its_time_has_come_and_nobody_has_to_look_for_it(
+    tmp_path: Path,
+) -> None:
+    async with crew(tmp_path, clocks=Clocks(lease_seconds=3600)) as its:
+        (first,) = await its.hand_out()
+        await its.ended(first)  # the first sweep is over
+        (later,) = await its.hand_out(not_before=time.time() + 0.2)
+        assert (await its.ended(later)).state is TaskState.DONE

@@ -11,7 +11,7 @@ from support.stores import address, opened, task
 from wand_server.ports import News, TaskBus, Wake
 from wand_server.storage.buses import InProcessBus, Listener
 from wand_server.storage.notifying import NotifyBus
-from wand_server.storage.watching import FileBus
+from wand_server.storage.watching import FileBus, written_to
 
 READY, CHANGED, CANCEL = (frozenset({news}) for news in (News.READY, News.CHANGED, News.CANCEL))
 GPU = frozenset({"gpu"})
@@ -115,3 +115,16 @@ async def test_a_file_that_another_process_changes_has_all_look(tmp_path: Path) 
             await stand.store.submit([task()])
             await asyncio.sleep(0)
         assert first.result() == Wake(news=News.READY, task="")
+
+
+async def test_who_writes_to_a_file_is_noticed_and_who_reads_is_not(tmp_path: Path) -> None:
+    path = tmp_path / "file"
+    path.write_text("a")
+    with written_to(path) as written:
+        assert path.read_text() == "a"
+        with pytest.raises(TimeoutError):
+            await asyncio.wait_for(written.wait(), 0.05)
+        path.write_text("b")
+        await asyncio.wait_for(written.wait(), 20)
+    with pytest.raises(FileNotFoundError), written_to(tmp_path / "none"):
+        pass

@@ -77,14 +77,14 @@ def follow(
         yield from changed(_WAIT, *values, found["waits_since"] or at.now)
     else:
         yield from changed(_QUEUE, *values, int(after.run_at > at.now))
-        ready(at, lease.task, after.run_at, needs_in(found))
+    ready(at, lease.task, after.run_at, needs_in(found))
     return after.state
 
 
 def ready(at: Moment, task: str, run_at: float, needs: frozenset[str]) -> None:
-    """Have it told that a task can be claimed, if its time has come."""
-    if run_at <= at.now:
-        at.wakes.append(Wake(news=News.READY, task=task, needs=needs))
+    """Have it told that a task can be claimed, or that it waits for its time."""
+    news = News.LATER if run_at > at.now else News.READY
+    at.wakes.append(Wake(news=news, task=task, needs=needs))
 
 
 def open_steps(task: str) -> Act[tuple[bool, ...]]:

@@ -8,6 +8,7 @@ from wand_proto.errors import Conflict, Exhausted, NotFound
 from wand_server.lifecycle import HOPELESS, TaskState
 from wand_server.ports import News, NewTask, Submitted, Wake
 from wand_server.storage import checking
+from wand_server.storage.acts.ending import ready
 from wand_server.storage.acts.taking_turns import LATER, behind
 from wand_server.storage.asking import Act, Moment, changed, row
 from wand_server.storage.rows import brief, given_out, identity, packed
@@ -86,8 +87,10 @@ def _one(at: Moment, one: Prepared, keep_seconds: float) -> Act[Submitted]:
         return (yield from _there_already(one))
     for other in sorted(set(task.depends_on)):
         yield from changed("INSERT INTO edge (dependency, dependent) VALUES ($1, $2)", other, task.id)
-    if state is TaskState.QUEUED and run_at <= at.now:
-        at.wakes.append(Wake(news=News.READY, task=task.id, needs=task.needs))
+    if state is TaskState.QUEUED:
+        ready(at, task.id, run_at, task.needs)
+    if task.deadline is not None:
+        at.wakes.append(Wake(news=News.LATER, task=task.id))
     return Submitted(id=task.id, state=state, created=True)
 
 
