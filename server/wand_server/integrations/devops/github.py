@@ -73,6 +73,8 @@ class Issue(Resource):
 class Comment(Resource):
     id: int
     body: str | None = None
+    user: User | None = None
+    created_at: str | None = None
     html_url: str | None = None
 
 
@@ -177,10 +179,7 @@ class GitHub(Personal):
         )
     )
     rate = Rate(80, per_seconds=60)
-    headers = {
-        "Accept": "application/vnd.github+json, application/json",
-        "X-GitHub-Api-Version": "2022-11-28",
-    }
+    headers = {"Accept": "application/vnd.github+json,application/json", "X-GitHub-Api-Version": "2022-11-28"}
 
     async def health_check(self) -> None:
         await self.http.send(Request(method="GET", path="/rate_limit"))
@@ -242,6 +241,12 @@ class GitHub(Personal):
     ) -> Issue:
         """Change an issue, close it or open it again."""
 
+    @get("/repos/{owner}/{repo}/issues/{issue_number}/comments", paging=PAGES)
+    async def list_issue_comments(
+        self, owner: Owner, repo: str, issue_number: int, per_page: Size = 30
+    ) -> Page[Comment]:
+        """Read the comments on an issue or a pull request, the oldest first."""
+
     @post("/repos/{owner}/{repo}/issues/{issue_number}/comments")
     async def add_issue_comment(self, owner: Owner, repo: str, issue_number: int, body: str) -> Comment:
         """Comment on an issue or a pull request."""
@@ -257,6 +262,10 @@ class GitHub(Personal):
         per_page: Size = 30,
     ) -> Page[PullRequest]:
         """List the pull requests of a repository."""
+
+    @get("/repos/{owner}/{repo}/pulls/{pull_number}")
+    async def get_pull_request(self, owner: Owner, repo: str, pull_number: int) -> PullRequest:
+        """Read a pull request, and whether it can be merged."""
 
     @post("/repos/{owner}/{repo}/pulls")
     async def create_pull_request(
@@ -372,9 +381,7 @@ class GitHub(Personal):
     @get("/search/code", paging=FOUND)
     async def search_code(
         self,
-        query: Annotated[
-            str, Sent("q"), Field(description="as in GitHub's own search: words repo:OWNER/NAME")
-        ],
+        query: Annotated[str, Sent("q"), Field(description="as in GitHub's own: words repo:OWNER/NAME")],
         per_page: Size = 20,
     ) -> Page[CodeFound]:
         """Search in code."""

@@ -8,17 +8,20 @@ from pydantic import SecretStr
 
 from support.foreign import Says, serving
 from wand_server.integrations.devops.bitbucket import Bitbucket
+from wand_server.integrations.devops.github import GitHub
 from wand_server.integrations.devops.gitlab import GitLab
 from wand_server.integrations.devops.opsgenie import Opsgenie
 from wand_server.integrations.kit.base import BaseIntegration
 
 KEY = SecretStr("key-of-a-test")
 MAKE: dict[str, Any] = {
+    "github": lambda url: GitHub(GitHub.Config(base_url=url, token=KEY)),
     "gitlab": lambda url: GitLab(GitLab.Config(base_url=url, token=KEY)),
     "opsgenie": lambda url: Opsgenie(Opsgenie.Config(base_url=url, api_key=KEY)),
     "bitbucket": lambda url: Bitbucket(Bitbucket.Config(base_url=url, token=KEY)),
 }
 HEADERS = {
+    "github": ("authorization", "Bearer key-of-a-test"),
     "gitlab": ("private-token", "key-of-a-test"),
     "opsgenie": ("authorization", "GenieKey key-of-a-test"),
     "bitbucket": ("authorization", "Bearer key-of-a-test"),
@@ -41,6 +44,14 @@ ROWS: list[Row] = [
     ("gitlab", "trigger_pipeline", {"id": "1", "ref": "main", "variables": [{"key": "A", "value": "b"}]},
      "POST /projects/1/pipeline", {}, {"ref": "main", "variables": [{"key": "A", "value": "b"}]},
      Says(body={"id": 5, "status": "created"}), {"id": 5, "status": "created"}),
+    ("github", "get_pull_request", {"owner": "o", "repo": "r", "pull_number": 7},
+     "GET /repos/o/r/pulls/7", {}, None,
+     Says(body={"number": 7, "title": "t", "state": "open", "mergeable_state": "dirty", "id": 9}),
+     {"number": 7, "title": "t", "state": "open", "mergeable_state": "dirty"}),
+    ("github", "list_issue_comments", {"owner": "o", "repo": "r", "issue_number": 7, "per_page": 1},
+     "GET /repos/o/r/issues/7/comments", {"per_page": "1"}, None,
+     Says(body=[{"id": 1, "body": "é", "user": {"login": "ann"}, "url": "x"}]),
+     {"items": [{"id": 1, "body": "é", "user": {"login": "ann"}}], "next_cursor": "2"}),
     ("gitlab", "list_pipeline_jobs", {"id": "1", "pipeline_id": 3}, "GET /projects/1/pipelines/3/jobs",
      {"per_page": "20"}, None, Says(body=[{"id": 5, "name": "test", "status": "failed"}]),
      {"items": [{"id": 5, "name": "test", "status": "failed"}]}),
@@ -77,7 +88,7 @@ def seen(answer: Any) -> Any:
     """The number of what has one, so that a row stays short."""
     if isinstance(answer, dict) and "items" in answer:
         return {**answer, "items": list(map(seen, answer["items"]))}
-    short = isinstance(answer, dict) and "title" in answer
+    short = isinstance(answer, dict) and {"iid", "title"} <= answer.keys()
     if short or (isinstance(answer, dict) and set(answer) == {"iid"} and answer["iid"] == 7):
         return answer["iid"]
     return answer
