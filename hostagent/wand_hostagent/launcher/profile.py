@@ -119,13 +119,12 @@ def load(folder: str, *, development: bool) -> Shelf:
     try:
         descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
     except OSError as error:
-        raise Refused("BrokenPolicy", f"{folder} cannot be read: {reason_of(error.errno or 0)}") from error
+        raise _unreadable(folder, error) from error
     profiles: dict[str, Profile] = {}
     broken: dict[str, str] = {}
     try:
         _trusted(os.fstat(descriptor), folder)
-        names = os.listdir(descriptor)  # noqa: PTH208 - the folder that was checked, not its name
-        for entry in sorted(name for name in names if name.endswith(".toml")):
+        for entry in _entries(descriptor, folder):
             name = entry.removesuffix(".toml")
             try:
                 profiles[name] = _profile(descriptor, entry, development=development)
@@ -134,6 +133,18 @@ def load(folder: str, *, development: bool) -> Shelf:
     finally:
         os.close(descriptor)
     return Shelf(profiles=profiles, broken=broken)
+
+
+def _entries(descriptor: int, folder: str) -> list[str]:
+    try:
+        names = os.listdir(descriptor)  # of the folder that was checked, not of its name
+    except OSError as error:
+        raise _unreadable(folder, error) from error
+    return sorted(name for name in names if name.endswith(".toml"))
+
+
+def _unreadable(folder: str, error: OSError) -> Refused:
+    return Refused("BrokenPolicy", f"{folder} cannot be read: {reason_of(error.errno or 0)}")
 
 
 def _trusted(about: os.stat_result, name: str) -> None:

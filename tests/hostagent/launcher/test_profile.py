@@ -1,6 +1,7 @@
 """Profiles as a table: what is read, and what denies because it cannot be."""
 
 import os
+import resource
 from pathlib import Path
 
 import pytest
@@ -213,3 +214,16 @@ def test_a_profile_is_described_to_the_host_agent_by_these_words(tmp_path: Path)
     names = ("name", "workspace", "directories", "read_only", "principals", "environment_allowed", "limits")
     wanted: tuple[object, ...] = ("p", "/srv/work", [], ["/usr/share"], ["ann"], ["CI"], {})
     assert tuple(told[name] for name in names) == wanted
+
+
+def test_a_folder_for_which_no_descriptor_is_left_is_refused(tmp_path: Path) -> None:
+    before = resource.getrlimit(resource.RLIMIT_NOFILE)
+    free = os.open("/dev/null", os.O_RDONLY)
+    os.close(free)
+    for room in (0, 1):  # to open it takes one, to list it another
+        resource.setrlimit(resource.RLIMIT_NOFILE, (free + room, before[1]))
+        try:
+            with pytest.raises(Refused, match="cannot be read: "):
+                profile.load(str(tmp_path), development=True)
+        finally:
+            resource.setrlimit(resource.RLIMIT_NOFILE, before)
