@@ -14,8 +14,8 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from guest import agents, followed, libraries, linted, machine, network, rootfs, steps, virtual
 from guest import apart as two
-from guest import followed, libraries, linted, machine, network, rootfs, steps, virtual
 from guest import redhat as rpm
 from guest.certificates import Https
 from guest.machine import Guest, Wrong
@@ -102,13 +102,21 @@ def debian(work: Path, packages: Path) -> Iterator[tuple[Mapping[str, Callable[[
     """Debian 12, the .deb: everything that happens to one machine."""
     with machine.booted(rootfs.root(), "life", work, share=packages) as guest:
         yield (
-            _with_libraries(steps.LIFE),
+            _behind(_with_libraries(steps.LIFE), "call by stdio", {"agents beside": agents.beside}),
             Stage(guest, *RELEASES, Https(work / "https"), _install_deb, _remove_deb),
         )
 
 
 def _with_libraries(life: Mapping[str, Callable[[Any], str]]) -> Mapping[str, Callable[[Any], str]]:
-    return {"install": life["install"], "libraries": libraries.loaded, **life}
+    return _behind(life, "install", {"libraries": libraries.loaded})
+
+
+def _behind(
+    life: Mapping[str, Callable[[Any], str]], name: str, more: Mapping[str, Callable[[Any], str]]
+) -> Mapping[str, Callable[[Any], str]]:
+    """The steps, with more of them behind that one."""
+    before = list(life).index(name) + 1
+    return {**dict(list(life.items())[:before]), **more, **dict(list(life.items())[before:])}
 
 
 def _install_deb(guest: Guest, release: str) -> None:
