@@ -15,6 +15,7 @@ from wand_server.model import Call, Principal
 from wand_server.offers import Choice, Tools
 from wand_server.orchestrator import authority
 from wand_server.orchestrator.work.checking import check, no_model
+from wand_server.orchestrator.work.form import FIELDS as WORK_FIELDS
 from wand_server.orchestrator.work.form import Goal, Steps
 from wand_server.orchestrator.work.narrowing import HANDS_OUT, Bounds, Narrowed, within
 from wand_server.ports import NewTask, new_id
@@ -95,6 +96,11 @@ class Inbox:
     def _one(self, call: Call, untrusted: Mapping[str, Any], project: str, ids: dict[str, str]) -> NewTask:
         form = arguments.read(Form, {name: untrusted[name] for name in FIELDS if name in untrusted})
         given = {name: value for name, value in untrusted.items() if name not in FIELDS}
+        for name in given:
+            if name not in WORK_FIELDS:
+                known = ", ".join(dict.fromkeys((*FIELDS, *WORK_FIELDS)))
+                hint = f"a task may have: {known}; project stands beside tasks"
+                raise Invalid("there is no such field", field=name[:80], hint=hint)
         principal = authority.narrowed(call.principal, form.scopes)
         work = self._work(given, principal, withheld_from(is_child=bool(call.task)))
         now = time.time()

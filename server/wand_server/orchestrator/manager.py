@@ -116,7 +116,7 @@ class Manager:
             await self._mine(call.principal, before, "after")
         handed = await self.store.submit(tasks)
         return tuple(
-            Handed(id=one.id, state=one.state, key=task.key, is_new=one.created)
+            Handed(id=one.id, state=one.state, key=task.key, title=task.title, is_new=one.created)
             for task, one in zip(tasks, handed, strict=True)
         )
 

@@ -19,7 +19,7 @@ def task_shown(task: Task, projects: Mapping[str, str]) -> TaskShown:
     return TaskShown(
         id=task.id, title=task.title, project=projects.get(task.project, ""), state=task.state,
         agent=task.agent, attempt=task.attempt, done=task.progress.done, total=task.progress.total,
-        message=_said(task.state, said) if said else task.progress.message,
+        message=_said(task.state, said) if said else _asked(task) or task.progress.message,
         kind=said.kind if said else "", after=task.depends_on, priority=task.priority, created=task.created,
         updated=max(filter(None, (task.created, task.started, task.finished))), deadline=task.deadline,
         result=task.result, is_over=task.state in ENDED,
@@ -29,6 +29,11 @@ def task_shown(task: Task, projects: Mapping[str, str]) -> TaskShown:
 def _said(state: TaskState, error: TaskError) -> str:
     before = "last time: " if state in OPEN - {TaskState.WAITING} else ""
     return before + (f"{error.message} ({error.hint})" if error.hint else error.message)
+
+
+def _asked(task: Task) -> str:
+    """That somebody wants it no more, while it runs."""
+    return "it is asked to stop" if task.state is TaskState.RUNNING and task.cancel_asked else ""
 
 
 def told(task: Task) -> TaskTold:

@@ -86,6 +86,7 @@ class Handed:
     id: str
     state: str
     key: str = ""
+    title: str = ""
     is_new: bool = True
 
 

@@ -116,6 +116,7 @@ class HandedPart(Part):
     id: str
     state: str
     key: str = ""
+    title: str = ""
     is_new: bool = True
 
 
@@ -129,14 +130,14 @@ class HandedAnswer(Answer):
         known = sum(not one.is_new for one in self.tasks)
         head = f"Handed out: {render.count(len(self.tasks) - known, 'task')}"
         more = f"; {known} known already by their keys" if known else ""
-        lines = (f"{one.id} [{one.state}] {one.key}".rstrip() for one in self.tasks[:_SHOWN])
+        lines = (f"{one.id} [{one.state}] {one.key or one.title}".rstrip() for one in self.tasks[:_SHOWN])
         left = [f"and {len(self.tasks) - _SHOWN} more"] if len(self.tasks) > _SHOWN else []
         return "\n".join((f"{head}{more}.", *lines, *left))
 
 
 def handed_part(one: Handed) -> HandedPart:
     """It as it stands in an answer."""
-    return HandedPart(id=one.id, state=one.state, key=one.key, is_new=one.is_new)
+    return HandedPart(id=one.id, state=one.state, key=one.key, title=one.title, is_new=one.is_new)
 
 
 class AgentPart(Part):

@@ -65,7 +65,8 @@ def test_it_waits_for_those_before_it_by_their_keys_and_for_others_by_their_ids(
         ({"steps": [{"tool": "ecoh"}]}, "tasks[1].steps.step-1.tool", "did you mean echo?"),
         ({"steps": [{"tool": "change"}], "scopes": ["wand:read"]}, "tasks[1].steps.step-1.tool", "change"),
         ({"steps": [{"tool": "change"}], "read_only": True}, "tasks[1].steps.step-1.tool", "change"),
-        ({**ECHO, "colour": "red"}, "tasks[1].colour", "there is no such argument"),
+        ({**ECHO, "colour": "red"}, "tasks[1].colour", "there is no such field"),
+        ({**ECHO, "project": "site"}, "tasks[1].project", "project stands beside tasks"),
     ],
 )
 def test_what_is_wrong_is_named_with_the_task_in_which_it_stands(

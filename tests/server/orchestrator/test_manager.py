@@ -18,6 +18,7 @@ from wand_server.orchestrator import manager
 from wand_server.orchestrator.choosing import Size
 from wand_server.orchestrator.handing import Inbox
 from wand_server.orchestrator.manager import Manager
+from wand_server.orchestrator.showing import task_shown
 from wand_server.ports import Registration
 from wand_server.ports.projects import ProjectWanted, Which
 from wand_server.scopes import InsufficientScope
@@ -96,6 +97,9 @@ async def test_only_what_has_ended_badly_is_done_again_and_only_what_has_not_is_
             await its.retry(ann, waits.id)
         await its.cancel(ann, waits.id)
         assert (await its.retry(ann, waits.id)).state in {"queued", "running", "done"}
+        assert done.title == "echo"
+        stops = replace(await crewed.store.get(done.id), state=TaskState.RUNNING, cancel_asked=True)
+        assert task_shown(stops, {}).message == "it is asked to stop"
 
 
 async def test_others_have_their_turn_while_many_tasks_are_read(tmp_path: Path) -> None:

@@ -62,6 +62,9 @@ class Goal(_Work):
     seconds: Annotated[float, Field(gt=0)] | None = None
 
 
+FIELDS = (*Steps.model_fields, *Goal.model_fields)
+
+
 def read(untrusted: Mapping[str, Any]) -> Steps | Goal:
     """A task's JSON as what it is.
 
