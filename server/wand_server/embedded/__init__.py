@@ -89,8 +89,12 @@ def _told_plainly(run: Callable[[], int]) -> int:
 
 
 def _serve(asked: argparse.Namespace) -> int:
-    with place.prepared(asked.folder, asked.state) as here, _family(asked, here) as family:
-        port = parts.choose_port(asked.port)
+    with (
+        place.prepared(asked.folder, asked.state) as here,
+        parts.hold_port(asked.port) as held,
+        _family(asked, here) as family,
+    ):
+        port = int(held.getsockname()[1])
         if asked.port is None and port != parts.FIRST_PORT:
             sys.stderr.write(f"wand: port {parts.FIRST_PORT} is taken, so it is {port} this time\n")
         more = parts.more_settings(asked.settings)

@@ -142,8 +142,10 @@ def pipe(path: str) -> tuple[str, ...]:
     return _python("wand_server.cli", "stdio", "--socket", path)
 
 
-def choose_port(wanted: int | None) -> int:
-    """The port for HTTP: the one that was asked for, or the first free one from 8001 on.
+def hold_port(wanted: int | None) -> socket.socket:
+    """A socket that holds the port for HTTP: the one that was asked for, or the first free one from 8001 on.
+
+    While it is open the server can listen there, however late it starts, and nobody gets the port by chance.
 
     Raises:
         Unfit: it is taken, or all are.
@@ -151,24 +153,24 @@ def choose_port(wanted: int | None) -> int:
     if wanted is not None:
         if not 0 <= wanted <= 65535:
             raise Unfit(f"{wanted} is no port: 0 to 65535")
-        free = _free_port(wanted)
-        if free is None:
+        if (held := _held(wanted)) is None:
             raise Unfit(f"port {wanted} is taken; give another --port, or 0 for any")
-        return free
+        return held
     for port in _PORTS:
-        if _free_port(port) is not None:
-            return port
+        if (held := _held(port)) is not None:
+            return held
     raise Unfit(f"the ports {_PORTS[0]} to {_PORTS[-1]} are all taken; give --port 0 for any")
 
 
-def _free_port(port: int) -> int | None:
-    with socket.socket(socket.AF_INET, socket.SOCK_STREAM) as probe:
-        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
-            probe.bind((HOST, port))
-        except OSError:
-            return None
-        return int(probe.getsockname()[1])
+def _held(port: int) -> socket.socket | None:
+    holder = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
+    holder.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)  # so that who sets it too can listen there
+    try:
+        holder.bind((HOST, port))
+    except OSError:
+        holder.close()
+        return None
+    return holder
 
 
 def _child(

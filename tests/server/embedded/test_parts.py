@@ -1,5 +1,6 @@
 """The port that is chosen, and settings files that are good whatever a path is called."""
 
+import asyncio
 import socket
 import tomllib
 from pathlib import Path
@@ -22,7 +23,8 @@ def test_the_first_free_port_is_taken(monkeypatch: pytest.MonkeyPatch) -> None:
         other.close()
         monkeypatch.setattr(parts, "_PORTS", (taken.getsockname()[1], free))
 
-        assert parts.choose_port(None) == free
+        with parts.hold_port(None) as held:
+            assert held.getsockname()[1] == free
 
 
 def test_ports_that_are_all_taken_are_said_to_be(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -31,15 +33,15 @@ def test_ports_that_are_all_taken_are_said_to_be(monkeypatch: pytest.MonkeyPatch
         monkeypatch.setattr(parts, "_PORTS", (port,))
 
         with pytest.raises(Unfit, match="are all taken; give --port 0"):
-            parts.choose_port(None)
+            parts.hold_port(None)
         with pytest.raises(Unfit, match=f"port {port} is taken"):
-            parts.choose_port(port)
+            parts.hold_port(port)
 
 
 @pytest.mark.parametrize("port", [-1, 65536])
 def test_a_number_that_is_no_port_is_refused(port: int) -> None:
     with pytest.raises(Unfit, match="is no port"):
-        parts.choose_port(port)
+        parts.hold_port(port)
 
 
 @pytest.mark.parametrize(
@@ -80,3 +82,14 @@ def test_a_public_address_lets_people_sign_in_there() -> None:
 def test_what_is_no_public_address_is_refused(public: str) -> None:
     with pytest.raises(Unfit, match=r"like https://wand\.example"):
         parts.Public(public)
+
+
+async def test_a_port_that_is_held_is_for_the_server_alone() -> None:
+    with parts.hold_port(0) as held, socket.socket() as other:
+        port = held.getsockname()[1]
+        with pytest.raises(OSError, match="in use"):
+            other.bind((parts.HOST, port))
+        async with await asyncio.start_server(lambda _, writer: writer.close(), parts.HOST, port):
+            reader, writer = await asyncio.open_connection(parts.HOST, port)
+            assert await reader.read() == b""
+            writer.close()
