@@ -3,6 +3,7 @@
 import os
 import signal
 import subprocess
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -68,8 +69,10 @@ def test_without_a_ledger_nothing_changes(wand: Running) -> None:
     keys = keyfile.read(wand.state / "keys.toml")
     os.kill(launcher_pid(wand), signal.SIGSTOP)
     try:
-        refused = typed(settings, "keys", "add", "late")
-        people = typed(settings, "people", "add", "late", stdin=f"{PASSWORD}\n")
+        with ThreadPoolExecutor() as pool:  # each waits as long as an answer may take
+            adding = pool.submit(typed, settings, "keys", "add", "late")
+            people = typed(settings, "people", "add", "late", stdin=f"{PASSWORD}\n")
+            refused = adding.result()
     finally:
         os.kill(launcher_pid(wand), signal.SIGCONT)
     assert (refused.returncode, refused.stdout, people.returncode) == (1, "", 1), refused.stderr
