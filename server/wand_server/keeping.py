@@ -10,14 +10,15 @@ from urllib.parse import urlsplit
 
 from wand_proto.errors import Invalid, WandError
 from wand_server.integrations.kit.secrets import Sources
-from wand_server.memory import tables
+from wand_server.memory import arrays, tables
 from wand_server.memory.artifacts import ArtifactFolder, Quotas
 from wand_server.memory.cache import InMemoryCache
 from wand_server.memory.embeddings.local import MiniLm
 from wand_server.memory.embeddings.services import Ollama, OpenAI
+from wand_server.memory.meaning import ByMeaning
 from wand_server.memory.notes import Bounds, Notes
 from wand_server.memory.provenance import Seen
-from wand_server.ports import Artifacts, Cache, Embeddings, Memory, Wake
+from wand_server.ports import Artifacts, Cache, Embeddings, Meaning, Memory, Wake
 from wand_server.settings import Settings
 from wand_server.storage.asking import Engine
 from wand_server.storage.sqlite import SqliteEngine
@@ -39,6 +40,7 @@ class Keeping:
     cache: Cache
     artifacts: Artifacts
     memory: Memory | None  # None: switched off
+    meaning: Meaning | None  # None: no embeddings are set up, or nothing compares them
     seen: Seen
 
     def entries(self) -> tuple[Entry, ...]:
@@ -65,10 +67,12 @@ async def opened(read: Settings) -> AsyncIterator[Keeping]:
     """
     async with contextlib.AsyncExitStack() as parts:
         seen = Seen()
+        embeddings = _embeddings(read) if read.memory.enabled else None
         yield Keeping(
             cache=InMemoryCache(read.cache.most_bytes),
             artifacts=artifact_folder(read),
-            memory=_notes(read, seen, parts) if read.memory.enabled else None,
+            memory=_notes(read, seen, embeddings, parts) if read.memory.enabled else None,
+            meaning=_meaning(read, embeddings, parts),
             seen=seen,
         )
 
@@ -106,10 +110,22 @@ def artifact_folder(read: Settings) -> ArtifactFolder:
     return ArtifactFolder(read.artifacts_folder, quotas)
 
 
-def _notes(read: Settings, seen: Seen, parts: contextlib.AsyncExitStack) -> Notes:
+def _meaning(
+    read: Settings, embeddings: Embeddings | None, parts: contextlib.AsyncExitStack
+) -> Meaning | None:
+    if embeddings is None or arrays.missing():
+        return None
+    meaning = ByMeaning(embeddings, read.meaning_file)
+    parts.push_async_callback(meaning.close)
+    return meaning
+
+
+def _notes(
+    read: Settings, seen: Seen, embeddings: Embeddings | None, parts: contextlib.AsyncExitStack
+) -> Notes:
     given = read.memory
     bounds = Bounds(notes=given.most_notes, note_bytes=given.most_note_bytes, shared_by=given.shared_by)
-    notes = Notes(partial(_engine, read, parts), bounds, _embeddings(read), seen)
+    notes = Notes(partial(_engine, read, parts), bounds, embeddings, seen)
     parts.push_async_callback(notes.close)
     return notes
 

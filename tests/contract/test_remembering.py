@@ -5,11 +5,14 @@ from pathlib import Path
 from typing import Any, cast
 
 import pytest
+from aiohttp import web
 
+from support.foreign import listening
 from support.notes import mini_lm
 from support.places import short_folder
 from support.running import Running, embedded
 from support.visits import client_of, run, text_of, use
+from support.waiting import until
 
 LARGE = {"operation": "git.grep_repo", "arguments": {"directory": "many", "pattern": "line", "limit": 1000}}
 
@@ -72,3 +75,26 @@ async def test_notes_outlive_the_server_and_are_trusted_as_they_deserve() -> Non
             assert not gone.is_error
             again = (await use(wand, "recall", query=question)).structured_content
             assert found["notes"][0] not in again["notes"]
+
+
+async def test_what_operations_mean_is_learned_after_a_search_and_kept() -> None:
+    texts: list[str] = []
+
+    async def embed(request: web.Request) -> web.Response:
+        """As Ollama answers."""
+        asked = (await request.json())["input"]
+        texts.extend(asked)
+        return web.json_response({"embeddings": [[1, 0] for _ in asked]})
+
+    async with listening(embed) as url:
+        settings = f'[integrations.git]\n[memory]\nembeddings = "ollama"\nembeddings_url = "{url}"\n'
+        with short_folder() as folder, started(folder, settings) as wand:
+            state = folder / "state"
+            assert not texts, "nobody has searched"
+            found = await use(wand, "find_operations", query="commit what is staged")
+            assert found.structured_content["operations"]
+            await until(lambda: [one for one in state.rglob("meaning.json") if one.stat().st_size])
+            (file,) = state.rglob("meaning.json")
+            kept = json.loads(file.read_bytes())
+    assert all(one.startswith("Git: ") for one in texts)
+    assert (kept["model"], len(kept["vectors"])) == ("ollama:nomic-embed-text", len(set(texts)))

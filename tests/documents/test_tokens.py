@@ -90,6 +90,6 @@ def test_the_cost_of_a_list_is_not_reckoned_too_low(service: str) -> None:
     instances = Instances(Catalog(), FakeLedger(), lambda: "a1")
     instances.configure({service: {}} if service else {})
     family = direct.Operations(instances, 0)
-    found = [family.one(one.name) for one in instances.find("", "", 100)]
+    found = [family.one(one.name) for one in instances.offered("", 100)]
     tools = [one.description for one in found if one] or list(Registry(FakeHost()).describe())
     assert sum(counted(tools).values()) <= sum(map(direct.tokens, tools))

@@ -14,7 +14,7 @@ def test_ours_are_found() -> None:
     there = {f"{service}.{name}" for service, known in Catalog().known.items() for name in known.operations}
     asked = [row for file in HOME.glob("*.jsonl") for row in rows(file)]
     assert [row for row in asked if not row.meant <= there] == [], "these mean what there is not"
-    told = score(asked, everything())
+    told = score(asked, everything().find)
     assert len(told.missed) <= FIVE_OF_A_HUNDRED * len(asked), told.missed
 
 
@@ -36,6 +36,6 @@ def test_what_is_found_late_or_not_at_all_is_told() -> None:
         Row("post something on slack", frozenset({"slack.send_message"})),
         Row("xyzzy", frozenset({"a.b"})),
     ]
-    told = score(asked, everything())
+    told = score(asked, everything().find)
     assert (told.first, told.five) == (1, 1)
     assert told.missed == [(asked[1], [])]

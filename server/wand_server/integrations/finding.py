@@ -35,6 +35,13 @@ def text_of(name: str, summary: str, about: Manifest | None) -> Text:
     return Text(name=name, parts=(*told, *words), names=(*called, about.name, *about.also))
 
 
+def in_words(name: str, summary: str, about: Manifest | None) -> str:
+    """What an operation does, in a sentence whose meaning can be compared with that of a request."""
+    instance, _, operation = name.rpartition(".")
+    service = about.name if about else instance.partition(":")[0]
+    return f"{service}: {summary} {about.words.get(operation, '') if about else ''}".rstrip()
+
+
 class Search:
     """An index of texts."""
 

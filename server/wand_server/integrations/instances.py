@@ -5,7 +5,7 @@ import hashlib
 import json
 import logging
 import time
-from collections.abc import Callable, Coroutine, Iterable, Mapping
+from collections.abc import Callable, Coroutine, Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from typing import Any
@@ -13,12 +13,13 @@ from typing import Any
 from wand_proto.errors import Broken, Denied, Invalid, NotFound, Unavailable, WandError
 from wand_server import arguments, ports, scopes
 from wand_server.integrations.catalog import Catalog
-from wand_server.integrations.finding import Search, Text, text_of
+from wand_server.integrations.finding import Search, in_words, text_of
 from wand_server.integrations.index import Entry
 from wand_server.integrations.instance import ID, Instance, Table, check_table, read
 from wand_server.integrations.kit import workspace
 from wand_server.integrations.kit.base import BaseIntegration, Settings
 from wand_server.integrations.kit.consent import Consents
+from wand_server.integrations.kit.manifest import Manifest
 from wand_server.integrations.kit.secrets import Sources, in_vault, resolved
 from wand_server.integrations.kit.workspace import Workspace
 from wand_server.model import Call, Principal, tool_name
@@ -38,6 +39,7 @@ class Around:
     host: ports.Host | None = None  # where files are that they send and keep
     consents: Consents = workspace.NOBODY  # people who have let accounts of theirs be used
     cache: ports.Cache | None = None  # where answers are kept
+    meaning: ports.Meaning | None = None  # what finds operations by what they mean, beside their words
 
 
 class Instances:
@@ -110,13 +112,31 @@ class Instances:
     def services(self) -> tuple[str, ...]:
         return tuple(sorted(self._instances))
 
-    def find(self, query: str, service: str, most: int) -> tuple[ports.OperationFound, ...]:
+    def offered(self, service: str, most: int) -> tuple[ports.OperationFound, ...]:
+        return tuple(map(self._found, self._of(service)[:most]))
+
+    async def find(self, query: str, service: str, most: int) -> tuple[ports.OperationFound, ...]:
+        among = self._of(service)
+        if not query.strip():
+            return tuple(map(self._found, among[:most]))
+        names: Sequence[str] = [name for name in self._indexed().find(query) if _is_of(name, service)]
+        if self._around.meaning is not None:
+            names = await self._around.meaning.joined(query, names, among)
+        still = [name for name in names if name in self._entries]  # configured anew in the meantime
+        return tuple(map(self._found, still[:most]))
+
+    def _of(self, service: str) -> list[str]:
         if service:
             self._named(service)
+        return [name for name in self._entries if _is_of(name, service)]
+
+    def _indexed(self) -> Search:
         if self._search is None:
-            self._search = Search(tuple(map(self._text, self._entries)))
-        names = self._search.find(query) if query.strip() else list(self._entries)
-        return tuple(map(self._found, (name for name in names if _is_of(name, service))))[:most]
+            known = {name: self._known(name) for name in self._entries}
+            self._search = Search([text_of(*one) for one in known.values()])
+            if self._around.meaning is not None:
+                self._around.meaning.take_up({name: in_words(*one) for name, one in known.items()})
+        return self._search
 
     def describe(self, name: str) -> ports.OperationDetail:
         """What an operation takes and gives back.
@@ -306,10 +326,10 @@ class Instances:
             name=name, summary=entry.summary, read_only=entry.read_only, destructive=entry.destructive
         )
 
-    def _text(self, name: str) -> Text:
-        instance = name.rpartition(".")[0]
-        about = self._catalog.manifests.get(self._instances[instance].service)
-        return text_of(name, self._entries[name].summary, about)
+    def _known(self, name: str) -> tuple[str, str, Manifest | None]:
+        """What a search may know of an operation."""
+        about = self._catalog.manifests.get(self._instances[name.rpartition(".")[0]].service)
+        return name, self._entries[name].summary, about
 
 
 def _ours(request_id: str) -> Call:

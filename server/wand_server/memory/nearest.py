@@ -12,7 +12,7 @@ from wand_server.storage.asking import Act, Doing, Engine, Moment, changed, row,
 from wand_server.storage.schema import statements
 
 _MOST_BYTES = 64 * 1024 * 1024  # of matrices that are kept
-_NEAR_ENOUGH = 0.15  # a cosine under it is of texts that have nothing to do with each other
+NEAR_ENOUGH = 0.15  # a cosine under it is of texts that have nothing to do with each other
 
 
 class Nearest(Protocol):
@@ -54,7 +54,7 @@ class ByNumpy:
         scores = matrix.rows @ asked
         most = min(most, len(scores))
         best = self._numpy.argpartition(-scores, most - 1)[:most]
-        return [(float(scores[one]), int(matrix.seqs[one])) for one in best if scores[one] >= _NEAR_ENOUGH]
+        return [(float(scores[one]), int(matrix.seqs[one])) for one in best if scores[one] >= NEAR_ENOUGH]
 
     async def _matrix(self, place: int, model: str, version: int) -> _Matrix:
         kept = self._kept.get((place, model))
@@ -127,7 +127,7 @@ def _near(_at: Moment, places: list[int], model: str, vector: str, most: int) ->
     find = """SELECT seq FROM note_meaning WHERE place = ANY($1) AND model = $2
  AND embedding <=> CAST(CAST($3 AS TEXT) AS vector) <= $4
  ORDER BY embedding <=> CAST(CAST($3 AS TEXT) AS vector) LIMIT $5"""
-    found = yield from rows(find, places, model, vector, 1 - _NEAR_ENOUGH, most)
+    found = yield from rows(find, places, model, vector, 1 - NEAR_ENOUGH, most)
     return [one["seq"] for one in found]
 
 

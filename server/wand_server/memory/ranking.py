@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Hashable, Iterable, Sequence
+from itertools import repeat
 from typing import TypeVar
 
 _CLOSENESS = 60  # as in "Reciprocal Rank Fusion outperforms Condorcet" (Cormack and others, 2009)
@@ -11,12 +12,17 @@ _MOST_WORDS = 32
 Item = TypeVar("Item", bound=Hashable)
 
 
-def joined(rankings: Iterable[Sequence[Item]]) -> list[Item]:
-    """One ranking of all: what stands high in several comes first (reciprocal rank)."""
+def joined(
+    rankings: Iterable[Sequence[Item]], closeness: int = _CLOSENESS, weights: Iterable[float] = repeat(1)
+) -> list[Item]:
+    """One ranking of all: what stands high in several comes first (reciprocal rank).
+
+    The less the closeness, the more the first few are worth.
+    """
     scores: dict[Item, float] = {}
-    for ranking in rankings:
+    for ranking, weight in zip(rankings, weights, strict=False):
         for rank, item in enumerate(ranking, start=1):
-            scores[item] = scores.get(item, 0.0) + 1 / (_CLOSENESS + rank)
+            scores[item] = scores.get(item, 0.0) + weight / (closeness + rank)
     return sorted(scores, key=lambda item: -scores[item])
 
 

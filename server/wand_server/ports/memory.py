@@ -1,6 +1,6 @@
 """Notes that outlive a session: kept with where they came from, and found again by words and by meaning."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -65,6 +65,18 @@ class Memory(Protocol):
         Raises:
             NotFound: they have none of that id.
         """
+        ...
+
+
+class Meaning(Protocol):
+    """What finds texts by what they mean, each known by a name."""
+
+    def take_up(self, texts: Mapping[str, str]) -> None:
+        """Have these, by name, in the place of those before."""
+        ...
+
+    async def joined(self, query: str, by_words: Sequence[str], among: Iterable[str]) -> Sequence[str]:
+        """That ranking joined with one by nearness of those; as it is, where nearness is not known."""
         ...
 
 

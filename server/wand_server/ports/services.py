@@ -36,7 +36,11 @@ class Integrations(Protocol):
         """What is configured: "slack", "github:work"."""
         ...
 
-    def find(self, query: str, service: str, most: int) -> tuple[OperationFound, ...]:
+    def offered(self, service: str, most: int) -> tuple[OperationFound, ...]:
+        """The operations there are; of one service only where it is named."""
+        ...
+
+    async def find(self, query: str, service: str, most: int) -> tuple[OperationFound, ...]:
         """The operations that fit plain words best, the best first; of one service only where it is named."""
         ...
 

@@ -176,6 +176,11 @@ class Settings(Frozen):
         return self.artifacts.folder or self.state.folder / "artifacts"
 
     @property
+    def meaning_file(self) -> Path:
+        """Where vectors of operations are kept."""
+        return self.state.folder / "meaning.json"
+
+    @property
     def tasks_file(self) -> Path | None:
         """The file of SQLite in which tasks are kept; None where they are in PostgreSQL."""
         kind, _, path = self.tasks.database.partition(":")

@@ -69,7 +69,7 @@ class Operations:
 
     def listed(self, beside: Iterable[ToolDescription]) -> tuple[OperationAsTool, ...]:
         """Those that are listed, with those tools beside them: all, or none."""
-        found = self._integrations.find("", "", self._most + 1)
+        found = self._integrations.offered("", self._most + 1)
         if not found or len(found) > self._most:
             return ()
         try:

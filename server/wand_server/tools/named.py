@@ -203,7 +203,7 @@ class NamedEntry(OperationEntry):
         """Whether its service is configured, under whichever name, and may do it."""
         if all(one.partition(":")[0] != self._service for one in self._asked.services()):
             return False
-        offered = self._asked.find("", self._service, _ALL)
+        offered = self._asked.offered(self._service, _ALL)
         return any(one.name.endswith(f".{self._does}") for one in offered)
 
 

@@ -88,7 +88,7 @@ class FindOperations(OperationTool):
     limit: int = Field(default=8, ge=1, le=100)
 
     async def ask(self, integrations: Integrations, call: Call) -> FoundAnswer:  # noqa: ARG002
-        found = integrations.find(self.query, self.service, self.limit + 1)
+        found = await integrations.find(self.query, self.service, self.limit + 1)
         return FoundAnswer(
             operations=list(map(_shown, found[: self.limit])),
             services=list(integrations.services()),

@@ -1,7 +1,7 @@
 """Which operations there are, who may call them, and that nothing is asked before it is on record."""
 
 import asyncio
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from itertools import count
 from typing import Any
@@ -12,7 +12,7 @@ from support.foreign import Says, Service, serving
 from support.host import call
 from support.services import FakeCatalog, FakeLedger, Notes
 from wand_proto.errors import Denied, Exhausted, Invalid, NotFound, Unavailable, WandError
-from wand_server.integrations.instances import Instances
+from wand_server.integrations.instances import Around, Instances
 from wand_server.integrations.kit.base import BaseIntegration
 from wand_server.integrations.kit.secrets import Sources
 
@@ -41,7 +41,7 @@ async def opened(
 
 
 def names(instances: Instances) -> list[str]:
-    return sorted(one.name for one in instances.find("", "", 100))
+    return sorted(one.name for one in instances.offered("", 100))
 
 
 @pytest.mark.parametrize(
@@ -235,3 +235,37 @@ async def test_what_is_configured_no_more_is_closed_though_a_call_opens_it_yet(
         with pytest.raises(Unavailable, match="configured no more"):
             await running
         assert len(closed) == 1
+
+
+class _Meaning:
+    """Puts what it takes up in the opposite order."""
+
+    def __init__(self) -> None:
+        self.texts: Mapping[str, str] = {}
+        self.meanwhile: Callable[[], object] = dict
+
+    def take_up(self, texts: Mapping[str, str]) -> None:
+        self.texts = texts
+
+    async def joined(self, query: str, by_words: Sequence[str], among: Iterable[str]) -> Sequence[str]:
+        self.meanwhile()
+        return [*by_words, *(name for name in reversed([*among]) if name not in by_words)]
+
+
+async def test_a_search_is_joined_with_what_operations_mean() -> None:
+    meaning = _Meaning()
+    instances = Instances(FakeCatalog(), FakeLedger(), str, around=Around(meaning=meaning))
+    table = {"token": "env:NOTES", "base_url": "http://127.0.0.1"}
+    instances.configure({"notes": table, "notes:two": {**table, "read_only": True}})
+
+    async def found(query: str, service: str = "") -> list[str]:
+        return [one.name for one in await instances.find(query, service, 100)]
+
+    assert await found("", "notes:two") == ["notes:two.list_notes"]
+    assert meaning.texts == {}, "who asks for no words asks for no meaning"
+    assert await found("xyzzy", "notes:two") == ["notes:two.list_notes"]
+    assert len(await found("xyzzy")) == len(meaning.texts) == 4
+    assert meaning.texts["notes.list_notes"].startswith("notes: ")
+    meaning.meanwhile = lambda: instances.configure({"notes:two": {**table, "read_only": True}})
+    assert await found("xyzzy") == ["notes:two.list_notes"], "what is configured no more is not found"
+    await instances.close()

@@ -108,6 +108,6 @@ def test_what_finishes_a_sign_in_is_offered_where_people_sign_in(service: str) -
         service: table(service),
         f"{service}:other": {**table(service), **{name: one for name, one in other.items() if name in known}},
     })  # fmt: skip
-    found = {one.name for one in instances.find("", "", 10_000)}
+    found = {one.name for one in instances.offered("", 10_000)}
     assert f"{service}.finish_sign_in" in found
     assert f"{service}:other.finish_sign_in" not in found

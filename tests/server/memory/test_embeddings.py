@@ -139,6 +139,7 @@ async def test_notes_that_are_switched_off_leave_no_tool() -> None:
     async with keeping.opened(Settings(memory=Memory(enabled=False))) as kept:
         assert [one.description.name for one in kept.entries()] == ["read_file"]
         assert kept.around().told is None
+        assert kept.meaning is None
     async with keeping.opened(Settings()) as kept:
         names = [one.description.name for one in kept.entries()]
         assert names == ["read_file", "remember", "recall", "forget"]
