@@ -45,7 +45,7 @@ class ByMeaning:
         seconds: float = _SECONDS,
         now: Callable[[], float] = time.monotonic,
     ) -> None:
-        """The file is made when there is something to keep; it may be of another model, or broken."""
+        """The file is made with the first search; it may be of another model, or broken."""
         self._embeddings = embeddings
         self._file = file
         self._seconds = seconds

@@ -33,7 +33,7 @@ _QUICK_TICK_SECONDS, _SLOW_TICK_SECONDS = 0.025, 1.0
 _ENDED_STREAMS_KEPT = 16
 _ENDED_BYTES_KEPT = 1024 * 1024  # of one session, for a client that comes back
 _STANDALONE = "g"
-_NUMBER = re.compile(r"[0-9]{1,20}")
+NUMBER = re.compile(r"[0-9]{1,20}")  # in ASCII, and short enough for int()
 
 
 class Session:
@@ -295,5 +295,5 @@ def _named_id(notification: Notification, running: dict[str | int, asyncio.Task[
         return untrusted
     if type(untrusted) is not str:  # True would be 1
         return ""
-    is_number = untrusted not in running and _NUMBER.fullmatch(untrusted)
+    is_number = untrusted not in running and NUMBER.fullmatch(untrusted)
     return int(untrusted) if is_number else untrusted

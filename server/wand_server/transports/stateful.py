@@ -2,7 +2,6 @@
 
 import asyncio
 import functools
-import re
 from collections.abc import Awaitable
 
 from aiohttp import web
@@ -15,9 +14,8 @@ from wand_server.protocol.messages import Message, Notification, Request
 from wand_server.transports import replies
 from wand_server.transports.events import EventLog
 from wand_server.transports.replies import Refused
-from wand_server.transports.sessions import Clocks, Session, Sessions
+from wand_server.transports.sessions import NUMBER, Clocks, Session, Sessions
 
-_NUMBER = re.compile(r"[0-9]{1,20}")
 SESSION_HEADER = istr("Mcp-Session-Id")
 _QUICK_SECONDS = 0.05  # a call that ends so soon, without a word before, is answered as JSON
 
@@ -91,7 +89,7 @@ def _wanted(session: Session, last_event_id: str | None) -> tuple[EventLog, int]
         return stream, stream.last if stream.readers else 0
     key, _, number = last_event_id.rpartition("_")
     found = session.stream(key)
-    if found is None or not _NUMBER.fullmatch(number):
+    if found is None or not NUMBER.fullmatch(number):
         raise Refused(400, "Last-Event-ID: names no stream of this session")
     return found, int(number)
 
