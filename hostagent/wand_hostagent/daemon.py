@@ -43,7 +43,7 @@ from wand_hostagent.service.host import Facts, Host
 from wand_hostagent.service.intercept import Doorkeeper
 from wand_hostagent.settings import DEFAULT_PATH, Settings, load, where
 from wand_hostagent.switching import Switch
-from wand_proto import garbage, logline, sdnotify, tls
+from wand_proto import garbage, logline, sdnotify, tls, trimming
 from wand_proto.errors import Conflict, Denied, NotFound, WandError
 from wand_proto.v1 import execution_pb2_grpc, files_pb2_grpc, host_pb2_grpc
 
@@ -87,7 +87,7 @@ async def serve(settings: Settings, ready_fd: int = -1, path: Path = DEFAULT_PAT
             garbage.search_seldom()
             _say_ready(ready_fd, addresses)
             sdnotify.ready(f"listening at {', '.join(addresses)}")
-            async with sdnotify.alive():
+            async with sdnotify.alive(), trimming.trimmed():
                 await stop.wait()
                 _log.info("host agent stops")
 

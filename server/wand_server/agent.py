@@ -9,7 +9,7 @@ import signal
 from collections.abc import AsyncIterator, Sequence
 from pathlib import Path
 
-from wand_proto import garbage, logline, sdnotify
+from wand_proto import garbage, logline, sdnotify, trimming
 from wand_proto.errors import Invalid
 from wand_server import entrance, orchestra, settings, workbench
 from wand_server.orchestrator.pool import Pool
@@ -78,7 +78,7 @@ async def _serve(read: Settings, name: str, ready_fd: int | None) -> None:
         _tell_ready(ready_fd, pool)
         log.info("agents ready", extra={"agents": list(pool.agents)})
         sdnotify.ready(f"{len(pool.agents)} agents")
-        async with sdnotify.alive():
+        async with sdnotify.alive(), trimming.trimmed():
             await stop.wait()
             log.info("agents stopping", extra={"seconds": read.execution.stop_seconds})
             sdnotify.stopping()

@@ -14,7 +14,7 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import TypeVar
 
-from wand_proto import garbage, logline, sdnotify
+from wand_proto import garbage, logline, sdnotify, trimming
 from wand_proto.errors import Conflict, WandError
 from wand_server import accounts, entrance, keeping, live, minds, orchestra, settings, taskstore, workbench
 from wand_server.auth import dpop, keyfile
@@ -120,7 +120,7 @@ async def _serve(path: Path, read: Settings, ready_fd: int | None) -> None:
         _tell_ready(ready_fd, http.port)
         log.info("server ready", extra={"port": http.port, "socket": str(read.stdio.socket)})
         sdnotify.ready(f"listening at {read.http.host}:{http.port} and {read.stdio.socket}")
-        async with sdnotify.alive():
+        async with sdnotify.alive(), trimming.trimmed():
             await stop.wait()
             stop.clear()
             log.info("server stopping", extra={"seconds": read.execution.stop_seconds})

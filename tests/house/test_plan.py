@@ -12,7 +12,7 @@ from support import tree
 MOST_LINES_OF_A_MODULE = 400
 RUNS_ALONE = "hostagent/wand_hostagent/audit/verify.py"  # a copy of this one file checks a ledger
 MOST_LINES_OF_A_FUNCTION = 60
-MOST_LINES_OF_WAND_PROTO = 1800  # a quarter of it what both doctors say, a sixth how settings files are read
+MOST_LINES_OF_WAND_PROTO = 1850  # a quarter of it what both doctors say, a sixth how settings files are read
 KEYS = ("source_modules", "forbidden_modules")
 
 

@@ -1,7 +1,6 @@
 """Jobs on other hosts, by SSH: a backend for each host, on links that are used again."""
 
 import asyncio
-import ctypes
 import logging
 import secrets
 from collections.abc import AsyncGenerator, AsyncIterator, Collection, Mapping, Sequence
@@ -17,6 +16,7 @@ from wand_hostagent.backends.ssh.job import SshInput, SshJob, run, until_it_begi
 from wand_hostagent.backends.ssh.link import Link, Process
 from wand_hostagent.model import Event, Job, Limits, Started
 from wand_hostagent.policy.model import Permit
+from wand_proto import trimming
 from wand_proto.errors import Ambiguous, Invalid, WandError
 
 log = logging.getLogger(__name__)
@@ -178,7 +178,7 @@ class Ssh(BackendKind[SshSettings]):
         self, settings: SshSettings, around: Surroundings
     ) -> AsyncIterator[Sequence[ExecutionBackend]]:
         """The hosts; links are made when there is something to do."""
-        _trim()
+        trimming.trim()  # of what loading asyncssh took for a while: 10 MiB, a third of what it takes
         links: dict[str, Link] = {}
         for name in settings.hosts:
             _link(name, settings, around.folder, links)
@@ -191,12 +191,6 @@ class Ssh(BackendKind[SshSettings]):
             await asyncio.gather(*(remote.finish() for remote in remotes))
             for link in reversed(links.values()):  # who is reached by a jump goes before the jump
                 await link.close()
-
-
-def _trim() -> None:
-    """Give back what loading asyncssh took for a while: 10 MiB, a third of what it takes."""
-    with suppress(OSError, AttributeError):  # another C library than glibc
-        ctypes.CDLL(None).malloc_trim(0)
 
 
 def _link(name: str, settings: SshSettings, folder: Path, links: dict[str, Link]) -> Link:
