@@ -35,7 +35,7 @@ from wand_proto import errors
 from wand_proto.errors import Ambiguous, Broken, Exhausted, TimedOut, Unavailable
 
 ASK_SECONDS = 30.0
-WORKERS = 2  # of one profile
+WORKERS = 2  # of one profile for what looks for a pattern, which may take long, and as many for all else
 _END_SECONDS = 2.0
 _ANSWERS: dict[type[Ask], type[Answer]] = {
     Read: ReadAnswer, Write: WriteAnswer, Edit: WriteAnswer, List: ListAnswer, Search: SearchAnswer,
@@ -74,6 +74,7 @@ class _Exchange:
 
     frame: bytes
     is_change: bool
+    seeks: bool
     answer: type[Answer]
     sent: bool = False
 
@@ -136,7 +137,8 @@ class _Worker:
 class _Pool:
     """The workers of one profile and one principal: in some profiles each has a user of its own."""
 
-    slots: asyncio.Semaphore
+    slots: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(WORKERS))
+    seeking: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(WORKERS))
     users: int = 0  # asks that have it in their hands
     idle: list[_Worker] = field(default_factory=list)
     aliases: tuple[Alias, ...] | None = (
@@ -166,7 +168,8 @@ class FileWorkers:
             Unavailable: no worker could be started.
         """
         try:
-            exchange = _Exchange(wire.pack(ask), isinstance(ask, Write | Edit | Arrange), _ANSWERS[type(ask)])
+            is_change, seeks = isinstance(ask, Write | Edit | Arrange), isinstance(ask, Search | Scan)
+            exchange = _Exchange(wire.pack(ask), is_change, seeks, _ANSWERS[type(ask)])
             if not exchange.is_change:
                 return await self._use((profile, principal), exchange)
             return await asyncio.shield(
@@ -210,7 +213,7 @@ class FileWorkers:
             task.exception()  # seen: whoever asked may have gone
 
     async def _use(self, key: _Key, exchange: _Exchange) -> Answer:
-        async with self._slot(key) as pool:
+        async with self._slot(key, seeks=exchange.seeks) as pool:
             try:
                 async with asyncio.timeout(self._ask_seconds):
                     return await self._try_twice(key, pool, exchange)
@@ -243,25 +246,26 @@ class FileWorkers:
         return answer
 
     @asynccontextmanager
-    async def _slot(self, key: _Key) -> AsyncIterator[_Pool]:
+    async def _slot(self, key: _Key, *, seeks: bool) -> AsyncIterator[_Pool]:
         if self._is_closed:
             raise Unavailable("the host agent is stopping")
         pool = self._pool(key)
+        slots = pool.seeking if seeks else pool.slots
         pool.users += 1
         try:
-            await self._wait_for(key[0], pool)
+            await self._wait_for(key[0], slots)
             try:
                 yield pool
             finally:
-                pool.slots.release()
+                slots.release()
         finally:
             pool.users -= 1
             self._dismiss_after_close(pool)
 
-    async def _wait_for(self, profile: str, pool: _Pool) -> None:
+    async def _wait_for(self, profile: str, slots: asyncio.Semaphore) -> None:
         try:
             async with asyncio.timeout(self._ask_seconds):
-                await pool.slots.acquire()
+                await slots.acquire()
         except TimeoutError:
             raise Exhausted(
                 f"the file tools of {profile} were busy for {self._ask_seconds:g} s", hint="try again later"
@@ -269,7 +273,7 @@ class FileWorkers:
 
     def _pool(self, key: _Key) -> _Pool:
         """The pool of that name, which is now the one used last; one that is idle may have to go for it."""
-        pool = self._pools.pop(key, None) or _Pool(asyncio.Semaphore(WORKERS))
+        pool = self._pools.pop(key, None) or _Pool()
         idle = [name for name, one in self._pools.items() if not one.users]
         for name in idle[: max(0, len(self._pools) + 1 - _MOST_POOLS)]:
             self._dismiss_all(self._pools.pop(name))

@@ -2,6 +2,7 @@
 
 from wand_hostagent.filesystem.model import Scan, Search, SearchAnswer
 from wand_hostagent.filesystem.paths import Roots
+from wand_hostagent.filesystem.patience import stepping
 from wand_hostagent.filesystem.search import Findings, find_in, prepared
 
 
@@ -18,7 +19,9 @@ def scan(_roots: Roots, ask: Scan) -> SearchAnswer:
     )
     wanted = prepared(search)
     findings = Findings(most=search.max_matches, skip=search.skip)
-    find_in(ask.data.decode("utf-8", "replace"), "", wanted, findings)
+    findings.here = "a piece of the output"
+    with stepping(findings.now):
+        find_in(ask.data.decode("utf-8", "replace"), "", wanted, findings)
     return SearchAnswer(
         path="",
         matches=tuple(findings.matches),

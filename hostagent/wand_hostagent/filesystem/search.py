@@ -11,6 +11,7 @@ from wand_hostagent.filesystem.globs import matcher
 from wand_hostagent.filesystem.ignoring import from_above
 from wand_hostagent.filesystem.model import Match, Search, SearchAnswer
 from wand_hostagent.filesystem.paths import Roots, require_file, show
+from wand_hostagent.filesystem.patience import stepping
 from wand_hostagent.filesystem.refusal import Refused, from_system
 from wand_hostagent.filesystem.tree import Found, Way, walk
 
@@ -40,6 +41,12 @@ class Findings:
     searched: int = 0
     skipped: int = 0
     truncated: bool = False
+    step: int = 0  # counts what is matched
+    here: str = ""  # what is being matched, as a message calls it; empty in between
+
+    def now(self) -> tuple[int, str]:
+        """Which match is being tried, and on what."""
+        return self.step, self.here
 
     def add(self, match: Match) -> bool:
         """Take a match in; False where there is no room for it, and then `truncated`."""
@@ -75,7 +82,8 @@ def search(roots: Roots, ask: Search) -> SearchAnswer:
             if wanted.pattern is None:
                 raise Refused("Invalid", f"{place.shown} is a file: give a pattern", field="pattern")
     flags = os.O_DIRECTORY if is_folder else _PLAIN
-    with roots.opened(ask.path or ".", os.O_RDONLY | flags) as (descriptor, place):
+    opened = roots.opened(ask.path or ".", os.O_RDONLY | flags)
+    with opened as (descriptor, place), stepping(findings.now):
         try:
             if is_folder:
                 way = Way(rules=from_above(place.root.descriptor(), place.inner))
@@ -132,7 +140,10 @@ def _search_folder(begin: tuple[int, Way], wanted: Wanted, findings: Findings, *
             if found.ignored and not hidden:
                 findings.skipped += not stat.S_ISDIR(found.about.st_mode)
                 continue
-            if not wanted.is_name(found.path, found.name):
+            findings.step, findings.here = findings.step + 1, "one name"
+            is_wanted = wanted.is_name(found.path, found.name)
+            findings.here = ""
+            if not is_wanted:
                 continue
             if wanted.pattern is None:
                 findings.add(Match(path=found.shown, line=0, text=found.shown))
@@ -158,7 +169,9 @@ def _search_file(descriptor: int, shown: str, wanted: Wanted, findings: Findings
         findings.skipped += 1
         return
     findings.searched += 1
+    findings.step, findings.here = findings.step + 1, shown
     find_in(text, shown, wanted, findings)
+    findings.here = ""
 
 
 def find_in(text: str, shown: str, wanted: Wanted, findings: Findings) -> None:

@@ -173,6 +173,23 @@ async def test_a_cancelled_look_costs_the_worker_and_nothing_else() -> None:
         assert link.abandoned == link.started[:1]
 
 
+async def test_what_looks_for_a_pattern_leaves_room_for_all_else() -> None:
+    async with workers() as (files, link, work):
+        (work / "slow").write_text("a" * 64 + "!")
+        slow = [
+            asyncio.create_task(files.use("developer", Search(path="slow", pattern="(a+)+$")))
+            for _ in range(client.WORKERS + 1)
+        ]
+        await turns()
+
+        await files.use("developer", READ)
+
+        assert not any(one.done() for one in slow)
+        said = await asyncio.gather(*slow, return_exceptions=True)
+        assert [type(one) for one in said] == [TimedOut] * len(slow)
+        assert len(link.started) == client.WORKERS + 1
+
+
 async def test_a_cancelled_change_is_finished() -> None:
     async with workers() as (files, link, work), frozen(files, link) as pid:
         using = asyncio.create_task(files.use("developer", Write(path="g", data=b"y", mode=Mode.CREATE)))

@@ -11,7 +11,7 @@ import pytest
 from support import fileworker
 from support.fileworker import Site
 from wand_hostagent.filesystem import wire
-from wand_hostagent.filesystem.model import Edit, List, Mode, Read, Replacement, Search, Write
+from wand_hostagent.filesystem.model import Ask, Edit, List, Mode, Read, Replacement, Scan, Search, Write
 from wand_hostagent.filesystem.refusal import Refused
 
 
@@ -65,6 +65,25 @@ def test_a_pattern_that_never_ends_is_stopped(at: Site) -> None:
         refusal = site.refused(Read(path="sparse", first_line=9))
         assert (refusal.kind, refusal.hint) == ("TimedOut", "lines far behind take long to find: give offset")
         assert site.ask(Read(path="f")).total_bytes == 65
+
+
+@pytest.mark.parametrize(
+    ("ask", "where"),
+    [
+        (Search(path="", name_glob="{a,b}" + "*a" * 60 + "z"), "over one name alone"),
+        (Search(path="", pattern="(a+)+$"), "over f alone"),
+        (Scan(data=b"a" * 64 + b"!", pattern="(a+)+$"), "over a piece of the output alone"),
+    ],
+)
+def test_a_pattern_that_takes_long_over_one_thing_is_stopped_at_once(at: Site, ask: Ask, where: str) -> None:
+    at.put("f", "a" * 64 + "!")
+    at.put("a" * 250)
+
+    refusal = at.refused(ask)
+
+    assert (refusal.kind, refusal.field) == ("TimedOut", "pattern")
+    assert where in refusal.message
+    assert "write it without repeats in repeats" in refusal.hint
 
 
 def test_no_descriptor_is_left_open_by_what_is_asked(at: Site) -> None:
