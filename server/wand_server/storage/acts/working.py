@@ -22,13 +22,15 @@ from wand_server.storage.acts.ending import end, follow, open_steps, tell
 from wand_server.storage.asking import Act, Moment, Row, changed, row, rows
 from wand_server.storage.rows import COLUMNS, HELD, brief, held_in, packed, step_in, task_in
 
-_READY = "state = 'queued' AND run_at <= $4 AND (deadline IS NULL OR deadline > $4) AND @able($5)"
+READY = "state = 'queued' AND run_at <= $4 AND (deadline IS NULL OR deadline > $4) AND @able($5)"
+IN_ORDER = "ORDER BY priority DESC, turn, run_at, seq"
+STILL_QUEUED = "state || '' = 'queued'"  # not so that one is looked for in an index of all that are queued
 _CLAIM = """UPDATE task SET state = 'running', token = token + 1, attempt = attempt + 1, agent = $1,
  lease_until = $2, started = COALESCE(started, $3), cancel_asked = 0, progress = NULL, last_write = $6
- WHERE state = 'queued' AND seq = (SELECT seq FROM task WHERE {which} {order} LIMIT 1 @skip)
+ WHERE seq = (SELECT seq FROM task WHERE {which} {order} LIMIT 1 @skip) AND {still}
  RETURNING {columns}"""
-_CLAIM_NEXT = _CLAIM.format(which=_READY, order="ORDER BY priority DESC, turn, run_at, seq", columns=COLUMNS)
-_CLAIM_ONE = _CLAIM.format(which=f"id = $7 AND {_READY}", order="", columns=COLUMNS)
+CLAIM_NEXT = _CLAIM.format(which=READY, order=IN_ORDER, columns=COLUMNS, still=STILL_QUEUED)
+_CLAIM_ONE = _CLAIM.format(which=f"id = $7 AND {READY}", order="", columns=COLUMNS, still=STILL_QUEUED)
 _CLAIMED = f"SELECT {COLUMNS} FROM task WHERE state = 'running' AND agent = $1 AND last_write = $2"
 _OURS = "id = $1 AND token = $2 AND state = 'running'"
 _RENEW = f"UPDATE task SET lease_until = $3 WHERE {_OURS} RETURNING cancel_asked, deadline"
@@ -47,7 +49,7 @@ _ENDED = """INSERT INTO step (task, key, number, token, may_repeat, began, ended
 _UNDONE = "DELETE FROM step WHERE task = $1 AND key = $2 AND ended IS NULL"
 _TRANSCRIBE = """INSERT INTO transcript (task, number, at, kind, content)
  VALUES ($1, (SELECT COALESCE(MAX(number), 0) + 1 FROM transcript WHERE task = $1), $2, $3, $4)"""
-_DONE = f"""UPDATE task SET state = 'done', finished = $3, gone_at = $3 + keep_seconds, lease_until = NULL,
+DONE = f"""UPDATE task SET state = 'done', finished = $3, gone_at = $3 + keep_seconds, lease_until = NULL,
  error = NULL, result = $4, ended_token = $2 WHERE {_OURS} AND has_dependents = 0 RETURNING id"""
 _FINISHED = "SELECT state FROM task WHERE id = $1 AND ended_token = $2"
 
@@ -81,7 +83,7 @@ def claim(at: Moment, wanted: Wanted) -> Act[Claimed | None]:
 def _claim(at: Moment, wanted: Wanted) -> Act[Row | None]:
     until = at.now + wanted.lease_seconds
     values = (wanted.agent, until, at.now, at.now, wanted.able, wanted.mark)
-    return row(_CLAIM_ONE, *values, wanted.task) if wanted.task else row(_CLAIM_NEXT, *values)
+    return row(_CLAIM_ONE, *values, wanted.task) if wanted.task else row(CLAIM_NEXT, *values)
 
 
 def renew(at: Moment, lease: Lease, lease_seconds: float, progress: TaskProgress | None) -> Act[Hold]:
@@ -166,7 +168,7 @@ def is_one_statement(outcome: Outcome) -> bool:
 def finish(at: Moment, lease: Lease, outcome: Outcome, mark: str) -> Act[TaskState | None]:
     """End an attempt; where the task went."""
     result = packed(outcome.result, "result", checking.RESULT_BYTES) if outcome.result is not None else None
-    if is_one_statement(outcome) and (yield from row(_DONE, *lease, at.now, result)) is not None:
+    if is_one_statement(outcome) and (yield from row(DONE, *lease, at.now, result)) is not None:
         tell(at, lease.task)
         return TaskState.DONE
     found = yield from _held(lease)
