@@ -112,26 +112,21 @@ class NotifyBus(InProcessBus):
             self._something.set()
 
     def _payloads(self, wakes: Sequence[Wake]) -> Iterator[str]:
-        """The wakes as texts that are short enough."""
-        parts: list[str] = []
-        size = 0
-        for wake in wakes:
-            part = _ENCODE([wake.news, wake.task, *sorted(wake.needs)])
-            size += len(part) + 1
-            if size > _MOST_BYTES - 40:
-                yield self._payload(parts)
-                parts, size = [], len(part) + 1
-            parts.append(part)
-        yield self._payload(parts)
-
-    def _payload(self, parts: Sequence[str]) -> str:
-        return f'["{self._name}",{",".join(parts)}]'
+        """The wakes as texts that are short enough, and begin with who tells."""
+        text = _ENCODE([self._name, *([wake.news, wake.task, *sorted(wake.needs)] for wake in wakes)])
+        if len(text) <= _MOST_BYTES or len(wakes) == 1:
+            yield text
+        else:
+            half = len(wakes) // 2
+            yield from self._payloads(wakes[:half])
+            yield from self._payloads(wakes[half:])
 
     def _hear(self, _connection: Any, _process: int, _channel: str, untrusted: Any) -> None:
+        if untrusted.startswith(f'["{self._name}"'):
+            return  # we have told it ourselves
         try:
-            name, *told = json.loads(untrusted)
-            if name != self._name:
-                self.hand_out([_wake(*one) for one in told])
+            _, *told = json.loads(untrusted)
+            self.hand_out([_wake(*one) for one in told])
         except (ValueError, TypeError):
             log.warning("what the bus heard is no wake")
 

@@ -54,6 +54,7 @@ _SESSION = {
     "enable_bitmapscan": "off",
     "enable_sort": "off",
 }
+_WRITING = {"enable_hashjoin": "off", "enable_mergejoin": "off"}  # so too: a few rows, found by an index
 _IN_THE_WAY = (asyncpg.exceptions.TransactionRollbackError, asyncpg.exceptions.LockNotAvailableError)
 
 
@@ -65,17 +66,19 @@ class Address:
     password: str = field(default="", repr=False)
 
 
-async def connected(address: Address, application: str = "wand-server") -> "asyncpg.Connection[Any]":
-    """A connection of one's own."""
-    return await asyncpg.connect(address.url, **_options(address, application))
+async def connected(
+    address: Address, application: str = "wand-server", **session: str
+) -> "asyncpg.Connection[Any]":
+    """A connection of one's own, with those settings."""
+    return await asyncpg.connect(address.url, **_options(address, application, **session))
 
 
-def _options(address: Address, application: str = "wand-server") -> dict[str, Any]:
+def _options(address: Address, application: str = "wand-server", **session: str) -> dict[str, Any]:
     return {
         "password": address.password or None,
         "command_timeout": _CALL_SECONDS,
         "timeout": _CALL_SECONDS,
-        "server_settings": {"application_name": application, **_SESSION},
+        "server_settings": {"application_name": application, **_SESSION, **session},
     }
 
 
@@ -120,7 +123,7 @@ class PostgresEngine:
         await self.close()
 
     async def _open(self) -> None:
-        self._writer = await connected(self._address)
+        self._writer = await connected(self._address, **_WRITING)
         before = time.time()
         server: float = await self._writer.fetchval("SELECT extract(epoch FROM clock_timestamp())::float8")
         ahead = server - (before + time.time()) / 2
@@ -189,7 +192,7 @@ class PostgresEngine:
 
     async def _in_step(self, group: Sequence[Waiting], trying: "_Trying") -> None:
         if self._writer is None or self._writer.is_closed():
-            self._writer = await connected(self._address)
+            self._writer = await connected(self._address, **_WRITING)
         now = self.now()
         try:
             walking = [Walker(one, Moment(now, random.random, again=trying.again)) for one in group]

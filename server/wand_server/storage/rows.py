@@ -55,6 +55,12 @@ def brief(value: Any) -> str:
 
 
 @lru_cache
+def names_out(names: frozenset[str]) -> str:
+    """Names as JSON, in their order."""
+    return brief(sorted(names))
+
+
+@lru_cache
 def identity(principal: Principal) -> str:
     """By what everything of one party is found."""
     return brief(principal.identity)
@@ -80,7 +86,7 @@ def principal_in(kept: Mapping[str, Any]) -> Principal:
 
 def given_out(task: NewTask, work: str) -> str:
     """What of a task never changes and is asked of it alone, as JSON; the work is JSON already."""
-    title, after = _encode(task.title), _encode(task.depends_on)
+    title, after = _encode(task.title), _encode(task.depends_on) if task.depends_on else "[]"
     principal, retries = _often(task.principal, task.retries)
     return (
         f'{{"title":{title},"principal":{principal},"retries":{retries},"depends_on":{after},"work":{work}}}'

@@ -32,7 +32,7 @@ from wand_server.ports import (
 from wand_server.storage import checking
 from wand_server.storage.acts import caring, joining, reading, submitting, sweeping, working
 from wand_server.storage.asking import Doing, Engine
-from wand_server.storage.rows import brief, packed
+from wand_server.storage.rows import names_out, packed
 
 T = TypeVar("T")
 WEEK = 7 * 86400.0
@@ -49,7 +49,9 @@ class Store:
         several = [submitting.prepare(one) for one in checking.tasks(tasks, self._engine.now())]
         act = partial(submitting.submit, several=several, keep_seconds=self._keep_seconds)
         simple = all(not (one.depends_on or one.parent or one.project or one.key) for one in tasks)
-        done: tuple[Submitted, ...] = await self._engine.write(Doing(act, alone=not simple, parts=True))
+        done: tuple[Submitted, ...] = await self._engine.write(
+            Doing(act, alone=not simple, parts=len(tasks) == 1)
+        )
         by_id = {one.task.id: told for one, told in zip(several, done, strict=True)}
         return tuple(by_id[one.id] for one in tasks)
 
@@ -58,7 +60,7 @@ class Store:
     ) -> Claimed | None:
         wanted = working.Wanted(
             agent=agent,
-            able=brief(sorted(capabilities)),
+            able=names_out(capabilities),
             lease_seconds=lease_seconds,
             task=task,
             mark=_mark(),

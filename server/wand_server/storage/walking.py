@@ -6,6 +6,7 @@ from typing import Any, TypeVar
 from wand_proto.errors import WandError
 from wand_server.storage.asking import Act, Ask, Dialect, Moment, Row
 from wand_server.storage.gathering import Waiting
+from wand_server.storage.together import TOGETHER
 
 T = TypeVar("T")
 DIALECT = Dialect(
@@ -86,15 +87,16 @@ async def walk_together(connection: Any, walking: Sequence[Walker]) -> None:
 
 def of_different_subjects(batch: Sequence[Waiting]) -> list[list[Waiting]]:
     """The batch in groups within which no two have one subject, in the order in which they came."""
-    groups: list[tuple[set[str], list[Waiting]]] = [(set(), [])]
+    groups: list[list[Waiting]] = [[]]
+    last: dict[str, int] = {}  # of each subject: in which group it stands last
     for one in batch:
         subject = one.doing.subject
-        behind = max((n for n, (taken, _) in enumerate(groups) if subject and subject in taken), default=-1)
-        if behind + 1 == len(groups):
-            groups.append((set(), []))
-        groups[behind + 1][0].add(subject)
-        groups[behind + 1][1].append(one)
-    return [sorted(group, key=lambda one: one.doing.subject) for _, group in groups]
+        number = last.get(subject, -1) + 1 if subject else 0
+        if number == len(groups):
+            groups.append([])
+        groups[number].append(one)
+        last[subject] = number
+    return [sorted(group, key=lambda one: one.doing.subject) for group in groups]
 
 
 async def walk(connection: Any, act: Act[T]) -> T:
@@ -121,6 +123,9 @@ async def _answers(connection: Any, asks: Sequence[Ask]) -> list[Sequence[Row]]:
     """The answers to one statement with many values, in one go."""
     if len(asks) == 1:
         return [await _answer(connection, asks[0])]
+    one = TOGETHER.get(asks[0].sql)
+    if one is not None and (shared := one.values(asks)) is not None:
+        return one.answers(asks, await connection.fetch(DIALECT.text(one.sql), *shared))
     first, text = asks[0], DIALECT.text(asks[0].sql)
     if not first.gives_rows:
         await connection.executemany(text, [ask.values for ask in asks])

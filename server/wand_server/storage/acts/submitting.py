@@ -11,10 +11,13 @@ from wand_server.storage import checking
 from wand_server.storage.acts.ending import ready
 from wand_server.storage.acts.taking_turns import LATER, behind
 from wand_server.storage.asking import Act, Moment, changed, row
-from wand_server.storage.rows import brief, given_out, identity, packed
+from wand_server.storage.rows import brief, given_out, identity, names_out, packed
 
-_INSERT = f"""INSERT INTO task (id, state, identity, given, digest, priority, needs, labels, idem, run_at,
- deadline, may_repeat, parent, depth, project, keep_seconds, created, waits_for, turn)
+COLUMNS = (
+    "id, state, identity, given, digest, priority, needs, labels, idem, run_at, deadline, may_repeat, parent,"
+    " depth, project, keep_seconds, created, waits_for"
+)
+INSERT = f"""INSERT INTO task ({COLUMNS}, turn)
  VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18,
  CASE WHEN $19 = 1 THEN {LATER} ELSE {behind("$3", "$6")} END)
  ON CONFLICT DO NOTHING RETURNING id"""
@@ -39,7 +42,7 @@ def prepare(task: NewTask) -> Prepared:
         Invalid: the work is no JSON, or too long.
     """
     who, work = identity(task.principal), packed(task.work, "work", checking.WORK_BYTES)
-    needs = brief(sorted(task.needs)) if task.needs else "[]"
+    needs = names_out(task.needs)
     said = f"{who}\n{task.title}\n{task.project}\n{task.parent}\n{needs}\n{work}" if task.key else ""
     return Prepared(
         task=task,
@@ -79,7 +82,7 @@ def _one(at: Moment, one: Prepared, keep_seconds: float) -> Act[Submitted]:
     run_at = max(task.not_before, at.now)
     keep = keep_seconds if task.keep_seconds is None else task.keep_seconds
     put = yield from row(
-        _INSERT, task.id, state.value, one.identity, one.given, one.digest, task.priority, one.needs,
+        INSERT, task.id, state.value, one.identity, one.given, one.digest, task.priority, one.needs,
         one.labels, task.key, run_at, task.deadline, int(task.may_repeat), task.parent, depth, task.project,
         keep, at.now, waits_for, int(run_at > at.now),
     )  # fmt: skip
