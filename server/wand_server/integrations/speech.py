@@ -57,6 +57,7 @@ turn on: enable start
 switch off: disable stop
 switch on: enable start
 shut down: stop
+shut … down: stop
 bring up: start
 bring back: start restore
 bring down: stop
@@ -209,7 +210,7 @@ access permission right
 version revision release
 space usage quota storage room
 commit change
-history log
+history log trail audit
 result output
 machine node server host
 tag label
