@@ -80,6 +80,78 @@ async def test_pods_come_in_pages() -> None:
 
 
 @pytest.mark.parametrize(
+    ("operation", "path"),
+    [
+        ("list_pods", "/api/v1/pods"),
+        ("list_deployments", "/apis/apps/v1/deployments"),
+        ("list_services", "/api/v1/services"),
+        ("list_events", "/api/v1/events"),
+        ("list_jobs", "/apis/batch/v1/jobs"),
+    ],
+)
+async def test_a_star_is_every_namespace(operation: str, path: str) -> None:
+    _, request = await asked(Says(body={"items": []}), operation, namespace="*", limit=5)
+    assert (request.path, request.query) == (path, {"limit": "5"})
+
+
+async def test_a_star_is_no_namespace_to_delete_in() -> None:
+    with pytest.raises(Invalid, match="namespace"):
+        await asked(Says(body={}), "delete_pod", name="web-1", namespace="*")
+
+
+async def test_what_ends_waits_for_its_init_or_has_no_image_says_so() -> None:
+    waiting = {"waiting": {"reason": "ImagePullBackOff", "message": 'Back-off pulling image "web:2"'}}
+    status = {"phase": "Pending", "initContainerStatuses": [{"name": "migrate", "state": waiting}]}
+    metadata = {"name": "web-2", "deletionTimestamp": "2026-01-01T00:00:00Z"}
+    pod, _ = await asked(Says(body={"metadata": metadata, "status": status}), "get_pod", name="web-2")
+    assert pod["ending_since"] == "2026-01-01T00:00:00Z"
+    (first,) = pod["init_containers"]
+    assert first["state"] == 'waiting: ImagePullBackOff, Back-off pulling image "web:2"'
+
+
+def listed_as(name: str, **told: Any) -> Says:
+    return Says(body={"items": [{"metadata": {"name": name}, **told}]})
+
+
+async def test_what_should_hold_and_does_not_is_told() -> None:
+    lost = {"type": "Ready", "status": "Unknown", "message": "Kubelet stopped posting node status."}
+    status = {
+        "conditions": [{"type": "DiskPressure", "status": "False"}, lost],
+        "addresses": [{"address": "10.0.0.7"}],
+    }
+    taints = [{"key": "gpu", "value": "a", "effect": "NoSchedule"}, {"key": "k", "effect": "NoExecute"}]
+    page, _ = await asked(listed_as("n1", status=status, spec={"taints": taints}), "list_nodes")
+    (node,) = page["items"]
+    assert node["conditions"] == ["not Ready: Kubelet stopped posting node status."]
+    assert (node["addresses"], node["taints"]) == (["10.0.0.7"], ["gpu=a:NoSchedule", "k:NoExecute"])
+    late = {"type": "Progressing", "status": "False", "reason": "ProgressDeadlineExceeded"}
+    page, _ = await asked(listed_as("web", status={"conditions": [late]}), "list_deployments")
+    assert page["items"][0]["conditions"] == ["not Progressing: ProgressDeadlineExceeded"]
+
+
+async def test_an_event_of_the_newer_kind_says_when_and_how_often() -> None:
+    series = {"count": 9, "lastObservedTime": "2026-01-01T00:00:09Z"}
+    told = {"involvedObject": {"kind": "Pod", "name": "web-1"}, "series": series, "firstTimestamp": None}
+    page, _ = await asked(listed_as("e", eventTime="2026-01-01T00:00:00Z", **told), "list_events")
+    (event,) = page["items"]
+    assert (event["about"], event["count"]) == ("Pod/web-1", 9)
+    assert (event["first"], event["last"]) == ("2026-01-01T00:00:00Z", "2026-01-01T00:00:09Z")
+
+
+async def test_a_service_says_where_it_is_reached_from_outside() -> None:
+    spec = {"type": "LoadBalancer", "externalIPs": ["192.0.2.8"]}
+    status = {"loadBalancer": {"ingress": [{"hostname": "lb.example"}]}}
+    page, _ = await asked(listed_as("web", spec=spec, status=status), "list_services")
+    assert page["items"][0]["external"] == ["lb.example", "192.0.2.8"]
+
+
+async def test_the_groups_begin_with_the_one_that_no_list_has() -> None:
+    groups = [{"name": "apps", "preferredVersion": {"groupVersion": "apps/v1"}}]
+    told, _ = await asked(Says(body={"groups": groups}), "list_resources")
+    assert [one["api_version"] for one in told] == ["v1", "apps/v1"]
+
+
+@pytest.mark.parametrize(
     ("operation", "given", "path", "kind", "sent"),
     [
         (

@@ -2,6 +2,7 @@
 
 import json
 import re
+from collections.abc import Awaitable
 from datetime import UTC, datetime
 from typing import Annotated, Any, ClassVar
 
@@ -33,6 +34,8 @@ from wand_server.integrations.kit import (
     get,
     operation,
 )
+from wand_server.integrations.kit.bodies import Answered
+from wand_server.integrations.kit.operation import Plan
 from wand_server.integrations.kit.tls import Trust
 
 _NAME = r"^[a-z0-9]([a-z0-9.-]*[a-z0-9])?$"
@@ -56,11 +59,22 @@ _SEGMENT = {
 _LIKE = {"apiVersion": "apps/v1", "kind": "Deployment", "name": "web", "namespace": "default"}
 _EXAMPLE = {"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "a"}, "data": {"a": "b"}}
 
+_CORE = Kind(name="core", api_version="v1")  # which stands in no list of groups
 Name = Annotated[str, Field(pattern=_NAME, max_length=253)]
 InNamespace = Annotated[str, Field(pattern=_NAME, max_length=63, description="the namespace")]
+InNamespaces = Annotated[
+    str,
+    Field(
+        pattern=_NAME.replace("^", r"^(\*|").replace("$", ")$"),
+        max_length=63,
+        description="the namespace; *: all of them",
+        examples=["default"],
+    ),
+]
 Labels = Annotated[str | None, Sent("labelSelector"), Field(description="such as app=web,tier!=cache")]
 Fields = Annotated[str | None, Sent("fieldSelector"), Field(description="such as status.phase=Failed")]
 Size = Annotated[int, Field(ge=1, le=500)]
+_EVERYWHERE = "/namespaces/%2A"  # as the path has it where the namespace is *
 
 
 class Kubernetes(Integration):
@@ -85,7 +99,12 @@ class Kubernetes(Integration):
         super().__init__(read)
 
     async def health_check(self) -> None:
-        await self.http.send(Request(method="GET", path="/api/v1/namespaces", query={"limit": "1"}))
+        await self.http.send(Request(method="GET", path="/version"))  # which needs no right, but a true token
+
+    def _sent(self, request: Request, plan: Plan) -> Awaitable[Answered]:
+        if _EVERYWHERE in request.path:
+            request.path = request.path.replace(_EVERYWHERE, "", 1)
+        return super()._sent(request, plan)
 
     @get("/api/v1/namespaces", paging=_PAGES)
     async def list_namespaces(self, labels: Labels = None, limit: Size = 100) -> Page[Namespace]:
@@ -94,7 +113,7 @@ class Kubernetes(Integration):
     @get("/api/v1/namespaces/{namespace}/pods", paging=_PAGES)
     async def list_pods(
         self,
-        namespace: InNamespace = "default",
+        namespace: InNamespaces = "default",
         labels: Labels = None,
         fields: Fields = None,
         limit: Size = 100,
@@ -130,7 +149,7 @@ class Kubernetes(Integration):
 
     @get("/apis/apps/v1/namespaces/{namespace}/deployments", paging=_PAGES)
     async def list_deployments(
-        self, namespace: InNamespace = "default", labels: Labels = None, limit: Size = 100
+        self, namespace: InNamespaces = "default", labels: Labels = None, limit: Size = 100
     ) -> Page[Deployment]:
         """List the deployments that run in a namespace: how many replicas they want, how many are ready."""
 
@@ -152,7 +171,7 @@ class Kubernetes(Integration):
 
     @get("/api/v1/namespaces/{namespace}/services", paging=_PAGES)
     async def list_services(
-        self, namespace: InNamespace = "default", labels: Labels = None, limit: Size = 100
+        self, namespace: InNamespaces = "default", labels: Labels = None, limit: Size = 100
     ) -> Page[Service]:
         """List services: their addresses, ports and which pods they lead to."""
 
@@ -162,7 +181,14 @@ class Kubernetes(Integration):
 
     @get("/api/v1/namespaces/{namespace}/events", paging=_PAGES)
     async def list_events(
-        self, namespace: InNamespace = "default", fields: Fields = None, limit: Size = 100
+        self,
+        namespace: InNamespaces = "default",
+        fields: Annotated[
+            str | None,
+            Sent("fieldSelector"),
+            Field(description="such as involvedObject.name=web-1,type=Warning"),
+        ] = None,
+        limit: Size = 100,
     ) -> Page[Event]:
         """List events: what happened to pods and other things, and why something does not start."""
 
@@ -172,7 +198,7 @@ class Kubernetes(Integration):
 
     @get("/apis/batch/v1/namespaces/{namespace}/jobs", paging=_PAGES)
     async def list_jobs(
-        self, namespace: InNamespace = "default", labels: Labels = None, limit: Size = 100
+        self, namespace: InNamespaces = "default", labels: Labels = None, limit: Size = 100
     ) -> Page[Job]:
         """List batch jobs: which run, succeeded or failed."""
 
@@ -210,7 +236,7 @@ class Kubernetes(Integration):
         """List which kinds of resources the cluster knows: the groups, or the kinds of one of them."""
         if api_version is None:
             told = (await self.http.send(Request(method="GET", path="/apis/"))).body
-            return [_group(one) for one in told.get("groups") or []]
+            return [_CORE, *(_group(one) for one in told.get("groups") or [])]
         return await self._kinds(api_version)
 
     async def _kinds(self, api_version: str) -> list[Kind]:

@@ -7,6 +7,9 @@ from pydantic import Field, model_validator
 from wand_server.integrations.kit import Resource
 from wand_server.integrations.kit.paging import found
 
+_GOOD = frozenset({"Available", "Progressing", "Ready"})  # that one of these does not hold has to be said
+_MOST_SAID = 300
+
 
 class Flat(Resource):
     """A thing whose fields stand at places in what the cluster says."""
@@ -59,6 +62,7 @@ class Pod(Flat):
         "namespace": "metadata.namespace", "labels": "metadata.labels", "phase": "status.phase",
         "reason": "status.reason", "message": "status.message", "node": "spec.nodeName",
         "ip": "status.podIP", "started": "status.startTime", "containers": "status.containerStatuses",
+        "init_containers": "status.initContainerStatuses", "ending_since": "metadata.deletionTimestamp",
     }  # fmt: skip
 
     name: str = ""
@@ -71,6 +75,8 @@ class Pod(Flat):
     ip: str = ""
     created: str | None = None
     started: str | None = None
+    ending_since: str | None = None  # it is being deleted, whatever its phase
+    init_containers: list[Container] = []
     containers: list[Container] = []
     conditions: list[str] = []  # those that do not hold
 
@@ -101,7 +107,7 @@ class Deployment(Flat):
     def more(cls, told: dict[str, Any]) -> dict[str, Any]:
         containers = found(told, "spec.template.spec.containers") or []
         images = [one.get("image", "") for one in containers if isinstance(one, dict)]
-        return {"images": images, "conditions": _conditions(told, holds="True")}
+        return {"images": images, "conditions": _conditions(told, holds="True", wanted=_GOOD)}
 
 
 class Scale(Flat):
@@ -124,16 +130,24 @@ class Port(Resource):
 class Service(Flat):
     places: ClassVar = {
         "namespace": "metadata.namespace", "type": "spec.type", "cluster_ip": "spec.clusterIP",
-        "selector": "spec.selector", "ports": "spec.ports",
+        "selector": "spec.selector", "ports": "spec.ports", "leads_to": "spec.externalName",
     }  # fmt: skip
 
     name: str = ""
     namespace: str = ""
     type: str = ""
     cluster_ip: str = ""
+    external: list[str] = []  # addresses by which it is reached from outside
+    leads_to: str | None = None  # a name outside the cluster
     selector: dict[str, str] = {}
     ports: list[Port] = []
     created: str | None = None
+
+    @classmethod
+    def more(cls, told: dict[str, Any]) -> dict[str, Any]:
+        balanced = _tables(told, "status.loadBalancer.ingress")
+        named = [str(one.get("ip") or one.get("hostname") or "") for one in balanced]
+        return {"external": [*filter(None, named), *(found(told, "spec.externalIPs") or [])]}
 
 
 class Node(Flat):
@@ -150,20 +164,26 @@ class Node(Flat):
     capacity: dict[str, str] = {}
     allocatable: dict[str, str] = {}
     is_cordoned: bool = False
-    conditions: list[str] = []  # Ready, and what presses
+    addresses: list[str] = []
+    taints: list[str] = []  # key=value:effect, as kubectl writes them
+    conditions: list[str] = []  # Ready or not Ready, and what presses
     created: str | None = None
 
     @classmethod
     def more(cls, told: dict[str, Any]) -> dict[str, Any]:
-        return {"conditions": _conditions(told, holds="True")}
+        return {
+            "addresses": [str(one.get("address", "")) for one in _tables(told, "status.addresses")],
+            "taints": [_taint(one) for one in _tables(told, "spec.taints")],
+            "conditions": _conditions(told, holds="True", wanted=_GOOD),
+        }
 
 
 class Event(Flat):
     places: ClassVar = {
-        "type": "type", "reason": "reason", "message": "message", "count": "count",
-        "first": "firstTimestamp", "last": "lastTimestamp",
+        "namespace": "metadata.namespace", "type": "type", "reason": "reason", "message": "message",
     }  # fmt: skip
 
+    namespace: str = ""
     about: str = ""  # Pod/web-1
     type: str = ""
     reason: str = ""
@@ -175,15 +195,23 @@ class Event(Flat):
     @classmethod
     def more(cls, told: dict[str, Any]) -> dict[str, Any]:
         about = told.get("involvedObject") or {}
-        return {"about": f"{about.get('kind', '')}/{about.get('name', '')}"}
+        series = told.get("series") or {}  # where newer ones keep how often, and when
+        first = told.get("firstTimestamp") or told.get("eventTime")
+        return {
+            "about": f"{about.get('kind', '')}/{about.get('name', '')}",
+            "count": told.get("count") or series.get("count"),
+            "first": first,
+            "last": told.get("lastTimestamp") or series.get("lastObservedTime") or first,
+        }
 
 
 class ConfigMap(Flat):
-    places: ClassVar = {"namespace": "metadata.namespace", "data": "data"}
+    places: ClassVar = {"namespace": "metadata.namespace", "data": "data", "binary": "binaryData"}
 
     name: str = ""
     namespace: str = ""
     data: dict[str, str] = {}
+    binary: dict[str, str] = {}  # base64
     created: str | None = None
 
 
@@ -231,15 +259,29 @@ def _state(told: Any) -> str:
     for name, about in (told or {}).items() if isinstance(told, dict) else ():
         if isinstance(about, dict):
             code = f"exit code {about['exitCode']}" if "exitCode" in about else ""
-            why = ", ".join(filter(None, (str(about.get("reason") or ""), code)))
+            said = str(about.get("message") or "").strip()[:_MOST_SAID]
+            why = ", ".join(filter(None, (str(about.get("reason") or ""), code, said)))
             return f"{name}: {why}" if why else str(name)
     return ""
 
 
-def _conditions(told: dict[str, Any], *, holds: str) -> list[str]:
-    """The conditions whose status is that one, with why."""
-    conditions = found(told, "status.conditions") or []
-    return [_told(one) for one in conditions if isinstance(one, dict) and one.get("status") == holds]
+def _tables(told: dict[str, Any], place: str) -> list[dict[str, Any]]:
+    return [one for one in found(told, place) or () if isinstance(one, dict)]
+
+
+def _taint(told: dict[str, Any]) -> str:
+    value = f"={told['value']}" if told.get("value") else ""
+    return f"{told.get('key', '')}{value}:{told.get('effect', '')}"
+
+
+def _conditions(told: dict[str, Any], *, holds: str, wanted: frozenset[str] = frozenset()) -> list[str]:
+    """The conditions whose status is that one, with why; of those wanted also that they do not hold."""
+    conditions = _tables(told, "status.conditions")
+    return [
+        _told(one) if one.get("status") == holds else f"not {_told(one)}"
+        for one in conditions
+        if one.get("status") == holds or one.get("type") in wanted
+    ]
 
 
 def _told(condition: dict[str, Any]) -> str:
