@@ -20,7 +20,8 @@ _STATS = re.compile(r"/api/now/stats/([a-z0-9_]+)$")
 _KNOWN = {
     "sysparm_query", "sysparm_limit", "sysparm_offset", "sysparm_fields", "sysparm_display_value",
     "sysparm_exclude_reference_link", "sysparm_input_display_value", "sysparm_count", "sysparm_group_by",
-    "sysparm_avg_fields", "table_name", "table_sys_id", "file_name",
+    "sysparm_avg_fields", "sysparm_sum_fields", "sysparm_min_fields", "sysparm_max_fields", "table_name",
+     "table_sys_id", "file_name",
 }  # fmt: skip
 
 
@@ -35,6 +36,7 @@ class Now:
 
     rows: dict[str, dict[str, dict[str, Any]]] = field(default_factory=dict)
     files: dict[str, tuple[dict[str, Any], bytes]] = field(default_factory=dict)
+    hidden: set[str] = field(default_factory=set)  # records that the caller may not see
 
     async def answer(self, request: web.Request) -> web.StreamResponse:
         if request.path == "/oauth_token.do":
@@ -61,7 +63,7 @@ class Now:
     async def _table(self, request: web.Request, table: str, sys_id: str | None) -> web.StreamResponse:
         rows = self.rows.setdefault(table, {})
         if sys_id is None and request.method == "GET":
-            return web.json_response({"result": self._found(rows, request.query)})
+            return self._page(rows, request)
         if sys_id is not None and sys_id not in rows:
             return refused(404, "No Record found")
         if request.method == "GET":
@@ -76,6 +78,16 @@ class Now:
         kept = rows[new] if request.method == "PATCH" else {"sys_id": new, "number": f"INC{len(rows) + 1:07}"}
         rows[new] = {**kept, **body}
         return web.json_response({"result": rows[new]}, status=201 if request.method == "POST" else 200)
+
+    def _page(self, rows: dict[str, dict[str, Any]], request: web.Request) -> web.Response:
+        """One page, without what its reader may not see, and a link to the next."""
+        query, headers = dict(request.query), {}
+        begin, many = int(query.get("sysparm_offset", 0)), int(query.get("sysparm_limit", 10000))
+        if len(self._found(rows, {"sysparm_query": query.get("sysparm_query", "")})) > begin + many:
+            following = request.url.update_query({"sysparm_offset": str(begin + many)})
+            headers["Link"] = f'<{request.url}>;rel="first",<{following}>;rel="next"'
+        seen = [row for row in self._found(rows, query) if row.get("sys_id") not in self.hidden]
+        return web.json_response({"result": seen}, headers=headers)
 
     def _found(self, rows: dict[str, dict[str, Any]], query: Any) -> list[dict[str, Any]]:
         conditions = [part.split("=", 1) for part in query.get("sysparm_query", "").split("^") if "=" in part]
@@ -118,7 +130,7 @@ class Now:
             return web.json_response({"result": about}, status=201)
         if request.path == "/api/now/attachment" and request.method == "GET":
             rows = {key: about for key, (about, _) in self.files.items()}
-            return web.json_response({"result": self._found(rows, request.query)})
+            return self._page(rows, request)
         return refused(400, "Requested URI does not represent any resource")
 
 

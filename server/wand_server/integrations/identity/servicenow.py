@@ -8,10 +8,10 @@ from wand_proto.errors import NotFound
 from wand_server.integrations.kit import (
     Basic,
     Content,
-    Counted,
     Download,
     FirstOf,
     Integration,
+    Linked,
     OAuth2,
     Page,
     Rate,
@@ -54,9 +54,16 @@ Values = Annotated[
     dict[str, Any], Field(min_length=1, description="fields and values"), Sent(where="whole_body")
 ]
 Level = Annotated[Literal[1, 2, 3], Field(description="1 high, 2 medium, 3 low")]
-LEAN = {"sysparm_exclude_reference_link": True}
-PAGES = Counted(items="result", sent_as="sysparm_offset", size="sysparm_limit", by_items=True)
+Words = Annotated[
+    bool,
+    Sent("sysparm_input_display_value", "query"),
+    Field(description="values are as people see them: a person's or a group's name for its sys_id"),
+]
+Numbers = Annotated[list[str] | None, Field(description="names of numeric fields")]
+LEAN = {"sysparm_exclude_reference_link": "true"}
+PAGES = Linked(items="result")  # a page is short where its reader may not see all: only a link tells of more
 _RESOLVED = "6"
+_SHOWN = ["sys_id", "number", "short_description", "state", "priority", "resolved_at"]
 _ID_LETTERS = 32
 
 
@@ -102,7 +109,7 @@ class ServiceNow(Integration):
     async def health_check(self) -> None:
         await self.query_table(table="incident", limit=1)
 
-    @get("/api/now/table/{table}", paging=PAGES, fixed=LEAN)
+    @get("/api/now/table/{table}", paging=PAGES, query=LEAN)
     async def query_table(
         self,
         table: Table,
@@ -113,22 +120,46 @@ class ServiceNow(Integration):
     ) -> Page[dict[str, Any]]:
         """List or find records of a table: incidents, changes, requests, people, configuration items."""
 
-    @get("/api/now/table/{table}/{sys_id}", place="result", fixed=LEAN)
+    @get("/api/now/table/{table}/{sys_id}", place="result", query=LEAN)
     async def get_record(
         self, table: Table, sys_id: SysId, fields: Fields = None, display_value: Shown = "false"
     ) -> dict[str, Any]:
         """Look at a record of a table: an incident, a change, a request, a person."""
 
-    @post("/api/now/table/{table}", place="result")
-    async def create_record(self, table: Table, values: Values) -> dict[str, Any]:
+    @post("/api/now/table/{table}", place="result", query=LEAN)
+    async def create_record(
+        self,
+        table: Table,
+        values: Values,
+        fields: Fields = None,
+        *,
+        by_words: Words = False,
+    ) -> dict[str, Any]:
         """Create a record in a table: a change request, a task, a configuration item."""
 
-    @patch("/api/now/table/{table}/{sys_id}", place="result", idempotent=True)
-    async def update_record(self, table: Table, sys_id: SysId, values: Values) -> dict[str, Any]:
+    # A note among the values is written twice where it is sent twice: so neither is said to be idempotent.
+    @patch("/api/now/table/{table}/{sys_id}", place="result", query=LEAN)
+    async def update_record(
+        self,
+        table: Table,
+        sys_id: SysId,
+        values: Values,
+        fields: Fields = None,
+        *,
+        by_words: Words = False,
+    ) -> dict[str, Any]:
         """Change some fields of a record: assign it, comment on it (work_notes), set its state."""
 
-    @put("/api/now/table/{table}/{sys_id}", place="result")
-    async def replace_record(self, table: Table, sys_id: SysId, values: Values) -> dict[str, Any]:
+    @put("/api/now/table/{table}/{sys_id}", place="result", query=LEAN, idempotent=False)
+    async def replace_record(
+        self,
+        table: Table,
+        sys_id: SysId,
+        values: Values,
+        fields: Fields = None,
+        *,
+        by_words: Words = False,
+    ) -> dict[str, Any]:
         """Write a record anew, with all its fields."""
 
     @delete("/api/now/table/{table}/{sys_id}")
@@ -177,11 +208,16 @@ class ServiceNow(Integration):
         group_by: Annotated[
             list[str] | None, Field(description="names of fields"), Sent("sysparm_group_by")
         ] = None,
-        average_of: Annotated[
-            list[str] | None, Field(description="names of numeric fields"), Sent("sysparm_avg_fields")
-        ] = None,
+        average_of: Annotated[Numbers, Sent("sysparm_avg_fields")] = None,
+        sum_of: Annotated[Numbers, Sent("sysparm_sum_fields")] = None,
+        least_of: Annotated[Numbers, Sent("sysparm_min_fields")] = None,
+        most_of: Annotated[Numbers, Sent("sysparm_max_fields")] = None,
+        display_value: Shown = "true",
     ) -> dict[str, Any] | list[dict[str, Any]]:
-        """Count records of a table: how many incidents are open, by priority, group or state."""
+        """Count records of a table: how many incidents are open, by priority, group or state.
+
+        With sums, averages, the least and the most of numbers where they are asked for.
+        """
 
     @operation()
     async def create_incident(
@@ -235,7 +271,7 @@ class ServiceNow(Integration):
         sys_id = await self._numbered(incident) if len(incident) < _ID_LETTERS else incident
         values = {"state": _RESOLVED, "close_code": close_code, "close_notes": close_notes}
         return Incident.model_validate(
-            await self.update_record(table="incident", sys_id=sys_id, values=values)
+            await self.update_record(table="incident", sys_id=sys_id, values=values, fields=_SHOWN)
         )
 
     async def _numbered(self, number: str) -> str:
