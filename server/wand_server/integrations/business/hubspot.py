@@ -1,6 +1,7 @@
 """HubSpot's CRM API."""
 
 from collections.abc import Mapping
+from datetime import UTC, datetime
 from typing import Annotated, Any, Literal
 
 from pydantic import Field, SecretStr
@@ -255,10 +256,10 @@ class HubSpot(Personal):
         text: Annotated[str, Field(min_length=1, max_length=65536)],
         about: Literal["contacts", "companies", "deals", "tickets"],
         id: Annotated[Id, Field(description="of that contact, company, deal or ticket")],
-        at: DateTime,
+        at: Annotated[DateTime | None, Field(description="when it was said; left out: now")] = None,
     ) -> Record:
         """Write a note down at a contact, a company, a deal or a ticket: what was said in a call."""
-        said = {"hs_note_body": text, "hs_timestamp": at}
+        said = {"hs_note_body": text, "hs_timestamp": at or datetime.now(UTC).isoformat(timespec="seconds")}
         return await self._create(kind="notes", properties=said, to={about: id})
 
     async def _create(

@@ -2,7 +2,7 @@
 
 from typing import Annotated, Any, Literal
 
-from pydantic import Field, SecretStr
+from pydantic import Field, SecretStr, model_validator
 
 from wand_server.integrations.kit import (
     Bearer,
@@ -15,6 +15,7 @@ from wand_server.integrations.kit import (
     Sent,
     delete,
     get,
+    operation,
     patch,
     post,
 )
@@ -48,6 +49,9 @@ Blocks = Annotated[
 Many = Annotated[int, Sent("page_size"), Field(ge=1, le=100)]
 PAGES = Cursor(items="results", mark="next_cursor", sent_as="start_cursor", more="has_more")
 
+_WORDS = ("rich_text", "caption", "title", "expression")
+_LOOKS = ("cells", "color", "is_toggleable")  # cells are text as well
+
 
 class Thing(Resource):
     """A page, a data source or a database; its properties say what it is called."""
@@ -58,30 +62,31 @@ class Thing(Resource):
     title: list[dict[str, Any]] | None = None
     properties: dict[str, Any] | None = None
     parent: dict[str, Any] | None = None
+    created_time: str | None = None
     last_edited_time: str | None = None
+    last_edited_by: dict[str, Any] | None = None
     in_trash: bool | None = None
 
 
 class Block(Resource):
-    """Its content stands under the name of its type."""
+    """A block of any type: its text, with links as in Markdown, and what else it has."""
 
     id: str = ""
     type: str = ""
     has_children: bool | None = None
-    paragraph: dict[str, Any] | None = None
-    heading_1: dict[str, Any] | None = None
-    heading_2: dict[str, Any] | None = None
-    heading_3: dict[str, Any] | None = None
-    bulleted_list_item: dict[str, Any] | None = None
-    numbered_list_item: dict[str, Any] | None = None
-    to_do: dict[str, Any] | None = None
-    toggle: dict[str, Any] | None = None
-    quote: dict[str, Any] | None = None
-    callout: dict[str, Any] | None = None
-    code: dict[str, Any] | None = None
-    table_row: dict[str, Any] | None = None
-    child_page: dict[str, Any] | None = None
-    child_database: dict[str, Any] | None = None
+    text: str = ""
+    content: dict[str, Any] = {}
+
+    @model_validator(mode="before")
+    @classmethod
+    def _read(cls, told: Any) -> Any:
+        held = told.get(told.get("type")) if isinstance(told, dict) else None
+        if not isinstance(held, dict):
+            return told
+        parts = [_text(held.get(name)) for name in _WORDS]
+        cells = [_text(cell) for cell in held.get("cells") or ()]
+        more = {name: value for name, value in held.items() if value and name not in (*_WORDS, *_LOOKS)}
+        return {**told, "text": " ".join(filter(None, parts)) or " | ".join(cells), "content": more}
 
 
 class Appended(Resource):
@@ -215,16 +220,31 @@ class Notion(Personal):
     ) -> Appended:
         """Write on a page in Notion: add text, lists or to-dos at its end."""
 
-    @patch("/v1/blocks/{block_id}", idempotent=True)
+    @operation(idempotent=True)
     async def update_block(
         self,
         block_id: BlockId,
-        paragraph: Annotated[dict[str, Any] | None, Field(examples=[TEXT])] = None,
-        to_do: Annotated[dict[str, Any] | None, Field(examples=[{"checked": True}])] = None,
-        heading: Annotated[dict[str, Any] | None, Sent("heading_2"), Field(examples=[TEXT])] = None,
-        item: Annotated[dict[str, Any] | None, Sent("bulleted_list_item"), Field(examples=[TEXT])] = None,
+        kind: Annotated[
+            str,
+            Field(
+                pattern=r"^[a-z0-9_]{3,40}$",
+                description="the block's type, which stays: paragraph, heading_1, to_do, code and others",
+                examples=["paragraph"],
+            ),
+        ],
+        content: Annotated[
+            dict[str, Any],
+            Field(min_length=1, description="what changes", examples=[TEXT, {"checked": True}]),
+        ],
     ) -> Block:
         """Change a block on a page in Notion: its text, or whether a to-do is done."""
+        return await self._update(block_id=block_id, change={kind: content})
+
+    @patch("/v1/blocks/{block_id}", idempotent=True)
+    async def _update(
+        self, block_id: str, change: Annotated[dict[str, Any], Sent(where="whole_body")]
+    ) -> Block:
+        """A block as Notion takes it."""
 
     @delete("/v1/blocks/{block_id}")
     async def delete_block(self, block_id: BlockId) -> None:
@@ -247,3 +267,15 @@ class Notion(Personal):
     @get("/v1/users/me")
     async def get_self(self) -> User:
         """Say which integration of Notion the token belongs to."""
+
+
+def _text(told: Any) -> str:
+    """Rich text without its looks; a plain text as it is."""
+    if isinstance(told, list):
+        return "".join(_span(one) for one in told if isinstance(one, dict))
+    return told if isinstance(told, str) else ""
+
+
+def _span(told: dict[str, Any]) -> str:
+    words, link = told.get("plain_text") or "", told.get("href")
+    return f"[{words}]({link})" if link else words

@@ -28,6 +28,8 @@ Filter = Annotated[
 Search = Annotated[str | None, Sent("$search")]
 _USER = "id,displayName,userPrincipalName,mail,jobTitle,department,officeLocation,mobilePhone,accountEnabled"
 
+_ADVANCED = {"$count": "true"}  # with the header below: else filters with endsWith, ne or not are refused
+
 
 class User(Resource):
     id: str = ""
@@ -86,6 +88,9 @@ class SignInEvent(Resource):
     ip: Annotated[str | None, Field(alias="ipAddress")] = None
     location: dict[str, Any] | None = None
     status: Outcome | None = None
+    client: Annotated[str | None, Field(alias="clientAppUsed")] = None
+    conditional_access: Annotated[str | None, Field(alias="conditionalAccessStatus")] = None
+    device: Annotated[dict[str, Any] | None, Field(alias="deviceDetail")] = None
     risk: Annotated[str | None, Field(alias="riskLevelDuringSignIn")] = None
 
 
@@ -125,7 +130,7 @@ class Entra(Graph):
         words = _search(search, "displayName", "mail", "userPrincipalName")
         return await self._users(search=words, filter=filter, limit=limit, cursor=cursor)
 
-    @get("/users", paging=PAGES, fixed={"$select": _USER})
+    @get("/users", paging=PAGES, fixed={"$select": _USER}, query=_ADVANCED)
     async def _users(
         self, limit: Size, search: Search = None, filter: Filter = None, cursor: str | None = None
     ) -> Page[User]:
@@ -212,7 +217,7 @@ class Entra(Graph):
         words = _search(search, "displayName", "description")
         return await self._groups(search=words, filter=filter, limit=limit, cursor=cursor)
 
-    @get("/groups", paging=PAGES)
+    @get("/groups", paging=PAGES, query=_ADVANCED)
     async def _groups(
         self, limit: Size, search: Search = None, filter: Filter = None, cursor: str | None = None
     ) -> Page[Group]:
@@ -238,11 +243,11 @@ class Entra(Graph):
     async def _add(self, group: str, reference: Body) -> None:
         """A member as Graph takes it."""
 
-    @get("/applications", paging=PAGES)
+    @get("/applications", paging=PAGES, query=_ADVANCED)
     async def list_applications(self, filter: Filter = None, limit: Size = 50) -> Page[Application]:
         """List the applications that are registered in the directory."""
 
-    @get("/servicePrincipals", paging=PAGES)
+    @get("/servicePrincipals", paging=PAGES, query=_ADVANCED)
     async def list_service_principals(
         self, filter: Filter = None, limit: Size = 50
     ) -> Page[ServicePrincipal]:

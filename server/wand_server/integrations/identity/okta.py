@@ -29,7 +29,9 @@ class User(Resource):
     id: str = ""
     status: str | None = None
     created: str | None = None
+    status_changed: Annotated[str | None, Field(alias="statusChanged")] = None
     last_login: Annotated[str | None, Field(alias="lastLogin")] = None
+    password_changed: Annotated[str | None, Field(alias="passwordChanged")] = None
     profile: dict[str, Any] = {}
 
 
@@ -51,6 +53,8 @@ class Factor(Resource):
     factor_type: Annotated[str | None, Field(alias="factorType")] = None
     provider: str | None = None
     status: str | None = None
+    created: str | None = None
+    profile: dict[str, Any] | None = None  # which phone, which address
 
 
 class LogEvent(Resource):
@@ -59,6 +63,7 @@ class LogEvent(Resource):
     severity: str | None = None
     display_message: Annotated[str | None, Field(alias="displayMessage")] = None
     actor: dict[str, Any] | None = None
+    target: list[dict[str, Any]] | None = None  # whom or what it was done to
     outcome: dict[str, Any] | None = None
     client: dict[str, Any] | None = None
 
@@ -102,7 +107,7 @@ class Okta(Integration):
         login: Annotated[str | None, Field(min_length=5, description="left out: the address")] = None,
         groups: Annotated[list[str] | None, Field(description="ids of groups")] = None,
         *,
-        activate: bool = True,
+        activate: Annotated[bool, Field(description="and mail them how to sign in")] = True,
     ) -> User:
         """Create an account for a person."""
         profile = {"firstName": first_name, "lastName": last_name, "email": email, "login": login or email}
@@ -162,7 +167,7 @@ class Okta(Integration):
     @get("/api/v1/logs", paging=Linked())
     async def query_system_log(
         self,
-        since: DateTime | None = None,
+        since: Annotated[DateTime | None, Field(description="left out: seven days ago")] = None,
         until: DateTime | None = None,
         filter: Annotated[str | None, Field(description='such as eventType eq "user.session.start"')] = None,
         q: Annotated[str | None, Field(description="words")] = None,
