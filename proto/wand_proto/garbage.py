@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 _YOUNG = 5_000  # objects made, and not yet freed, between two searches; Python's own figure is 700
 _DEEPER = 10  # every so many searches one goes deeper, as in Python: what waits longer only adds up
+_DEEPEST = 4  # and every so many of those all is looked at: each connection of the SDK is a circle
 
 
 @contextlib.contextmanager
@@ -22,4 +23,4 @@ def unsearched() -> Iterator[None]:
 def search_seldom() -> None:
     """Leave out what is there now, which stays for good, and look at what comes later less often."""
     gc.freeze()
-    gc.set_threshold(_YOUNG, _DEEPER, _DEEPER)
+    gc.set_threshold(_YOUNG, _DEEPER, _DEEPEST)
