@@ -38,6 +38,9 @@ def watched(name: str, values: list[float]) -> Watch:
         ("ledger, bytes a call", [800 - at % 30 for at in range(40)], "flat"),
         ("ledger, bytes a call", [700 + 10 * at for at in range(40)], "grows"),
         ("temporary files", [0.0] * 40, "flat"),
+        ("files of its state", [50 + 2 * at for at in range(40)], "grows"),
+        ("outputs kept", [120 + 2 * at for at in range(40)], "flat"),
+        ("outputs kept", [120 + 6 * at for at in range(40)], "grows"),
     ],
 )
 def test_what_grows_over_the_last_third_is_said_to_grow(name: str, values: list[float], said: str) -> None:

@@ -23,6 +23,8 @@ _ROOM = {"MiB": 4.0, "descriptors": 8.0, "threads": 2.0}  # that growth over the
 _OTHER_ROOM = 16.0
 _SHARE = 0.1  # or so much of what there was, where it is left to chance how many jobs run
 _BY_SHARE = ("descriptors", "a call", "processes")
+_KEPT_SHARE = 0.25  # the same of outputs that are kept: their sizes are left to chance, and so how many fit
+_KEPT = "outputs kept"
 _MOST_OF_ONE_JOB = 4.0  # descriptors, for each process
 _MARKS = "▁▂▃▄▅▆▇█"
 _GRAPH_MARKS = 40
@@ -105,8 +107,14 @@ def _growth(name: str, times: Sequence[float], values: Sequence[float]) -> Growt
         first=first,
         last=statistics.median(values[-quarter:]),
         grown=slope * (times[-1] - times[0]),
-        room=max(room, first * _SHARE) if any(word in name for word in _BY_SHARE) else room,
+        room=max(room, first * _share(name)),
     )
+
+
+def _share(name: str) -> float:
+    if name == _KEPT:
+        return _KEPT_SHARE
+    return _SHARE if any(word in name for word in _BY_SHARE) else 0.0
 
 
 def figures(wand: Running, calls: int) -> Reading:
@@ -127,8 +135,10 @@ def _figures(wand: Running, calls: int) -> Iterator[tuple[str, float]]:
     sizes = {path: size for path in _below(wand.state) if (size := _size(path)) is not None}
     ledger = sum(size for path, size in sizes.items() if "ledger" in path.parts)
     yield "processes", len(family)
-    yield "files of its state", len(sizes)
-    yield "spool, MiB", sum(size for path, size in sizes.items() if "spool" in path.parts) / _MIB
+    spool = {path: size for path, size in sizes.items() if "spool" in path.parts}
+    yield "files of its state", len(sizes) - len(spool)
+    yield _KEPT, len(spool)
+    yield "spool, MiB", sum(spool.values()) / _MIB
     yield "ledger, bytes a call", ledger / max(calls, 1)  # it grows with each: that is what it is for
     yield "temporary files", sum(1 for _ in _below(temporary(wand)))
     groups = _jobs_group(pids["launcher"])
