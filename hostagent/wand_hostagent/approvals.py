@@ -17,6 +17,7 @@ from enum import StrEnum
 from typing import Any, Protocol
 
 from wand_hostagent import records
+from wand_hostagent.filesystem.spelling import show
 from wand_hostagent.model import FileAct, Job
 from wand_hostagent.policy import refusing
 from wand_hostagent.policy.model import Permit, Question
@@ -275,7 +276,7 @@ def shown(caller: Caller, question: Question, content: Mapping[str, Any]) -> dic
         **content,
     }
     if isinstance(permit.act, FileAct):
-        return {**shows, "verb": permit.act.verb.value, "path": permit.act.path}
+        return {**shows, "verb": permit.act.verb.value, "path": show(permit.act.path)}
     runs = [refusing.shown(one) for one in survey(permit.act).seen]
     return {**shows, **_job(permit.act), "runs": runs or ["what cannot be read"]}
 

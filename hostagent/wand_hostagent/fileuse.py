@@ -21,6 +21,7 @@ from wand_hostagent.filesystem.model import (
     SurveyAnswer,
     Write,
 )
+from wand_hostagent.filesystem.spelling import meant, show
 from wand_hostagent.launcherlink import LauncherLink
 from wand_hostagent.model import FileAct, FileVerb
 from wand_hostagent.policy import moving
@@ -89,9 +90,10 @@ class FileUse:
             # no link may lead a change to what was not permitted
             return await self._change_file(permit, act, replace(asked, at=names))
         answer = await self._files.use(permit.profile, asked, principal=permit.caller.principal)
-        if answer.path != path:  # a link led elsewhere: that place has to be permitted too
-            await self._permit(caller, replace(act, path=answer.path))
-        await self._need_other_names(permit, act, await self._names(permit, answer.path))
+        there = meant(answer.path)
+        if there != path:  # a link led elsewhere: that place has to be permitted too
+            await self._permit(caller, replace(act, path=there))
+        await self._need_other_names(permit, act, await self._names(permit, there))
         return answer
 
     async def _names(self, permit: Permit, path: str) -> tuple[str, ...]:
@@ -124,9 +126,10 @@ class FileUse:
         if not isinstance(found, SurveyAnswer):
             raise Broken(f"the file worker answered {type(found).__name__}; SurveyAnswer was due")
         if found.names:
-            inner = moving.acts(asked.what, path, asked.to, names=found.names, act_id=act_id)
+            names = tuple(map(meant, found.names))
+            inner = moving.acts(asked.what, path, asked.to, names=names, act_id=act_id)
             await self._need_permits(permit, inner)
-            inner = moving.acts_by_other_names(asked.what, here, there, names=found.names, act_id=act_id)
+            inner = moving.acts_by_other_names(asked.what, here, there, names=names, act_id=act_id)
             await self._need_permits(permit, inner, by_other_name=True)
         return await self._change_file(permit, first, replace(asked, surveyed=True, names=found.names))
 
@@ -151,7 +154,7 @@ class FileUse:
                 continue
             message, hint = said.message, "" if isinstance(said, Question) else said.hint
             if isinstance(said, Question):
-                message = f"{act.path} needs approval, and is to be asked for alone"
+                message = f"{show(act.path)} needs approval, and is to be asked for alone"
             told = {"rule": said.rule, "message": message, "policy": permit.policy_digest}
             await self._link.record("refused", {**who(permit.caller), **records.act(act), **told})
             raise Denied(message, hint=hint)
@@ -196,7 +199,7 @@ class FileUse:
 
     async def _recorded_change(self, permit: Permit, act: FileAct, asked: Ask) -> Answer:
         verb = asked.what.value if isinstance(asked, Arrange) else act.verb.value
-        told = {"act": act.id, "verb": verb, "path": asked.path}
+        told = {"act": act.id, "verb": verb, "path": show(asked.path)}
         by = {"rule": permit.rule, "profile": permit.profile, "policy": permit.policy_digest}
         by |= {"approval": permit.approval} if permit.approval else {}
         await self._link.record("file", {**told, **who(permit.caller), **by, **records.content(asked)})

@@ -5,6 +5,7 @@ import json
 from typing import Any
 
 from wand_hostagent.filesystem.model import Answer, Arrange, ArrangeAnswer, Ask, Edit, Write, WriteAnswer
+from wand_hostagent.filesystem.spelling import show
 from wand_hostagent.model import FileAct, Input, Job
 from wand_proto.errors import WandError
 
@@ -15,7 +16,7 @@ MOST_TEXT = 1024
 def act(asked: Job | FileAct) -> dict[str, Any]:
     """What was asked."""
     if isinstance(asked, FileAct):
-        return {"act": asked.id, "verb": asked.verb.value, "path": asked.path[:MOST_TEXT]}
+        return {"act": asked.id, "verb": asked.verb.value, "path": show(asked.path)[:MOST_TEXT]}
     told: dict[str, Any] = {
         "job": asked.id,
         "form": "shell" if asked.shell else "argv",
@@ -36,10 +37,11 @@ def content(asked: Ask) -> dict[str, Any]:
         texts = [text for one in asked.replacements for text in (one.old_text, one.new_text)]
         return {"replacements": len(asked.replacements), "content_sha256": _digest(*texts)}
     if isinstance(asked, Arrange):
-        told = {"what": asked.what.value, "from": asked.path[:MOST_TEXT]}
-        told |= {"to": asked.to[:MOST_TEXT]} if asked.to else {}
-        is_cut = max(len(asked.path), len(asked.to)) > MOST_TEXT
-        return {**told, **({"paths_sha256": _digest(asked.path, asked.to)} if is_cut else {})}
+        path, to = show(asked.path), show(asked.to)
+        told = {"what": asked.what.value, "from": path[:MOST_TEXT]}
+        told |= {"to": to[:MOST_TEXT]} if to else {}
+        is_cut = max(len(path), len(to)) > MOST_TEXT
+        return {**told, **({"paths_sha256": _digest(path, to)} if is_cut else {})}
     return {}
 
 

@@ -1,6 +1,7 @@
 """Files over the wire, changed in the confined worker of a real launcher."""
 
 import hashlib
+import os
 from collections.abc import AsyncIterator, Iterator
 from typing import Any
 
@@ -14,6 +15,13 @@ from wand_proto.v1 import files_pb2 as wire
 from wand_proto.v1.files_pb2_grpc import FilesStub
 
 MIB = 1024 * 1024
+NO_ACCENTS = """
+[[rule]]
+name = "no accents"
+verdict = "deny"
+principals = ["*"]
+names = ["caf?", "thé"]
+"""
 
 
 @pytest.fixture(scope="module")
@@ -95,3 +103,49 @@ async def test_a_message_that_is_too_large_is_refused_and_the_link_lives(files: 
 
     assert type(error) is errors.Exhausted
     assert (await files.List(wire.ListRequest(), metadata=asking())).path
+
+
+def put(wand: Wand, name: bytes, text: str) -> None:
+    path = wand.workspace / os.fsdecode(name)
+    path.parent.mkdir(exist_ok=True)
+    path.write_text(text)
+
+
+async def test_a_name_that_is_not_utf8_is_used_as_it_is_listed(wand: Wand, files: Any) -> None:
+    put(wand, b"odd/caf\xe9", "one\n")
+    edits = [wire.Replacement(old_text="one", new_text="two")]
+
+    listed = await files.List(wire.ListRequest(path="odd"), metadata=asking())
+    (name,) = (f"odd/{entry.path}" for entry in listed.entries)
+    edited = await files.Edit(wire.EditRequest(path=name, replacements=edits), metadata=asking())
+    for what, path, to in (
+        (wire.ARRANGEMENT_COPY, name, "odd/b\\xff"),
+        (wire.ARRANGEMENT_REMOVE, name, ""),
+        (wire.ARRANGEMENT_RESTORE, name, ""),
+        (wire.ARRANGEMENT_MOVE, name, "odd/\\x5cxe9"),
+    ):
+        asked = wire.ArrangeRequest(what=what, path=path, to=to)
+        arranged = await files.Arrange(asked, metadata=asking())
+    read = await files.Read(wire.ReadRequest(path="odd/b\\xff"), metadata=asking())
+    found = await files.Search(wire.SearchRequest(path="odd", pattern="two"), metadata=asking())
+
+    assert (name, edited.path) == ("odd/caf\\xe9", f"{wand.workspace}/odd/caf\\xe9")
+    assert (read.data, arranged.to) == (b"two\n", f"{wand.workspace}/odd/\\x5cxe9")
+    assert [match.path for match in found.matches] == ["\\x5cxe9", "b\\xff"]
+    names = [os.fsencode(path.name) for path in sorted((wand.workspace / "odd").iterdir())]
+    assert names == [b"\\xe9", b"b\xff"]
+    told = [line["fields"] for line in wand.recorded("file") if "/odd/" in line["fields"]["path"]]
+    assert {one["path"] for one in told} == {edited.path}
+    assert told[-1]["to"] == arranged.to
+
+
+async def test_a_rule_bites_whatever_a_name_is_written_in() -> None:
+    with hostagent.running(policy=f"{hostagent.POLICY}{NO_ACCENTS}") as wand:
+        put(wand, b"caf\xe9", "x")
+        put(wand, "thé".encode(), "x")
+        async with wand.channel() as channel:
+            for path in ("caf\\xe9", "th\\xc3\\xa9"):
+                error = await failure(FilesStub(channel).Read(wire.ReadRequest(path=path), metadata=asking()))
+                assert type(error) is errors.Denied
+                assert "is denied by the rule 'no accents'" in error.message
+        assert wand.recorded("refused")[0]["fields"]["path"] == f"{wand.workspace}/caf\\xe9"

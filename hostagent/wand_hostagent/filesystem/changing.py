@@ -10,9 +10,10 @@ from dataclasses import dataclass
 
 from wand_hostagent.filesystem import edits
 from wand_hostagent.filesystem.model import Edit, Mode, Write, WriteAnswer
-from wand_hostagent.filesystem.paths import Place, Roots, require_file, show
+from wand_hostagent.filesystem.paths import Place, Roots, require_file
 from wand_hostagent.filesystem.reading import WHOLE_BYTES
 from wand_hostagent.filesystem.refusal import Refused
+from wand_hostagent.filesystem.spelling import show
 
 MOST_BYTES = 4 * 1024 * 1024
 _NEW = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC

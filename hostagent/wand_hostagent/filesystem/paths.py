@@ -16,6 +16,7 @@ from pathlib import Path
 from wand_hostagent.filesystem.model import Alias, Aliases, AliasesAnswer
 from wand_hostagent.filesystem.openat import open_beneath
 from wand_hostagent.filesystem.refusal import Refused, from_system
+from wand_hostagent.filesystem.spelling import show
 
 REMOVED = ".wand-removed"  # in a permitted folder: see `removed`
 _MOST_CHARACTERS = 4095  # PATH_MAX
@@ -264,8 +265,3 @@ def require_file(about: os.stat_result, shown: str) -> None:
         what = _KINDS.get(stat.S_IFMT(about.st_mode), "a special file")
         hint = "list_directory shows what is in it" if stat.S_ISDIR(about.st_mode) else ""
         raise Refused("Invalid", f"{shown} is {what}, not a plain file", hint=hint, field="path")
-
-
-def show(path: str) -> str:
-    r"""A path as text: bytes that are no UTF-8 appear as \xNN."""
-    return os.fsencode(path).decode("utf-8", "backslashreplace")

@@ -15,6 +15,7 @@ from wand_hostagent.filesystem import names
 from wand_hostagent.filesystem.openat import open_beneath
 from wand_hostagent.filesystem.paths import REMOVED
 from wand_hostagent.filesystem.refusal import Refused
+from wand_hostagent.filesystem.spelling import show
 
 KEPT_SECONDS = 7 * 86400.0
 WHAT, WHERE = "what", "where"
@@ -75,9 +76,13 @@ def taken(root: int, inner: str) -> Iterator[names.At]:
                 if not _has(folder, name):
                     names.erase((folder, name))
                 return
-        known = [where for name in _newest_first(folder)[:_SHOWN] if (where := _read_where(folder, name))]
+        known = [
+            show(where) for name in _newest_first(folder)[:_SHOWN] if (where := _read_where(folder, name))
+        ]
         hint = f"what was removed last: {', '.join(known)}" if known else "nothing removed is kept here"
-        raise Refused("NotFound", f"nothing that was removed from {inner} is kept", hint=hint, field="path")
+        raise Refused(
+            "NotFound", f"nothing that was removed from {show(inner)} is kept", hint=hint, field="path"
+        )
 
 
 class _Descriptor:

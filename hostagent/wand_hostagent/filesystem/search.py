@@ -10,9 +10,10 @@ from dataclasses import dataclass, field
 from wand_hostagent.filesystem.globs import matcher
 from wand_hostagent.filesystem.ignoring import from_above
 from wand_hostagent.filesystem.model import Match, Search, SearchAnswer
-from wand_hostagent.filesystem.paths import Roots, require_file, show
+from wand_hostagent.filesystem.paths import Roots, require_file
 from wand_hostagent.filesystem.patience import stepping
 from wand_hostagent.filesystem.refusal import Refused, from_system
+from wand_hostagent.filesystem.spelling import show
 from wand_hostagent.filesystem.tree import Found, Way, walk
 
 HEAVY = frozenset({".git", ".hg", ".svn", "node_modules", ".venv", "__pycache__"})

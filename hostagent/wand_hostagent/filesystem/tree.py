@@ -6,7 +6,8 @@ from collections.abc import Callable, Generator
 from dataclasses import dataclass
 
 from wand_hostagent.filesystem.ignoring import NO_RULES, Rules
-from wand_hostagent.filesystem.paths import REMOVED, show
+from wand_hostagent.filesystem.paths import REMOVED
+from wand_hostagent.filesystem.spelling import show
 
 _MOST_DEPTH = 64  # each open folder on the way takes a descriptor
 

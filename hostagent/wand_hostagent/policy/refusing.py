@@ -110,7 +110,8 @@ def nearest(act: Job | FileAct, is_permitted: Callable[[Job], bool]) -> str:
 
 def _named(act: Job | FileAct, seen: Seen | None = None) -> str:
     if isinstance(act, FileAct):
-        return f"{act.verb.value} of {act.path or 'the workspace'}"
+        path = act.path.encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")
+        return f"{act.verb.value} of {path or 'the workspace'}"
     if act.shell:
         return f"{shown(seen)} in this shell text" if seen else "this shell text"
     if seen is None or seen.command.program == act.argv[0]:

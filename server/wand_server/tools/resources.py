@@ -150,7 +150,7 @@ class HostResources:
             return await room.state(uri, call)
         if not uri.startswith("wand://files/"):
             raise NotFound(f"there is nothing to watch under {uri[:200]!r}", hint=_WATCHED, field="uri")
-        path = unquote(urlsplit(uri).path.removeprefix("/"))
+        path = unquote(urlsplit(uri).path.removeprefix("/"), errors="backslashreplace")
         read = await self._host.read_file(call, Reading(path=path, max_bytes=1))
         return ResourceState(mark=f"{read.total_bytes} {read.modified_unix_seconds}")
 
@@ -174,7 +174,7 @@ class HostResources:
         return ResourceContent(uri=uri, mime_type="application/x-ndjson", data=data, next_uri=goes_on)
 
     async def _read_file(self, uri: str, offset: int, call: Call) -> ResourceContent:
-        path = unquote(urlsplit(uri).path.removeprefix("/"))
+        path = unquote(urlsplit(uri).path.removeprefix("/"), errors="backslashreplace")
         if not path or "\0" in path:
             raise _unknown(uri)
         read = await self._host.read_file(call, Reading(path=path, offset=offset, max_bytes=READ_CEILING))
