@@ -29,6 +29,7 @@ log = logging.getLogger(__name__)
 _OURSELVES = Principal(name="wand-server", means="anonymous", scopes=scopes.EVERYDAY)
 _CLOSE_SECONDS = 5.0
 _VAULT = "vault"
+_CANONICAL = json.JSONEncoder(sort_keys=True, separators=(",", ":"), ensure_ascii=False)
 _LAST_SECONDS = 45.0  # for the calls that run on an instance that is configured no more
 
 
@@ -342,7 +343,7 @@ def _is_of(name: str, service: str) -> bool:
 
 
 def _digest(untrusted: Mapping[str, Any]) -> str:
-    text = json.dumps(untrusted, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
+    text = _CANONICAL.encode(untrusted)
     return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()
 
 

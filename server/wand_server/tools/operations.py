@@ -181,8 +181,11 @@ class CallOperation(OperationTool):
 
 def told(operation: str, result: Any) -> CalledAnswer:
     """What an operation gave back, so much of it as a result may hold."""
-    seen = jsontexts.changed(result, unseen.visible)
-    text = json.dumps(seen, ensure_ascii=False)
+    text = json.dumps(result, ensure_ascii=False)
+    seen = result
+    if unseen.stand_in(text):  # and only then is each of its texts looked at
+        seen = jsontexts.changed(result, unseen.visible)
+        text = json.dumps(seen, ensure_ascii=False)
     if len(text) > _MOST_CHARACTERS:
         return CalledAnswer(operation=operation, result=None, told=text, cut=text[:_HEAD_CHARACTERS])
     return CalledAnswer(operation=operation, result=seen, told=text)

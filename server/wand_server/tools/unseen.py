@@ -20,6 +20,11 @@ def one_line(name: str) -> str:
     return _BREAKING.sub(lambda found: _SHORT.get(found[0], f"\\u{ord(found[0]):04x}"), name)
 
 
+def stand_in(text: str) -> bool:
+    """Whether there are any in a text."""
+    return not text.isascii() and _UNSEEN.search(text) is not None
+
+
 def visible(text: str) -> str:
     r"""The text with each of them written out, as `\u{e0041}`."""
     return text if text.isascii() else _UNSEEN.sub(lambda found: f"\\u{{{ord(found[0]):x}}}", text)

@@ -84,6 +84,16 @@ async def test_a_delete_that_was_done_by_the_try_before_is_done() -> None:
                 await ask(service, "DELETE")
 
 
+@pytest.mark.parametrize("method", ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE"])
+@pytest.mark.parametrize("body", [None, b"x"])
+async def test_no_type_is_told_that_was_not_given(method: Method, body: bytes | None) -> None:
+    async with serving(FINE) as service:
+        asking = client(service)
+        await asking.send(Request(method=method, path="/x", body=body))
+        await asking.close()
+        assert "content-type" not in service.asked[0].headers
+
+
 async def test_a_pause_that_cannot_be_read_is_none() -> None:
     async with serving(Says(status=429, headers={"Retry-After": "\u00b2"}), FINE) as service:
         assert await ask(service) == {"fine": True}

@@ -166,7 +166,8 @@ class Integration(BaseIntegration):
         if plan.route is None:
             raise Broken(f"{operation.name} is no request")
         deadline = time.monotonic() + (plan.seconds or MOST_SECONDS)
-        request = await _laid_out(operation, plan.route, read)
+        parts = await parts_of(read) if operation.takes_content else _NO_PARTS
+        request = _laid_out(operation, plan.route, read, parts)
         keeping = workspace.keeping(self._area)
         if keeping is None:
             answered = await self._sent(request, plan)
@@ -221,10 +222,11 @@ _NOTHING: frozenset[str] = frozenset()
 _NO_PARTS: Mapping[str, Part] = {}
 
 
-async def _laid_out(operation: Operation[..., Any], route: Route, read: BaseModel) -> Request:
+def _laid_out(
+    operation: Operation[..., Any], route: Route, read: BaseModel, parts: Mapping[str, Part]
+) -> Request:
     paging = operation.plan.paging
     without = {"cursor"} if paging is not None else {SAVE_AS} if operation.is_download else _NOTHING
-    parts = await parts_of(read) if operation.takes_content else _NO_PARTS
     request = lay_out(route, read, without, parts)
     request.follows = operation.is_download and route.method == "GET"
     if paging is not None and (cursor := getattr(read, "cursor", None)):

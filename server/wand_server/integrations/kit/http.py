@@ -21,7 +21,7 @@ from wand_server.integrations.kit import bodies
 from wand_server.integrations.kit.bodies import Answered
 from wand_server.integrations.kit.kept import NOT_MODIFIED
 from wand_server.integrations.kit.pace import Breaker, Bucket, Rate
-from wand_server.integrations.kit.request import Request
+from wand_server.integrations.kit.request import WITHOUT_BODY, Request
 from wand_server.integrations.kit.secrets import Strike
 from wand_server.outward import PublicConnector, PublicResolver
 
@@ -31,6 +31,7 @@ _CONNECT_SECONDS = 10.0
 _TRIES = 4
 _MOST_BYTES = 8 * 1024 * 1024
 _REPEATABLE = frozenset({"GET", "HEAD", "PUT", "DELETE"})
+_UNTOLD = ("Content-Type",)  # aiohttp would tell one where we do not: Dropbox refuses that without a body
 _GONE = frozenset({404, 410})
 _ONWARD = frozenset({301, 302, 303, 307, 308})
 
@@ -201,6 +202,7 @@ class Client:
                 params=request.query or None,
                 headers=request.headers,
                 data=io.BytesIO(body) if body is not None else None,  # which is read piece by piece
+                skip_auto_headers=None if body is None and request.method in WITHOUT_BODY else _UNTOLD,
                 allow_redirects=False,
                 timeout=_USUAL if seconds == _TRY_SECONDS else _timeout(seconds),
             ) as response:
@@ -215,7 +217,6 @@ class Client:
                 connector=PublicConnector(resolver, self._address.tls),
                 cookie_jar=aiohttp.DummyCookieJar(),
                 headers={"User-Agent": "wand"},
-                skip_auto_headers=("Content-Type",),  # Dropbox refuses one where there is no body
             )
             self._session._retry_connection = False  # noqa: SLF001 - what is sent again is decided above alone
         return self._session

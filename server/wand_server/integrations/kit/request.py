@@ -5,6 +5,7 @@ import json
 import re
 from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, field
+from functools import lru_cache
 from types import MappingProxyType
 from typing import Any, Literal
 from urllib.parse import quote, urlencode
@@ -19,7 +20,9 @@ Where = Literal["query", "header", "body", "whole_body"]
 Method = Literal["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE"]
 
 _BLANK = re.compile(r"\{(\+?)(\w+)\}")  # {name} takes a segment, {+name} as many as there are (RFC 6570)
-_WITHOUT_BODY = frozenset({"GET", "HEAD", "DELETE"})
+_JSON = json.JSONEncoder(separators=(",", ":"), ensure_ascii=False)
+_ASCII_JSON = json.JSONEncoder(separators=(",", ":"))
+WITHOUT_BODY = frozenset({"GET", "HEAD", "DELETE"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,7 +93,7 @@ class Request:
             return urlencode(self.form).encode()
         if self.json is not None:
             self.headers.setdefault("Content-Type", "application/json")
-            return json.dumps(self.json, separators=(",", ":"), ensure_ascii=False).encode()
+            return _JSON.encode(self.json).encode()
         return self.body
 
 
@@ -183,12 +186,18 @@ def segments(name: str, value: Any, *, many: bool) -> str:
 
 
 def _placed(route: Route, arguments: BaseModel, given: Mapping[str, Any]) -> Iterator[tuple[str, Where, Any]]:
-    usual: Where = "query" if route.method in _WITHOUT_BODY else "body"
+    usual: Where = "query" if route.method in WITHOUT_BODY else "body"
+    wanted = _wanted(type(arguments))
     for name, value in given.items():
-        sent = sent_as(type(arguments).model_fields[name])
+        sent = wanted[name]
         yield sent.name or name, sent.where or usual, value
     for name, value in route.fixed.items():
         yield name, usual, value
+
+
+@lru_cache(maxsize=4096)  # operations, each of which has a model of its own
+def _wanted(model: type[BaseModel]) -> Mapping[str, Sent]:
+    return {name: sent_as(parameter) for name, parameter in model.model_fields.items()}
 
 
 def sent_as(parameter: FieldInfo) -> Sent:
@@ -206,4 +215,4 @@ def as_text(value: Any, *, ascii_only: bool = False) -> str:
         return value
     if isinstance(value, list) and not any(isinstance(each, dict | list) for each in value):
         return ",".join(map(as_text, value))
-    return json.dumps(value, separators=(",", ":"), ensure_ascii=ascii_only)
+    return (_ASCII_JSON if ascii_only else _JSON).encode(value)
