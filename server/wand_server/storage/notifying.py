@@ -20,6 +20,7 @@ CHANNEL = "wand_tasks"
 _MOST_WAITING = 10_000  # wakes while nobody can be reached; the newest
 _MOST_BYTES = 7900  # of a payload: PostgreSQL takes fewer than 8000
 _ENCODE = json.JSONEncoder(separators=(",", ":")).encode
+_TOGETHER_SECONDS = 0.005  # what is told sooner than that after a message waits, and goes with the next
 _PAUSES = (0.05, 0.2, 1.0, 3.0)
 _NOTIFY = f"SELECT pg_notify('{CHANNEL}', one) FROM unnest(CAST($1 AS TEXT[])) AS one"
 
@@ -69,6 +70,7 @@ class NotifyBus(InProcessBus):
             self._task = None
         if self._connection is not None:
             with contextlib.suppress(asyncpg.PostgresError, *GONE):
+                await asyncio.wait_for(self._send(), 2)
                 await self._connection.close(timeout=2)
             self._connection = None
         await super().close()
@@ -88,6 +90,7 @@ class NotifyBus(InProcessBus):
             if self._connection is None or self._connection.is_closed():
                 await self._connect_again()
             await self._send()
+            await asyncio.sleep(_TOGETHER_SECONDS)
 
     async def _connect_again(self) -> None:
         for pause in itertools.chain(_PAUSES, itertools.repeat(_PAUSES[-1])):
@@ -106,6 +109,9 @@ class NotifyBus(InProcessBus):
             return
         try:
             await self._connection.execute(_NOTIFY, list(self._payloads(wakes)))
+        except asyncio.CancelledError:
+            self._waiting = dict.fromkeys(wakes) | self._waiting  # told twice, rather than not
+            raise
         except (asyncpg.PostgresError, *GONE):
             self._waiting = dict.fromkeys(wakes) | self._waiting
             self._connection.terminate()

@@ -9,6 +9,7 @@ import pytest
 from support.postgres import Database
 from support.stores import address, opened, task
 from wand_server.ports import News, TaskBus, Wake
+from wand_server.storage import notifying
 from wand_server.storage.buses import InProcessBus, Listener
 from wand_server.storage.notifying import NotifyBus
 from wand_server.storage.watching import FileBus, written_to
@@ -83,6 +84,25 @@ async def test_a_wake_reaches_another_connection_to_the_database(database: Datab
     async with NotifyBus(where) as here, NotifyBus(where) as there, there.listen(CHANGED | READY) as wakes:
         await here.publish(sent)
         assert [await heard(wakes) for _ in sent] == sent
+
+
+async def test_what_is_told_soon_after_a_message_goes_in_one_and_at_the_latest_at_the_end(
+    database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(notifying, "_TOGETHER_SECONDS", 60)
+    where, several = address(database), [Wake(news=News.CHANGED, task=str(n)) for n in range(20)]
+    messages: list[object] = []
+    async with NotifyBus(where) as there, there.listen(CHANGED) as wakes:
+        assert there._connection is not None
+        await there._connection.add_listener(notifying.CHANNEL, lambda *told: messages.append(told))
+        async with NotifyBus(where) as here:
+            await here.publish(several[:1])
+            assert await heard(wakes) == several[0]
+            for one in several[1:]:
+                await here.publish([one])
+                await asyncio.sleep(0)
+        assert [await heard(wakes) for _ in several[1:]] == several[1:]
+    assert len(messages) == 2
 
 
 async def test_a_bus_whose_connection_was_ended_has_all_look_and_goes_on(database: Database) -> None:
