@@ -53,7 +53,7 @@ def attempts(manifest: Manifest) -> Iterator[tuple[str, dict[str, Any]]]:
     """Each operation with few arguments and with all, as the manifest has it."""
     tests = manifest.tests
     for name, operation in CATALOG.load(manifest.id).operations.items():
-        if name in tests.excused or name in OF_PEOPLE:
+        if name in tests.excused or name in tests.elsewhere or name in OF_PEOPLE:
             continue
         few, many = (samples.arguments(operation.input_schema, whole=whole) for whole in (False, True))
         kept = {key: value for key, value in many.items() if key not in tests.without.get(name, ())}

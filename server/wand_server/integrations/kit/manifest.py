@@ -29,6 +29,7 @@ class Tests(Frozen):
     tokens: str = ""  # the path where sign-in asks for a token, which the document does not know
     given: Mapping[str, Mapping[str, Any]] = Field(default_factory=dict)  # arguments, by operation
     without: Mapping[str, tuple[str, ...]] = Field(default_factory=dict)  # those that the document lacks
+    elsewhere: Mapping[str, str] = Field(default_factory=dict)  # operations that a server is for, and which
     excused: Mapping[str, str] = Field(default_factory=dict)  # operations that are not tried there, and why
 
 

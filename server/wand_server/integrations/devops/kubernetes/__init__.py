@@ -235,7 +235,7 @@ class Kubernetes(Integration):
     ) -> list[Kind]:
         """List which kinds of resources the cluster knows: the groups, or the kinds of one of them."""
         if api_version is None:
-            told = (await self.http.send(Request(method="GET", path="/apis/"))).body
+            told = (await self.http.send(Request(method="GET", path="/apis"))).body
             return [_CORE, *(_group(one) for one in told.get("groups") or [])]
         return await self._kinds(api_version)
 
