@@ -38,7 +38,9 @@ def settings(manifest: Manifest, known: Known, url: str) -> dict[str, Any]:
 def document_of(manifest: Manifest, folder: Path) -> Path:
     """The vendor's document, each path with what sign-in puts before it."""
     read = described.typed(
-        described.lenient(described.mended(described.read(prism.FOLDER, manifest.tests.what)))
+        described.any_that_fits(
+            described.lenient(described.mended(described.read(prism.FOLDER, manifest.tests.what)))
+        )
     )
     if manifest.tests.prefix:
         read["paths"] = {f"{manifest.tests.prefix}{path}": item for path, item in read["paths"].items()}

@@ -85,6 +85,28 @@ def lenient(document: dict[str, Any]) -> dict[str, Any]:
     return document
 
 
+def any_that_fits(document: dict[str, Any]) -> dict[str, Any]:
+    """The same, where just one of schemas that demand nothing has to fit: of Confluence's all do."""
+    schemas = document.get("components", {}).get("schemas", {})
+
+    def read(part: Any) -> Any:
+        if isinstance(part, list):
+            return [read(one) for one in part]
+        if not isinstance(part, dict):
+            return part
+        if part.keys() == {"oneOf"}:
+            names = [str(one.get("$ref", "")).rpartition("/")[2] for one in part["oneOf"]]
+            if all(_demands_nothing(schemas.get(one, {})) for one in names):
+                return {"anyOf": part["oneOf"]}
+        return {name: read(one) for name, one in part.items()}
+
+    return dict(read(document))
+
+
+def _demands_nothing(schema: dict[str, Any]) -> bool:
+    return schema.get("type") == "object" and "required" not in schema
+
+
 def _undemanding(schema: Any) -> Any:
     if isinstance(schema, list):
         return [_undemanding(one) for one in schema]

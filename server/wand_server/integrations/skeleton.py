@@ -18,6 +18,7 @@ _MOST_CHOICES = 8
 _PLAIN = {"string": "str", "integer": "int", "number": "float", "boolean": "bool"}
 _BLANK = re.compile(r"\{([^}]+)\}")
 _FILE = "Content"  # the kit's
+_OF_THE_KIT = frozenset({"Page", "Content", "Resource", "Integration"})  # no class of a service is called so
 _PAGES = frozenset({"page", "cursor", "offset", "after", "starting_after", "page_token", "pageToken", "skip"})
 
 
@@ -71,11 +72,15 @@ def draft(document: Mapping[str, Any], service: str, wanted: Sequence[Wanted]) -
         f"class {kind}(Resource):\n" + "\n".join(lines) for kind, lines in made.resources.items()
     )
     methods = "\n\n".join(made.methods)
+    address = reading.base_url()
+    is_known = address.startswith("https://") and "{" not in address
+    at_class = f'    base_url = "{address}"\n' if is_known else ""
+    at_config = "" if is_known else f'        base_url: str = Field(description="such as {address}")\n'
     return f'''"""{name}'s API."""
 
 from typing import Annotated, Any, Literal
 
-from pydantic import SecretStr
+from pydantic import Field, SecretStr
 
 from wand_server.integrations.kit import (
     Bearer, Content, Integration, Page, Resource, Sent, delete, get, patch, post, put,
@@ -90,10 +95,9 @@ class {name}(Integration):
     class Config(Integration.Config):
         """Who signs in."""
 
-        token: SecretStr
+{at_config}        token: SecretStr
 
-    base_url = "{reading.base_url()}"
-    sign_in = Bearer("token")
+{at_class}    sign_in = Bearer("token")
 
     async def health_check(self) -> None:
         raise NotImplementedError
@@ -208,6 +212,7 @@ class Description:
         if not schema:
             return "None", ""
         noun = "".join(part.capitalize() for part in wanted.name.split("_")[1:]) or "Thing"
+        noun = f"One{noun}" if _singular(noun) in _OF_THE_KIT else noun
         if schema.get("type") == "array":
             return f"list[{self._resource(_singular(noun), schema.get('items', {}), made)}]", ""
         lists = [

@@ -104,3 +104,16 @@ def test_a_file_is_content_and_what_is_said_twice_is_taken_once() -> None:
     assert text.count("folder:") == 1
     assert "file: Content | None = None" in text
     assert '@post("/files", multipart="form-data")' in text
+
+
+@pytest.mark.parametrize("url", ["https://{site}.example/api", "/api"])
+def test_where_a_service_of_ones_own_is_has_to_be_said(url: str) -> None:
+    text = draft({**DOCUMENT, "servers": [{"url": url}]}, "some_things", WANTED)
+    assert f'        base_url: str = Field(description="such as {url}")' in text
+    assert "    base_url =" not in text
+
+
+def test_a_class_is_not_called_as_one_of_the_kit() -> None:
+    text = draft(DOCUMENT, "wiki", [Wanted(name="list_pages", method="GET", path="/things")])
+    assert "class OnePage(Resource):" in text
+    assert "-> list[OnePage]:" in text
