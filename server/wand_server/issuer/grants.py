@@ -213,8 +213,9 @@ class Grants:
 
     async def _take(self, table: str, untrusted: str) -> Row | None:
         """The token's row as it was, which is used from now on."""
+        # of two columns of one name the first counts: `expires` is the grant's
         row = await self._store.row(
-            f"SELECT t.*, g.*, t.expires AS token_expires FROM {table} t JOIN grant_ g ON t.grant_id = g.id"  # noqa: S608 - a name of ours
+            f"SELECT g.*, t.*, t.expires AS token_expires FROM {table} t JOIN grant_ g ON t.grant_id = g.id"  # noqa: S608 - a name of ours
             " WHERE hash = ?",
             digest(untrusted),
         )

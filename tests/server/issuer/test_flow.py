@@ -2,6 +2,7 @@
 
 import asyncio
 import base64
+import time
 from dataclasses import replace
 from pathlib import Path
 
@@ -121,6 +122,19 @@ async def test_a_refresh_token_is_replaced_and_its_second_use_ends_the_grant(tmp
         assert (status, refusal["error"]) == (400, "invalid_grant")
         assert (await place.refresh(client_id, second["refresh_token"]))[1]["error"] == "invalid_grant"
         assert await place.issuer.is_over(place.jti(second))
+
+
+async def test_refresh_tokens_hold_for_their_days_and_no_longer_than_the_grant(tmp_path: Path) -> None:
+    now = [time.time()]
+    async with issuing(tmp_path, clock=lambda: now[0]) as place:  # a day unused, ten days in all
+        client_id, tokens = await grant(place)
+        for _ in range(10):
+            now[0] += 86_000
+            status, tokens = await place.refresh(client_id, tokens["refresh_token"])
+            assert (status, tokens.get("error")) == (200, None)
+        now[0] += 5_000
+        _, refusal = await place.refresh(client_id, tokens["refresh_token"])
+        assert refusal["error_description"] == "the refresh token has expired"
 
 
 async def test_of_two_at_once_with_one_refresh_token_both_lose(tmp_path: Path) -> None:
