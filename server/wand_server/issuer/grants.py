@@ -1,7 +1,10 @@
 """Grants and what hangs on them: codes that are good once, refresh tokens that are replaced at each use.
 
 Whoever shows a code or a refresh token a second time has stolen it, or somebody else had; nobody can tell, so
-the grant ends with all its tokens.
+the grant ends with all its tokens. But two processes of one client may refresh at the same moment, and an
+answer may be lost: for LEEWAY_SECONDS after its use the newest used refresh token gets another successor.
+Successors of one token are one generation: as one of them is used, all are, at one time, and no two
+generations at the same.
 """
 
 import base64
@@ -21,6 +24,7 @@ from wand_server.issuer.store import Row, Store, digest, new_secret
 log = logging.getLogger(__name__)
 
 CODE_SECONDS = 60
+LEEWAY_SECONDS = 30  # in which a refresh token may be shown again
 DAY = 86400  # in seconds
 LOOK_AGAIN_SECONDS = 2.0
 REMEMBERED_SECONDS = 3600  # a revoked grant; no access token lives that long
@@ -97,7 +101,7 @@ class Grants:
             Refusal: the code is not good; whoever tried it, it is good for nobody from now on.
         """
         async with self._store.changing():
-            row = await self._take("code", presented.code)
+            row = await self._take_code(presented.code)
             why = _why_not(row, presented, self._now()) if row else "the code is not known"
             if row and why:
                 await self._revoke(row["grant_id"])
@@ -119,11 +123,12 @@ class Grants:
         """
         async with self._store.changing():
             await self._check_bounds(untrusted, scopes, key)
-            row = await self._take("refresh", untrusted)
-            why = _why_stale(row, client_id, self._now()) if row else "the refresh token is not known"
+            row = await self._find("refresh", untrusted)
+            latest = await self._latest_use(row["grant_id"]) if row else 0
+            why = _why_stale(row, client_id, self._now(), latest) if row else "the refresh token is not known"
             if row and why:
                 await self._revoke(row["grant_id"])
-            token = None if why or row is None else await self._add_refresh(row)
+            token = None if why or row is None else await self._succeed(row, latest)
         if row is None or token is None:
             raise _invalid_grant(why)
         grant = _grant(row)
@@ -211,20 +216,36 @@ class Grants:
                 before,
             )
 
-    async def _take(self, table: str, untrusted: str) -> Row | None:
-        """The token's row as it was, which is used from now on."""
+    async def _find(self, table: str, untrusted: str) -> Row | None:
         # of two columns of one name the first counts: `expires` is the grant's
-        row = await self._store.row(
+        return await self._store.row(
             f"SELECT g.*, t.*, t.expires AS token_expires FROM {table} t JOIN grant_ g ON t.grant_id = g.id"  # noqa: S608 - a name of ours
             " WHERE hash = ?",
             digest(untrusted),
         )
+
+    async def _take_code(self, untrusted: str) -> Row | None:
+        """The code's row as it was, which is used from now on."""
+        row = await self._find("code", untrusted)
         if row is not None and row["used"] is None:
-            await self._store.run(
-                f"UPDATE {table} SET used = ? WHERE hash = ?",  # noqa: S608 - a name of ours
-                *(self._now(), digest(untrusted)),
-            )
+            await self._store.run("UPDATE code SET used = ? WHERE hash = ?", self._now(), digest(untrusted))
         return row
+
+    async def _latest_use(self, grant_id: str) -> int:
+        """When the newest generation that is used was; 0 where none is."""
+        row = await self._store.row("SELECT max(used) AS used FROM refresh WHERE grant_id = ?", grant_id)
+        return (row["used"] if row else None) or 0
+
+    async def _succeed(self, row: Row, latest: int) -> str | None:
+        """One more token of the next generation; that of `row` is used from now on."""
+        if row["used"] is None:
+            await self._store.run(
+                "UPDATE refresh SET used = ? WHERE grant_id = ? AND used IS NULL",
+                *(max(self._now(), latest + 1), row["grant_id"]),
+            )
+        else:
+            log.info("refresh token shown again within the leeway", extra={"grant": row["grant_id"]})
+        return await self._add_refresh(row)
 
     async def _add_refresh(self, row: Row) -> str | None:
         if not row["may_refresh"]:
@@ -267,9 +288,10 @@ def _why_not(row: Row, presented: Presented, now: int) -> str:
     return ""
 
 
-def _why_stale(row: Row, client_id: str, now: int) -> str:
+def _why_stale(row: Row, client_id: str, now: int, latest: int) -> str:
     """Why a refresh token is not good; nothing where it is."""
-    if row["used"] is not None:
+    used = row["used"]
+    if used is not None and (used != latest or abs(now - used) > LEEWAY_SECONDS):
         return "the refresh token was used before; the person has to sign in again"
     if row["revoked"] is not None:
         return "what the person gave was taken back"

@@ -64,6 +64,9 @@ async def test_a_bound_refresh_token_is_of_no_use_without_the_key_and_is_not_use
             assert (await ask(place, brought, **told))[1]["error"] == "invalid_grant"
         status, again = await ask(place, proof(place, KEY), **told)
         assert (status, again["token_type"]) == (200, "DPoP")
+        for brought in ("", proof(place, OTHER)):  # nor in the leeway
+            assert (await ask(place, brought, **told))[1]["error"] == "invalid_grant"
+        assert (await ask(place, proof(place, KEY), **told))[0] == 200
 
 
 @pytest.mark.parametrize("brought", ["x", "a.b.c"])
