@@ -4,15 +4,23 @@ And what is so dear to start that all tests of a process share it.
 """
 
 import os
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 
 import pytest
 
 from support import postgres
 from support.postgres import Cluster, Database
+from wand_proto import garbage
 
 if folder := os.environ.pop("WAND_OPENAPI_DIR", ""):  # of API descriptions: support/prism.py
     os.environ["OPENAPI_DIR"] = folder
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_collection() -> Generator[None, object, object]:
+    """Collect without a search for garbage: all of it stays, and a quarter of the time went into that."""
+    with garbage.unsearched():
+        return (yield)
 
 
 @pytest.fixture(scope="session")
