@@ -7,6 +7,7 @@ import os
 from collections.abc import Generator, Iterator
 
 import pytest
+from hypothesis import HealthCheck, settings
 
 from support import postgres
 from support.postgres import Cluster, Database
@@ -14,6 +15,10 @@ from wand_proto import garbage
 
 if folder := os.environ.pop("WAND_OPENAPI_DIR", ""):  # of API descriptions: support/prism.py
     os.environ["OPENAPI_DIR"] = folder
+
+# no test is timed: how long an example takes is the machine's
+settings.register_profile("untimed", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("untimed")
 
 
 @pytest.hookimpl(wrapper=True)

@@ -9,6 +9,7 @@ alone (run_as), or where the job has a user namespace of its own; root is not he
 import math
 import resource
 from collections.abc import Mapping
+from contextlib import suppress
 
 from wand_hostagent.launcher.profile import Profile
 from wand_hostagent.launcher.protocol import LIMIT_NAMES
@@ -21,6 +22,7 @@ _RESOURCES = {
     "file_size_bytes": resource.RLIMIT_FSIZE,
     "processes": resource.RLIMIT_NPROC,
 }
+_NO_CORE = 1  # nor one for a program that the kernel starts as root: those get theirs where it is 0, core(5)
 _HELD = {"memory": "memory_bytes", "pids": "processes"}
 
 
@@ -43,7 +45,7 @@ def for_kernel(
     Processes are limited where they are `counted` for this job or its user alone; `beside` of those counted
     are not the job's. `open_files` is the soft limit that the launcher was started with; it raises its own.
     """
-    wanted = {resource.RLIMIT_CORE: (0, 0)}
+    wanted = {resource.RLIMIT_CORE: (_NO_CORE, _NO_CORE)}
     wanted[resource.RLIMIT_NOFILE] = (open_files, resource.getrlimit(resource.RLIMIT_NOFILE)[1])
     held = {name for controller, name in _HELD.items() if controller in sums}
     for name, number in _RESOURCES.items():
@@ -59,6 +61,12 @@ def _clamped(number: int, soft: int, hard: int) -> tuple[int, int]:
     if most == resource.RLIM_INFINITY:
         return soft, hard
     return min(soft, most), min(hard, most)
+
+
+def free_from_cores() -> None:
+    """Let jobs have the limit that keeps every core away, where the launcher was started with none at all."""
+    with suppress(ValueError):  # then theirs is 0, too
+        resource.setrlimit(resource.RLIMIT_CORE, (_NO_CORE, _NO_CORE))
 
 
 def raise_open_files() -> int:

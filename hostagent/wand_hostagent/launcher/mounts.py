@@ -62,7 +62,7 @@ class Tree:
         self._written = _SECURE if executable else _SECURE | MS_NOEXEC
         self._fresh_proc = fresh_proc
         self._lookout = lookout
-        self._masked = tuple(masked)  # what stands in /proc for root alone, from jobs with root's number
+        self._masked = tuple(masked)  # what of /proc is for no job
         self.steps: tuple[Step, ...] = tuple(self._all(items))
 
     def _all(self, items: Sequence[Item]) -> Iterator[Step]:
@@ -84,6 +84,16 @@ class Tree:
         for item in placed:
             if item.kind is Kind.COVER and item.is_folder:
                 yield self._set(item.path, MS_RDONLY | _SECURE | MS_NOEXEC)
+
+    def shows(self, path: str) -> bool:
+        """Whether what this machine has at that path is what a job sees there, links followed."""
+        if os.path.normpath(path) == path and self._kind(path) is Kind.READ:
+            return True  # no command makes links there, to learn what they lead to
+        return self._kind(os.path.realpath(path)) in {Kind.READ, Kind.WRITE}
+
+    def _kind(self, path: str) -> Kind | None:
+        place = self._items.get(path) or above(self._items, path)
+        return place.kind if place is not None else None
 
     def _is_deep(self, path: str) -> bool:
         """Whether it lies in a folder that commands write, however deep."""

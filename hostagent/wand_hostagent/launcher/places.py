@@ -3,6 +3,7 @@
 import errno
 import os
 import stat
+from collections.abc import Callable
 from typing import NamedTuple
 
 from wand_hostagent.launcher import syscalls
@@ -33,18 +34,22 @@ def encoded(text: str, field: str) -> bytes:
         raise Refused("Invalid", f"{text!r} cannot be written as bytes", field=field) from error
 
 
-def open_directory(profile: Profile, asked: str) -> Place:
+def open_directory(profile: Profile, asked: str, is_shown: Callable[[str], bool] = lambda _: True) -> Place:
     """The directory that was asked for; empty is the workspace, and relative is relative to it.
 
     Raises:
-        Refused: there is none, or it lies outside the profile's folders.
+        Refused: there is none, or none that is shown, or it lies outside the profile's folders.
     """
     root, rest = _split(profile, asked)
     try:
         descriptor = _open_beneath(root, encoded(rest, "directory"))
     except OSError as error:
         raise _no_place(profile, asked or root, error.errno or 0) from error
-    return Place(descriptor, os.readlink(f"/proc/self/fd/{descriptor}"))  # noqa: PTH115 - text
+    place = Place(descriptor, os.readlink(f"/proc/self/fd/{descriptor}"))  # noqa: PTH115 - text
+    if not is_shown(place.path):
+        place.close()
+        raise _no_place(profile, asked, errno.ENOENT)
+    return place
 
 
 def _split(profile: Profile, asked: str) -> tuple[str, str]:
@@ -84,8 +89,12 @@ def _no_place(profile: Profile, asked: str, number: int) -> Refused:
     return Refused(kind_of(number), f"{asked} cannot be entered: {reason_of(number)}", field="directory")
 
 
-def find_program(profile: Profile, word: str, place: Place) -> str:
+def find_program(
+    profile: Profile, word: str, place: Place, is_shown: Callable[[str], bool] = lambda _: True
+) -> str:
     """The absolute path of the program that `word` names: as given, or along the profile's path.
+
+    What is not shown is not there: the launcher sees files of which no caller may hear.
 
     Raises:
         Refused: there is none that the profile's user may execute.
@@ -98,9 +107,11 @@ def find_program(profile: Profile, word: str, place: Place) -> str:
     found = ""
     for candidate in candidates:
         about = _regular(encoded(candidate, "argv"))
-        if about is not None and profile.user.may_execute(about):
+        if about is None or not is_shown(candidate):
+            continue
+        if profile.user.may_execute(about):
             return _listed(profile, candidate)
-        found = found or (candidate if about is not None else "")
+        found = found or candidate
     if found:
         raise Refused("Denied", f"{found} is not executable by {profile.user.name}", field="argv")
     looked = f"looked for {candidates[0]}" if "/" in word else f"looked in: {profile.path}"

@@ -97,6 +97,7 @@ class Planner:
         lookout = Lookout()
         self._builder = Builder(box, covered, lookout)
         self._programs = Programs(lookout)
+        limits.free_from_cores()
         self._open_files = limits.raise_open_files()
 
     def plan(self, asked: Asking, profile: Profile, answer: Callable[[Mapping[str, Any]], object]) -> Planned:
@@ -115,7 +116,7 @@ class Planner:
         walls = self._builder.walls(profile)
         place = self._place(profile, fields["directory"], walls)
         try:
-            program = self._programs.find(profile, fields["argv"][0], place)
+            program = self._programs.find(profile, fields["argv"][0], place, walls.shows)
             common = self._in_common(asked, profile, walls, place.path, size)
             facts = _facts(asked, profile, program, place.path)
             facts["limits"] = common.limits
@@ -139,7 +140,7 @@ class Planner:
         kept = None if asked else self._workspaces.get(id(walls))
         if kept is not None and kept[0] is walls:
             return Place(-1, kept[1])  # what its path leads to is watched: else its walls would be others
-        place = places.open_directory(profile, asked)
+        place = places.open_directory(profile, asked, walls.shows)
         if walls.tree is None:
             return place
         place.close()

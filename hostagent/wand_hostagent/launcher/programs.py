@@ -3,6 +3,7 @@
 import math
 import os
 import time
+from collections.abc import Callable
 from typing import NamedTuple
 
 from wand_hostagent.launcher import few
@@ -29,20 +30,22 @@ class Programs:
         self._guards: dict[str, Guard | None] = {}  # over the folders of a path
         self._tried_at = -math.inf
 
-    def find(self, profile: Profile, word: str, place: Place) -> str:
+    def find(
+        self, profile: Profile, word: str, place: Place, is_shown: Callable[[str], bool] = lambda _: True
+    ) -> str:
         """The absolute path of the program that `word` names.
 
         Raises:
             Refused: there is none that the profile's user may execute.
         """
         if "/" in word or profile.programs:
-            return find_program(profile, word, place)
+            return find_program(profile, word, place, is_shown)
         key = (id(profile), word)
         kept = self._found.get(key)
         if kept is not None and kept.profile is profile and self._lookout.is_calm(kept.guard):
             return kept.program
         guard = self._guard(profile.path)  # before it is looked for
-        program = find_program(profile, word, place)
+        program = find_program(profile, word, place, is_shown)
         if guard is not None and _is_first(profile.path, word, program):
             few.keep(self._found, key, _Found(profile, guard, program), most=_MOST)
         return program

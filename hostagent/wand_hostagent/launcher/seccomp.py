@@ -19,8 +19,9 @@ NUMBERS: Mapping[str, tuple[int | None, int | None]] = {
     "_sysctl": (156, None), "acct": (163, 89), "add_key": (248, 217), "adjtimex": (159, 171),
     "bpf": (321, 280), "chroot": (161, 51), "clock_adjtime": (305, 266), "clock_settime": (227, 112),
     "clone": (56, 220), "clone3": (435, 435), "create_module": (174, None), "delete_module": (176, 106),
-    "execveat": (322, 281), "fanotify_init": (300, 262), "finit_module": (313, 273), "fsconfig": (431, 431),
-    "fsmount": (432, 432), "fsopen": (430, 430), "fspick": (433, 433), "get_kernel_syms": (177, None),
+    "execveat": (322, 281), "fanotify_init": (300, 262), "fcntl": (72, 25), "finit_module": (313, 273),
+    "fsconfig": (431, 431), "fsmount": (432, 432), "fsopen": (430, 430), "fspick": (433, 433),
+    "get_kernel_syms": (177, None),
     "init_module": (175, 105), "io_uring_enter": (426, 426), "io_uring_register": (427, 427),
     "io_uring_setup": (425, 425), "ioctl": (16, 29), "ioperm": (173, None), "iopl": (172, None),
     "kcmp": (312, 272), "kexec_file_load": (320, 294), "kexec_load": (246, 104), "keyctl": (250, 219),
@@ -30,9 +31,11 @@ NUMBERS: Mapping[str, tuple[int | None, int | None]] = {
     "name_to_handle_at": (303, 264), "nfsservctl": (180, 42), "open_by_handle_at": (304, 265),
     "open_tree": (428, 428), "open_tree_attr": (467, 467), "perf_event_open": (298, 241),
     "personality": (135, 92), "pidfd_getfd": (438, 438), "pivot_root": (155, 41),
+    "prlimit64": (302, 261),
     "process_vm_readv": (310, 270), "process_vm_writev": (311, 271), "ptrace": (101, 117),
     "query_module": (178, None), "quotactl": (179, 60), "quotactl_fd": (443, 443), "reboot": (169, 142),
     "request_key": (249, 218), "set_mempolicy": (238, 237), "set_mempolicy_home_node": (450, 450),
+    "setrlimit": (160, 164),
     "setdomainname": (171, 162), "sethostname": (170, 161), "setns": (308, 268), "settimeofday": (164, 170),
     "socket": (41, 198), "socketpair": (53, 199), "statmount": (457, 457), "swapoff": (168, 225),
     "swapon": (167, 224), "sysfs": (139, None), "syslog": (103, 116), "umount2": (166, 39),
@@ -44,7 +47,8 @@ LAST = 469  # the highest number that this table knows of
 # Denied only where nothing may be run that the job has made: elsewhere compilers, debuggers and test suites
 # use them, on processes of the same job alone (its pid namespace and Landlock see to that).
 _FOR_WORKSHOPS = ("execveat", "memfd_create", "process_vm_readv", "process_vm_writev", "ptrace")
-_ASKED = ("clone", "ioctl", "personality", "socket", "socketpair")  # denied by their arguments
+# Denied by their arguments.
+_ASKED = ("clone", "fcntl", "ioctl", "personality", "prlimit64", "setrlimit", "socket", "socketpair")
 
 _AUDIT_ARCHITECTURE = {"x86_64": 0xC000003E, "aarch64": 0xC00000B7}
 _COLUMN = {"x86_64": 0, "aarch64": 1}
@@ -53,6 +57,11 @@ _LOAD, _EQUAL, _AT_LEAST, _ANY_BIT, _JUMP, _RETURN, _AND = 0x20, 0x15, 0x35, 0x4
 _NUMBER, _ARCHITECTURE, _FIRST = 0, 4, 16  # where they stand in struct seccomp_data
 _NEW_SPACES = 0x7E020000  # CLONE_NEW*
 _TERMINAL_TRICKS = (0x5412, 0x541C, 0x5423)  # TIOCSTI, TIOCLINUX, TIOCSETD
+# A snapshot shows what is hidden in a folder, for covers are no part of it: BTRFS_IOC_SNAP_CREATE, the same
+# in its second version, BCH_IOCTL_SUBVOLUME_CREATE.
+_SNAPSHOTS = (0x50009401, 0x50009417, 0x4020BC10)
+_LEASE = 0x400  # F_SETLEASE: whoever opens the file outside would wait, for less than a lock on it
+_CORE = 4  # RLIMIT_CORE
 _PERSONALITIES = (0, 0x40000, 0xFFFFFFFF)  # plain, ADDR_NO_RANDOMIZE, only asking
 _UNIX, _INTERNET, _INTERNET_6, _NETLINK = 1, 2, 10, 16  # AF_*
 _PROTOCOLS = (
@@ -93,13 +102,28 @@ def _by_arguments() -> dict[str, list[_Instruction]]:
         "clone": [
             (_LOAD, 0, 0, _argument(0)), (_ANY_BIT, 0, 1, _NEW_SPACES), _return(denied), _return(_ALLOW),
         ],
-        "ioctl": [(_LOAD, 0, 0, _argument(1)), *_one_of(_TERMINAL_TRICKS, denied, _ALLOW)],
+        "fcntl": [(_LOAD, 0, 0, _argument(1)), *_one_of((_LEASE,), denied, _ALLOW)],
+        "ioctl": [(_LOAD, 0, 0, _argument(1)), *_one_of((*_TERMINAL_TRICKS, *_SNAPSHOTS), denied, _ALLOW)],
         "personality": [(_LOAD, 0, 0, _argument(0)), *_one_of(_PERSONALITIES, _ALLOW, denied)],
+        "prlimit64": _limits(),
+        "setrlimit": [(_LOAD, 0, 0, _argument(0)), *_one_of((_CORE,), _deny(0), _ALLOW)],
         "socket": _sockets(),
         "socketpair": [
             (_LOAD, 0, 0, _argument(0)), *_one_of((_UNIX,), _ALLOW, _deny(errno.EAFNOSUPPORT)),
         ],
     }  # fmt: skip
+
+
+def _limits() -> list[_Instruction]:
+    """A core's size stays what it is, see limits.py; a program that sets it hears that it is so."""
+    new, old = _argument(2), _argument(3)
+    return [
+        (_LOAD, 0, 0, _argument(1)), (_EQUAL, 0, 4, _CORE),
+        (_LOAD, 0, 0, new), (_EQUAL, 0, 3, 0), (_LOAD, 0, 0, new + 4), (_EQUAL, 0, 1, 0),
+        _return(_ALLOW),
+        (_LOAD, 0, 0, old), (_EQUAL, 0, 3, 0), (_LOAD, 0, 0, old + 4), (_EQUAL, 0, 1, 0),
+        _return(_deny(0)), _return(_deny(errno.EPERM)),
+    ]  # fmt: skip
 
 
 def _sockets() -> list[_Instruction]:

@@ -234,10 +234,12 @@ def _as_it_is(path: str) -> Iterator[Item]:
         yield Item(path=path, kind=Kind.READ, source=real, is_folder=stat.S_ISDIR(about.st_mode))
 
 
-def roots_own() -> tuple[str, ...]:
-    """What in /proc root alone may read: it tells of the kernel's memory, and is for no job."""
-    found = []
-    for name in sorted(os.listdir("/proc")):  # noqa: PTH208 - text
+def for_no_job(*, as_root: bool) -> tuple[str, ...]:
+    """What in /proc tells of others: the keys of this machine; and to whoever has root's number, what root
+    alone may read, for it tells of the kernel's memory.
+    """
+    found = [path for path in ("/proc/keys",) if os.path.lexists(path)]
+    for name in sorted(os.listdir("/proc")) if as_root else ():  # noqa: PTH208 - text
         path = f"/proc/{name}"
         with suppress(OSError):
             mode = os.lstat(path).st_mode

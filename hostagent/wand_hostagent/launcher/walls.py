@@ -77,6 +77,10 @@ class Walls:
     def mounts(self) -> tuple[Step, ...]:
         return self.tree.steps if self.tree else ()
 
+    def shows(self, path: str) -> bool:
+        """Whether a job sees what this machine has there; without a tree of its own it sees everything."""
+        return self.tree is None or self.tree.shows(path)
+
     @cached_property
     def digest(self) -> str:
         """The hash of the printed form."""
@@ -186,7 +190,7 @@ class Builder:
         machine, executable = self._machine, profile.execute_in_workspace
         tree = None
         if machine.own_tree:
-            masked = sight.roots_own() if profile.user.uid == 0 else ()
+            masked = sight.for_no_job(as_root=profile.user.uid == 0)
             tree = Tree(
                 items, executable=executable, fresh_proc=machine.fresh_proc, masked=masked,
                 lookout=self._lookout,

@@ -258,7 +258,7 @@ def test_the_lower_limit_counts(profile: Profile) -> None:
 @pytest.mark.parametrize(
     ("wanted", "more", "number", "pair"),
     [
-        ({}, {}, resource.RLIMIT_CORE, (0, 0)), ({"cpu_seconds": 1.2}, {}, resource.RLIMIT_CPU, (2, 3)),
+        ({}, {}, resource.RLIMIT_CORE, (1, 1)), ({"cpu_seconds": 1.2}, {}, resource.RLIMIT_CPU, (2, 3)),
         ({"memory_bytes": 4096}, {}, resource.RLIMIT_DATA, (4096, 4096)),
         ({"open_files": 16}, {}, resource.RLIMIT_NOFILE, (16, 16)),
         ({"file_size_bytes": 7}, {}, resource.RLIMIT_FSIZE, (7, 7)),

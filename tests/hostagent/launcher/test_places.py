@@ -83,6 +83,27 @@ def test_a_program_that_is_not_there_is_not_found(client: Client, word: str, kin
     assert (refused.value.kind, refused.value.field) == (kind, "argv")
 
 
+@pytest.mark.parametrize("mode", [0o644, 0o755])
+def test_a_caller_does_not_hear_of_what_a_job_does_not_see(shared: Path, mode: int) -> None:
+    there, hidden = shared / "there", shared / "work" / "hidden"
+    (hidden / "deep").mkdir(parents=True)
+    for path in (there, hidden / "there"):
+        path.write_text("#!/bin/sh\n")
+        path.chmod(mode)
+    (shared / "work" / "link").symlink_to(there)
+    with (
+        launched(f'directories = ["{shared}/work"]\nhidden = ["{hidden}"]') as launcher,
+        launcher.client() as one,
+    ):
+        for word in (f"{there}", "./link", "../there", "/usr/..{}/there", "hidden/there"):
+            with pytest.raises(Failed, match="there is no program") as refused:
+                one.run(word.format(shared), directory=str(shared / "work"))
+            assert refused.value.kind == "NotFound"
+        with pytest.raises(Failed, match="ENOENT") as refused:
+            one.run("pwd", directory=f"{hidden}/deep")
+        assert (refused.value.kind, refused.value.field) == ("NotFound", "directory")
+
+
 def test_a_program_with_a_slash_is_found_from_its_directory(launcher: Launcher, client: Client) -> None:
     (launcher.workspace / "file").chmod(0o755)
     running = client.run("../file", directory="sub")

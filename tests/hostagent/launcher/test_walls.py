@@ -133,6 +133,17 @@ def test_a_job_has_no_capability_and_can_have_none(job: Client) -> None:
     assert (told["NoNewPrivs"], told["Seccomp"]) == ("1", "2")
 
 
+def test_a_job_does_not_hear_of_the_keys_of_this_machine(job: Client) -> None:
+    assert job.result("cat", "/proc/keys")[0] == b""
+    assert not Path("/proc/keys").exists() or Path("/proc/keys").read_text()
+
+
+def test_a_job_cannot_have_its_memory_given_to_a_program_of_roots(job: Client) -> None:
+    """A core of 0 bytes is given to such a program, one of 1 is not: core(5)."""
+    look = "import resource as r; r.setrlimit(r.RLIMIT_CORE, (0, 0)); print(*r.getrlimit(r.RLIMIT_CORE))"
+    assert job.result("/usr/bin/python3", "-I", "-S", "-c", look)[0] == b"1 1\n"
+
+
 def test_what_a_job_needs_is_there_and_its_own(job: Client) -> None:
     script = "echo x > /tmp/a && echo y > /dev/shm/b && mkdir -p ~/c && cat /tmp/a /dev/shm/b"
     assert job.result("sh", "-c", script)[0] == b"x\ny\n"
