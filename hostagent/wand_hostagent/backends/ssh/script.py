@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 
 MARK = "WAND_JOB"
 _LOOK = f"grep -l -- {MARK}=%s /proc/[0-9]*/environ 2>/dev/null"
-_EACH = 'for f in $p; do q=${f#/proc/}; kill -%d "${q%%/environ}" 2>/dev/null; done'
+_EACH = 'for f in $p; do q=${f#/proc/}; kill -%d "${q%%/environ}" 2>/dev/null && s=0; done'
 
 
 def begin(job: str, nonce: str, words: Sequence[str], directory: str, environment: Mapping[str, str]) -> str:
@@ -20,9 +20,12 @@ def begin(job: str, nonce: str, words: Sequence[str], directory: str, environmen
 
 
 def send(job: str, signum: int) -> str:
-    """Text that sends a signal to every process of a job; exits with 1 where there is none."""
+    """Text that sends a signal to every process of a job; exits with 1 where none has got it.
+
+    Those that end while they are looked for do not count: a shell's `sleep` may be the last of them.
+    """
     look, each = _LOOK % job, _EACH % signum
-    return "/bin/sh -c " + shlex.quote(f'p=$({look}); [ -n "$p" ] || exit 1; {each}')
+    return "/bin/sh -c " + shlex.quote(f"p=$({look}); s=1; {each}; exit $s")
 
 
 def end(jobs: Sequence[str]) -> str:
