@@ -5,6 +5,7 @@ memory, environment, command line, shared memory, an open file and a terminal, a
 FOLDER.
 """
 
+import contextlib
 import ctypes
 import io
 import json
@@ -92,8 +93,8 @@ def main() -> None:
                 (FOLDER / "marker").touch()
             else:
                 connection, _ = one.accept()
-                connection.sendall(SECRET)
-                connection.close()
+                with connection, contextlib.suppress(ConnectionError):  # who hangs up first harms nobody
+                    connection.sendall(SECRET)
 
 
 main()
