@@ -42,8 +42,10 @@ class Clients:
         return done.stdout
 
     def inspect(self, *words: str) -> str:
-        """What the command line of the MCP Inspector prints."""
-        return self.run(self.node, MODULES / ".bin" / "mcp-inspector", "--cli", *words, "--format", "json")
+        """What the command line of the MCP Inspector prints; it waits longer for a server than its 15 s."""
+        patient = ("--connect-timeout", str(_SECONDS * 1000))
+        inspector = MODULES / ".bin" / "mcp-inspector"
+        return self.run(self.node, inspector, "--cli", *words, *patient, "--format", "json")
 
     def show(self, chromium: str, page: Path, tool: str, results: Sequence[str]) -> dict[str, Any]:
         """What a person sees of a page beside a conversation, in a real browser."""
