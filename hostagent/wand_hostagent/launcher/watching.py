@@ -2,9 +2,9 @@
 
 They are looked at from time to time while the job runs. Disk: what is used on the file systems of its
 writable folders, compared with what was used when it began, a few times a second. Whoever else writes
-there meanwhile is counted too, where nothing tells who wrote (see cgroup.py); what is written and removed
-between two looks is not. Processor time: as soon as the limit can have been reached; a job of which
-nobody can tell for seconds what it uses is ended as if it had been.
+there meanwhile is counted too, where nothing tells who wrote (see cgroup.py), and who removes makes room
+for it; what is written and removed between two looks is not counted. Processor time: as soon as the limit
+can have been reached; a job of which nobody can tell for seconds what it uses is ended as if it had been.
 """
 
 import os

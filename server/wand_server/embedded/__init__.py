@@ -133,5 +133,4 @@ def _family(asked: argparse.Namespace, here: Place) -> Family:
 
 def _start(family: Family, here: Place, port: int, network: Network, also: Also) -> None:
     parts.write_files(here, port, network, also)
-    for child in (parts.launcher(here), parts.hostagent(here), parts.server(here)):
-        family.start(child)
+    family.start(parts.launcher(here), parts.hostagent(here), parts.server(here))

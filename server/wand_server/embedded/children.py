@@ -1,5 +1,6 @@
-"""The children of the supervisor: started in order, started again when they die, ended in order."""
+"""The children of the supervisor: started side by side, started again when they die, ended in order."""
 
+import contextlib
 import ctypes
 import os
 import select
@@ -8,7 +9,8 @@ import subprocess
 import sys
 import time
 from collections import defaultdict, deque
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from types import FrameType, TracebackType
 from typing import IO, Self
@@ -27,6 +29,15 @@ _LIBC = ctypes.CDLL(None)
 
 class Stopped(Exception):
     """Somebody asked us to stop."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Loading:
+    """A child that says when it is ready; told to begin, it does; where we are gone before that, it ends."""
+
+    name: str
+    ready: IO[bytes]
+    begin: IO[bytes]
 
 
 class Family:
@@ -57,24 +68,29 @@ class Family:
             os.close(self._heard)
             os.close(self._bell)
 
-    def start(self, child: Child) -> None:
-        """Start a child and wait until it is ready.
+    def start(self, *children: Child) -> None:
+        """Start the children and wait until each is ready; they load side by side, and begin in this order.
 
         Raises:
-            Unfit: it ended, or was not ready in time; the end of its log is in the message.
+            Unfit: one ended, or was not ready in time; the end of its log is in the message.
             Stopped: somebody asked us to stop meanwhile.
         """
-        read, write = os.pipe2(os.O_CLOEXEC)
-        try:
-            with self._log_of(child.name) as log:
-                process = _spawn(child, write, log)
-            self._running[child.name] = (child, process)
-        finally:
-            os.close(write)
-        try:
-            self._wait_until_ready(child.name, read)
-        finally:
-            os.close(read)
+        with contextlib.ExitStack() as opened:
+            begun = [self._load(child, opened, waits=bool(place)) for place, child in enumerate(children)]
+            for each in begun:
+                with contextlib.suppress(BrokenPipeError):  # it waits for nobody, or has ended
+                    each.begin.write(b"\n")
+                self._wait_until_ready(each.name, each.ready.fileno())
+
+    def _load(self, child: Child, opened: contextlib.ExitStack, *, waits: bool) -> _Loading:
+        """Start one, which waits for its turn where it is not the first."""
+        ready, told = _pipe(opened)
+        after, begin = _pipe(opened)
+        with told, after, self._log_of(child.name) as log:
+            given = {"--ready-fd": told.fileno()} | ({"--after-fd": after.fileno()} if waits else {})
+            process = _spawn(child, given, log)
+        self._running[child.name] = (child, process)
+        return _Loading(child.name, ready, begin)
 
     def start_front(self, argv: Sequence[str]) -> None:
         """Start the program that talks to the client on our stdin and stdout; its end is the end of all."""
@@ -169,7 +185,14 @@ def _ignore(_: int, __: FrameType | None) -> None:
     """Nothing: the bell has rung, and that is all we want."""
 
 
-def _spawn(child: Child, ready: int, log: IO[bytes]) -> subprocess.Popen[bytes]:
+def _pipe(opened: contextlib.ExitStack) -> tuple[IO[bytes], IO[bytes]]:
+    """Both ends of a pipe, closed at the latest when `opened` is."""
+    read, write = os.pipe2(os.O_CLOEXEC)
+    return opened.enter_context(os.fdopen(read, "rb", 0)), opened.enter_context(os.fdopen(write, "wb", 0))
+
+
+def _spawn(child: Child, given: Mapping[str, int], log: IO[bytes]) -> subprocess.Popen[bytes]:
+    """Start it, with these options that each name a descriptor of ours."""
     parent = os.getpid()
 
     def die_with_us() -> None:
@@ -178,13 +201,13 @@ def _spawn(child: Child, ready: int, log: IO[bytes]) -> subprocess.Popen[bytes]:
             os._exit(1)
 
     return subprocess.Popen(
-        [*child.argv, "--ready-fd", str(ready)],
+        [*child.argv, *(word for name, number in given.items() for word in (name, str(number)))],
         stdin=subprocess.DEVNULL,
         stdout=log,
         stderr=log,
         cwd=child.folder,
         env=child.environment,
-        pass_fds=(ready,),
+        pass_fds=tuple(given.values()),
         start_new_session=True,  # Ctrl-C is for us: we end them in order
         preexec_fn=die_with_us,  # noqa: PLW1509 - we have one thread, and the kernel must end them with us
     )

@@ -14,6 +14,7 @@ from wand_server.embedded.parts import Child
 from wand_server.embedded.place import Unfit
 
 _READY = "echo > /dev/fd/$2"  # what follows the script is: --ready-fd N
+_TURN = "read -r _ < /dev/fd/$4 || exit"  # and: --after-fd N
 _STAY = "exec sleep 60"
 
 
@@ -61,3 +62,25 @@ def test_a_child_that_dies_again_and_again_ends_all(tmp_path: Path) -> None:
 
         with pytest.raises(Unfit, match=r"the mayfly ended with status 3, once too often(.|\n)*why"):
             family.watch()
+
+
+def test_children_load_side_by_side_and_begin_in_order(tmp_path: Path) -> None:
+    until_loaded = "until [ -e order ]; do :; done"
+    first = child(tmp_path, "first", until_loaded, "echo first >> order", _READY, _STAY)
+    second = child(tmp_path, "second", "echo loaded >> order", _TURN, "echo second >> order", _READY, _STAY)
+
+    with stopped_after(15), Family(tmp_path, verbose=False) as family:
+        family.start(first, second)
+
+    assert (tmp_path / "order").read_text().split() == ["loaded", "first", "second"]
+
+
+def test_who_waits_for_its_turn_is_ended_where_the_one_before_does_not_start(tmp_path: Path) -> None:
+    first = child(tmp_path, "first", "echo broken >&2", "exit 3")
+    second = child(tmp_path, "second", _TURN, "touch begun", _STAY)
+
+    why = r"the first did not start(.|\n)*broken"
+    with Family(tmp_path, verbose=False) as family, pytest.raises(Unfit, match=why):
+        family.start(first, second)
+
+    assert not (tmp_path / "begun").exists()
