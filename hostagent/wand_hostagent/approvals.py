@@ -17,7 +17,7 @@ from enum import StrEnum
 from typing import Any, Protocol
 
 from wand_hostagent import records
-from wand_hostagent.filesystem.spelling import show
+from wand_hostagent.launcher.spelling import show
 from wand_hostagent.model import FileAct, Job
 from wand_hostagent.policy import refusing
 from wand_hostagent.policy.model import Permit, Question
@@ -285,7 +285,7 @@ def _job(job: Job) -> dict[str, Any]:
     return {
         "form": "shell" if job.shell else "argv",
         "argv": list(job.argv),
-        "directory": job.directory,
+        "directory": show(job.directory),
         "environment": dict(sorted(job.environment.items())),
         "stdin_bytes": len(job.stdin),
         "stdin_sha256": hashlib.sha256(job.stdin).hexdigest(),

@@ -21,7 +21,7 @@ from wand_hostagent.filesystem.model import (
     SurveyAnswer,
     Write,
 )
-from wand_hostagent.filesystem.spelling import meant, show
+from wand_hostagent.launcher.spelling import meant, show
 from wand_hostagent.launcherlink import LauncherLink
 from wand_hostagent.model import FileAct, FileVerb
 from wand_hostagent.policy import moving

@@ -53,7 +53,7 @@ class Job:
     id: str
     argv: tuple[str, ...]  # with `shell`, the text is its only word
     shell: bool = False
-    directory: str = ""  # empty: the workspace of the profile
+    directory: str = ""  # empty: the workspace; what is not UTF-8 in it is as os.fsdecode has it
     environment: dict[str, str] = field(default_factory=dict)
     stdin: bytes = b""
     limits: Limits = field(default_factory=Limits)

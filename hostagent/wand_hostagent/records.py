@@ -5,7 +5,7 @@ import json
 from typing import Any
 
 from wand_hostagent.filesystem.model import Answer, Arrange, ArrangeAnswer, Ask, Edit, Write, WriteAnswer
-from wand_hostagent.filesystem.spelling import show
+from wand_hostagent.launcher.spelling import show
 from wand_hostagent.model import FileAct, Input, Job
 from wand_proto.errors import WandError
 
@@ -21,7 +21,7 @@ def act(asked: Job | FileAct) -> dict[str, Any]:
         "job": asked.id,
         "form": "shell" if asked.shell else "argv",
         "argv": [word[:MOST_TEXT] for word in asked.argv[:MOST_WORDS]],
-        "directory": asked.directory[:MOST_TEXT],
+        "directory": show(asked.directory)[:MOST_TEXT],
     }
     if len(asked.argv) > MOST_WORDS or any(len(word) > MOST_TEXT for word in asked.argv):
         told["argv_sha256"] = _digest(*asked.argv)

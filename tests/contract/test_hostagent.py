@@ -2,6 +2,7 @@
 
 import asyncio
 import hashlib
+import os
 from collections.abc import AsyncIterator, Iterator
 from typing import Any
 
@@ -49,6 +50,24 @@ async def test_stdin_environment_and_directory_reach_the_command(wand: Wand, exe
     output, _ = await followed(execution.Run(asked, metadata=asking()))
 
     assert output[STDOUT] == b"a\0b\n1\n%s/inside\n" % bytes(wand.workspace)
+
+
+async def test_a_command_starts_in_a_folder_whose_name_is_not_utf8(wand: Wand, execution: Any) -> None:
+    folder = os.fsencode(wand.workspace) + b"/caf\xe9"
+    os.mkdir(folder)  # noqa: PTH102 - bytes, which Path does not take
+    (wand.workspace / "link").symlink_to("caf\udce9")
+
+    for asked in ("caf\\xe9", f"{wand.workspace}/caf\\xe9", "link"):
+        events = aiter(execution.Run(command("pwd", "-P", directory=asked), metadata=asking()))
+        started = (await anext(events)).started
+        output, _ = await followed(events)
+        assert output[STDOUT] == folder + b"\n"
+        assert started.directory == f"{wand.workspace}/caf\\xe9"
+    lacking = await failure(followed(execution.Run(command("pwd", directory="caf\\xff"), metadata=asking())))
+
+    assert (type(lacking), lacking.field) == (errors.NotFound, "directory")
+    assert lacking.message.startswith("caf\\xff cannot be entered")
+    assert {line["fields"]["directory"] for line in wand.recorded("run")} == {started.directory}
 
 
 async def test_a_denial_arrives_as_denied_with_its_hint_and_is_recorded(wand: Wand, execution: Any) -> None:

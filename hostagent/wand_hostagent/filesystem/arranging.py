@@ -14,7 +14,7 @@ from wand_hostagent.filesystem.copying import copy
 from wand_hostagent.filesystem.model import Arrange, ArrangeAnswer, Arrangement, Survey, SurveyAnswer
 from wand_hostagent.filesystem.paths import REMOVED, Place, Roots
 from wand_hostagent.filesystem.refusal import Refused, from_system
-from wand_hostagent.filesystem.spelling import show
+from wand_hostagent.launcher.spelling import show
 
 MOST_NAMES = 1000  # of one folder with all that is in it: each is asked about
 _MOST_DEPTH = 64  # each folder on the way takes a descriptor

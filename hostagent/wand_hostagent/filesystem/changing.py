@@ -13,7 +13,7 @@ from wand_hostagent.filesystem.model import Edit, Mode, Write, WriteAnswer
 from wand_hostagent.filesystem.paths import Place, Roots, require_file
 from wand_hostagent.filesystem.reading import WHOLE_BYTES
 from wand_hostagent.filesystem.refusal import Refused
-from wand_hostagent.filesystem.spelling import show
+from wand_hostagent.launcher.spelling import show
 
 MOST_BYTES = 4 * 1024 * 1024
 _NEW = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC

@@ -8,8 +8,8 @@ from wand_hostagent.filesystem.ignoring import from_above
 from wand_hostagent.filesystem.model import Entry, Kind, List, ListAnswer
 from wand_hostagent.filesystem.paths import Roots
 from wand_hostagent.filesystem.refusal import Refused, from_system
-from wand_hostagent.filesystem.spelling import show
 from wand_hostagent.filesystem.tree import Found, Way, walk
+from wand_hostagent.launcher.spelling import show
 
 _USUAL_ENTRIES = 500
 _MOST_ENTRIES = 5000

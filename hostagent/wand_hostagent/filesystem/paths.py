@@ -16,7 +16,7 @@ from pathlib import Path
 from wand_hostagent.filesystem.model import Alias, Aliases, AliasesAnswer
 from wand_hostagent.filesystem.openat import open_beneath
 from wand_hostagent.filesystem.refusal import Refused, from_system
-from wand_hostagent.filesystem.spelling import show
+from wand_hostagent.launcher.spelling import show
 
 REMOVED = ".wand-removed"  # in a permitted folder: see `removed`
 _MOST_CHARACTERS = 4095  # PATH_MAX

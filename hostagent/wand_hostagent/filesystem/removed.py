@@ -15,7 +15,7 @@ from wand_hostagent.filesystem import names
 from wand_hostagent.filesystem.openat import open_beneath
 from wand_hostagent.filesystem.paths import REMOVED
 from wand_hostagent.filesystem.refusal import Refused
-from wand_hostagent.filesystem.spelling import show
+from wand_hostagent.launcher.spelling import show
 
 KEPT_SECONDS = 7 * 86400.0
 WHAT, WHERE = "what", "where"

@@ -13,8 +13,8 @@ from wand_hostagent.filesystem.model import Match, Search, SearchAnswer
 from wand_hostagent.filesystem.paths import Roots, require_file
 from wand_hostagent.filesystem.patience import stepping
 from wand_hostagent.filesystem.refusal import Refused, from_system
-from wand_hostagent.filesystem.spelling import show
 from wand_hostagent.filesystem.tree import Found, Way, walk
+from wand_hostagent.launcher.spelling import show
 
 HEAVY = frozenset({".git", ".hg", ".svn", "node_modules", ".venv", "__pycache__"})
 _USUAL_MATCHES = 200

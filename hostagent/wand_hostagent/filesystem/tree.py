@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from wand_hostagent.filesystem.ignoring import NO_RULES, Rules
 from wand_hostagent.filesystem.paths import REMOVED
-from wand_hostagent.filesystem.spelling import show
+from wand_hostagent.launcher.spelling import show
 
 _MOST_DEPTH = 64  # each open folder on the way takes a descriptor
 

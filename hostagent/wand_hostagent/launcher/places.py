@@ -9,6 +9,7 @@ from typing import NamedTuple
 from wand_hostagent.launcher import syscalls
 from wand_hostagent.launcher.profile import Profile
 from wand_hostagent.launcher.refusal import Refused, kind_of, reason_of
+from wand_hostagent.launcher.spelling import show
 
 
 class Place(NamedTuple):
@@ -77,7 +78,7 @@ def _outside(profile: Profile, asked: str) -> Refused:
     folders = ", ".join(profile.folders)
     return Refused(
         "Denied",
-        f"{asked} is outside the folders of profile {profile.name!r}",
+        f"{show(asked)} is outside the folders of profile {profile.name!r}",
         hint=f"a command may start in: {folders}, and below",
         field="directory",
     )
@@ -86,7 +87,9 @@ def _outside(profile: Profile, asked: str) -> Refused:
 def _no_place(profile: Profile, asked: str, number: int) -> Refused:
     if number in {errno.EXDEV, errno.ELOOP}:
         return _outside(profile, asked)
-    return Refused(kind_of(number), f"{asked} cannot be entered: {reason_of(number)}", field="directory")
+    return Refused(
+        kind_of(number), f"{show(asked)} cannot be entered: {reason_of(number)}", field="directory"
+    )
 
 
 def find_program(

@@ -20,6 +20,7 @@ from wand_hostagent.launcher.profile import Profile
 from wand_hostagent.launcher.programs import Programs
 from wand_hostagent.launcher.refusal import Refused
 from wand_hostagent.launcher.reports import close
+from wand_hostagent.launcher.spelling import show
 from wand_hostagent.launcher.steps import Body, Command, Table
 from wand_hostagent.launcher.walls import Builder, Walls
 
@@ -321,7 +322,7 @@ def _entry(plan: Plan, profile: Profile, names: list[str]) -> Entry:
         "user": facts["user"],
         "argv": facts["argv"],
         "program": facts["program"],
-        "directory": facts["directory"],
+        "directory": show(facts["directory"]),
         "why": facts["why"],
         "environment": names,  # what the caller set, without its values: they may be secrets
         "limits": plan.limits,

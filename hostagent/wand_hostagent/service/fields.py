@@ -5,6 +5,7 @@ import re
 from collections.abc import Mapping
 from typing import Any, TypeVar
 
+from wand_hostagent.launcher.spelling import meant
 from wand_proto.errors import Invalid
 
 BIGGEST = 2**63 - 1  # of a count or offset: what the kernel and the launcher can hold
@@ -31,6 +32,11 @@ def text(untrusted: str, field: str, *, most_bytes: int, empty: bool = True) -> 
 def path(untrusted: str, field: str, *, empty: bool = False) -> str:
     """A path, relative or absolute; whether it may be used is decided elsewhere."""
     return text(untrusted, field, most_bytes=PATH_BYTES - 1, empty=empty)
+
+
+def spelled(untrusted: str, field: str, *, empty: bool = False) -> str:
+    """A path as it is meant: what is not UTF-8 in it is spelled."""
+    return meant(path(untrusted, field, empty=empty))
 
 
 def name(untrusted: str, field: str, *, empty: bool = False) -> str:

@@ -5,6 +5,7 @@ from functools import lru_cache
 from typing import Any, cast
 
 from wand_hostagent.filesystem.model import Search
+from wand_hostagent.launcher.spelling import show
 from wand_hostagent.model import Event, Exited, Input, Job, Limits, Output, Reason, Size, Started
 from wand_hostagent.positions import Counts
 from wand_hostagent.runs import Fed, JobSummary, OutputPart, Readable, StreamName
@@ -50,7 +51,7 @@ def job_from_wire(untrusted: wire.RunRequest, job: str) -> Job:
         id=job,
         argv=argv,
         shell=shell,
-        directory=fields.path(untrusted.directory, "directory", empty=True),
+        directory=fields.spelled(untrusted.directory, "directory", empty=True),
         environment=environment,
         stdin=fields.blob(untrusted.stdin, "stdin", most_bytes=MOST_STDIN_BYTES),
         limits=limits_from_wire(untrusted.limits),
@@ -254,7 +255,7 @@ def _fill(into: wire.Event, event: Event) -> None:
 
 def _fill_started(into: wire.Started, started: Started) -> None:
     into.job, into.backend, into.profile = started.job, started.backend, started.profile
-    into.rule, into.directory = started.rule, started.directory
+    into.rule, into.directory = started.rule, show(started.directory)
     into.limits.MergeFrom(limits_to_wire(started.limits))
 
 

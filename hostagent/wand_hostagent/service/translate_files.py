@@ -3,7 +3,6 @@
 from collections.abc import Sequence
 
 from wand_hostagent.filesystem import model
-from wand_hostagent.filesystem.spelling import meant
 from wand_hostagent.service import fields
 from wand_proto.errors import Invalid
 from wand_proto.v1 import files_pb2 as wire
@@ -29,17 +28,12 @@ _ARRANGEMENTS = {wire.Arrangement.Value(f"ARRANGEMENT_{one.name}"): one for one 
 _KINDS = {kind: wire.FileKind.Value(f"FILE_KIND_{kind.name}") for kind in model.Kind}
 
 
-def _path(untrusted: str, field: str, *, empty: bool = False) -> str:
-    """A path as it is meant: what is not UTF-8 in it is spelled."""
-    return meant(fields.path(untrusted, field, empty=empty))
-
-
 # -- from the wire ---------------------------------------------------------------------------------------
 
 
 def read_from_wire(untrusted: wire.ReadRequest) -> model.Read:
     return model.Read(
-        path=_path(untrusted.path, "path"),
+        path=fields.spelled(untrusted.path, "path"),
         offset=fields.whole(untrusted.offset, "offset"),
         max_bytes=fields.whole(untrusted.max_bytes, "max_bytes", most=MOST_READ_BYTES),
         first_line=fields.whole(untrusted.first_line, "first_line"),
@@ -50,7 +44,7 @@ def read_from_wire(untrusted: wire.ReadRequest) -> model.Read:
 
 def write_from_wire(untrusted: wire.WriteRequest) -> model.Write:
     return model.Write(
-        path=_path(untrusted.path, "path"),
+        path=fields.spelled(untrusted.path, "path"),
         data=fields.blob(untrusted.data, "data", most_bytes=MOST_WRITE_BYTES),
         mode=fields.chosen(untrusted.mode, "mode", _MODES),
         expected_sha256=fields.sha256(untrusted.expected_sha256, "expected_sha256"),
@@ -60,7 +54,7 @@ def write_from_wire(untrusted: wire.WriteRequest) -> model.Write:
 
 def edit_from_wire(untrusted: wire.EditRequest) -> model.Edit:
     return model.Edit(
-        path=_path(untrusted.path, "path"),
+        path=fields.spelled(untrusted.path, "path"),
         replacements=_replacements(untrusted.replacements),
         expected_sha256=fields.sha256(untrusted.expected_sha256, "expected_sha256"),
     )
@@ -82,7 +76,7 @@ def _replacement(untrusted: wire.Replacement, field: str) -> model.Replacement:
 
 def list_from_wire(untrusted: wire.ListRequest) -> model.List:
     return model.List(
-        path=_path(untrusted.path, "path", empty=True),
+        path=fields.spelled(untrusted.path, "path", empty=True),
         depth=fields.whole(untrusted.depth, "depth", most=MOST_DEPTH) or 1,
         max_entries=fields.whole(untrusted.max_entries, "max_entries", most=MOST_ENTRIES),
         hidden=untrusted.hidden,
@@ -91,7 +85,7 @@ def list_from_wire(untrusted: wire.ListRequest) -> model.List:
 
 def search_from_wire(untrusted: wire.SearchRequest) -> model.Search:
     return model.Search(
-        path=_path(untrusted.path, "path", empty=True),
+        path=fields.spelled(untrusted.path, "path", empty=True),
         pattern=fields.text(untrusted.pattern, "pattern", most_bytes=MOST_PATTERN_BYTES),
         literal=untrusted.literal,
         ignore_case=untrusted.ignore_case,
@@ -108,8 +102,8 @@ def arrange_from_wire(untrusted: wire.ArrangeRequest) -> model.Arrange:
     needs_place = what in {model.Arrangement.MOVE, model.Arrangement.COPY}
     return model.Arrange(
         what=what,
-        path=_path(untrusted.path, "path"),
-        to=_path(untrusted.to, "to", empty=not needs_place),
+        path=fields.spelled(untrusted.path, "path"),
+        to=fields.spelled(untrusted.to, "to", empty=not needs_place),
     )
 
 

@@ -41,7 +41,7 @@ def question_from_wire(untrusted: wire.ExplainRequest, job: str) -> Job:
         wrong = "both are given" if untrusted.shell else "neither is given"
         raise Invalid(f"{wrong}: ask about argv or about shell", field="argv")
     argv = shell_from_wire(untrusted.shell) if untrusted.shell else words_from_wire(untrusted.argv, "argv")
-    directory = fields.path(untrusted.directory, "directory", empty=True)
+    directory = fields.spelled(untrusted.directory, "directory", empty=True)
     return Job(id=job, argv=argv, shell=bool(untrusted.shell), directory=directory)
 
 

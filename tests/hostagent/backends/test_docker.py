@@ -20,7 +20,7 @@ from wand_hostagent.backends.docker.ours import Ours
 from wand_hostagent.backends.docker.places import DockerSettings, Mount, Place
 from wand_hostagent.backends.docker.warm import Warm
 from wand_hostagent.model import Exited, Job, Limits, Reason, Started
-from wand_proto.errors import Ambiguous, Denied, NotFound, Unavailable, WandError
+from wand_proto.errors import Ambiguous, Denied, Invalid, NotFound, Unavailable, WandError
 
 pytestmark = pytest.mark.timeout(200)
 IMAGE = "sha256:" + "0" * 64
@@ -111,6 +111,15 @@ async def test_a_caller_sets_no_variable_that_is_not_allowed(dockerd: Dockerd) -
         with pytest.raises(Denied, match="LD_PRELOAD") as refused:
             await ran(one, shell("true", environment={"LD_PRELOAD": "x"}))
     assert (refused.value.field, refused.value.hint) == ("environment", "allowed: CI")
+
+
+@pytest.mark.parametrize("warm", [0, 1])
+async def test_a_folder_that_docker_cannot_be_told_of_is_refused(dockerd: Dockerd, warm: int) -> None:
+    async with places(dockerd, small={"warm": warm}) as (one,):
+        with pytest.raises(Invalid, match="is not UTF-8") as refused:
+            await ran(one, shell("pwd", directory="/tmp/caf\udce9"))
+
+    assert refused.value.field == "directory"
 
 
 @pytest.mark.parametrize("warm", [0, 1])

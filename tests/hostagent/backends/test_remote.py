@@ -1,6 +1,7 @@
 """Another host agent, a real one: what is said where it cannot be asked, and a certificate renewed."""
 
 import asyncio
+import os
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -10,14 +11,14 @@ import pytest
 
 from support import hostagent
 from support.hostagent import Wand
-from support.people import ANN, permit, shell
+from support.people import ANN, job, permit, shell
 from support.places import free_port
 from wand_hostagent import pki
 from wand_hostagent.backends.base import Surroundings, whole
 from wand_hostagent.backends.remote.hosts import RemoteHost, RemoteSettings
 from wand_hostagent.backends.remote.job import Asked, RemoteInput, RemoteJob
 from wand_hostagent.backends.remote.kind import Agent, Remote
-from wand_hostagent.model import Input
+from wand_hostagent.model import Input, Output, Started
 from wand_proto.errors import Exhausted, Unavailable
 
 pytestmark = pytest.mark.timeout(120)
@@ -48,6 +49,17 @@ async def test_a_renewed_certificate_is_taken_up_and_the_old_channel_closed(ther
         assert (await one.health()).up
         assert one._link._now is not before
         assert len(one._link._every) == 1
+
+
+async def test_a_folder_is_told_there_as_it_is_meant_here(there: Wand) -> None:
+    folder = os.fsencode(there.workspace) + b"/caf\xe9"
+    os.mkdir(folder)  # noqa: PTH102 - bytes, which Path does not take
+    async with agent(there.pki, there.tcp) as one:
+        started, *printed, _ = [each async for each in one.run(permit(job("pwd", directory="caf\udce9")))]
+
+    assert isinstance(started, Started)
+    assert os.fsencode(started.directory) == folder
+    assert b"".join(each.data for each in printed if isinstance(each, Output)) == folder + b"\n"
 
 
 async def test_where_nobody_listens_nothing_was_done(there: Wand) -> None:

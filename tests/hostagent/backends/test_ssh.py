@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from support.calls import processes
-from support.people import permit, shell
+from support.people import job, permit, shell
 from support.places import short_folder
 from support.sshd import SSHD, USER, Sshd, keygen, known, sshds
 from support.waiting import until
@@ -61,6 +61,15 @@ async def test_a_host_is_reached_by_another_and_links_are_used_again(pair: list[
 
     assert {words[2] for words in told} == {b"127.0.0.4"}
     assert len({words[1] for words in told}) == 1, "one link, three commands"
+
+
+async def test_a_command_starts_in_a_folder_whose_name_is_not_utf8(pair: list[Sshd], tmp_path: Path) -> None:
+    folder = os.fsencode(tmp_path) + b"/caf\xe9"
+    os.mkdir(folder)  # noqa: PTH102 - bytes, which Path does not take
+    async with backends(pair[0].folder.parent, {"one": host(pair[0])}) as (one,):
+        done = await ran(one, job("pwd", directory=os.fsdecode(folder)))
+
+    assert done.stdout == folder + b"\n"
 
 
 async def test_more_at_once_than_a_link_carries_are_given_another_one(pair: list[Sshd]) -> None:

@@ -1,6 +1,7 @@
 """What may stand in a request for a job, one case a line."""
 
 import math
+import os
 from typing import Any
 
 import pytest
@@ -186,6 +187,16 @@ def test_started_tells_the_limits_that_were_granted_and_no_others() -> None:
     )
     assert sent.limits.processes == 3
     assert not sent.limits.HasField("wall_seconds")
+
+
+def test_a_folder_is_the_one_that_is_spelled_and_told_by_its_spelling() -> None:
+    asked = translate.job_from_wire(run(directory="caf\\xe9/\\x5cxe9"), "1")
+    told = Started(
+        job="1", backend="native", profile="p", rule="r", limits=Limits(), directory=asked.directory
+    )
+
+    assert os.fsencode(asked.directory) == b"caf\xe9/\\xe9"
+    assert translate.event_to_wire(told).started.directory == "caf\\xe9/\\x5cxe9"
 
 
 def test_output_keeps_its_bytes_and_its_place() -> None:

@@ -190,8 +190,18 @@ def started_in(name: str, place: Place, permit: Permit, job: Job) -> Started:
         profile="",
         rule=permit.rule,
         limits=given.limits(permit, most),
-        directory=given.directory(job, place.directory),
+        directory=_folder(job, place),
     )
+
+
+def _folder(job: Job, place: Place) -> str:
+    """Where it starts; JSON, which dockerd reads, has no form for a name that is not UTF-8."""
+    folder = given.directory(job, place.directory)
+    try:
+        folder.encode()
+    except UnicodeEncodeError as error:
+        raise Invalid("is not UTF-8, and no other name can be told to Docker", field="directory") from error
+    return folder
 
 
 def reads(job: Job) -> bool:

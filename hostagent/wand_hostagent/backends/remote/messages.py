@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from typing import Any, Literal, cast
 
 from wand_hostagent.backends.remote.hosts import RemoteHost
+from wand_hostagent.launcher.spelling import meant, show
 from wand_hostagent.model import Event, Exited, Input, Job, Limits, Output, Reason, Started
 from wand_hostagent.policy.model import Permit
 from wand_proto.errors import Broken
@@ -20,7 +21,7 @@ _REASONS = {wire.Reason.Value(f"REASON_{reason.name}"): reason for reason in Rea
 def request(host: RemoteHost, permit: Permit, job: Job) -> wire.RunRequest:
     """What that host agent is asked: the job, within the limits that our own policy has set."""
     asked = wire.RunRequest(
-        directory=job.directory,
+        directory=show(job.directory),
         environment={**job.environment, **permit.environment},
         stdin=job.stdin,
         limits=words.Limits(**cast("Any", permit.limits.named())),
@@ -54,7 +55,7 @@ def started(untrusted: wire.Started, job: str, backend: str, rule: str) -> Start
         profile=untrusted.profile,
         rule=f"{rule}, and there {untrusted.rule}",
         limits=Limits(**{one.name: value for one, value in untrusted.limits.ListFields()}),
-        directory=untrusted.directory,
+        directory=meant(untrusted.directory),
     )
 
 

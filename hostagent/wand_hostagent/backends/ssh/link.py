@@ -42,12 +42,13 @@ class Link:
             Denied: the host's key is not the known one, or it does not let us in.
             Ambiguous: the link broke while it was asked for.
         """
+        words = command.encode("utf-8", "surrogateescape")  # a folder's name need not be UTF-8
         connection = await self._connection()
         key = id(connection)
         self._used[key] = self._used.get(key, 0) + 1
         try:
             async with asyncio.timeout(self._settings.connect_seconds):
-                process = await connection.create_process(command, encoding=None, **terminal)
+                process = await connection.create_process(words, encoding=None, **terminal)
         except asyncssh.ChannelOpenError as error:
             self._free(connection)
             raise Unavailable(f"{self.name} opens no session: {error.reason}") from error

@@ -5,7 +5,7 @@ import random
 
 import pytest
 
-from wand_hostagent.filesystem.spelling import meant, show
+from wand_hostagent.launcher.spelling import meant, show
 
 
 @pytest.mark.parametrize(
