@@ -17,6 +17,7 @@ from wand_server.memory.nearest import ByNumpy, ByPgvector, Nearest
 from wand_server.memory.provenance import Seen
 from wand_server.model import Principal
 from wand_server.ports import PROJECT, SHARED, Embeddings, NewNote, Note, Recalled, Remembered
+from wand_server.storage import checking
 from wand_server.storage.asking import Doing, Engine
 
 log = logging.getLogger(__name__)
@@ -145,7 +146,7 @@ class Notes:
                 self._check_shared(principal)
             return SHARED
         name = scope.removeprefix(PROJECT)
-        if name == scope or not name.isprintable() or not 0 < len(name) <= _MOST_PROJECT:
+        if name == scope or not checking.is_line(name) or not 0 < len(name) <= _MOST_PROJECT:
             hint = f"leave it out for your own notes, or say {PROJECT}NAME or {SHARED}"
             raise Invalid(f"{scope!r:.80} is no scope", hint=hint, field="scope")
         return f"project {principal.owner} {name}"

@@ -6,7 +6,7 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Annotated, Any
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
 from wand_proto.errors import Denied, Invalid, WandError
 from wand_server import arguments
@@ -19,12 +19,28 @@ from wand_server.orchestrator.work.form import FIELDS as WORK_FIELDS
 from wand_server.orchestrator.work.form import Goal, Steps
 from wand_server.orchestrator.work.narrowing import HANDS_OUT, Bounds, Narrowed, within
 from wand_server.ports import NewTask, new_id
+from wand_server.storage import checking
 
 UUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 _DAY = 86400.0
 _OF_CHILDREN = HANDS_OUT | {"manage_tasks"}  # more work, from within work
 
+
+def _line(given: str) -> str:
+    if not checking.is_line(given):
+        raise ValueError(checking.LINE)
+    return given
+
+
+def _name(given: str) -> str:
+    if not checking.NAME.fullmatch(given):
+        raise ValueError(checking.NAMED)
+    return given
+
+
 Word = Annotated[str, Field(max_length=200)]
+Line = Annotated[Word, AfterValidator(_line)]
+Name = Annotated[str, AfterValidator(_name)]
 
 
 class Form(BaseModel):
@@ -32,16 +48,16 @@ class Form(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="allow")  # the rest is its work, which is read elsewhere
 
-    title: Word = ""
-    key: Word = ""
-    after: tuple[Word, ...] = ()
+    title: Line = ""
+    key: Line = ""
+    after: Annotated[tuple[Word, ...], Field(max_length=checking.MOST_DEPENDENCIES)] = ()
     priority: Annotated[int, Field(ge=-100, le=100)] = 0
     deadline_seconds: Annotated[float, Field(gt=0, le=365 * _DAY)] | None = None
     delay_seconds: Annotated[float, Field(ge=0, le=365 * _DAY)] = 0
     attempts: Annotated[int, Field(ge=1, le=100)] = 3
     repeatable: bool = False
-    needs: tuple[Word, ...] = ()
-    labels: dict[Word, Word] = {}
+    needs: Annotated[tuple[Name, ...], Field(max_length=checking.MOST_NAMES)] = ()
+    labels: Annotated[dict[Name, Line], Field(max_length=checking.MOST_NAMES)] = {}
     keep_days: Annotated[float, Field(gt=0, le=365)] | None = None
     scopes: tuple[Word, ...] | None = None
 
@@ -151,5 +167,5 @@ def _before(after: Sequence[str], ids: Mapping[str, str]) -> tuple[str, ...]:
 def _title(work: Mapping[str, Any]) -> str:
     """What a task without a title is called."""
     if isinstance(goal := work.get("goal"), str):
-        return " ".join(goal.split())[:80]
+        return "".join(filter(checking.is_line, " ".join(goal.split())))[:80]
     return ", ".join(str(step.get("tool")) for step in work.get("steps", ()))[:80]

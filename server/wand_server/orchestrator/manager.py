@@ -7,7 +7,7 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from wand_proto.errors import Conflict, Denied, Invalid, NotFound
+from wand_proto.errors import Conflict, Denied, Invalid, NotFound, WandError
 from wand_server import scopes
 from wand_server.lifecycle import ENDED, OPEN, RETRIABLE, TaskState
 from wand_server.model import Call, Principal, TaskTold
@@ -20,12 +20,14 @@ from wand_server.ports import (
     News,
     NewTask,
     Project,
+    Submitted,
     Task,
     TaskBus,
     TaskFilter,
     TaskStore,
 )
 from wand_server.ports.projects import Crew, Handed, ProjectShown, ProjectWanted, TaskShown, TasksShown, Which
+from wand_server.storage import checking
 
 _MOST_OPEN = 10_000  # tasks of one principal that have not ended
 _MOST_RUNNING = 1000
@@ -56,7 +58,7 @@ class Manager:
             Conflict: there is one of that name.
             Invalid: it cannot be called so.
         """
-        if not wanted.name.strip() or not wanted.name.isprintable():
+        if not wanted.name.strip() or not checking.is_line(wanted.name):
             raise Invalid("must be a name: 1 to 64 characters", field="project")
         budget = {} if wanted.budget_usd is None else {"cost_usd": wanted.budget_usd}
         new = NewProject(
@@ -114,11 +116,18 @@ class Manager:
         named = {before for task in tasks for before in task.depends_on}
         for before in named - {task.id for task in tasks} - {call.task}:
             await self._mine(call.principal, before, "after")
-        handed = await self.store.submit(tasks)
+        handed = await self._submitted(tasks)
         return tuple(
             Handed(id=one.id, state=one.state, key=task.key, title=task.title, is_new=one.created)
             for task, one in zip(tasks, handed, strict=True)
         )
+
+    async def _submitted(self, tasks: Sequence[NewTask]) -> Sequence[Submitted]:
+        try:
+            return await self.store.submit(tasks)
+        except WandError as why:
+            why.field = "after" if why.field == "depends_on" else why.field  # as whoever hands out calls it
+            raise
 
     async def _need_room(self, principal: Principal, more: int) -> None:
         counts = await self.store.counts(TaskFilter(identity=principal.identity, states=OPEN))

@@ -14,8 +14,8 @@ ENTRY_BYTES = 512 * 1024
 MOST_TASKS = 1000  # handed in at once
 MOST_DEPENDENCIES = 100
 MOST_DEPTH = 16  # of children of children
-_MOST_NAMES = 32
-_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._:/@=+-]{0,63}")
+MOST_NAMES = 32
+NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._:/@=+-]{0,63}")
 _ID = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}")
 _YEARS = 10 * 366 * 86400.0
 
@@ -82,19 +82,19 @@ def project(given: NewProject) -> None:
 
 def agent(given: Registration) -> None:
     """Raises Invalid where it cannot be kept."""
-    _needs_that(_NAME.fullmatch(given.name) is not None, "name", _NAMED)
+    _needs_that(NAME.fullmatch(given.name) is not None, "name", NAMED)
     _names(given.capabilities, "capabilities")
     _labels(given.labels)
     _text(given.process, "process", 200)
 
 
-_NAMED = "must be 1 to 64 of letters, digits and ._:/@=+- that begin with a letter or a digit"
+NAMED = "must be 1 to 64 of letters, digits and ._:/@=+- that begin with a letter or a digit"
 
 
 def _names(given: Iterable[str], field: str) -> None:
     several = list(given)
-    _needs_that(len(several) <= _MOST_NAMES, field, f"may be {_MOST_NAMES}")
-    _needs_that(all(map(_NAME.fullmatch, several)), field, f"each {_NAMED}")
+    _needs_that(len(several) <= MOST_NAMES, field, f"may be {MOST_NAMES}")
+    _needs_that(all(map(NAME.fullmatch, several)), field, f"each {NAMED}")
 
 
 def _labels(given: Mapping[str, str]) -> None:
@@ -104,9 +104,17 @@ def _labels(given: Mapping[str, str]) -> None:
 
 
 def _text(given: str, field: str, most: int) -> None:
-    """No control characters: PostgreSQL takes no zero, and people read these."""
     _needs_that(len(given) <= most, field, f"may be {most} characters long")
-    _needs_that(given.isprintable(), field, "must be one line of printable characters")
+    _needs_that(is_line(given), field, LINE)
+
+
+LINE = "must be one line of printable characters"
+_JOINS = str.maketrans("", "", "\u200c\u200d")  # in words of Persian and Hindi, and in emoji
+
+
+def is_line(text: str) -> bool:
+    """Whether nothing in it controls anything: PostgreSQL takes no zero, and people read it."""
+    return text.translate(_JOINS).isprintable()
 
 
 def _needs_that(good: bool, field: str, what: str) -> None:  # noqa: FBT001 - it reads as a sentence

@@ -14,6 +14,7 @@ from wand_server.model import Call
 from wand_server.orchestrator.handing import Inbox, withheld_from
 from wand_server.orchestrator.work import form
 from wand_server.ports import NewTask
+from wand_server.storage import checking
 
 TOOLS = FakeTools(
     tools=(
@@ -67,6 +68,11 @@ def test_it_waits_for_those_before_it_by_their_keys_and_for_others_by_their_ids(
         ({"steps": [{"tool": "change"}], "read_only": True}, "tasks[1].steps.step-1.tool", "change"),
         ({**ECHO, "colour": "red"}, "tasks[1].colour", "there is no such field"),
         ({**ECHO, "project": "site"}, "tasks[1].project", "project stands beside tasks"),
+        ({**ECHO, "title": "two\nlines"}, "tasks[1].title", "one line of printable characters"),
+        ({**ECHO, "needs": ["gpu", "two words"]}, "tasks[1].needs[1]", "must be 1 to 64 of letters"),
+        ({**ECHO, "needs": ["gpu"] * 33}, "tasks[1].needs", "at most 32 items"),
+        ({**ECHO, "labels": {"team": "a\0"}}, "tasks[1].labels.team", "one line of printable characters"),
+        ({**ECHO, "after": ["z"] * 101}, "tasks[1].after", "at most 100 items"),
     ],
 )
 def test_what_is_wrong_is_named_with_the_task_in_which_it_stands(
@@ -77,6 +83,21 @@ def test_what_is_wrong_is_named_with_the_task_in_which_it_stands(
 
     assert refused.value.field == field
     assert said in str(refused.value)
+
+
+@pytest.mark.parametrize(
+    ("goal", "title"),
+    [
+        ("می\u200cخواهم بنویسم", "می\u200cخواهم بنویسم"),
+        ("ship it \U0001f469\u200d\U0001f4bb", "ship it \U0001f469\u200d\U0001f4bb"),
+        ("a\u200b\ufeff\x00\x1b[1m goal\n\nof lines", "a[1m goal of lines"),
+    ],
+)
+def test_a_goal_in_any_script_gives_a_title_that_can_be_kept(goal: str, title: str) -> None:
+    (task,) = read({"goal": goal})
+
+    assert task.title == title
+    assert checking.tasks([task], time.time()) == (task,)
 
 
 def within(above: dict[str, Any], *tasks: dict[str, Any]) -> tuple[NewTask, ...]:

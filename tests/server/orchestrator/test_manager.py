@@ -102,6 +102,24 @@ async def test_only_what_has_ended_badly_is_done_again_and_only_what_has_not_is_
         assert task_shown(stops, {}).message == "it is asked to stop"
 
 
+async def test_what_waits_for_a_task_that_was_cancelled_is_refused_by_the_name_of_its_field(
+    tmp_path: Path,
+) -> None:
+    async with managed(tmp_path) as (its, _, _):
+        (gone,) = await its.hand_out(ann, [LATER], "")
+        await its.cancel(ann, gone.id)
+        with pytest.raises(Conflict, match=f"after: {gone.id} is cancelled"):
+            await its.hand_out(ann, [{**ECHO, "after": [gone.id]}], "")
+
+
+async def test_a_project_has_a_name_in_any_script(tmp_path: Path) -> None:
+    async with managed(tmp_path) as (its, _, _):
+        name = "می\u200cخواهم \U0001f469\u200d\U0001f4bb"
+        assert (await its.create_project(ann, ProjectWanted(name=name))).name == name
+        with pytest.raises(Invalid, match="must be a name"):
+            await its.create_project(ann, ProjectWanted(name="a\u202eb"))
+
+
 async def test_others_have_their_turn_while_many_tasks_are_read(tmp_path: Path) -> None:
     seen: list[str] = []
 

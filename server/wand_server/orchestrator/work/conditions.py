@@ -83,7 +83,11 @@ def _compared(compare: Callable[[Any, Any], bool]) -> Callable[[Any, Values], bo
 
 
 def _equal(left: Any, right: Any) -> bool:
-    """As JSON has it: 1 is not true."""
+    """As JSON has it: 1 is not true, nor is it in lists and objects."""
+    if isinstance(left, list) and isinstance(right, list):
+        return len(left) == len(right) and all(map(_equal, left, right))
+    if isinstance(left, dict) and isinstance(right, dict):
+        return left.keys() == right.keys() and all(_equal(left[name], right[name]) for name in left)
     return isinstance(left, bool) is isinstance(right, bool) and bool(left == right)
 
 
