@@ -44,7 +44,10 @@ def _list(schema: Mapping[str, Any]) -> Any:
 
 
 def _object(schema: Mapping[str, Any]) -> Any:
-    return arguments(schema, whole=True) if "properties" in schema else {"a": "b"}
+    if "properties" in schema:
+        return arguments(schema, whole=True)
+    each = schema.get("additionalProperties")
+    return {"a": sample(each) if isinstance(each, dict) and each else "b"}
 
 
 def _text(schema: Mapping[str, Any]) -> str:

@@ -53,6 +53,19 @@ def model(**given: Any) -> BaseModel:
             ),
         ),
         (
+            Route(method="POST", path="/x", inside="data", fixed={"text.kind": "plain"}),
+            model(
+                text=(Annotated[str, Sent("text.value")], "hi"),
+                note=(Annotated[str | None, Sent("note.value")], None),
+                rule=(Annotated[str, Sent("@odata.rule")], "r"),
+            ),
+            Request(
+                method="POST",
+                path="/x",
+                json={"data": {"text": {"value": "hi", "kind": "plain"}, "@odata.rule": "r"}},
+            ),
+        ),
+        (
             Route(method="PUT", path="/manifests/{name}"),
             model(
                 name=(str, "n"),

@@ -1,6 +1,6 @@
 """The kit: everything that an integration imports."""
 
-from wand_server.integrations.kit.answers import Page, Resource, Several
+from wand_server.integrations.kit.answers import Page, Resource, Several, at
 from wand_server.integrations.kit.assertion import EntraApp, GitHubApp, ServiceAccount
 from wand_server.integrations.kit.base import BaseIntegration, Integration, Settings
 from wand_server.integrations.kit.commands import CommandIntegration, Directory, Operand, Ran, Word, options
@@ -57,6 +57,7 @@ __all__ = [
     "SignIn",
     "Until",
     "Word",
+    "at",
     "delete",
     "get",
     "head",

@@ -2,7 +2,7 @@
 
 from typing import Annotated, Any, Generic, TypeVar
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict
+from pydantic import AliasPath, BaseModel, BeforeValidator, ConfigDict, Field
 
 AnyItem = TypeVar("AnyItem")
 
@@ -18,6 +18,11 @@ class Page(Resource, Generic[AnyItem]):
 
     items: tuple[AnyItem, ...]
     next_cursor: str | None = None
+
+
+def at(place: str) -> Any:
+    """Beside a member's type: where in the answer it stands, with dots, if not under its own name."""
+    return Field(validation_alias=AliasPath(*place.split(".")))
 
 
 def _several(value: Any) -> Any:

@@ -76,6 +76,7 @@ class More(TypedDict, total=False):
     idempotent: bool
     form: bool | Literal["nested"]  # the body is a form; nested: with names as a[b][0]
     multipart: Kind  # the body has parts, and content is one of them
+    inside: str  # the member of the body in which it all stands
     media_type: str  # of the body
     joined: Joined  # makes one value of the list that a stream of lines or events is
     headers: Mapping[str, str]  # of the answer, by their name in the result; * at the end for several
@@ -255,6 +256,7 @@ def _routed(method: Method, path: str, more: More) -> Plan:
         path=path,
         form=more.get("form", False),
         multipart=more.get("multipart"),
+        inside=more.get("inside", ""),
         media_type=more.get("media_type", ""),
         fixed=more.get("fixed", {}),
         query=more.get("query", {}),

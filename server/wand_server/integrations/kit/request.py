@@ -27,7 +27,10 @@ WITHOUT_BODY = frozenset({"GET", "HEAD", "DELETE"})
 
 @dataclass(frozen=True, slots=True)
 class Sent:
-    """Beside a parameter's type: under which name it is sent, and where, if not as usual."""
+    """Beside a parameter's type: under which name it is sent, and where, if not as usual.
+
+    In a body dots lead into objects: `filters.name` is `{"filters": {"name": …}}`.
+    """
 
     name: str = ""
     where: Where | None = None
@@ -44,6 +47,7 @@ class Route:
     media_type: str = (
         ""  # of the body, where it is not the usual one; a whole body that is text goes as it is
     )
+    inside: str = ""  # the member of the body in which it all stands
     fixed: Mapping[str, Any] = field(default_factory=dict)  # sent with every call, where arguments are
     query: Mapping[str, str] = field(default_factory=dict)  # sent with every call, in the query
 
@@ -122,10 +126,18 @@ def lay_out(
             case "whole_body":
                 _put_whole(request, value)
             case "body":
-                body[name] = value
+                _put_in(body, name, value)
     if body:
-        _put_body(request, route, body)
+        _put_body(request, route, {route.inside: body} if route.inside else body)
     return request
+
+
+def _put_in(body: dict[str, Any], name: str, value: Any) -> None:
+    """A value under its name; that of OData's `@…` has dots of its own."""
+    *outer, last = [name] if "@" in name else name.split(".")
+    for one in outer:
+        body = body.setdefault(one, {})
+    body[last] = value
 
 
 def _put_whole(request: Request, value: Any) -> None:
