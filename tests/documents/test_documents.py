@@ -44,6 +44,8 @@ def document_of(manifest: Manifest, folder: Path) -> Path:
     )
     if manifest.tests.prefix:
         read["paths"] = {f"{manifest.tests.prefix}{path}": item for path, item in read["paths"].items()}
+    if manifest.tests.answers == "ours":
+        described.answered(read, CATALOG.load(manifest.id).operations.values())
     if manifest.tests.tokens:
         read["paths"][manifest.tests.tokens] = described.TOKENS
     document = folder / "document.json"

@@ -2,9 +2,16 @@
 
 import gzip
 import json
+import re
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
+from support import samples
+from wand_server.integrations.kit.operation import Operation
+
+_OF_A_SCHEMA = ("$ref", "properties", "items", "allOf", "anyOf", "oneOf")
+_BLANK = re.compile(r"\{[^}]*\}")
 _EXAMPLES = {
     "application/octet-stream": "abc",
     "application/x-jsonl": '{"custom_id":"a"}\n{"custom_id":"b"}\n',
@@ -68,6 +75,41 @@ def typed(document: dict[str, Any]) -> dict[str, Any]:
                         answer.pop("headers", None)
                         told["schema"] = {"type": "string", "example": _EXAMPLES[kind]}
     return document
+
+
+def answered(document: dict[str, Any], operations: Iterable[Operation[..., Any]]) -> dict[str, Any]:
+    """The same, with answers where it says nothing of them: samples of what those operations read."""
+    paths = {_BLANK.sub("{}", path): item for path, item in document["paths"].items()}
+    for one in operations:
+        route = one.plan.route
+        if route is None or one.is_silent:
+            continue
+        responses = paths[_BLANK.sub("{}", route.path)][route.method.lower()]["responses"]
+        for status, answer in responses.items():
+            if status.startswith("2") and not any(
+                _tells(told) for told in answer.get("content", {}).values()
+            ):
+                answer["content"] = {"application/json": {"example": _sample(one)}}
+    return document
+
+
+def _tells(answer: dict[str, Any]) -> bool:
+    """Whether it says what such an answer holds."""
+    examples = [answer.get("example"), *(one.get("value") for one in answer.get("examples", {}).values())]
+    schema = answer.get("schema", {})
+    return any(
+        schema.get(name) for name in ("$ref", "properties", "items", "allOf", "anyOf", "oneOf")
+    ) or any(isinstance(one, dict | list) and one for one in examples)
+
+
+def _sample(operation: Operation[..., Any]) -> Any:
+    """An answer that the operation reads."""
+    value, place = samples.sample(operation.output_schema), operation.plan.place
+    if operation.plan.paging is not None:
+        value, place = value["items"], getattr(operation.plan.paging, "items", "")
+    for name in reversed(place.split(".") if place else ()):
+        value = {name: value}
+    return value
 
 
 def _said(part: dict[str, Any]) -> str:

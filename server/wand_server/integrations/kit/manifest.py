@@ -18,12 +18,13 @@ class Tests(Frozen):
     """Against what foreign thing its operations are tried.
 
     `server` is a real one, `document` what the vendor has written down, `contract` what we wrote ourselves
-    because there is neither.
+    because there is neither. Where a document says nothing of answers, those that a test reads are ours.
     """
 
     against: Checked
     what: str = Field(min_length=1)  # its package, the file of the document, where the contract is from
     server: str = ""  # a real one against which it is tried as well: its package
+    answers: Literal["document", "ours"] = "document"  # whose they are
     prefix: str = ""  # of every path, where the document leaves out what sign-in puts there
     settings: Mapping[str, str] = Field(default_factory=dict)  # for the tests; {url} stands for the server's
     tokens: str = ""  # the path where sign-in asks for a token, which the document does not know
