@@ -15,7 +15,7 @@ def test_the_client_of_fastmcp_works(wand: Running, fastmcp: Path, tmp_path: Pat
         cwd=tmp_path,
         capture_output=True,
         text=True,
-        timeout=50,
+        timeout=90,
         check=False,
     )
     assert done.returncode == 0, done.stderr

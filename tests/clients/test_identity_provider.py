@@ -126,7 +126,7 @@ class Memory:
 async def test_the_sdk_s_client_finds_its_way_from_a_refusal_to_a_call(here: World) -> None:
     auth = ClientCredentialsOAuthProvider(here.resource, Memory(), *AGENT, issuer=here.provider)
     async with (
-        httpx2.AsyncClient(auth=auth, timeout=30) as http,
+        httpx2.AsyncClient(auth=auth, timeout=90) as http,
         Client(streamable_http_client(here.resource, http_client=http), mode="2026-07-28") as client,
     ):
         result: Any = await client.call_tool("echo", {"text": "hello"})
@@ -172,7 +172,7 @@ async def test_a_person_is_sent_to_the_provider_and_asked_again_for_more(here: W
     )
     auth = OAuthClientProvider(here.resource, about, kept, show, come_back)
     async with (
-        httpx2.AsyncClient(auth=auth, timeout=30) as http,
+        httpx2.AsyncClient(auth=auth, timeout=90) as http,
         Client(streamable_http_client(here.resource, http_client=http), mode="2026-07-28") as client,
     ):
         first: Any = await client.call_tool("echo", {"text": "hello"})

@@ -69,7 +69,7 @@ def provider(far: Remote, kept: Kept, asked: list[str]) -> OAuthClientProvider:
 
 async def run(far: Remote, kept: Kept, asked: list[str]) -> Any:
     async with (
-        httpx2.AsyncClient(auth=provider(far, kept, asked), timeout=60) as http,
+        httpx2.AsyncClient(auth=provider(far, kept, asked), timeout=90) as http,
         Client(streamable_http_client(far.url, http_client=http), mode="auto") as client,
     ):
         return (await client.call_tool("execute_command", {"command": "rev poem.txt"})).structured_content
@@ -99,7 +99,7 @@ async def test_a_grant_that_an_administrator_ends_lets_nobody_in(far: Remote) ->
     assert (await asyncio.to_thread(far.command, "grants", "list")).splitlines() == [heading]
     assert kept.tokens is not None
     headers = {"Authorization": f"Bearer {kept.tokens.access_token}", "Content-Type": "application/json"}
-    async with httpx2.AsyncClient(headers=headers) as http, asyncio.timeout(20):
+    async with httpx2.AsyncClient(headers=headers) as http, asyncio.timeout(60):
         while (answer := await http.post(far.url, json={})).status_code != 401:
             pass  # a running server sees it within seconds
     assert "invalid_token" in answer.headers["WWW-Authenticate"]

@@ -36,7 +36,7 @@ async def run(clients: Clients, far: Remote, *words: str) -> dict[str, Any]:
     assert child.stdin is not None
     assert child.stdout is not None
     try:
-        async with asyncio.timeout(50):
+        async with asyncio.timeout(60):
             told = await say_yes((await child.stdout.readline()).decode().strip(), far.user, PASSWORD)
             child.stdin.write(f"{CALLBACK}?{urlencode(told)}\n".encode())
             printed = await child.stdout.readline()

@@ -56,7 +56,7 @@ async def hears_of_a_job(client: Client, folder: Path) -> None:
     started = await client.call_tool("execute_command", {"command": command, "background": True})
     assert started.structured_content is not None
     uri = f"wand://jobs/{started.structured_content['job']}/stdout"
-    async with asyncio.timeout(30), client.listen(resource_subscriptions=[uri]) as subscription:
+    async with asyncio.timeout(60), client.listen(resource_subscriptions=[uri]) as subscription:
         assert subscription.honored.resource_subscriptions == [uri]
         (folder / f"go-{id(client)}").touch()
         async for event in subscription:

@@ -25,7 +25,7 @@ ROW: Mapping[str, Any] = {"cls": "J. ours", "form": "shell", "kind": "M"}
 def corpus(*words: str | Path) -> subprocess.CompletedProcess[str]:
     argv = [sys.executable, "-m", "containment", *map(str, words)]
     environment = {**os.environ, "PYTHONPATH": str(TESTS)}
-    return subprocess.run(argv, env=environment, check=False, capture_output=True, text=True, timeout=50)
+    return subprocess.run(argv, env=environment, check=False, capture_output=True, text=True, timeout=90)
 
 
 @functools.cache

@@ -167,7 +167,7 @@ async def test_an_administrator_says_how_many_there_are_while_it_runs(wand: Runn
         told = await use(wand, "list_agents")
         return len(told.structured_content["agents"])
 
-    async with asyncio.timeout(30):
+    async with asyncio.timeout(60):
         while True:
             if await count() == 1:
                 break

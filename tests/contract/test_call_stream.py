@@ -178,7 +178,7 @@ async def stream(wand: Wand) -> AsyncIterator[Any]:
 
 async def events(calls: Any, number: int) -> AsyncIterator[wire.CallEvent]:
     """What comes of that call, to its end."""
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(60):
         while True:
             for event in (await calls.read()).events:
                 if event.call == number:

@@ -17,7 +17,7 @@ PASSWORD = "correct horse battery"
 def typed(settings: Path, *words: str, stdin: str = "") -> subprocess.CompletedProcess[str]:
     """The command as a person types it."""
     argv = [str(COMMAND), *words, "--settings", str(settings)]
-    return subprocess.run(argv, input=stdin, capture_output=True, text=True, check=False, timeout=60)
+    return subprocess.run(argv, input=stdin, capture_output=True, text=True, check=False, timeout=90)
 
 
 def changes(wand: Running) -> list[dict[str, Any]]:

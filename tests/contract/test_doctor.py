@@ -96,7 +96,7 @@ def test_a_policy_that_others_can_write_is_told_of(capsys: pytest.CaptureFixture
 def server(wand: Running, *words: str) -> subprocess.CompletedProcess[str]:
     """`wand-server doctor` of a Wand that runs."""
     argv = [str(COMMAND), "doctor", "--settings", str(wand.state / "server.toml"), *words]
-    return subprocess.run(argv, check=False, capture_output=True, text=True, timeout=60)
+    return subprocess.run(argv, check=False, capture_output=True, text=True, timeout=90)
 
 
 def test_of_a_server_that_runs_nothing_is_missing(wand: Running) -> None:

@@ -37,7 +37,7 @@ def words_of(pid: int) -> list[str]:
 
 def fails(*words: str | Path) -> str:
     """What a command prints that cannot work."""
-    done = subprocess.run([COMMAND, *words], capture_output=True, text=True, timeout=40, check=False)
+    done = subprocess.run([COMMAND, *words], capture_output=True, text=True, timeout=90, check=False)
     assert done.returncode == 1, done
     assert done.stdout == ""
     return done.stderr
@@ -47,7 +47,7 @@ def fails(*words: str | Path) -> str:
 def test_the_curl_that_is_printed_works_as_pasted(wand: Running) -> None:
     (line,) = [line for line in wand.printed.splitlines() if line.strip().startswith("curl ")]
 
-    done = subprocess.run(["/bin/bash", "-c", line], capture_output=True, text=True, timeout=30, check=True)
+    done = subprocess.run(["/bin/bash", "-c", line], capture_output=True, text=True, timeout=90, check=True)
 
     assert "Linux" in json.loads(done.stdout)["result"]["structuredContent"]["stdout"]
 
@@ -65,7 +65,7 @@ async def test_the_entry_for_claude_desktop_starts_a_pipe_that_works(wand: Runni
     text = wand.printed[wand.printed.index("  {") : wand.printed.index("\n  }\n") + 4]
     entry = json.loads(text)["mcpServers"]["wand"]
 
-    async with asyncio.timeout(30):
+    async with asyncio.timeout(60):
         assert await hello_by(StdioServerParameters(**entry)) == "hello\n"
 
 
@@ -95,7 +95,7 @@ def test_a_second_one_for_the_same_state_is_refused(wand: Running) -> None:
 async def test_a_second_pipe_for_the_same_folder_joins_the_first(wand: Running) -> None:
     words = ["stdio", "--embedded", str(wand.workspace), "--state", str(wand.state)]
 
-    async with asyncio.timeout(30):
+    async with asyncio.timeout(60):
         assert await hello_by(StdioServerParameters(command=str(COMMAND), args=words)) == "hello\n"
 
 
@@ -161,7 +161,7 @@ async def test_a_pipe_with_its_own_wand_leaves_nothing_behind(folder: Path) -> N
     errors = folder / "errors"
 
     with errors.open("w") as log:
-        async with asyncio.timeout(40):
+        async with asyncio.timeout(60):
             parameters = StdioServerParameters(command=str(COMMAND), args=words)
             async with Client(stdio_client(parameters, errlog=log)) as client:
                 result = await client.call_tool("get_system_info", {})
@@ -210,7 +210,7 @@ def test_a_folder_of_our_name_in_the_workspace_is_not_imported(folder: Path) -> 
 def test_its_settings_stand_the_check(wand: Running) -> None:
     words = [str(COMMAND), "check", "--settings", str(wand.state / "server.toml")]
 
-    done = subprocess.run(words, capture_output=True, text=True, timeout=30, check=True)
+    done = subprocess.run(words, capture_output=True, text=True, timeout=90, check=True)
 
     assert "keys.toml: " in done.stdout
     assert "the host agent answers at unix:" in done.stdout

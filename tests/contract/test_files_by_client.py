@@ -64,7 +64,7 @@ async def test_a_file_that_changes_is_told_of_to_who_listens(wand: Running) -> N
     file, uri = wand.workspace / "watched.txt", "wand://files/watched.txt"
     file.write_text("before")
 
-    async with asyncio.timeout(30), client_of(wand) as client:
+    async with asyncio.timeout(60), client_of(wand) as client:
         async with client.listen(resource_subscriptions=[uri]) as news:
             file.write_text("and after")
             told_of = await anext(aiter(news))

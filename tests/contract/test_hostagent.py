@@ -151,6 +151,6 @@ async def test_a_client_that_does_not_read_makes_the_command_wait(wand: Wand, ex
 async def said(events: Any, wanted: bytes) -> None:
     """Wait until stdout has brought it."""
     text = b""
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(60):
         while wanted not in text:
             text += (await anext(events)).output.data

@@ -131,7 +131,7 @@ async def test_a_detached_job_outlives_the_agent_s_stop(wand: Wand) -> None:
     async with wand.channel() as channel:
         execution = ExecutionStub(channel)
         reply = await execution.Signal(wire.SignalRequest(job=job, signal=15), metadata=asking())
-        exited = await execution.Wait(wire.WaitRequest(job=job), metadata=asking(), timeout=20)
+        exited = await execution.Wait(wire.WaitRequest(job=job), metadata=asking(), timeout=90)
 
     assert reply.running
     assert (exited.reason, exited.signal) == (wire.REASON_SIGNALED, 15)

@@ -56,7 +56,7 @@ async def test_sighup_reads_the_policy_again_and_a_broken_one_denies(wand: Wand)
 async def test_a_supervisor_is_told_of_ready_and_of_the_end() -> None:
     with hostagent.prepared() as wand, socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as supervisor:
         supervisor.bind(f"{wand.folder}/notify")
-        supervisor.settimeout(20)
+        supervisor.settimeout(60)
         wand.agent.environment = {"NOTIFY_SOCKET": f"{wand.folder}/notify", "WATCHDOG_USEC": "200000"}
         wand.agent.start()
         told = [supervisor.recv(4096) for _ in range(4)]

@@ -30,7 +30,7 @@ def wand() -> Iterator[Wand]:
 async def status(wand: Wand, identity: Identity | None = None) -> Any:
     async with wand.channel(wand.tcp, identity) as channel:
         host: Any = HostStub(channel)
-        return await host.Status(StatusRequest(), metadata=asking(), timeout=20)
+        return await host.Status(StatusRequest(), metadata=asking(), timeout=90)
 
 
 def beside(wand: Wand, folder: Path) -> Path:
@@ -86,7 +86,7 @@ async def test_who_shows_no_certificate_is_refused(wand: Wand) -> None:
     nobody = grpc.ssl_channel_credentials(wand.identity.ca.read_bytes())
     async with aio.secure_channel(wand.tcp, nobody, options=hostagent.OPTIONS) as channel:
         host: Any = HostStub(channel)
-        error = await failure(host.Status(StatusRequest(), metadata=asking(), timeout=20))
+        error = await failure(host.Status(StatusRequest(), metadata=asking(), timeout=90))
 
     assert type(error) is errors.Unavailable
     await until(lambda: refusals(wand, "PEER_DID_NOT_RETURN_A_CERTIFICATE"))
@@ -95,7 +95,7 @@ async def test_who_shows_no_certificate_is_refused(wand: Wand) -> None:
 async def test_who_speaks_no_tls_is_refused(wand: Wand) -> None:
     async with aio.insecure_channel(wand.unix) as channel:
         host: Any = HostStub(channel)
-        error = await failure(host.Status(StatusRequest(), metadata=asking(), timeout=20))
+        error = await failure(host.Status(StatusRequest(), metadata=asking(), timeout=90))
 
     assert type(error) is errors.Unavailable
 
@@ -103,7 +103,7 @@ async def test_who_speaks_no_tls_is_refused(wand: Wand) -> None:
 async def test_a_call_that_names_no_principal_is_refused_by_that(wand: Wand) -> None:
     async with wand.channel() as channel:
         host: Any = HostStub(channel)
-        error = await failure(host.Status(StatusRequest(), timeout=20))
+        error = await failure(host.Status(StatusRequest(), timeout=90))
 
     assert (type(error), error.field) == (errors.Invalid, "wand-principal-bin")
 

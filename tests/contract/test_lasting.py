@@ -41,7 +41,7 @@ class Talk:
         return await self.ask("tools/call", "execute_command", name="execute_command", arguments=arguments)
 
     async def ended(self, task: str) -> dict[str, Any]:
-        async with asyncio.timeout(30):
+        async with asyncio.timeout(60):
             while (told := await self.ask("tasks/get", task, taskId=task))["status"] == "working":
                 pass
         return told
@@ -54,7 +54,7 @@ async def talk(wand: Running) -> AsyncIterator[Talk]:
 
 
 async def heard(stream: aiohttp.ClientResponse) -> dict[str, Any]:
-    async with asyncio.timeout(30):
+    async with asyncio.timeout(60):
         while not (line := await stream.content.readline()).startswith(b"data: {"):
             assert line, "the stream has ended"
     return dict(json.loads(line.removeprefix(b"data: ")))

@@ -49,7 +49,7 @@ async def begin(wand: Running, command: str, **more: Any) -> str:
 
 
 async def ended(wand: Running, job: str) -> dict[str, Any]:
-    async with asyncio.timeout(30):
+    async with asyncio.timeout(60):
         while (last := await told(wand, "send_input", job=job, wait_seconds=10))["running"]:
             pass
     return last
@@ -116,7 +116,7 @@ async def test_a_job_that_its_call_has_left_outlives_either_half(quick: Running,
 
 
 async def until_it_answers(wand: Running) -> None:
-    async with asyncio.timeout(30):
+    async with asyncio.timeout(60):
         while True:
             try:
                 await told(wand, "list_jobs")

@@ -55,7 +55,7 @@ def set_up(may: str) -> Iterator[tuple[str, str, Wand]]:
 
 async def call(url: str, key: str, command: str) -> Any:
     async with (
-        httpx2.AsyncClient(headers={"Authorization": f"Bearer {key}"}, timeout=60) as http,
+        httpx2.AsyncClient(headers={"Authorization": f"Bearer {key}"}, timeout=90) as http,
         Client(streamable_http_client(url, http_client=http)) as client,
     ):
         return await client.call_tool("execute_command", {"command": command})

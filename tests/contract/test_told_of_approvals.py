@@ -40,7 +40,7 @@ def on_the_host(command: str, wand: Running) -> None:
     if "--settings" not in words:
         words += ["--settings", str(wand.state / "hostagent.toml")]
     argv = [str(COMMAND.with_name(program)), *words]
-    done = subprocess.run(argv, check=False, capture_output=True, text=True, timeout=60)
+    done = subprocess.run(argv, check=False, capture_output=True, text=True, timeout=90)
     assert done.returncode == 0, done.stderr
 
 

@@ -34,7 +34,7 @@ AT_ONCE = Terms(wait_seconds=0)
 
 
 async def run(house: House, asked: Job, caller: Caller = ANN) -> list[Event]:
-    async with asyncio.timeout(30):
+    async with asyncio.timeout(60):
         return [event async for event in house.gate.run(caller, asked)]
 
 

@@ -88,7 +88,7 @@ ANYWHERE = (
 
 async def where(house: House, *argv: str, **parts: Any) -> str:
     """The backend on which it ran."""
-    async with asyncio.timeout(30):
+    async with asyncio.timeout(60):
         events = [event async for event in house.gate.run(ANN, job(*argv, **parts))]
     assert isinstance(events[0], Started)
     return events[0].backend

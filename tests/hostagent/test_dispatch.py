@@ -41,7 +41,7 @@ def recorded(folder: Path, ledger: Ledger, backend: Elsewhere) -> Recorded:
 
 
 async def all_of(backend: Recorded, *argv: str) -> list[Event]:
-    async with asyncio.timeout(30), aclosing(backend.run(permit(job(*argv, stdin=b"x")))) as events:
+    async with asyncio.timeout(60), aclosing(backend.run(permit(job(*argv, stdin=b"x")))) as events:
         return [event async for event in events]
 
 

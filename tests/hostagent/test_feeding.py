@@ -42,7 +42,7 @@ class Kept:
         return (await self._gate.read_output(ANN, self.job, "stdout", 0, 2**20)).data
 
     async def until(self, wanted: bytes) -> None:
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(60):
             while wanted not in await self.shown():  # noqa: ASYNC110 - another process writes it
                 await asyncio.sleep(0.002)
 
@@ -68,7 +68,7 @@ async def begin(every: House, text: str, **parts: Any) -> Kept:
 async def whole(every: House, asked: Job) -> tuple[bytes, Exited]:
     """Run a job to its end: what it wrote, and how it ended."""
     written = b""
-    async with asyncio.timeout(20), aclosing(every.gate.run(ANN, asked)) as events:
+    async with asyncio.timeout(60), aclosing(every.gate.run(ANN, asked)) as events:
         async for event in events:
             written += event.data if isinstance(event, Output) else b""
     assert isinstance(event, Exited)

@@ -20,7 +20,7 @@ from wand_proto.errors import BrokenPolicy, Conflict, Denied, Invalid, NeedsAppr
 
 
 async def all_of(events: AsyncIterator[Event]) -> list[Event]:
-    async with asyncio.timeout(30):
+    async with asyncio.timeout(60):
         return [event async for event in events]
 
 

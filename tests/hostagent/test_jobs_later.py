@@ -26,7 +26,7 @@ from wand_proto.errors import Exhausted, NotFound
 
 
 async def all_of(events: AsyncIterator[Event]) -> list[Event]:
-    async with asyncio.timeout(30):
+    async with asyncio.timeout(60):
         return [event async for event in events]
 
 

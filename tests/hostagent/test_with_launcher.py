@@ -42,7 +42,7 @@ async def real_house(**parts: Any) -> AsyncIterator[tuple[Launcher, House]]:
 
 
 async def all_of(events: AsyncIterator[Event]) -> list[Event]:
-    async with asyncio.timeout(30):
+    async with asyncio.timeout(60):
         return [event async for event in events]
 
 
@@ -163,7 +163,7 @@ async def test_a_launcher_that_is_killed_takes_its_jobs_along_and_its_successor_
         ended = end(await running)
         await until(lambda: not marked(f"sleep\0{NAP}"))
         launcher.restart()
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(60):
             await every.link.next_connection(1)
         again = await all_of(every.gate.run(ANN, job("echo", "again")))
         (lost,) = told_of(launcher, "ambiguous")
@@ -229,7 +229,7 @@ def touch(path: Path) -> None:
 
 
 async def until_forgotten(every: House) -> None:
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(60):
         while await every.link.jobs():  # noqa: ASYNC110 - another process forgets
             await asyncio.sleep(0.002)
 

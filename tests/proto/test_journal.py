@@ -35,7 +35,7 @@ def daemon(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[socket.s
     with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as sock:
         monkeypatch.chdir(tmp_path)  # the path of a socket must be short
         sock.bind("journal")
-        sock.settimeout(5)
+        sock.settimeout(60)
         yield sock
 
 

@@ -16,7 +16,7 @@ def supervisor(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[sock
     with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as sock:
         monkeypatch.chdir(tmp_path)  # the path of a socket must be short
         sock.bind("notify")
-        sock.settimeout(5)
+        sock.settimeout(60)
         monkeypatch.setenv("NOTIFY_SOCKET", f"/proc/{os.getpid()}/cwd/notify")
         yield sock
 

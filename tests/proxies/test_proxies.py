@@ -45,7 +45,7 @@ async def served(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterato
 
 async def event(stream: Any) -> dict[str, Any]:
     """The next message of an event stream."""
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(60):
         while line := await stream.readline():
             if line.startswith(b"data: {"):
                 return dict(json.loads(line.removeprefix(b"data: ")))
@@ -74,7 +74,7 @@ async def test_an_event_arrives_before_its_call_is_over(served: Proxied) -> None
 
 async def test_the_stream_of_a_session_begins_before_there_is_anything_to_tell(served: Proxied) -> None:
     headers = await served.initialize()
-    async with asyncio.timeout(20), served.client.get(served.url, headers=headers) as answer:
+    async with asyncio.timeout(60), served.client.get(served.url, headers=headers) as answer:
         assert (answer.status, answer.content_type) == (200, "text/event-stream")
 
 
@@ -94,7 +94,7 @@ async def test_a_websocket_is_let_through(served: Proxied) -> None:
     call = served.call("echo", {"text": "x"})["json"]
     async with served.client.ws_connect(served.url, protocols=("mcp",), headers=headers) as socket:
         await socket.send_json(call)
-        told = await socket.receive_json(timeout=20)
+        told = await socket.receive_json(timeout=90)
 
     assert told["result"]["structuredContent"]["text"] == "x"
 

@@ -266,7 +266,7 @@ async def test_a_query_that_runs_is_seen_and_can_be_ended(known: Database) -> No
 
 
 async def _running(service: PostgreSQL, query: str) -> int:
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(60):
         while True:
             for one in await service.execute("list_active_queries", {}):
                 if one.get("query") == query and one["state"] == "active":

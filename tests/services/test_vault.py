@@ -24,7 +24,7 @@ from wand_server.integrations.kit.secrets import Sources
 
 BAO = PROGRAMS / "bao"
 TOKEN = "root-token-of-a-test"
-_START_SECONDS = 30.0
+_START_SECONDS = 60
 
 pytestmark = pytest.mark.skipif(not BAO.exists(), reason="OpenBao is not installed: ./dev services")
 

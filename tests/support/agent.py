@@ -14,7 +14,7 @@ from support.running import Running
 @asynccontextmanager
 async def over_http(wand: Running, mode: Any) -> AsyncIterator[Client]:
     async with (
-        httpx2.AsyncClient(headers=wand.headers, timeout=60) as http,
+        httpx2.AsyncClient(headers=wand.headers, timeout=90) as http,
         Client(streamable_http_client(wand.url, http_client=http), mode=mode) as client,
     ):
         yield client

@@ -82,7 +82,7 @@ class Dockerd:
     def ask(self, method: str, path: str, body: bytes = b"") -> bytes:
         """What it answers."""
         with_type = {"Content-Type": "application/x-tar" if body else "application/json"}
-        with closing(http.client.HTTPConnection("docker", timeout=30)) as connection:
+        with closing(http.client.HTTPConnection("docker", timeout=90)) as connection:
             connection.sock = socket.socket(socket.AF_UNIX)
             connection.sock.connect(str(self.socket))
             connection.request(method, path, body, with_type)

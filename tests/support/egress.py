@@ -21,7 +21,7 @@ import wand_hostagent
 from wand_hostagent.launcher.egress import wire
 
 PROGRAM = Path(wand_hostagent.__file__).parent / "launcher" / "egress"
-SECONDS = 20.0
+SECONDS = 60
 
 
 @dataclass

@@ -215,7 +215,7 @@ async def reached(shelf: Shelf, *plays: Any, given: Any = None, **fields: Any) -
         for name in ("form", "prices", "context_tokens", "most_output_tokens")
         if name in fields
     }
-    async with thinking(*plays, **about) as (mind, server), asyncio.timeout(20):
+    async with thinking(*plays, **about) as (mind, server), asyncio.timeout(60):
         return await carry_out(
             given or goal(), around(shelf, fields.pop("diary", None), model=mind, **fields)
         ), server

@@ -34,7 +34,7 @@ async def native() -> AsyncIterator[tuple[FakeLauncher, NativeBackend]]:
 
 
 async def all_of(backend: NativeBackend, asked: Job) -> list[Event]:
-    async with asyncio.timeout(30), aclosing(backend.run(permit(asked))) as events:
+    async with asyncio.timeout(60), aclosing(backend.run(permit(asked))) as events:
         return [event async for event in events]
 
 
@@ -220,7 +220,7 @@ async def test_the_clock_runs_on_while_nobody_reads() -> None:
 
 
 async def test_a_lost_launcher_ends_the_job_as_lost() -> None:
-    async with linked() as (launcher, link), asyncio.timeout(10):
+    async with linked() as (launcher, link), asyncio.timeout(60):
         events = NativeBackend(link, positions()).run(permit(shell("echo out; sleep 60")))
         seen = [await anext(events), await anext(events)]
         launcher.die()

@@ -93,7 +93,7 @@ async def test_without_our_certificate_nothing_was_done(there: Wand, tmp_path: P
 async def test_a_launcher_that_is_away_there_is_told_of(there: Wand) -> None:
     async with agent(there.pki, there.tcp) as one:
         there.launcher.kill()
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(60):
             while (health := await one.health()).up:  # noqa: ASYNC110 - it is in another process
                 await asyncio.sleep(0.05)
         with pytest.raises(Unavailable):

@@ -38,7 +38,7 @@ async def test_bytes_are_counted_before_they_leave_the_pipe(
 
     monkeypatch.setattr(os, "read", spy)
     os.write(pipe[1], b"abc")
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(60):
         await news.wait()
 
     assert seen == [(8, 3)]
@@ -50,7 +50,7 @@ async def test_bytes_are_counted_before_they_leave_the_pipe(
 async def test_the_count_is_what_was_read(pipe: tuple[int, int], size: int) -> None:
     tap, position, news = tap_of(pipe[0])
     os.write(pipe[1], b"x" * size)
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(60):
         await news.wait()
     tap.drain()
 
@@ -64,7 +64,7 @@ async def test_nothing_to_read_and_the_end_count_nothing() -> None:
     tap.drain()
     empty = position.taken_bytes, tap.ended
     os.close(writer)
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(60):
         await news.wait()
 
     assert empty == (9, False)
@@ -88,7 +88,7 @@ async def test_before_it_listens_it_reads_when_it_is_told_to_and_then_to_the_end
 async def test_what_nobody_takes_stays_in_the_pipe_and_uncounted(pipe: tuple[int, int]) -> None:
     tap, position, news = tap_of(pipe[0])
     written = 0
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(60):
         while position.taken_bytes < WIDE_BYTES or not written > WIDE_BYTES:
             news.clear()
             written += write_what_fits(pipe[1])

@@ -35,7 +35,7 @@ def test_strays_are_collected_and_only_the_living_are_looked_up() -> None:
     home = str(Path(wand_hostagent.__file__).parents[1])
     words = [sys.executable, "-I", "-S", "-E", "-c", LAUNCHER, home]
 
-    done = subprocess.run(words, check=True, capture_output=True, text=True, timeout=30)
+    done = subprocess.run(words, check=True, capture_output=True, text=True, timeout=90)
 
     assert done.stdout == "True []\n"
 

@@ -213,7 +213,7 @@ def test_a_head_is_told_to_the_system(monkeypatch: pytest.MonkeyPatch, place: st
     assert anchors._SOCKETS == {"journal": "/run/systemd/journal/socket", "syslog": "/dev/log"}
     with short_folder() as folder, socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as hears:
         hears.bind(str(folder / "s"))
-        hears.settimeout(20)
+        hears.settimeout(60)
         monkeypatch.setattr(anchors, "_SOCKETS", {place: str(folder / "s")})
         anchors.Anchors([place]).tell(HEAD)
         heard = hears.recv(4096).decode()

@@ -18,7 +18,7 @@ from support.launcher_client import needs_root
 from wand_hostagent.launcher import syscalls, vfork
 from wand_hostagent.launcher.step import Memory, Step, step
 
-SECONDS = 20.0
+SECONDS = 60
 SOURCES = sorted(vfork.PROGRAM.parent.glob("*.S"))
 needs_code = pytest.mark.skipif(vfork.find() is None, reason="there is no machine code for this processor")
 MACHINE = vfork.find()

@@ -174,7 +174,7 @@ async def test_one_message_is_in_flight_and_a_cancelled_stream_is_closed_at_once
     visit, keeper = Visit(), Doorkeeper([SERVER])
     visit.room.clear()
     call = asyncio.create_task(serve(grpc.unary_stream_rpc_method_handler(behaviour), visit, keeper))
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(60):
         await visit.writing.wait()
         assert not await keeper.everybody_out(0)
         call.cancel()

@@ -69,7 +69,7 @@ async def test_beyond_the_bound_there_is_no_room_and_what_must_be_said_is_put_al
     assert not waiting.done()
 
     writing = asyncio.create_task(box.write_out(writer.write))
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(60):
         await waiting
     writer.open.set()
     box.finish()

@@ -239,7 +239,7 @@ async def test_a_token_that_does_not_come_is_awaited_once_by_all_and_no_longer_t
     asking = Client(Address(base_url="http://127.0.0.1:9"), Strike())
     asking.signed_by(Tokens(fetch))
     sends = (asking.send(Request(method="GET", path="/x")) for _ in range(5))
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(60):
         errors = await asyncio.gather(*sends, return_exceptions=True)
 
     assert {type(error) for error in errors} == {Unavailable}

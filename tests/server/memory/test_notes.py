@@ -46,7 +46,7 @@ async def texts(notes: Notes, query: str, scope: str = "", who: object = ANN) ->
 
 async def found_by_meaning(notes: Notes, query: str) -> None:
     """Ask until there is an answer."""
-    async with asyncio.timeout(30):
+    async with asyncio.timeout(60):
         while not await texts(notes, query):  # noqa: ASYNC110 - what makes vectors runs by itself
             await asyncio.sleep(0.002)
 

@@ -203,7 +203,7 @@ async def test_a_task_is_begun_when_its_time_has_come_and_not_before(tmp_path: P
 
 
 async def until_agents(its: Crew, true: Callable[[set[str]], bool]) -> None:
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(60):
         while True:
             if true({one.name for one in await its.store.agents()}):
                 return

@@ -160,7 +160,7 @@ def names_of_tools(port: str, key: str) -> list[str]:
         "Mcp-Method": "tools/list",
     }
     asked = urllib.request.Request(f"http://127.0.0.1:{port}/mcp", json.dumps(body).encode(), headers)
-    with urllib.request.build_opener(urllib.request.ProxyHandler({})).open(asked, timeout=30) as answer:
+    with urllib.request.build_opener(urllib.request.ProxyHandler({})).open(asked, timeout=90) as answer:
         return [tool["name"] for tool in json.load(answer)["result"]["tools"]]
 
 
@@ -168,7 +168,7 @@ def test_the_real_server_offers_it_and_check_tells_of_it(tmp_path: Path, site: P
     key, file = keyfile.add(tmp_path / "keys.toml", "ask"), settings_in(tmp_path)
     environment = {**os.environ, "PYTHONPATH": str(site)}
     check: list[str | Path] = [COMMAND, "check", "--settings", file]
-    told = subprocess.run(check, capture_output=True, text=True, check=False, timeout=30, env=environment)
+    told = subprocess.run(check, capture_output=True, text=True, check=False, timeout=90, env=environment)
     assert "the tools up_since: load, from wand-ours 0.1.0\n" in told.stdout, told.stderr
 
     reading, writing = os.pipe()

@@ -319,9 +319,9 @@ def test_the_real_server_serves_it_and_the_client_of_the_page_is_answered(tmp_pa
     try:
         with os.fdopen(reading) as ready:
             assert ready.readline(), log.read_text()
-        done = subprocess.run(ask, capture_output=True, text=True, check=False, timeout=30)
+        done = subprocess.run(ask, capture_output=True, text=True, check=False, timeout=90)
         assert "execute_command" in done.stdout.split(), done.stderr + log.read_text()
-        wrong = subprocess.run([*ask[:-1], "x"], capture_output=True, text=True, check=False, timeout=30)
+        wrong = subprocess.run([*ask[:-1], "x"], capture_output=True, text=True, check=False, timeout=90)
         assert wrong.stderr.startswith("refused: the API key is not known here")
     finally:
         server.send_signal(signal.SIGTERM)
@@ -333,7 +333,7 @@ def test_the_real_server_says_why_it_does_not_start(tmp_path: Path) -> None:
     keyfile.add(tmp_path / "keys.toml", "ask")
     argv: list[str | Path] = [COMMAND, "serve", "--settings", settings_in(tmp_path, free_port())]
 
-    done = subprocess.run(argv, capture_output=True, text=True, check=False, timeout=30, cwd=tmp_path)
+    done = subprocess.run(argv, capture_output=True, text=True, check=False, timeout=90, cwd=tmp_path)
 
     assert done.returncode == 1
     assert "no package here has a transport 'lines'" in done.stderr

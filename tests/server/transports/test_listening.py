@@ -39,7 +39,7 @@ async def server(tmp_path: Path, host: FakeHost) -> AsyncIterator[Edge]:
 
 async def heard(stream: aiohttp.ClientResponse) -> dict[str, Any]:
     """The next message of a stream."""
-    async with asyncio.timeout(30):
+    async with asyncio.timeout(60):
         while not (line := await stream.content.readline()).startswith(b"data: {"):
             assert line, "the stream has ended"
     return dict(json.loads(line.removeprefix(b"data: ")))

@@ -188,7 +188,7 @@ async def serial_of(here: World) -> object:
 
 
 async def until_it_is_so(asked: Callable[[], Awaitable[bool]]) -> None:
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(60):
         while not await asked():
             pass
 

@@ -177,7 +177,7 @@ def test_a_job_has_so_many_connections_and_the_rest_wait(one: Proxy) -> None:
     with pytest.raises(TimeoutError):
         last.socket.recv(1)
     idle.pop().close()
-    last.socket.settimeout(10)
+    last.socket.settimeout(60)
     assert status(last.all()) == 403
     for connection in idle:
         connection.close()

@@ -15,7 +15,7 @@ PUT = step("put", "put", name="x", text="y")
 
 
 async def done(shelf: Shelf, *some: dict[str, Any], **fields: Any) -> Outcome:
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(60):
         return await carry_out(steps(*some, **fields), around(shelf))
 
 
