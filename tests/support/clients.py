@@ -13,7 +13,7 @@ from support.tree import ROOT
 
 HOME = ROOT / ".dev" / "clients"
 MODULES = HOME / "node_modules"
-_SECONDS = 60
+_SECONDS = 60.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -21,7 +21,7 @@ import wand_hostagent
 from wand_hostagent.launcher.egress import wire
 
 PROGRAM = Path(wand_hostagent.__file__).parent / "launcher" / "egress"
-SECONDS = 60
+SECONDS = 60.0
 
 
 @dataclass

@@ -21,7 +21,7 @@ from wand_hostagent.filesystem.model import Answer, Ask
 from wand_hostagent.filesystem.refusal import Refused
 
 PROGRAM = Path(wand_hostagent.filesystem.__file__).parent
-SECONDS = 60
+SECONDS = 60.0
 
 
 def python_for(user: int) -> str:

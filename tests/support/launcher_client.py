@@ -27,7 +27,7 @@ from support.places import short_folder
 from wand_hostagent.launcher import protocol
 
 PROGRAM = Path(wand_hostagent.__file__).parent / "launcher"
-SECONDS = 60
+SECONDS = 60.0
 NO_LIMITS: Mapping[str, float] = {}
 _ids = itertools.count()
 

@@ -11,8 +11,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-START_SECONDS = 60
-STOP_SECONDS = 60
+START_SECONDS = 60.0
+STOP_SECONDS = 60.0
 
 
 @dataclass

@@ -14,7 +14,7 @@ from support.places import free_port
 from support.running import COMMAND, Running
 
 PASSWORD = "correct horse battery"
-_STOP_SECONDS = 60
+_STOP_SECONDS = 60.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -16,8 +16,8 @@ from support.processes import descendants
 from support.waiting import is_alive
 
 COMMAND = Path(sys.executable).parent / "wand-server"
-_START_SECONDS = 60
-_STOP_SECONDS = 60
+_START_SECONDS = 60.0
+_STOP_SECONDS = 60.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

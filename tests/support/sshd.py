@@ -16,7 +16,7 @@ from support.places import free_port
 from support.processes import descendants, name_of
 
 SSHD = shutil.which("sshd", path=f"{os.environ.get('PATH', '')}:/usr/sbin")
-READY_SECONDS = 60
+READY_SECONDS = 60.0
 USER = getpass.getuser()
 
 
