@@ -42,8 +42,8 @@ class Clients:
         return done.stdout
 
     def inspect(self, *words: str) -> str:
-        """What the command line of the MCP Inspector prints; it waits longer for a server than its 15 s."""
-        patient = ("--connect-timeout", str(_SECONDS * 1000))
+        """What the command line of the MCP Inspector prints; it waits longer for a server than its own 15 s."""
+        patient = ("--connect-timeout", str(int(_SECONDS * 1000)))
         inspector = MODULES / ".bin" / "mcp-inspector"
         return self.run(self.node, inspector, "--cli", *words, *patient, "--format", "json")
 
