@@ -20,6 +20,7 @@ from support.foreign import Asked, Says, Service, serving
 from support.waiting import until
 from wand_proto.errors import Denied, Invalid, Unavailable, WandError
 from wand_server.integrations.kit import (
+    AllOf,
     ApiKey,
     Basic,
     Bearer,
@@ -87,6 +88,11 @@ def form(asked: Asked) -> dict[str, str]:
         ),
         (ApiKey("X-Key"), {"api_key": "k"}, lambda asked: asked.headers["x-key"] == "k"),
         (ApiKey("key", where="query"), {"api_key": "k"}, lambda asked: asked.query == {"key": "k"}),
+        (
+            AllOf((ApiKey("key", where="query"), Bearer())),
+            {"api_key": "k", "token": "t"},
+            lambda asked: asked.query == {"key": "k"} and asked.headers["authorization"] == "Bearer t",
+        ),
         (InPath("/bot"), {"token": "1:a"}, lambda asked: asked.path == "/bot1:a/x"),
         (
             FirstOf(((("token",), Bearer()), (("api_key",), ApiKey("X-Key")))),

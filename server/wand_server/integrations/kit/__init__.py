@@ -13,11 +13,12 @@ from wand_server.integrations.kit.paging import Counted, Cursor, Linked
 from wand_server.integrations.kit.personal import Consent, Personal
 from wand_server.integrations.kit.request import Request, Sent
 from wand_server.integrations.kit.session import Session
-from wand_server.integrations.kit.signin import ApiKey, Basic, Bearer, FirstOf, InPath, Nobody, SignIn
+from wand_server.integrations.kit.signin import AllOf, ApiKey, Basic, Bearer, FirstOf, InPath, Nobody, SignIn
 from wand_server.integrations.kit.sigv4 import SigV4
 from wand_server.integrations.kit.texts import Date, DateTime, Email
 
 __all__ = [
+    "AllOf",
     "ApiKey",
     "BaseIntegration",
     "Basic",

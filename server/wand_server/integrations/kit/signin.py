@@ -2,7 +2,7 @@
 
 from abc import ABC, abstractmethod
 from base64 import b64encode
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -44,6 +44,31 @@ class FirstOf(SignIn):
                 return way.signer(settings, send, strike)
         choices = " or ".join(" and ".join(needed) for needed, _ in self.ways)
         raise Invalid(f"no sign-in is set: give {choices}")
+
+
+@dataclass(frozen=True, slots=True)
+class AllOf(SignIn):
+    """Several ways at once, each of which adds its part."""
+
+    ways: tuple[SignIn, ...]
+
+    def signer(self, settings: BaseModel, send: Send, strike: Strike) -> Signer:
+        return _Together([way.signer(settings, send, strike) for way in self.ways])
+
+
+class _Together:
+    """Signers of which each has its turn."""
+
+    def __init__(self, signers: Sequence[Signer]) -> None:
+        self._signers = signers
+
+    async def sign(self, request: Request) -> None:
+        for one in self._signers:
+            await one.sign(request)
+
+    async def renew(self) -> bool:
+        """Whether one of them has something newer."""
+        return any([await one.renew() for one in self._signers])
 
 
 class Stamp:
