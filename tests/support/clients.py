@@ -42,7 +42,7 @@ class Clients:
         return done.stdout
 
     def inspect(self, *words: str) -> str:
-        """What the command line of the MCP Inspector prints; it waits longer for a server than its own 15 s."""
+        """What the MCP Inspector prints; it waits longer for a server than its own 15 s."""
         patient = ("--connect-timeout", str(int(_SECONDS * 1000)))
         inspector = MODULES / ".bin" / "mcp-inspector"
         return self.run(self.node, inspector, "--cli", *words, *patient, "--format", "json")
