@@ -41,11 +41,13 @@ def open_directory(profile: Profile, asked: str, is_shown: Callable[[str], bool]
     Raises:
         Refused: there is none, or none that is shown, or it lies outside the profile's folders.
     """
-    root, rest = _split(profile, asked)
+    found = _split(profile, asked)
+    if found is None:
+        raise _outside(profile, asked)
     try:
-        descriptor = _open_beneath(root, encoded(rest, "directory"))
+        descriptor = _opened(profile, *found)
     except OSError as error:
-        raise _no_place(profile, asked or root, error.errno or 0) from error
+        raise _no_place(profile, asked or found[0], error.errno or 0) from error
     place = Place(descriptor, os.readlink(f"/proc/self/fd/{descriptor}"))  # noqa: PTH115 - text
     if not is_shown(place.path):
         place.close()
@@ -53,15 +55,30 @@ def open_directory(profile: Profile, asked: str, is_shown: Callable[[str], bool]
     return place
 
 
-def _split(profile: Profile, asked: str) -> tuple[str, str]:
-    """The folder of the profile that holds the path, and the way from there."""
+def _opened(profile: Profile, root: str, rest: str) -> int:
+    """What is at the end of the way from a folder, links and all.
+
+    The kernel follows none that begins with a slash. Such a one is followed by name, and where it leads is
+    opened as if it had been asked for: beneath a folder of the profile, or not at all.
+    """
+    try:
+        return _open_beneath(root, encoded(rest, "directory"))
+    except OSError as error:
+        led = _split(profile, os.path.realpath(f"{root}/{rest}")) if error.errno == errno.EXDEV else None
+        if led is None:
+            raise
+    return _open_beneath(led[0], encoded(led[1], "directory"))
+
+
+def _split(profile: Profile, asked: str) -> tuple[str, str] | None:
+    """The folder of the profile that holds the path, and the way from there; None where none does."""
     if not asked.startswith("/"):
         return profile.workspace, asked or "."
     for folder in sorted(profile.folders, key=len, reverse=True):
         for root in (folder, os.path.realpath(folder)):
             if asked == root or asked.startswith(root.rstrip("/") + "/"):
                 return folder, asked[len(root) :].lstrip("/") or "."
-    raise _outside(profile, asked)
+    return None
 
 
 def _open_beneath(root: str, rest: bytes) -> int:

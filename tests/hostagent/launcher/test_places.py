@@ -21,6 +21,9 @@ def launcher(shared: Path) -> Iterator[Launcher]:
         (one.workspace / "sub").mkdir()
         (one.workspace / "inside").symlink_to("sub")
         (one.workspace / "out").symlink_to("/usr")
+        (one.workspace / "whole").symlink_to(one.workspace / "sub")
+        (one.workspace / "beside").symlink_to(shared)
+        (one.workspace / "magic").symlink_to("/proc/self/cwd")
         (one.workspace / "file").write_text("#!/bin/sh\necho script ran in $(pwd)\n")
         yield one
 
@@ -39,6 +42,8 @@ def client(launcher: Launcher) -> Iterator[Client]:
         ("sub", "sub"),
         ("sub/..", "."),
         ("inside", "sub"),
+        ("whole", "sub"),
+        ("whole/../inside", "sub"),
         ("{work}", "."),
         ("{work}/sub", "sub"),
     ],
@@ -52,11 +57,25 @@ def test_a_command_starts_where_it_is_asked_to(
 
 
 def test_a_command_starts_in_a_further_folder_of_its_profile(client: Client, shared: Path) -> None:
-    assert client.result("pwd", directory=str(shared))[0].decode().strip() == str(shared)
+    for asked in (str(shared), "beside"):
+        assert client.result("pwd", "-P", directory=asked)[0].decode().strip() == str(shared)
 
 
 @pytest.mark.parametrize(
-    "asked", ["/", "/etc", "..", "sub/../..", "out", "out/bin", "{work}/../..", "{work}x", "/proc/self/cwd"]
+    "asked",
+    [
+        "/",
+        "/etc",
+        "..",
+        "sub/../..",
+        "out",
+        "out/bin",
+        "magic",
+        "beside/..",
+        "{work}/../..",
+        "{work}x",
+        "/proc/self/cwd",
+    ],
 )
 def test_a_directory_outside_the_folders_is_denied_and_they_are_named(
     launcher: Launcher, client: Client, shared: Path, asked: str
