@@ -27,7 +27,7 @@ from wand_hostagent.launcherlink import LauncherLink
 from wand_hostagent.model import Event, Exited, FileAct, Input, Job
 from wand_hostagent.policy import operations
 from wand_hostagent.policy.backends import NATIVE, chosen
-from wand_hostagent.policy.decide import decide
+from wand_hostagent.policy.decide import decide, file_profile
 from wand_hostagent.policy.model import Answer as Decision
 from wand_hostagent.policy.model import Permit, PolicySource, Question
 from wand_hostagent.positions import Counts
@@ -194,14 +194,20 @@ class Gate:
     ) -> SearchAnswer:
         """The lines that match of what a job of the caller's wrote."""
         run = self._jobs.of(caller.principal, job)
-        profile = run.started.profile if run.started else run.origin.profile
-        if (await self._link.profiles()).named(profile) is None:  # of another host agent
-            profile = ""
+        own = run.started.profile if run.started else run.origin.profile
+        names = (own, self._file_profile(caller))  # one that ran elsewhere had another's profile, or none
+        profile = outputsearch.profile_for(names, await self._link.profiles())
 
         async def ask(scan: Scan) -> Answer:
             return await self._files.use(profile, scan, principal=caller.principal)
 
         return await outputsearch.search(run, stream, offset, wanted, ask)
+
+    def _file_profile(self, caller: Caller) -> str:
+        try:
+            return file_profile(self._policy.current, caller)
+        except BrokenPolicy:
+            return ""
 
     def list_jobs(self, caller: Caller, job: str = "") -> tuple[JobSummary, ...]:
         """The caller's jobs, running ones first; or the one of that name."""

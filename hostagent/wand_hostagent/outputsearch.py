@@ -1,10 +1,11 @@
 """Looking for a pattern in what a job wrote, piece by piece; the confined file worker does the matching."""
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterable
 from dataclasses import dataclass, replace
 
 from wand_hostagent.filesystem.model import Answer, Match, Scan, Search, SearchAnswer
+from wand_hostagent.reports import ProfilesReport
 from wand_hostagent.runs import Run, StreamName
 from wand_proto.errors import Broken
 from wand_proto.plaintext import plain
@@ -27,6 +28,11 @@ class _Found:
     skip: int  # how many matches are still to be left out
     truncated: bool = False
     characters: int = 0
+
+
+def profile_for(names: Iterable[str], known: ProfilesReport) -> str:
+    """The first of those profiles that there is, in which the search is confined; else the default one."""
+    return next((name for name in names if name and known.named(name)), known.default)
 
 
 async def search(run: Run, stream: StreamName, offset: int, wanted: Search, ask: Ask) -> SearchAnswer:

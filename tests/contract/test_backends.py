@@ -17,6 +17,7 @@ from wand_proto import errors
 from wand_proto.v1 import execution_pb2 as wire
 from wand_proto.v1 import host_pb2
 from wand_proto.v1.execution_pb2_grpc import ExecutionStub
+from wand_proto.v1.files_pb2 import SearchRequest
 from wand_proto.v1.host_pb2_grpc import HostStub
 
 pytestmark = [
@@ -86,6 +87,19 @@ async def test_a_job_runs_where_it_is_told_and_is_on_record_before() -> None:
     told, outcome = began["fields"], ended["fields"]
     assert (told["backend"], told["argv"], told["rule"]) == ("ssh:two", ["exit 3"], "there too")
     assert (outcome["job"], outcome["reason"], outcome["exit_code"]) == (told["job"], "exited", 3)
+
+
+async def test_what_a_job_there_wrote_is_searched() -> None:
+    with with_hosts() as (wand, _):
+        _, exited = await ran(wand, shell("seq 100", backend="ssh:one"))
+        wanted = wire.SearchOutputRequest(
+            job=exited.job, stream=wire.STREAM_STDOUT, search=SearchRequest(pattern="^7$")
+        )
+        async with wand.channel() as channel:
+            execution: Any = ExecutionStub(channel)
+            found = await execution.SearchOutput(wanted, metadata=asking())
+
+    assert [(match.line, match.text) for match in found.matches] == [(7, "7")]
 
 
 async def test_what_one_host_cannot_take_another_one_does() -> None:

@@ -145,8 +145,9 @@ async def test_a_terminal_elsewhere_that_is_taken_up_has_the_size_that_it_had() 
     assert (summary.job, summary.terminal) == ("j1", (132, 43))
 
 
-async def test_what_a_job_of_another_host_agent_wrote_is_searched_in_a_profile_of_ours() -> None:
-    elsewhere = Elsewhere("moon", profile="theirs")
+@pytest.mark.parametrize("profile", ["theirs", ""])
+async def test_what_a_job_elsewhere_wrote_is_searched_in_a_profile_of_ours(profile: str) -> None:
+    elsewhere = Elsewhere("moon", profile=profile)
     rule = Rule(name="moon", verdict=Verdict.ALLOW, programs=("*",), backends=("moon",))
     async with fake_house(others=[elsewhere]) as (_, house):
         house.rules.rules = (rule,)
@@ -154,7 +155,7 @@ async def test_what_a_job_of_another_host_agent_wrote_is_searched_in_a_profile_o
         await all_of(house.gate.run(ANN, asked))
         await house.gate.search_output(ANN, asked.id, "stdout", 0, Search(path="", pattern="moon"))
 
-    assert [profile for profile, _ in house.files.asked] == [""]
+    assert [profile for profile, _ in house.files.asked] == ["developer"]
 
 
 async def test_an_end_that_could_not_be_recorded_is_told_later_and_the_output_stays() -> None:

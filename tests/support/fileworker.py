@@ -19,6 +19,7 @@ import wand_hostagent.filesystem
 from wand_hostagent.filesystem import wire
 from wand_hostagent.filesystem.model import Answer, Ask
 from wand_hostagent.filesystem.refusal import Refused
+from wand_hostagent.reports import ProfilesReport
 
 PROGRAM = Path(wand_hostagent.filesystem.__file__).parent
 SECONDS = 60.0
@@ -158,6 +159,9 @@ class FakeLink:
         status = await asyncio.to_thread(process.wait, SECONDS)
         if not ending.done():
             ending.set_result(status)
+
+    async def profiles(self) -> ProfilesReport:
+        return ProfilesReport(profiles=(), guarantees=(), default="developer")
 
     def ending(self, job: str, /) -> "asyncio.Future[Any]":
         return self._endings.setdefault(job, asyncio.get_running_loop().create_future())

@@ -31,6 +31,7 @@ from wand_hostagent.filesystem.model import (
     WriteAnswer,
 )  # fmt: skip
 from wand_hostagent.filesystem.refusal import Refused
+from wand_hostagent.reports import ProfilesReport
 from wand_proto import errors
 from wand_proto.errors import Ambiguous, Broken, Exhausted, TimedOut, Unavailable
 
@@ -53,6 +54,9 @@ class Link(Protocol):
 
     async def worker(self, job: str, profile: str, why: Mapping[str, Any], descriptor: int, /) -> object:
         """Have a worker started with that end of a stream socket."""
+
+    async def profiles(self) -> ProfilesReport:
+        """The profiles as the launcher has read them."""
 
     def ending(self, job: str, /) -> "asyncio.Future[Any]":
         """How the worker ends."""
@@ -157,7 +161,7 @@ class FileWorkers:
         self._is_closed = False
 
     async def use(self, profile: str, ask: Ask, *, principal: str = "") -> Answer:
-        """Have a worker of the profile do what is asked, for that principal.
+        """Have a worker of the profile, or of the default one, do what is asked, for that principal.
 
         A change that is under way is finished even where this is cancelled.
 
@@ -170,11 +174,10 @@ class FileWorkers:
         try:
             is_change, seeks = isinstance(ask, Write | Edit | Arrange), isinstance(ask, Search | Scan)
             exchange = _Exchange(wire.pack(ask), is_change, seeks, _ANSWERS[type(ask)])
+            key = await self._named(profile), principal
             if not exchange.is_change:
-                return await self._use((profile, principal), exchange)
-            return await asyncio.shield(
-                self._keep(asyncio.create_task(self._use((profile, principal), exchange)))
-            )
+                return await self._use(key, exchange)
+            return await asyncio.shield(self._keep(asyncio.create_task(self._use(key, exchange))))
         except Refused as refused:
             raise errors.named(
                 refused.kind, refused.message, hint=refused.hint, field=refused.field
@@ -182,12 +185,17 @@ class FileWorkers:
 
     async def aliases(self, profile: str, *, principal: str = "") -> tuple[Alias, ...]:
         """Those folders of the profile that are links, or lie behind one; a worker acts by no other name."""
+        profile = await self._named(profile)
         pool = self._pool((profile, principal))
         if pool.aliases is None:
             answer = await self.use(profile, Aliases(), principal=principal)
             assert isinstance(answer, AliasesAnswer)
             pool.aliases = answer.aliases
         return pool.aliases
+
+    async def _named(self, profile: str) -> str:
+        """The name of the profile that is meant: a rule that names none means the default one."""
+        return profile or (await self._link.profiles()).default
 
     async def aclose(self) -> None:
         """Let changes under way be finished, for a bounded while, and end every worker."""

@@ -40,6 +40,16 @@ async def test_a_file_is_written_and_read_and_the_worker_is_on_record() -> None:
         assert started["fields"]["profile"] == "p"
 
 
+async def test_where_a_rule_names_no_profile_the_default_one_is_meant() -> None:
+    async with files_with_launcher() as (files, launcher, _):
+        await files.use("", Write(path="f", data=b"x", mode=Mode.CREATE))
+        await files.use("p", Read(path="f"))
+        assert await files.aliases("") == ()
+
+        (started,) = launcher.records("worker")
+        assert started["fields"]["profile"] == "p"
+
+
 async def test_every_worker_ends_with_the_close_and_its_end_is_on_record() -> None:
     async with files_with_launcher() as (files, launcher, _):
         await asyncio.gather(*(files.use("p", Read(path=".")) for _ in range(4)), return_exceptions=True)
