@@ -6,7 +6,7 @@ from collections.abc import Awaitable, Iterator, Mapping
 from functools import partial
 from secrets import token_hex
 from typing import Any, ClassVar
-from urllib.parse import urlsplit
+from urllib.parse import quote, urlsplit
 
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError
 
@@ -126,6 +126,7 @@ class Integration(BaseIntegration):
         )
 
     base_url: ClassVar[str] = ""
+    below: ClassVar[str] = ""  # a path between the address and those of operations; settings fill its blanks
     sign_in: ClassVar[SignIn] = Nobody()
     trust: ClassVar[Trust | None] = None  # of a service that has an authority of its own
     rate: ClassVar[Rate | None] = None
@@ -144,8 +145,9 @@ class Integration(BaseIntegration):
         host = _host(said or self.base_url)
         named = (host,) if said or host == "localhost" else ()
         told = {name: signin.secret(self.config, one) for name, one in self.setting_headers.items()}
+        filled = {name: quote(str(value), safe="") for name, value in self.config} if self.below else {}
         return Address(
-            base_url=said or self.base_url,
+            base_url=(said or self.base_url).rstrip("/") + self.below.format(**filled),
             hosts=(*named, *getattr(self.config, "private_hosts", ())),
             headers={**self.headers, **{name: value for name, value in told.items() if value}},
             rate=self.rate,
