@@ -71,7 +71,7 @@ BESIDE = (
 FUZZ = Stage(name="fuzz", seconds=1500, command="./dev fuzz 400000", cores=2, show=".*messages")
 VM = Stage(name="vm", seconds=1200, command="./dev vm", cores=2, needs=_QEMU, is_roots=True, show="(?!dev:)")
 GUEST = Stage(
-    name="guest", seconds=1500, command="./dev guest-test", needs=_GUEST, is_roots=True, show="[a-z ]"
+    name="guest", seconds=2000, command="./dev guest-test", needs=_GUEST, is_roots=True, show="[a-z ]"
 )
 SOAK = Stage(name="soak", seconds=900, command="./dev soak 600", cores=0, niceness=5, show=".")
 CHAOS = Stage(
@@ -134,7 +134,7 @@ def _tests(command: str) -> Stage:
     folder = os.environ.get(_DOCUMENTS) or str(ROOT.parent / "shared" / "openapi")
     command = f"env {shlex.quote(f'{_DOCUMENTS}={folder}')} {command}"
     brought = tuple(stage.name for stage in BROUGHT)
-    return Stage(name="tests", seconds=2400, command=command, wants=_TESTS, after=brought, show="SKIPPED")
+    return Stage(name="tests", seconds=3000, command=command, wants=_TESTS, after=brought, show="SKIPPED")
 
 
 def main(words: Sequence[str]) -> int:
