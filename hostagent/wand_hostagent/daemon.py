@@ -20,7 +20,7 @@ from pathlib import Path
 
 from grpc import aio
 
-from wand_hostagent import VERSION, kinds
+from wand_hostagent import VERSION, kinds, past
 from wand_hostagent.approvals import Approvals, Terms
 from wand_hostagent.backends.base import Left
 from wand_hostagent.backends.host import HostBackend
@@ -32,7 +32,7 @@ from wand_hostagent.filesystem.client import FileWorkers
 from wand_hostagent.gate import Gate, Means
 from wand_hostagent.jobs import Jobs, Retention
 from wand_hostagent.launcherlink import LauncherLink
-from wand_hostagent.model import Exited
+from wand_hostagent.model import Exited, Reason
 from wand_hostagent.openacts import OpenActs
 from wand_hostagent.policy.load import PolicyFolder
 from wand_hostagent.positions import Positions
@@ -42,6 +42,7 @@ from wand_hostagent.service.files import Files
 from wand_hostagent.service.host import Facts, Host
 from wand_hostagent.service.intercept import Doorkeeper
 from wand_hostagent.settings import DEFAULT_PATH, Settings, load, where
+from wand_hostagent.spool import Room, SpoolFolder
 from wand_hostagent.switching import Switch
 from wand_proto import garbage, logline, sdnotify, tls, trimming, turns
 from wand_proto.errors import Conflict, Denied, NotFound, WandError
@@ -156,6 +157,7 @@ async def _parts(settings: Settings, path: Path) -> AsyncIterator[_Parts]:
         others = await stack.enter_async_context(kinds.opened(settings.backends, path, where(path)))
         begun = Begun(settings.spool_directory / "begun", link.record)
         left = begun.left()
+        past.keep_lost(SpoolFolder(settings.spool_directory, Room(0)), left, {one.name for one in others})
         kept = Retention(
             jobs=settings.kept.jobs,
             seconds=settings.kept.seconds,
@@ -208,9 +210,10 @@ async def _take_up(left: Sequence[Left], begun: Begun, recorded: Sequence[Record
 def _end_of(left: Left, jobs: Jobs) -> Exited | None:
     """How a job ended, where an earlier host agent saw it and could not have it recorded."""
     try:
-        return jobs.of(left.principal, left.job).exited
+        exited = jobs.of(left.principal, left.job).exited
     except NotFound:
         return None
+    return None if exited is None or exited.reason is Reason.LOST else exited
 
 
 @asynccontextmanager

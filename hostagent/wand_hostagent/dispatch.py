@@ -11,7 +11,7 @@ import signal as signals
 import time
 from collections.abc import AsyncGenerator, Awaitable, Callable, Collection, Iterable, Mapping
 from contextlib import aclosing
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any
@@ -161,8 +161,8 @@ class Recorded(ExecutionBackend):
         reading = self._held(permit) if permit.network else self._backend.run(permit)
         async with aclosing(self._followed(reading, job.id, note)) as events:
             async for event in events:
-                if isinstance(event, Started) and job.detached:
-                    await self._keep(note, self._known(permit, job, event))
+                if isinstance(event, Started):
+                    await self._keep(note, self._known(permit, job, event), job)
                 yield event
 
     async def _held(self, permit: Permit) -> AsyncGenerator[Event, None]:
@@ -184,13 +184,17 @@ class Recorded(ExecutionBackend):
             await self._tell(outcome)
             raise
 
-    async def _keep(self, note: Note, left: Left) -> None:
-        """Keep how a detached job is found again; where that cannot be, end it: it would run on unseen."""
+    async def _keep(self, note: Note, left: Left, job: Job) -> None:
+        """Keep whose it is, and of a detached job how it is found again.
+
+        Where that cannot be, the detached one is ended: it would run on unseen.
+        """
         try:
-            note.keep(left)
+            note.keep(left if job.detached else replace(left, mark=""))
         except WandError:
-            await self._backend.signal(left.job, signals.SIGKILL)
-            raise
+            if job.detached:
+                await self._backend.signal(left.job, signals.SIGKILL)
+                raise
 
     def _known(self, permit: Permit, job: Job, started: Started) -> Left:
         return Left(

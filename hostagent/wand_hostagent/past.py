@@ -2,15 +2,17 @@
 
 import json
 import logging
-from collections.abc import AsyncGenerator
+import time
+from collections.abc import AsyncGenerator, Collection, Iterable
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from wand_hostagent.backends.base import ExecutionBackend
+from wand_hostagent.backends.base import ExecutionBackend, Left
 from wand_hostagent.model import Event, Exited, Limits, Reason, Started
 from wand_hostagent.policy.model import Permit
 from wand_hostagent.runs import Origin
+from wand_hostagent.spool import SpoolFolder
 from wand_proto.errors import Unavailable
 
 log = logging.getLogger(__name__)
@@ -72,6 +74,30 @@ def unpacked(text: str) -> Past:
         started=told,
         exited=Exited(**{**exited, "reason": Reason(exited["reason"]), "also": also}),
         ended_unix_seconds=float(read["ended_unix_seconds"]),
+    )
+
+
+def keep_lost(folder: SpoolFolder, left: Iterable[Left], there: Collection[str]) -> None:
+    """Have jobs known as lost that an earlier host agent has left, and that nobody can follow again."""
+    known = {path.stem for path in folder.ends()}
+    for one in left:
+        if one.principal and one.job not in known and not (one.mark and one.backend in there):
+            folder.keep_end(one.job, packed(_lost(one, time.time())))
+
+
+def _lost(left: Left, now: float) -> Past:
+    return Past(
+        origin=Origin(
+            job=left.job,
+            principal=left.principal,
+            argv=left.argv,
+            profile=left.profile,
+            backend=Bygone(left.backend),
+            began_unix_seconds=left.began_unix_seconds,
+        ),
+        started=left.started(),
+        exited=Exited(job=left.job, reason=Reason.LOST, wall_seconds=max(0.0, now - left.began_unix_seconds)),
+        ended_unix_seconds=now,
     )
 
 

@@ -4,7 +4,7 @@ import asyncio
 import time
 from collections.abc import AsyncGenerator, Iterator, Mapping
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 from wand_hostagent.backends.base import ExecutionBackend
@@ -173,8 +173,10 @@ class Run:
 
     def has_ended(self, started: Started, exited: Exited, ended_monotonic: float) -> None:
         """It has, before we came."""
-        self.started, self.exited, self.ended_monotonic = started, exited, ended_monotonic
+        self.started, self.ended_monotonic = started, ended_monotonic
         self.take_up((exited.stdout_bytes, exited.stderr_bytes))
+        stdout, stderr = self.offsets()  # of one that is lost, the files alone know
+        self.exited = replace(exited, stdout_bytes=stdout, stderr_bytes=stderr)
 
     def close(self) -> None:
         for spool in self._all_spools():

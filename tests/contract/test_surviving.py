@@ -195,6 +195,11 @@ async def test_a_job_by_ssh_is_told_as_lost_and_ended_by_the_next_host_agent() -
             one.kill()  # and the host is away when the next one begins
             wand.agent.start()
             one.start()
+            written, exited = await told(wand, job)  # its output too is not lost
+            wand.agent.end()
+            wand.agent.start()
+            assert await told(wand, job) == (written, exited)
             await until(lambda: not processes(wand.mark), 60)
             (end,) = wand.recorded("dispatch_end")
     assert end["fields"] == {"job": job, "backend": "ssh:one", "reason": "lost"}
+    assert (written[wire.STREAM_STDOUT], exited.reason, exited.stdout_bytes) == (b"go\n", wire.REASON_LOST, 3)

@@ -195,6 +195,16 @@ async def test_a_detached_job_that_can_be_found_again_is_not_told_as_ended_where
     assert ledger.ends() == []
 
 
+async def test_whose_a_job_was_is_kept_and_one_that_is_not_detached_is_not_to_be_found_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ledger, elsewhere = Ledger("dispatch_end"), Elsewhere("moon")
+    monkeypatch.setattr(elsewhere, "mark_of", lambda job: f"mark of {job}", raising=False)
+    await all_of(recorded(tmp_path, ledger, elsewhere), "ls")
+    (left,) = Begun(tmp_path / "begun", ledger.record).left()
+    assert (left.mark, left.principal, left.argv) == ("", "ann", ("ls",))
+
+
 async def test_a_signal_is_on_record_before_it_is_sent(tmp_path: Path) -> None:
     elsewhere = Elsewhere("moon")
     with pytest.raises(Exhausted):

@@ -99,6 +99,7 @@ class FakeHost:
     part: ports.OutputPart = field(
         default_factory=lambda: ports.OutputPart(data=b"", offset=0, total_bytes=0, running=False)
     )
+    end: ports.JobEnd = field(default_factory=lambda: ports.JobEnd(reason="exited", exit_code=3, signal=None))
     commands: tuple[ports.FoundCommand, ...] = ()
     listed: tuple[ports.ListedJob, ...] = ()
     arranged: ports.Arranged = ARRANGED
@@ -131,7 +132,7 @@ class FakeHost:
 
     async def end_of(self, call: Call, job: str) -> ports.JobEnd:
         self._remember(f"end of {job}")
-        return ports.JobEnd(reason="exited", exit_code=3, signal=None)
+        return self.end
 
     async def read_output(
         self, call: Call, job: str, stream: ports.Readable, part: tuple[int, int]

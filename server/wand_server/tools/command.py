@@ -52,9 +52,12 @@ class CommandAnswer(Answer):
         return parts
 
     def _how_it_ended(self) -> str:
+        known = self.exit_code is not None or self.signal is not None
         by = f"exit code {self.exit_code}" if self.signal is None else f"ended by {self.signal}"
         where = f"after {render.seconds(self.wall_seconds)} in {self.directory} (job {self.job})"
-        return f"{by} {where}" if self.reason == "exited" else f"{self.reason}: {by} {where}"
+        if self.reason == "exited":
+            return f"{by} {where}"
+        return f"{self.reason}: {by} {where}" if known else f"{self.reason} {where}"
 
 
 class ExecuteCommand(Tool):

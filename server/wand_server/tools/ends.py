@@ -26,6 +26,7 @@ _WHAT_HAPPENED: Mapping[Reason, str] = {
     "lost": "The launcher died while the command ran. The command was ended with it; how far it came is not "
     "known. Look at what it changed before you run it again.",
 }
+UNKNOWN = "nobody knows how it ended, or whether it runs on. Look at what it changed before you run it again"
 _LIMITS: Mapping[Reason, _Limit] = {
     "out_of_memory": _Limit(
         "memory_bytes",

@@ -53,6 +53,8 @@ class InputAnswer(Answer):
         if self.running:
             said = "" if self.stdout or self.stderr else "; it printed nothing so far"
             return f"job {self.job} runs{said}"
+        if self.reason == "lost":
+            return f"job {self.job} is lost: {ends.UNKNOWN}"
         by = f"exit code {self.exit_code}" if self.signal is None else f"ended by {self.signal}"
         return f"job {self.job} has ended: {by}" + ("" if self.reason == "exited" else f" ({self.reason})")
 

@@ -55,6 +55,7 @@ async def test_a_silent_command_says_so() -> None:
         ({"reason": "output_limit", "exit_code": None, "signal": 9}, True, "Redirect its output"),
         ({"reason": "cancelled", "exit_code": None, "signal": 9}, True, "The call was cancelled"),
         ({"reason": "lost", "exit_code": None, "signal": None}, True, "Look at what it changed"),
+        ({"reason": "lost", "exit_code": None, "signal": None}, True, "lost after"),
     ],
 )
 async def test_only_a_command_that_was_stopped_is_an_error(

@@ -101,6 +101,13 @@ async def test_a_job_that_has_ended_says_how() -> None:
     assert (result.structured["reason"], result.structured["exit_code"]) == ("exited", 3)
 
 
+async def test_of_a_job_that_is_lost_no_exit_code_is_said() -> None:
+    lost = ports.JobEnd(reason="lost", exit_code=None, signal=None)
+    result = await use(FakeHost(part=ENDED, end=lost), job="j1")
+
+    assert result.text.startswith("job j1 is lost: nobody knows how it ended")
+
+
 async def test_an_offset_shows_what_was_printed_before_too() -> None:
     host = FakeHost(part=ENDED)
     await use(host, job="j1", offset=2)
