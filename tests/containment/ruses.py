@@ -57,6 +57,22 @@ def lease(path: str) -> None:
     through()
 
 
+# -- what the whole machine has only so much of -------------------------------------------------------------
+
+
+def queues(wanted: str) -> None:
+    """Take the places that there are for asynchronous reads and writes (fs.aio-max-nr), before others can."""
+    through(call(206, 0, int(wanted), ctypes.create_string_buffer(8)) == 0)
+
+
+def files(wanted: str) -> None:
+    """Make so many empty files, which take no bytes, and wait for somebody to mind."""
+    for number in range(int(wanted)):
+        os.close(os.open(f"empty.{number}", os.O_CREAT))
+    time.sleep(1)
+    through()
+
+
 # -- what the kernel does for a process that dies ------------------------------------------------------------
 
 

@@ -22,7 +22,8 @@ NUMBERS: Mapping[str, tuple[int | None, int | None]] = {
     "execveat": (322, 281), "fanotify_init": (300, 262), "fcntl": (72, 25), "finit_module": (313, 273),
     "fsconfig": (431, 431), "fsmount": (432, 432), "fsopen": (430, 430), "fspick": (433, 433),
     "get_kernel_syms": (177, None),
-    "init_module": (175, 105), "io_uring_enter": (426, 426), "io_uring_register": (427, 427),
+    "init_module": (175, 105), "io_setup": (206, 0),
+    "io_uring_enter": (426, 426), "io_uring_register": (427, 427),
     "io_uring_setup": (425, 425), "ioctl": (16, 29), "ioperm": (173, None), "iopl": (172, None),
     "kcmp": (312, 272), "kexec_file_load": (320, 294), "kexec_load": (246, 104), "keyctl": (250, 219),
     "listmount": (458, 458), "lookup_dcookie": (212, 18), "mbind": (237, 235), "memfd_create": (319, 279),
@@ -47,6 +48,9 @@ LAST = 469  # the highest number that this table knows of
 # Denied only where nothing may be run that the job has made: elsewhere compilers, debuggers and test suites
 # use them, on processes of the same job alone (its pid namespace and Landlock see to that).
 _FOR_WORKSHOPS = ("execveat", "memfd_create", "process_vm_readv", "process_vm_writev", "ptrace")
+# Said not to be there: libc then takes clone(2), and programs do without asynchronous I/O, of which the whole
+# machine has only so much (fs.aio-max-nr): one job could take it all.
+_AS_IF_ABSENT = ("clone3", "io_setup")
 # Denied by their arguments.
 _ASKED = ("clone", "fcntl", "ioctl", "personality", "prlimit64", "setrlimit", "socket", "socketpair")
 
@@ -155,7 +159,7 @@ def build(machine: str, *, workshop: bool) -> bytes:
         number = numbers[column]
         if number is None or (workshop and name in _FOR_WORKSHOPS):
             continue
-        refusal = errno.ENOSYS if name == "clone3" else errno.EPERM  # libc then takes clone(2)
+        refusal = errno.ENOSYS if name in _AS_IF_ABSENT else errno.EPERM
         blocks[number] = by_arguments[name] if name in _ASKED else [_return(_deny(refusal))]
     return _packed(machine, _ranges(blocks, [_return(_ALLOW)]))
 

@@ -23,6 +23,9 @@ SYSTEM = (
     "/var/lib/dpkg",
 )  # fmt: skip
 
+# Of this machine's parts, its processors: programs divide their work by what they are.
+HARDWARE = ("/sys/devices/system/cpu",)
+
 TEMPORARY, SHARED_MEMORY = "/tmp", "/dev/shm"  # noqa: S108 - of the job's own tree
 
 # The parts of /etc that programs need. It is a list of what is let in: /etc holds keys and passwords too.

@@ -175,7 +175,7 @@ class Builder:
     def _wanted(self, profile: Profile, *, worker: bool) -> Wanted:
         own = _own_program() if worker else ()
         return Wanted(
-            system=(*sight.SYSTEM, *sight.SETTINGS),
+            system=(*sight.SYSTEM, *sight.SETTINGS, *sight.HARDWARE),
             read=(*profile.visible, *own),
             keep=profile.read_only,
             write=profile.folders,

@@ -3,14 +3,16 @@
 They are looked at from time to time while the job runs. Disk: what is used on the file systems of its
 writable folders, compared with what was used when it began, a few times a second. Whoever else writes
 there meanwhile is counted too, where nothing tells who wrote (see cgroup.py), and who removes makes room
-for it; what is written and removed between two looks is not counted. Processor time: as soon as the limit
-can have been reached; a job of which nobody can tell for seconds what it uses is ended as if it had been.
+for it; what is written and removed between two looks is not counted. A file system that has only so many
+files (inodes) is as full as they are: of those a job may take the same share as of the bytes. Processor
+time: as soon as the limit can have been reached; a job of which nobody can tell for seconds what it uses is
+ended as if it had been.
 """
 
 import os
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 from wand_hostagent.launcher.loop import Loop
 
@@ -58,7 +60,7 @@ class Watch:
         self._processors = len(os.sched_getaffinity(0))
         self._timers: dict[str, int] = {}
         if limited.disk_bytes:
-            self._used = used_bytes(limited.folders)
+            self._used = used(limited.folders)
             self._again("disk", DISK_SECONDS, self._look_at_disk)
         if limited.cpu_seconds and limited.counts is not None:
             self._again("cpu", limited.cpu_seconds / self._processors, self._look_at_cpu)
@@ -77,12 +79,15 @@ class Watch:
 
     def _look_at_disk(self) -> None:
         limited = self._limited
-        now = used_bytes(limited.folders)
-        added = {device: now.get(device, before) - before for device, before in self._used.items()}
+        now = used(limited.folders)
+        pairs = {device: (before, now.get(device, before)) for device, before in self._used.items()}
+        added = {device: after.bytes - before.bytes for device, (before, after) in pairs.items()}
         grown = frozenset(device for device, amount in added.items() if amount > 0)
         counts, most = limited.counts, int(limited.disk_bytes)
-        if sum(added[device] for device in grown) > most and (
-            counts is None or counts.has_written(most, grown)
+        files = sum(max(0, after.files - before.files) * before.share for before, after in pairs.values())
+        if files > most or (
+            sum(added[device] for device in grown) > most
+            and (counts is None or counts.has_written(most, grown))
         ):
             self._end("disk_limit")
         else:
@@ -104,13 +109,23 @@ class Watch:
             self._again("cpu", left / self._processors, self._look_at_cpu)
 
 
-def used_bytes(folders: Sequence[str]) -> dict[int, int]:
-    """What is used on each file system that holds one of the folders, by its device's number."""
-    used: dict[int, int] = {}
+class Used(NamedTuple):
+    """What is used of a file system; `share` is how many of its bytes there are for each file, 0 of any."""
+
+    bytes: int
+    files: int
+    share: int
+
+
+def used(folders: Sequence[str]) -> dict[int, Used]:
+    """What is used of each file system that holds one of the folders, by its device's number."""
+    found: dict[int, Used] = {}
     for folder in folders:
         try:
             device, room = os.stat(folder).st_dev, os.statvfs(folder)  # noqa: PTH116 - text
         except OSError:
             continue
-        used[device] = (room.f_blocks - room.f_bfree) * room.f_frsize
-    return used
+        share = room.f_blocks * room.f_frsize // room.f_files if room.f_files else 0
+        taken = (room.f_blocks - room.f_bfree) * room.f_frsize
+        found[device] = Used(taken, room.f_files - room.f_ffree, share)
+    return found

@@ -33,7 +33,7 @@ ATTACKS = {
     "read settings that hold keys": "test -d /etc/ssl/private && echo in",
     "reach services of this machine": "test -d /run && echo in",
     "see devices of this machine": "test -e /dev/kmsg && echo in",
-    "see this machine's hardware": "test -d /sys/devices && echo in",
+    "see this machine's hardware": "test -d /sys/block -o -d /sys/bus -o -d /sys/devices/virtual && echo in",
     "see shared memory of this machine": "ipcs -m | grep -q {key} && echo in",
 }
 # The same for what is made or changed: a script, and the file outside that tells.
