@@ -82,22 +82,21 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field, SecretStr
 
-from wand_server.integrations.kit import (
-    Bearer, Content, Integration, Page, Resource, Sent, delete, get, patch, post, put,
-)
+from wand_server.integrations import kit
+from wand_server.integrations.kit import Content, Page, Resource, Sent, at, delete, get, patch, post, put
 
 {resources}
 
 
-class {name}(Integration):
+class {name}(kit.Integration):
     """{name}."""
 
-    class Config(Integration.Config):
+    class Config(kit.Integration.Config):
         """Who signs in."""
 
 {at_config}        token: SecretStr
 
-{at_class}    sign_in = Bearer("token")
+{at_class}    sign_in = kit.Bearer("token")
 
     async def health_check(self) -> None:
         raise NotImplementedError
@@ -131,6 +130,8 @@ class Description:
         if self._is_form(operation):
             has_file = any(one.type == _FILE for one in parameters)
             more += ', multipart="form-data"' if has_file else ", form=True"
+        elif inside := self._opened(self._body(operation))[0]:
+            more += f', inside="{inside}"'
         path = _BLANK.sub(lambda blank: f"{{{_named(blank[1])}}}", path)
         words = wanted.name.replace("_", " ").capitalize()
         arguments = ", ".join(["self", *lines])
@@ -162,7 +163,7 @@ class Description:
                     usual = "query" if method in {"GET", "DELETE"} else "body"
                     where = "query" if one["in"] == "query" and usual != "query" else ""
                     yield self._parameter(one["name"], one.get("schema", one), required=required, where=where)
-        yield from self._fields(self._body(operation))
+        yield from self._fields(self._opened(self._body(operation))[1])
 
     def _fields(self, schema: Mapping[str, Any]) -> Iterator[Parameter]:
         required = set(schema.get("required", ()))
@@ -199,6 +200,13 @@ class Description:
                 return self._followed(about.get("schema", {}))
         return {}
 
+    def _opened(self, schema: Mapping[str, Any]) -> tuple[str, Mapping[str, Any]]:
+        """What holds one object and nothing else: that object, and the name under which it does."""
+        inner = list(self._properties(schema).items())
+        if len(inner) == 1 and self._properties(inner[0][1]):
+            return inner[0][0], self._followed(inner[0][1])
+        return "", schema
+
     def _properties(self, schema: Mapping[str, Any]) -> dict[str, Any]:
         schema = self._followed(schema)
         found = dict(schema.get("properties", {}))
@@ -224,7 +232,8 @@ class Description:
             name, inner = lists[0]
             items = self._followed(inner).get("items", {})
             return f"list[{self._resource(_singular(noun), items, made)}]", f', place="{name}"'
-        return self._resource(noun, schema, made), ""
+        place, schema = self._opened(schema)
+        return self._resource(noun, schema, made), f', place="{place}"' if place else ""
 
     def _answered(self, operation: Mapping[str, Any]) -> Mapping[str, Any]:
         for status, answer in sorted(operation.get("responses", {}).items()):
@@ -241,8 +250,8 @@ class Description:
         properties = self._properties(schema)
         if not properties:
             return self._type(schema)
-        plain = [(key, inner) for key, inner in properties.items() if _named(key) == key]
-        lines = [f"    {key}: {self._type(inner)} | None = None" for key, inner in plain[:_MOST_FIELDS]]
+        members = [(key, self._type(inner)) for key, inner in properties.items() if "." not in key]
+        lines = [f"    {_member(key, kind)} = None" for key, kind in members[:_MOST_FIELDS]]
         made.resources.setdefault(name, lines or ["    pass"])
         return name
 
@@ -275,6 +284,12 @@ class Description:
                 found.get(part.replace("~1", "/").replace("~0", "~"), {}) if isinstance(found, dict) else {}
             )
         return found
+
+
+def _member(name: str, kind: str) -> str:
+    """A member of an answer, by a name of Python."""
+    ours = _named(name)
+    return f"{name}: {kind} | None" if ours == name else f'{ours}: Annotated[{kind} | None, at("{name}")]'
 
 
 def _is_file(schema: Mapping[str, Any]) -> bool:

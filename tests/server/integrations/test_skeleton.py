@@ -72,17 +72,33 @@ def test_a_draft_is_python_with_the_names_and_types_of_the_description() -> None
     text = draft(DOCUMENT, "some_things", WANTED)
     ast.parse(text)
     for line in (
-        "class SomeThings(Integration):",
+        "class SomeThings(kit.Integration):",
         'base_url = "https://api.example/v1"',
         '@get("/things", place="data")',
         'self, sort_by: Annotated[str | None, Sent("sort[by]")] = None) -> list[Thing]:',
         'kind: Literal["big", "small"] | None = None',
+        '    due_at: Annotated[str | None, at("dueAt")] = None',
         'due_at: Annotated[str | None, Sent("dueAt")] = None',
         'class_: Annotated[str | None, Sent("class")] = None',
         '@delete("/things/{thing_id}")',
         "async def delete_thing(self, thing_id: str) -> None:",
     ):
         assert line in text, line
+
+
+def test_what_lies_within_one_member_is_led_into() -> None:
+    wrapped = {
+        "application/json": {"schema": {"properties": {"data": {"$ref": "#/components/schemas/Thing"}}}}
+    }
+    put = {"requestBody": {"content": wrapped}, "responses": {"200": {"content": wrapped}}}
+    text = draft(
+        {**DOCUMENT, "paths": {"/things/{id}": {"put": put}}},
+        "things",
+        [Wanted(name="update_thing", method="PUT", path="/things/{id}")],
+    )
+    ast.parse(text)
+    assert '@put("/things/{id}", place="data", inside="data")' in text
+    assert "-> Thing:" in text
 
 
 def test_what_is_not_described_is_named() -> None:
