@@ -10,7 +10,7 @@ from pydantic import Field
 
 from wand_proto.errors import Invalid
 from wand_server.integrations.kit.bodies import Answered
-from wand_server.integrations.kit.request import Request
+from wand_server.integrations.kit.request import Request, put_in
 
 _LINK = re.compile(r'<([^>]*)>\s*;[^,]*\brel="?next\b')  # RFC 8288
 _MOST_CHARACTERS = 4096
@@ -120,7 +120,8 @@ def _put(request: Request, name: str, value: str) -> None:
     if request.form is not None:
         request.form[name] = value
     elif isinstance(request.json, dict):
-        request.json = {**request.json, name: value}
+        request.json = dict(request.json)
+        put_in(request.json, name, value)
     else:
         request.query[name] = value
 

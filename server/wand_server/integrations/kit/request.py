@@ -126,17 +126,18 @@ def lay_out(
             case "whole_body":
                 _put_whole(request, value)
             case "body":
-                _put_in(body, name, value)
+                put_in(body, name, value)
     if body:
         _put_body(request, route, {route.inside: body} if route.inside else body)
     return request
 
 
-def _put_in(body: dict[str, Any], name: str, value: Any) -> None:
+def put_in(body: dict[str, Any], name: str, value: Any) -> None:
     """A value under its name; that of OData's `@…` has dots of its own."""
     *outer, last = [name] if "@" in name else name.split(".")
     for one in outer:
-        body = body.setdefault(one, {})
+        body[one] = dict(body.get(one, {}))  # which may be what is fixed for all calls
+        body = body[one]
     body[last] = value
 
 
