@@ -2,31 +2,21 @@
 
 from typing import Annotated, Any
 
-from pydantic import Field, SecretStr
+from pydantic import Field, PlainSerializer, SecretStr
 
-from wand_server.integrations.kit import (
-    Basic,
-    Bearer,
-    FirstOf,
-    Integration,
-    Linked,
-    Page,
-    Rate,
-    Resource,
-    Sent,
-    delete,
-    get,
-    operation,
-    post,
-    put,
-)
+from wand_server.integrations import kit
+from wand_server.integrations.kit import Page, Resource, Sent, at, get, post, put
 
 V2 = "/wiki/api/v2"
-PAGES = Linked(items="results", link="_links.next")
+PAGES = kit.Linked(items="results", link="_links.next")
 Id = Annotated[int, Field(ge=1, description="of a page", examples=[98306])]
 SpaceId = Annotated[int, Field(ge=1, description="from list_spaces", examples=[98305])]
 Size = Annotated[int, Field(ge=1, le=250)]
 Html = Annotated[str, Field(description="as XHTML of Confluence's storage format", examples=["<p>Hello</p>"])]
+AS_TEXT = PlainSerializer(str)  # as which a body has what a path has as a number
+Below = Annotated[Annotated[Id, AS_TEXT] | None, Sent("parentId")]
+Written = Annotated[Html, Sent("body.value")]
+STORAGE = {"body.representation": "storage"}
 WITH_TEXT = {"body-format": "storage"}
 
 
@@ -36,18 +26,18 @@ class Space(Resource):
     name: str = ""
     type: str | None = None
     status: str | None = None
-    home: Annotated[str | None, Field(alias="homepageId")] = None
+    home: Annotated[str | None, at("homepageId")] = None
 
 
 class WikiPage(Resource):
     id: str = ""
     title: str = ""
     status: str | None = None
-    space_id: Annotated[str | None, Field(alias="spaceId")] = None
-    parent_id: Annotated[str | None, Field(alias="parentId")] = None
+    space_id: Annotated[str | None, at("spaceId")] = None
+    parent_id: Annotated[str | None, at("parentId")] = None
     version: dict[str, Any] | None = None
     body: dict[str, Any] | None = None
-    links: Annotated[dict[str, Any] | None, Field(alias="_links")] = None
+    links: Annotated[dict[str, Any] | None, at("_links")] = None
 
 
 class Comment(Resource):
@@ -59,9 +49,9 @@ class Comment(Resource):
 class Attachment(Resource):
     id: str = ""
     title: str = ""
-    media_type: Annotated[str | None, Field(alias="mediaType")] = None
-    size: Annotated[int | None, Field(alias="fileSize")] = None
-    link: Annotated[str | None, Field(alias="downloadLink")] = None
+    media_type: Annotated[str | None, at("mediaType")] = None
+    size: Annotated[int | None, at("fileSize")] = None
+    link: Annotated[str | None, at("downloadLink")] = None
 
 
 class Label(Resource):
@@ -69,18 +59,20 @@ class Label(Resource):
     name: str = ""
 
 
-class Confluence(Integration):
+class Confluence(kit.Integration):
     """A site of Confluence, as one of its people."""
 
-    class Config(Integration.Config):
+    class Config(kit.Integration.Config):
         """Which site, and who signs in."""
 
         base_url: str = Field(description="https://NAME.atlassian.net")
         email: str = Field(default="", description="of the account whose token it is")
         token: SecretStr
 
-    sign_in = FirstOf(((("email", "token"), Basic("email", "token")), (("token",), Bearer("token"))))
-    rate = Rate(10)
+    sign_in = kit.FirstOf(
+        ((("email", "token"), kit.Basic("email", "token")), (("token",), kit.Bearer("token")))
+    )
+    rate = kit.Rate(10)
 
     async def health_check(self) -> None:
         await self.list_spaces(limit=1)
@@ -106,29 +98,17 @@ class Confluence(Integration):
     async def get_page(self, id: Id) -> WikiPage:
         """Read a page of the wiki: its text, its version, where it stands."""
 
-    @operation()
+    @post(f"{V2}/pages", fixed={"status": "current", **STORAGE})
     async def create_page(
         self,
-        space_id: SpaceId,
+        space_id: Annotated[SpaceId, AS_TEXT, Sent("spaceId")],
         title: Annotated[str, Field(min_length=1)],
-        text: Html,
-        parent: Id | None = None,
+        text: Written,
+        parent: Below = None,
     ) -> WikiPage:
         """Create a page of the wiki in a space, below another or at its top."""
-        parent_id = str(parent) if parent is not None else None
-        return await self._create(space_id=str(space_id), title=title, body=_body(text), parent_id=parent_id)
 
-    @post(f"{V2}/pages", fixed={"status": "current"})
-    async def _create(
-        self,
-        space_id: Annotated[str, Sent("spaceId")],
-        title: str,
-        body: dict[str, str],
-        parent_id: Annotated[str | None, Sent("parentId")] = None,
-    ) -> WikiPage:
-        """A page as Confluence takes it."""
-
-    @operation()
+    @kit.operation()
     async def update_page(
         self,
         id: Id,
@@ -138,21 +118,16 @@ class Confluence(Integration):
         note: Annotated[str, Field(description="what was changed")] = "",
     ) -> WikiPage:
         """Write a page of the wiki anew: its text and title; the older version is kept."""
-        following = {"number": version + 1, "message": note}
-        return await self._update(id=id, title=title, body=_body(text), version=following, said_id=str(id))
+        return await self._update(id, str(id), title, text, version + 1, note)
 
-    @put(f"{V2}/pages/{{id}}", fixed={"status": "current"}, idempotent=False)
+    @put(f"{V2}/pages/{{id}}", fixed={"status": "current", **STORAGE}, idempotent=False)
     async def _update(
-        self,
-        id: int,
-        said_id: Annotated[str, Sent("id")],
-        title: str,
-        body: dict[str, str],
-        version: dict[str, Any],
-    ) -> WikiPage:
+        self, id: int, said_id: Annotated[str, Sent("id")], title: str, text: Written,
+        version: Annotated[int, Sent("version.number")], note: Annotated[str, Sent("version.message")],
+    ) -> WikiPage:  # fmt: skip
         """A page as Confluence takes it."""
 
-    @delete(f"{V2}/pages/{{id}}")
+    @kit.delete(f"{V2}/pages/{{id}}")
     async def delete_page(self, id: Id) -> None:
         """Delete a page of the wiki: it goes to the trash of its space."""
 
@@ -164,14 +139,9 @@ class Confluence(Integration):
     async def list_page_comments(self, id: Id, limit: Size = 25) -> Page[Comment]:
         """Read the comments below a page of the wiki."""
 
-    @operation()
-    async def add_comment(self, page: Id, text: Html) -> Comment:
+    @post(f"{V2}/footer-comments", fixed=STORAGE)
+    async def add_comment(self, page: Annotated[Id, AS_TEXT, Sent("pageId")], text: Written) -> Comment:
         """Comment on a page of the wiki, below it."""
-        return await self._comment(page_id=str(page), body=_body(text))
-
-    @post(f"{V2}/footer-comments")
-    async def _comment(self, page_id: Annotated[str, Sent("pageId")], body: dict[str, str]) -> Comment:
-        """A comment as Confluence takes it."""
 
     @get(f"{V2}/pages/{{id}}/attachments", paging=PAGES)
     async def list_attachments(self, id: Id, limit: Size = 25) -> Page[Attachment]:
@@ -180,7 +150,3 @@ class Confluence(Integration):
     @get(f"{V2}/pages/{{id}}/labels", paging=PAGES)
     async def list_labels(self, id: Id, limit: Size = 25) -> Page[Label]:
         """List the labels of a page of the wiki."""
-
-
-def _body(text: str) -> dict[str, str]:
-    return {"representation": "storage", "value": text}
