@@ -44,10 +44,16 @@ def read(model: type[AnyModel], untrusted: dict[str, Any]) -> AnyModel:
     try:
         return model.model_validate(given)
     except ValidationError as error:
-        problems = error.errors(include_url=False, include_context=True)
+        problems = _told_once(error.errors(include_url=False, include_context=True))
         if unpacked := _unpacked(given, problems):
             return read(model, {**given, **unpacked})
         raise Invalid(_explain(model, problems), field=_place(problems[0]["loc"])) from error
+
+
+def _told_once(problems: Sequence[ErrorDetails]) -> Sequence[ErrorDetails]:
+    """The problems, but not that a list is short where that is for an item that does not fit."""
+    inner = {each["loc"][:-depth] for each in problems for depth in range(1, len(each["loc"]))}
+    return [each for each in problems if each["type"] != "too_short" or each["loc"] not in inner]
 
 
 def _unpacked(given: dict[str, Any], problems: Sequence[ErrorDetails]) -> dict[str, Any]:

@@ -64,7 +64,11 @@ class Manager:
         new = NewProject(
             principal=call.principal, name=wanted.name, workspace=wanted.workspace, budget=budget
         )
-        return await self._at_a_glance(await self.store.create_project(new))
+        try:
+            return await self._at_a_glance(await self.store.create_project(new))
+        except WandError as why:
+            why.field = "project" if why.field == "name" else why.field  # as whoever makes one calls it
+            raise
 
     async def project(self, call: Call, name: str) -> ProjectShown:
         """How a project of the caller's stands.

@@ -77,7 +77,7 @@ async def test_a_project_is_told_at_a_glance(tmp_path: Path) -> None:
         shown = await its.project(ann, "web")
         assert (shown.counts, shown.over, shown.is_over) == ({"done": 1, "cancelled": 1}, 2, True)
         assert (shown.budget_usd, shown.spent_usd) == (3, 0)
-        with pytest.raises(Conflict):
+        with pytest.raises(Conflict, match="project: there is a project 'web' already"):
             await its.create_project(ann, ProjectWanted(name="web"))
         with pytest.raises(Invalid):
             await its.create_project(ann, ProjectWanted(name=" "))

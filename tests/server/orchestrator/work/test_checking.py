@@ -128,6 +128,10 @@ def test_what_is_wrong_is_named_with_its_place(work: dict[str, Any], field: str,
     assert said in f"{wrong.message} {wrong.hint}"
 
 
+def test_of_a_list_whose_only_item_is_wrong_it_is_not_said_that_it_is_empty() -> None:
+    assert "empty" not in refused(steps({**GET, "id": "A b"})).message
+
+
 def test_steps_that_wait_for_each_other_are_named() -> None:
     first = step("first", "get", name=ref("third.text"))
     wrong = refused(
