@@ -177,7 +177,7 @@ class Manager:
 
         Raises:
             NotFound: the caller has none of that id.
-            Conflict: it has not ended, or is done.
+            Conflict: it has not ended, is done, or had to be done by a time that is over.
             InsufficientScope: it may do what this sign-in may not.
         """
         mine = await self._mine(call.principal, task)
@@ -186,6 +186,9 @@ class Manager:
             raise scopes.InsufficientScope("to have this task done again", lacking[0], call.principal.scopes)
         if mine.state not in RETRIABLE:
             raise Conflict(f"it is {mine.state}", field="task", hint="what ended badly can be done again")
+        if mine.deadline is not None and mine.deadline <= time.time():
+            hint = "hand it out anew, with another deadline_seconds"
+            raise Conflict("its deadline has passed, so it would not be begun", field="task", hint=hint)
         return await self._shown(await self.store.retry(mine.id))
 
     async def _mine(self, principal: Principal, task: str, field: str = "task") -> Task:

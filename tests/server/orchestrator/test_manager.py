@@ -120,6 +120,14 @@ async def test_a_project_has_a_name_in_any_script(tmp_path: Path) -> None:
             await its.create_project(ann, ProjectWanted(name="a\u202eb"))
 
 
+async def test_what_had_to_be_done_by_a_time_that_is_over_is_not_done_again(tmp_path: Path) -> None:
+    async with managed(tmp_path) as (its, crewed, _):
+        (late,) = await its.hand_out(ann, [{**LATER, "deadline_seconds": 0.01}], "")
+        await crewed.ended(late.id)
+        with pytest.raises(Conflict, match="its deadline has passed"):
+            await its.retry(ann, late.id)
+
+
 async def test_others_have_their_turn_while_many_tasks_are_read(tmp_path: Path) -> None:
     seen: list[str] = []
 
