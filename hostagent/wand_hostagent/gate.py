@@ -34,7 +34,7 @@ from wand_hostagent.positions import Counts
 from wand_hostagent.reports import ProfilesReport, who
 from wand_hostagent.runs import Fed, JobSummary, OutputPart, Readable, Run, StreamName
 from wand_proto.context import Caller
-from wand_proto.errors import BrokenPolicy, Conflict, Denied, Unavailable
+from wand_proto.errors import BrokenPolicy, Conflict, Denied, NotFound, Unavailable
 
 log = logging.getLogger(__name__)
 
@@ -84,7 +84,9 @@ class Gate:
                     async for event in events:
                         started = True
                         yield event
-            except Unavailable:
+            except (Unavailable, NotFound) as error:
+                if isinstance(error, NotFound) and error.field != "backend":  # no such program, or folder
+                    raise
                 self._backends.could_not_reach(backend)
                 if started or place > len(others):
                     raise

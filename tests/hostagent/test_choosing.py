@@ -15,7 +15,7 @@ from wand_hostagent.model import Started
 from wand_hostagent.policy.model import Permit, Refusal
 from wand_hostagent.switching import Switch
 from wand_proto.context import Caller
-from wand_proto.errors import Ambiguous, BrokenPolicy, Denied, Invalid, NotFound, Unavailable
+from wand_proto.errors import Ambiguous, BrokenPolicy, Denied, Invalid, NotFound, Unavailable, WandError
 
 DOWN = Unavailable("nobody answers")
 ADMINISTRATOR = Caller(principal="root", request_id="r", groups=("administrators",))
@@ -169,27 +169,35 @@ async def test_explaining_judges_the_backend_on_which_it_would_run(
             house.gate.explain(ANN, job(argv, backend="moon"))
 
 
-async def test_where_one_cannot_be_reached_the_next_one_is_tried() -> None:
+@pytest.mark.parametrize("away", [DOWN, NotFound("No such image", field="backend")])
+async def test_where_one_cannot_be_reached_the_next_one_is_tried(away: WandError) -> None:
     others = several()[1:]
-    others[1].fails = DOWN
+    others[1].fails = away
     async with fake_house(others=others) as (_, house):
         house.rules.rules = ANYWHERE
         assert await where(house, "ls", backend="ssh") == "ssh:web2"
         assert await where(house, "ls", backend="ssh") == "ssh:web2"
         assert len(others[1].asked) == 1, "what was down a moment ago is tried last"
         others[2].fails = DOWN
-        with pytest.raises(Unavailable):
+        with pytest.raises((Unavailable, NotFound)):
             await where(house, "ls", backend="ssh")
 
 
-@pytest.mark.parametrize("parts", [{"fails": Ambiguous("broke")}, {"fails_after_start": DOWN}])
+@pytest.mark.parametrize(
+    "parts",
+    [
+        {"fails": Ambiguous("broke")},
+        {"fails_after_start": DOWN},
+        {"fails": NotFound("no such program", field="argv")},
+    ],
+)
 async def test_what_may_have_been_started_is_not_tried_again(parts: dict[str, Any]) -> None:
     others = several()[1:]
     for name, value in parts.items():
         setattr(others[1], name, value)
     async with fake_house(others=others) as (_, house):
         house.rules.rules = ANYWHERE
-        with pytest.raises((Ambiguous, Unavailable)):
+        with pytest.raises((Ambiguous, Unavailable, NotFound)):
             await where(house, "ls", backend="ssh")
     assert others[2].asked == []
 
