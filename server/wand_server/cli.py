@@ -1,17 +1,16 @@
-"""The `wand-server` command: which subcommand is in which module; each is loaded when it is chosen."""
+"""The `wand-server` command: which subcommand is in which module; each is loaded when it is chosen.
+
+Nothing else is loaded here: a client waits for `stdio`, which needs nothing else, at each of its starts.
+"""
 
 import importlib
 import sys
-from collections.abc import Sequence
-from typing import TextIO
 
-from wand_proto import garbage
-from wand_proto.errors import WandError
-
+_PIPE = "wand_server.pipe"
 COMMANDS = {
     "serve": ("wand_server.app", "main", "run the server"),
     "stdio": (
-        "wand_server.pipe",
+        _PIPE,
         "main",
         "be a pipe from stdin and stdout to a server (--embedded: to one's own)",
     ),
@@ -52,14 +51,14 @@ def main() -> None:
     sys.exit(run(sys.argv[1:]))
 
 
-def run(words: Sequence[str]) -> int:
+def run(words: list[str]) -> int:
     """The exit status of a command line: 0, 1 where it failed, 2 where it cannot be read."""
     if not words:
-        _help(sys.stderr)
+        sys.stderr.write(_help())
         return USAGE
     chosen, *rest = words
     if chosen in {"-h", "--help", "help"}:
-        _help(sys.stdout)
+        sys.stdout.write(_help())
         return 0
     if chosen == "--version":
         version = importlib.import_module("importlib.metadata").version("wand-server")
@@ -75,23 +74,14 @@ def _run(chosen: str, words: list[str]) -> int:
     module, function, _ = COMMANDS[chosen]
     if chosen == "stdio" and "--embedded" in words:
         module, function = "wand_server.embedded", "stdio"
-    try:
-        with garbage.unsearched():
-            loaded = importlib.import_module(module)
-        return int(getattr(loaded, function)(words))
-    except WandError as error:
-        sys.stderr.write(f"wand-server {chosen}: {error}\n")
-        return FAILURE
-    except KeyboardInterrupt:
-        return 130  # as a shell reports SIGINT
-    except BrokenPipeError:
-        sys.stderr.close()  # whoever read us has gone
-        return FAILURE
+    if module == _PIPE:
+        return int(importlib.import_module(_PIPE).main(words))
+    return int(importlib.import_module("wand_server.loading").run(chosen, module, function, words))
 
 
-def _help(out: TextIO) -> None:
+def _help() -> str:
     lines = "".join(f"  {name:12} {does}\n" for name, (_, _, does) in COMMANDS.items())
-    out.write(f"usage: wand-server COMMAND …\n\n{lines}\nwand-server COMMAND --help tells more.\n")
+    return f"usage: wand-server COMMAND …\n\n{lines}\nwand-server COMMAND --help tells more.\n"
 
 
 if __name__ == "__main__":

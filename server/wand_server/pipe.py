@@ -1,17 +1,13 @@
 """`wand-server stdio`: a pipe from a client's stdin and stdout to the running server's socket.
 
-It reads nothing, holds no key, and loads next to nothing: a client starts it for every session.
+It reads nothing, holds no key, and loads next to nothing: a client starts it for every session, and waits.
 """
 
-import contextlib
-import ctypes
-import json
+import _socket  # what `socket` is made of, which loads five times as much as all the rest here
+import importlib
 import os
 import select
-import signal
-import socket
 import sys
-from collections.abc import Iterator, Sequence
 
 DEFAULT_SOCKET = "/run/wand-server/stdio.sock"
 SOCKET_VARIABLE = "WAND_SOCKET"
@@ -23,36 +19,36 @@ usage: wand-server stdio [--socket PATH]
 _CHUNK = 65536
 _PIPE_CHUNK = 4096  # a pipe that is ready takes so much without blocking: PIPE_BUF, pipe(7)
 _BUFFER_CEILING = 262144
-_LINE_CEILING = 4194304
 _PARENT_CHECK_MS = 5000
-_PR_SET_PDEATHSIG = 1  # prctl(2)
-_INTERNAL_ERROR = -32603
 
 
-def main(argv: Sequence[str]) -> int:
+def main(argv: list[str]) -> int:
     """Run `wand-server stdio`, until the client or the server ends the conversation."""
-    path = _path(list(argv))
+    path = _path(argv)
     if path is None:
         is_help = not {"-h", "--help"}.isdisjoint(argv)
         (sys.stdout if is_help else sys.stderr).write(_USAGE)
         return 0 if is_help else 2
     parent = os.getppid()
-    server = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+    server = _socket.socket(_socket.AF_UNIX, _socket.SOCK_STREAM)
     try:
         server.connect(path)
+    except KeyboardInterrupt:
+        return 130  # as a shell reports SIGINT
     except OSError as why:
-        return _no_server(path, why.strerror or str(why))
-    _die_with_parent(parent)
+        unreachable = importlib.import_module("wand_server.unreachable")
+        return int(unreachable.tell(path, why.strerror or str(why)))
     return _Pipe(server, parent).run()
 
 
 class _Pipe:
     """Both directions, each with a bounded buffer, so that neither waits for the other."""
 
-    def __init__(self, server: socket.socket, parent: int) -> None:
+    def __init__(self, server: _socket.socket, parent: int) -> None:
         server.setblocking(False)
         self._server = server
         self._parent = parent
+        self._parents_end = _end_of(parent)
         self._to_server = bytearray()
         self._to_client = bytearray()
         self._client_speaks = True
@@ -65,7 +61,7 @@ class _Pipe:
             while self._server_speaks or self._to_client:
                 if not self._step():
                     return 0
-        except (_OrphanedError, KeyboardInterrupt):
+        except KeyboardInterrupt:
             return 0
         finally:
             self._server.close()
@@ -79,7 +75,8 @@ class _Pipe:
     def _step(self) -> bool:
         """Copy what is ready; False once the client is gone."""
         ready = dict(self._poll().poll(_PARENT_CHECK_MS))
-        if os.getppid() != self._parent or ready.get(1, 0) & select.POLLERR:
+        is_orphan = self._parents_end in ready or os.getppid() != self._parent
+        if is_orphan or ready.get(1, 0) & select.POLLERR:
             return False
         if 0 in ready:
             self._hear_client()
@@ -100,6 +97,8 @@ class _Pipe:
         if wanted:
             poll.register(self._server.fileno(), wanted)
         poll.register(1, select.POLLOUT if self._to_client else 0)
+        if self._parents_end is not None:
+            poll.register(self._parents_end, select.POLLIN)
         return poll
 
     def _hear_client(self) -> None:
@@ -135,8 +134,10 @@ class _Pipe:
         if self._client_speaks or self._to_server or self._half_closed:
             return
         self._half_closed = True
-        with contextlib.suppress(OSError):
-            self._server.shutdown(socket.SHUT_WR)
+        try:
+            self._server.shutdown(_socket.SHUT_WR)
+        except OSError:
+            return  # it has hung up, of which the next look tells
 
 
 def _path(words: list[str]) -> str | None:
@@ -151,48 +152,12 @@ def _path(words: list[str]) -> str | None:
             return None
 
 
-class _OrphanedError(Exception):
-    """The client that started this pipe is dead."""
+def _end_of(parent: int) -> int | None:
+    """A descriptor that is ready once the parent is dead: stdin does not tell where another holds its end.
 
-
-def _die_with_parent(parent: int) -> None:
-    """Stop when the parent dies; stdin alone does not tell where another process holds its other end.
-
-    The kernel signals the end of the parent's thread too, so the handler looks at the parent itself.
+    None where the kernel gives none, as of a parent in another namespace: then a look now and then tells.
     """
-
-    def look(*_: object) -> None:
-        if os.getppid() != parent:
-            raise _OrphanedError
-
-    signal.signal(signal.SIGUSR1, look)
-    ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGUSR1, 0, 0, 0)
-
-
-def _no_server(path: str, why: str) -> int:
-    """Answer the client's requests with what is wrong: a client shows that, and hides stderr."""
-    message = f"no Wand server answers on {path}: {why}"
-    hint = "start it (systemctl start wand-server, or ./dev run), or use: wand-server stdio --embedded FOLDER"
-    sys.stderr.write(f"wand-server stdio: {message}; {hint}\n")
-    sys.stderr.flush()
-    if sys.stdin.isatty():
-        return 1
-    error = {"code": _INTERNAL_ERROR, "message": f"{message}; {hint}", "data": {"hint": hint}}
-    with contextlib.suppress(BrokenPipeError):
-        for request_id in _request_ids():
-            sys.stdout.write(json.dumps({"jsonrpc": "2.0", "id": request_id, "error": error}) + "\n")
-            sys.stdout.flush()
-    return 1
-
-
-def _request_ids() -> Iterator[str | int]:
-    """The ids of what the client asks, up to its `initialize`: some ask something else before that."""
-    while line := sys.stdin.buffer.readline(_LINE_CEILING):
-        try:
-            untrusted = json.loads(line)
-        except ValueError:
-            continue
-        if isinstance(untrusted, dict) and isinstance(untrusted.get("id"), str | int):
-            yield untrusted["id"]
-            if untrusted.get("method") == "initialize":
-                return
+    try:
+        return os.pidfd_open(parent)
+    except OSError:
+        return None

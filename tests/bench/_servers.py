@@ -115,6 +115,13 @@ def seconds_to_ready(argv: Sequence[str | Path], log: Path) -> float:
 
     Its modules are compiled, as a package installs them, from the second time on.
     """
+    with ready_server(argv, log) as seconds:
+        return seconds
+
+
+@contextlib.contextmanager
+def ready_server(argv: Sequence[str | Path], log: Path) -> Iterator[float]:
+    """A command that has written its line to `--ready-fd`, and after how long; ended with the block."""
     reading, writing = os.pipe()
     began = time.perf_counter()
     with log.open("wb") as out:
@@ -123,14 +130,15 @@ def seconds_to_ready(argv: Sequence[str | Path], log: Path) -> float:
             pass_fds=[writing],
         )  # fmt: skip
     os.close(writing)
-    with open(reading, "rb") as told:  # noqa: PTH123 - a descriptor, not a path
-        line = told.readline()
-    seconds = time.perf_counter() - began
-    child.send_signal(signal.SIGTERM)
-    child.wait(10)
-    if not line:
-        sys.exit(f"bench: {child.args!r} did not start:\n{log.read_text(errors='replace')[-4000:]}")
-    return seconds
+    try:
+        with open(reading, "rb") as told:  # noqa: PTH123 - a descriptor, not a path
+            line = told.readline()
+        if not line:
+            sys.exit(f"bench: {child.args!r} did not start:\n{log.read_text(errors='replace')[-4000:]}")
+        yield time.perf_counter() - began
+    finally:
+        child.send_signal(signal.SIGTERM)
+        child.wait(10)
 
 
 def usage(root: int) -> Usage:

@@ -1,4 +1,4 @@
-"""Many sessions: ten calls in flight in each of 200; 200 that only listen; from start to ready."""
+"""Many sessions: ten calls in flight in each of 200; 200 that only listen; how long starts take."""
 
 import asyncio
 import contextlib
@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from bench import _servers
+from bench import _firstanswer, _servers
 from bench._contenders import start_edge
 from bench._load import Connection, Target, call, connect, open_session, request
 from bench._servers import Server
@@ -20,10 +20,13 @@ from support.places import short_folder
 
 SESSIONS, CALLS, ROUNDS = 200, 10, 5
 IDLE_SECONDS, IDLE_KIB, READY_SECONDS = 10.0, 10.0, 1.0
+FIRST_ANSWER_MS = 60.0
 LIBRARIES = "mcp.server.lowlevel, aiohttp.web, grpc.aio, cryptography.x509"
 NOTE = """\
 The server is our edge alone (guard, transport, kernel) on one core, the clients are on the other. Memory is
-the resident memory of the server with the streams over that without them, its sessions open in both.\
+the resident memory of the server with the streams over that without them, its sessions open in both.
+The first answer by stdio is that to `initialize`, asked at once after the start of the pipe; the server runs.
+Medians of 25 that take turns with a pipe of a few lines that does the same (tests/bench/peers/pipe.py).\
 """
 
 
@@ -113,8 +116,8 @@ def close(connections: Sequence[Connection]) -> None:
         one.close()
 
 
-def ready(folder: Path) -> list[Figure]:
-    """From the start of `wand-server serve` to its port, the host agent away."""
+def starts(folder: Path) -> list[Figure]:
+    """From the start of `wand-server serve`, the host agent away, and of `wand-server stdio`."""
     _, ours = certificates.good(folder)
     file, away = folder / "server.toml", folder / "none"
     file.write_text(
@@ -123,13 +126,35 @@ def ready(folder: Path) -> list[Figure]:
     )
     file.chmod(0o600)
     argv: list[str | Path] = [Path(sys.executable).with_name("wand-server"), "serve", "--settings", file]
-    _servers.seconds_to_ready(argv, folder / "serve.log")
-    rounds = [(_servers.seconds_to_ready(argv, folder / "serve.log"), loading()) for _ in range(5)]
+    figures = ready(argv, folder / "serve.log")
+    with _servers.ready_server(argv, folder / "serve.log"):
+        return [*figures, *first_answer(folder / "s")]
+
+
+def ready(argv: Sequence[str | Path], log: Path) -> list[Figure]:
+    """To its port."""
+    _servers.seconds_to_ready(argv, log)
+    rounds = [(_servers.seconds_to_ready(argv, log), loading()) for _ in range(5)]
     best = min(ours for ours, _ in rounds)
     ratio = statistics.median(ours / theirs for ours, theirs in rounds)
     return [
         Figure(name="start to ready", value=best, unit="s", goal=READY_SECONDS),
         Figure(name="  over loading its libraries alone", value=ratio, unit="x"),
+    ]
+
+
+def first_answer(socket: Path) -> list[Figure]:
+    """Of a client by stdio."""
+    found = _firstanswer.measure(socket)
+    ours, bare, packaged = found["ours"], found["bare"], found["packaged"]
+    spawn, byte = ours.from_spawn * 1e3, ours.from_first_byte * 1e3
+    return [
+        Figure(name="stdio, spawn to first answer", value=spawn, unit="ms", goal=FIRST_ANSWER_MS),
+        Figure(name="  first byte to first answer", value=byte, unit="ms"),
+        Figure(name="  CPU of the pipe", value=ours.cpu * 1e3, unit="ms"),
+        Figure(name="  spawn to answer, over a bare pipe", value=ours.from_spawn / bare.from_spawn, unit="x"),
+        Figure(name="  CPU, over a bare pipe", value=ours.cpu / bare.cpu, unit="x"),
+        Figure(name="  as packages start it: to answer", value=packaged.from_spawn * 1e3, unit="ms"),
     ]
 
 
@@ -150,7 +175,7 @@ async def measure(server: Server) -> list[Figure]:
 def main() -> None:
     with short_folder() as folder, contextlib.ExitStack() as stack:
         server = stack.enter_context(start_edge(folder))
-        figures = [*asyncio.run(measure(server)), *ready(folder)]
+        figures = [*asyncio.run(measure(server)), *starts(folder)]
     print("\n".join(one.line() for one in figures))
     print(f"\n{NOTE}")
     sys.exit(0 if all(one.is_met for one in figures) else 1)
