@@ -3,7 +3,7 @@
 import asyncio
 import contextlib
 import gc
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 
 
@@ -34,3 +34,21 @@ def is_alive(pid: int) -> bool:
     except (FileNotFoundError, ProcessLookupError):
         return False
     return state not in {"Z", "X"}
+
+
+@contextlib.asynccontextmanager
+async def turns() -> AsyncIterator[list[int]]:
+    """How many turns others have had in this event loop so far, in the only place of the list."""
+    had = [0]
+
+    async def count() -> None:
+        while True:
+            await asyncio.sleep(0)
+            had[0] += 1
+
+    counting = asyncio.create_task(count())
+    try:
+        yield had
+    finally:
+        counting.cancel()
+        await asyncio.gather(counting, return_exceptions=True)

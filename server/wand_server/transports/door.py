@@ -154,6 +154,7 @@ class Visit:
     async def _messages(self, texts: Texts, send: Send) -> AsyncIterator[Message]:
         """Every message that can be read; one that cannot is answered at once."""
         async for text in texts:
+            await asyncio.sleep(0)  # a turn for everybody else: many texts may be here already
             if not await self._house.tenures.stands(self.principal):
                 log.warning("connection ended", extra={"principal": self.principal.name})
                 return
@@ -167,14 +168,20 @@ class Visit:
     def _read(self, untrusted: bytes) -> Message:
         if len(untrusted) > BYTES_CEILING:
             raise ProtocolFailure(INVALID_REQUEST, f"the message is larger than {BYTES_CEILING} bytes")
-        message = messages.read(untrusted)
+        message: Message | None = None
+        try:
+            message = messages.read(untrusted)
+        finally:  # it is counted whether or not it can be read
+            self._count(getattr(message, "id", None))
+        self._unanswered.note(message)
+        return message
+
+    def _count(self, asked: MessageId) -> None:
         try:
             self._house.limits.count(self.principal)
         except Refused as why:
-            why.failure.request_id = getattr(message, "id", None)
+            why.failure.request_id = asked
             raise why.failure from why
-        self._unanswered.note(message)
-        return message
 
     async def _fail(self, send: Send, why: ProtocolFailure) -> None:
         try:

@@ -197,6 +197,7 @@ class Conversation:
                 continue
             except ConnectionError:
                 return
+            await asyncio.sleep(0)  # a turn for everybody else: many lines may be here already
             if line.strip():
                 yield line
 

@@ -56,7 +56,7 @@ class WebSockets:
         self._check(request, principal)
         response = web.WebSocketResponse(
             protocols=(SUBPROTOCOL,), heartbeat=PING_SECONDS, max_msg_size=BYTES_CEILING,
-            timeout=CLOSE_SECONDS, compress=False,
+            timeout=CLOSE_SECONDS, compress=False, autoping=False,
         )  # fmt: skip
         await response.prepare(request)
         conversation = Conversation(request, response, (principal, tenures), count)
@@ -117,27 +117,42 @@ class Conversation:
     async def messages(self) -> AsyncIterator[Message]:
         """Every message that can be read; one that cannot is answered at once, what is no text ends it."""
         async for frame in self._response:
+            await asyncio.sleep(0)  # a turn for everybody else: many frames may be here already
+            if frame.type is WSMsgType.PING:
+                with contextlib.suppress(ConnectionError):
+                    await self._response.pong(frame.data)
+                continue
+            if frame.type is WSMsgType.PONG:
+                continue
             if frame.type is not WSMsgType.TEXT:
                 await self._response.close(code=WSCloseCode.UNSUPPORTED_DATA, message=b"text frames only")
                 return
             if not await self._may_go_on():
                 return
             try:
-                message = messages.read(frame.data.encode(errors="surrogatepass"))
-                self._take(message)
+                message = self._read(frame.data.encode(errors="surrogatepass"))
             except ProtocolFailure as why:
                 with contextlib.suppress(ConnectionError):
                     await self.send(messages.write(failures.error(why)), None)
             else:
                 yield message
 
-    def _take(self, message: Message) -> None:
+    def _read(self, untrusted: bytes) -> Message:
+        """The message, which is counted whether or not it can be read."""
+        message: Message | None = None
+        try:
+            message = messages.read(untrusted)
+        finally:
+            self._counted(getattr(message, "id", None))
+        self._unanswered.note(message)
+        return message
+
+    def _counted(self, asked: MessageId) -> None:
         try:
             self._count()
         except Refused as why:
-            why.failure.request_id = getattr(message, "id", None)
+            why.failure.request_id = asked
             raise why.failure from why
-        self._unanswered.note(message)
 
     async def send(self, text: bytes, answered: MessageId) -> None:
         """Send one message, and note the request that it answers.

@@ -10,7 +10,7 @@ import pytest
 
 from support.added import house_of, modern
 from support.edge import Edge, edge
-from support.waiting import until
+from support.waiting import turns, until
 from wand_proto.errors import Exhausted, Unavailable
 from wand_server.transports.door import MESSAGE_BYTES, Door
 from wand_server.transports.limits import Rate, Rates
@@ -92,6 +92,22 @@ async def test_who_signs_in_or_asks_too_often_is_told_to_wait(served: Edge) -> N
     by_id = {one["id"]: one for one in said}
     assert "result" in by_id[1]
     assert by_id[2]["error"]["message"].startswith("too many requests come from probe")
+
+
+async def test_between_two_texts_everybody_else_has_a_turn(served: Edge) -> None:
+    visit = await Door(house_of(served)).sign_in(served.key, peer="127.0.0.1")
+
+    async def texts() -> AsyncIterator[bytes]:
+        for _ in range(500):
+            yield b"x"
+
+    async def send(text: bytes) -> None:
+        assert b"Parse error" in text
+
+    async with turns() as had:
+        await visit.serve(texts(), send)
+
+    assert had[0] >= 500
 
 
 async def test_a_message_that_is_too_large_is_refused(served: Edge) -> None:

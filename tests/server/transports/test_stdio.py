@@ -12,6 +12,7 @@ import pytest
 
 from support.edge import ENVELOPE, LEGACY, legacy, short_folder, unix_edge
 from support.tools import FakeTools
+from support.waiting import turns
 from wand_proto.errors import Conflict
 from wand_server.protocol.server import build
 from wand_server.transports.stdio import Admitted, UnixTransport
@@ -162,6 +163,19 @@ async def test_a_line_that_is_no_message_is_answered_and_the_next_is_read(path: 
     assert (await line.hear())["error"]["code"] == WRONG[words]
     assert (await line.ask(modern("tools/list")))["id"] == 1
     await line.close()
+
+
+@pytest.mark.parametrize("line", [b"", b"x"])
+async def test_between_two_lines_everybody_else_has_a_turn(path: Path, line: bytes) -> None:
+    client = await Line.to(path)
+    async with turns() as had:
+        client.writer.write((line + b"\n") * 500)
+        client.say(legacy("tools/list", {"_meta": ENVELOPE}, "last"))
+        while (await client.hear())["id"] != "last":
+            pass
+
+    assert had[0] >= 500
+    client.writer.close()
 
 
 async def test_a_line_that_is_too_long_is_answered_and_the_next_is_read(path: Path) -> None:

@@ -10,8 +10,11 @@ import aiohttp
 import pytest
 
 from support.edge import ENVELOPE, LEGACY, Edge, edge, legacy
+from support.waiting import turns
 from wand_server.auth import keyfile
+from wand_server.protocol.failures import BUSY, PARSE_ERROR
 from wand_server.transports import websocket
+from wand_server.transports.limits import Rate, Rates
 
 
 @pytest.fixture
@@ -211,3 +214,27 @@ async def test_a_server_that_stops_tells_its_clients_to_come_back(tmp_path: Path
         stopped = asyncio.create_task(served.transport.websockets.close())
         assert await ended(socket) == aiohttp.WSCloseCode.GOING_AWAY
         await stopped
+
+
+@pytest.mark.parametrize("kind", ["unreadable", "ping"])
+async def test_between_two_frames_everybody_else_has_a_turn(served: Edge, kind: str) -> None:
+    async with connected(served) as socket, turns() as had:
+        for _ in range(500):
+            await (socket.ping() if kind == "ping" else socket.send_str("x"))
+        await socket.send_json(call("echo", 7))
+        while (await socket.receive_json(timeout=20))["id"] != 7:
+            pass
+
+    assert had[0] >= 500
+
+
+async def test_what_cannot_be_read_is_counted_too(served: Edge) -> None:
+    async with connected(served) as socket:
+        served.transport.limits.change(Rates(principal=Rate(per_second=0.001, burst=2)))
+        for text in ("x", "x", "x"):
+            await socket.send_str(text)
+        codes = [(await socket.receive_json(timeout=5))["error"]["code"] for _ in range(3)]
+        last = await ask(socket, call("echo", 9))
+
+    assert codes == [PARSE_ERROR, PARSE_ERROR, BUSY]
+    assert (last["id"], last["error"]["code"]) == (9, BUSY)
