@@ -14,6 +14,7 @@ from wand_server.protocol.exchange import Exchange, Notify
 from wand_server.protocol.failures import ProtocolFailure
 from wand_server.protocol.lane import METHOD, Lane, claim_of
 from wand_server.protocol.messages import Notification, Request
+from wand_server.protocol.telling import WISH, Wish
 from wand_server.protocol.watching import WATCHES, Watches
 
 
@@ -28,7 +29,7 @@ class Said(NamedTuple):
 class Handshake:
     """One client of the handshake era: what it said in initialize holds for all that follows."""
 
-    __slots__ = ("_connection", "_lane", "_runner", "_said", "_watches", "asking")
+    __slots__ = ("_connection", "_lane", "_runner", "_said", "_watches", "_wish", "asking")
 
     def __init__(
         self, connection: Connection, runner: ServerRunner[Any], asking: Asking, lane: Lane | None
@@ -39,6 +40,7 @@ class Handshake:
         self._lane = lane
         self._said: Said | None = None
         self._watches = Watches()
+        self._wish = Wish()
 
     @property
     def is_made(self) -> bool:
@@ -57,9 +59,11 @@ class Handshake:
         """
         lane = self._lane
         said = (self._said or self._heard()) if request.method == METHOD else None
-        if lane and said and lane.is_plain(request.params, can_be_asked=said.can_be_asked):
+        is_told = self._wish.level is not None
+        if lane and said and not is_told and lane.is_plain(request.params, can_be_asked=said.can_be_asked):
             return await lane.call(said.version, said.client, request, exchange)
         WATCHES.set(self._watches)
+        WISH.set(self._wish)
         return await result_of(self._runner, exchange, request)
 
     def _heard(self) -> Said | None:

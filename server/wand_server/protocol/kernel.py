@@ -43,6 +43,7 @@ from wand_server.protocol.methods import Methods
 from wand_server.protocol.reading import check_method
 from wand_server.protocol.streams import MessagesIn, MessagesOut, Send
 from wand_server.protocol.tasks import IsOver, Tasks
+from wand_server.protocol.telling import WISH, Wish
 from wand_server.protocol.watching import WATCHES, Watches
 
 log = logging.getLogger(__name__)
@@ -220,6 +221,7 @@ class Kernel:
         """Answer one client on a pipe, of either era, until its messages end; its calls end with them."""
         watches = Watches()
         WATCHES.set(watches)
+        WISH.set(Wish())
         out = MessagesOut(send)
         incoming = MessagesIn(_noting(messages, out.greet), principal)
         end = self.listen(out.notify)

@@ -192,7 +192,6 @@ def add_methods(server: Server[Any], listening: Listening) -> None:
         for lists in (can.prompts, can.resources):
             if lists is not None:
                 lists.list_changed = False
-        can.logging = None  # answered for clients of the handshake era; there are no log messages
         return DiscoverResult(
             supported_versions=list(MODERN_PROTOCOL_VERSIONS),
             capabilities=can,

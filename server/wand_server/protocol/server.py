@@ -13,12 +13,11 @@ from mcp_types import (
     PaginatedRequestParams,
     PromptReference,
     ReadResourceRequestParams,
-    SetLevelRequestParams,
 )
 
-from wand_server.model import Progress
+from wand_server.model import Progress, ToolResult
 from wand_server.offers import Tools
-from wand_server.protocol import approving, listening, skilling, subscribing, tasking
+from wand_server.protocol import approving, listening, skilling, subscribing, tasking, telling
 from wand_server.protocol.boundary import boundary
 from wand_server.protocol.exchange import progress_token
 from wand_server.protocol.extensions import UI, Context, principal_of, shows_pages
@@ -74,30 +73,9 @@ def build(
     _ = server.server_info_stamp  # kept by the SDK from now on: results are stamped without the icon
     server.icons = ICONS
 
-    async def list_tools(context: Context, params: PaginatedRequestParams) -> dict[str, Any]:
-        return methods.list_tools(params.cursor, principal_of(context), with_views=shows_pages(context))
-
-    async def call_tool(context: Context, params: CallToolRequestParams) -> dict[str, Any]:
-        visit, arguments = _visit(context), params.arguments or {}
-        run = functools.partial(methods.call_tool, params.name, arguments)
-        if not (methods.may_last(params.name) and tasking.is_negotiated(context)):
-            if not methods.may_wait(params.name):
-                return wire_result(await run(visit), context.protocol_version)
-            return await approving.call(context, params, functools.partial(run, visit))
-
-        async def work(task: Task) -> dict[str, Any]:
-            told = visit._replace(progress=_telling(task, visit.progress), may_last=True)
-            return await approving.in_task(context, params, task, functools.partial(run, told))
-
-        return await tasking.call(kept, context, params.name, work)
-
-    async def set_level(_: Context, __: SetLevelRequestParams) -> dict[str, Any]:
-        return {}  # answered for clients that ask at once; we send no log messages
-
     server.extensions[UI] = {}
-    server.add_request_handler("tools/list", PaginatedRequestParams, list_tools)
-    server.add_request_handler("tools/call", CallToolRequestParams, call_tool)
-    server.add_request_handler("logging/setLevel", SetLevelRequestParams, set_level)
+    _add_tools(server, methods, kept)
+    telling.add_methods(server)
     if library is not None:
         _add_library(server, library)
         skilling.add_methods(server, library.skills)
@@ -106,6 +84,37 @@ def build(
     streams = _add_streams(server, kept, watcher)
     server.middleware[:] = [boundary]  # without the SDK's tracing, which costs 28-60 us a call
     return Kernel(server, methods, Lane(server, methods) if conduct.fast else None, Beside(kept, streams))
+
+
+def _add_tools(server: Server[Any], methods: Methods, kept: Tasks) -> None:
+    async def list_tools(context: Context, params: PaginatedRequestParams) -> dict[str, Any]:
+        return methods.list_tools(params.cursor, principal_of(context), with_views=shows_pages(context))
+
+    async def call_tool(context: Context, params: CallToolRequestParams) -> dict[str, Any]:
+        visit, run = _visit(context), functools.partial(_run, methods, context, params)
+        if not (methods.may_last(params.name) and tasking.is_negotiated(context)):
+            if not methods.may_wait(params.name):
+                return wire_result(await run(visit), context.protocol_version)
+            return await approving.call(context, params, functools.partial(run, visit))
+
+        async def work(task: Task) -> dict[str, Any]:
+            told = visit._replace(progress=_telling(task, visit.progress), may_last=True)
+            return await approving.in_task(context, params, task, functools.partial(run, told, task))
+
+        return await tasking.call(kept, context, params.name, work)
+
+    server.add_request_handler("tools/list", PaginatedRequestParams, list_tools)
+    server.add_request_handler("tools/call", CallToolRequestParams, call_tool)
+
+
+async def _run(
+    methods: Methods, context: Context, params: CallToolRequestParams, visit: Visit, task: Task | None = None
+) -> ToolResult:
+    """Run a tool, and tell the client how that ended; a task tells of itself."""
+    result = await methods.call_tool(params.name, params.arguments or {}, visit)
+    if task is None or not task.is_kept:
+        await telling.tell(context, params.name, result)
+    return result
 
 
 def _add_streams(server: Server[Any], tasks: Tasks, watcher: Watcher | None) -> Listening:
