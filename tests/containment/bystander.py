@@ -1,23 +1,26 @@
 """Somebody outside: holds a secret in every way that a process can, until it is killed. Stands alone.
 
 `bystander.py FOLDER SECRET` listens on sockets of every kind, answers each with the secret, keeps it in its
-memory, environment, command line, shared memory, an open file and a terminal, and writes bystander.json to
-FOLDER.
+memory, environment, command line, shared memory, an open file that it has locked and a terminal, and writes
+bystander.json to FOLDER.
 """
 
 import contextlib
 import ctypes
+import fcntl
 import io
 import json
 import os
 import select
 import socket
+import struct
 import sys
 import termios
 from pathlib import Path
 from typing import Any
 
 IPC_CREAT, KEYS = 0o1000, 0x57000000
+OPEN_LOCK = 37  # F_OFD_SETLK: fcntl(2)
 FOLDER, SECRET = Path(sys.argv[1]), sys.argv[2].encode()
 
 
@@ -63,6 +66,7 @@ def terminal() -> "tuple[io.FileIO, str]":
 def main() -> None:
     kept = (FOLDER / "kept").open("w+b", buffering=0)
     kept.write(SECRET)
+    fcntl.fcntl(kept, OPEN_LOCK, struct.pack("=hhxxxxqqixxxx", fcntl.F_WRLCK, os.SEEK_SET, 0, 0, 0))
     (FOLDER / "kept").unlink()
     memory = ctypes.create_string_buffer(SECRET)
     name = f"wand-{os.getpid()}"
@@ -81,7 +85,8 @@ def main() -> None:
     told = {
         "pid": os.getpid(), "port": tcp.getsockname()[1], "udp": udp.getsockname()[1], "socket": pathname,
         "run": run, "abstract": name, "shm": shared_memory(), "memory": ctypes.addressof(memory),
-        "kept": kept.fileno(), "inshm": in_shm, "intmp": in_tmp, "tty": tty,
+        "kept": kept.fileno(), "locked": os.fstat(kept.fileno()).st_ino,
+        "inshm": in_shm, "intmp": in_tmp, "tty": tty,
     }  # fmt: skip
     ready = FOLDER / ".bystander.json"
     ready.write_text(json.dumps({word: str(value) for word, value in told.items()}))

@@ -18,7 +18,8 @@ WORKERS = 2
 T = TypeVar("T")
 R = TypeVar("R")
 _BYSTANDERS = (
-    "pid", "port", "udp", "socket", "run", "abstract", "shm", "memory", "kept", "inshm", "intmp", "tty",
+    "pid", "port", "udp", "socket", "run", "abstract", "shm", "memory", "kept", "locked", "inshm",
+    "intmp", "tty",
 )  # fmt: skip
 
 

@@ -238,10 +238,10 @@ def _as_it_is(path: str) -> Iterator[Item]:
 
 
 def for_no_job(*, as_root: bool) -> tuple[str, ...]:
-    """What in /proc tells of others: the keys of this machine; and to whoever has root's number, what root
-    alone may read, for it tells of the kernel's memory.
+    """What in /proc tells of others: the keys of this machine, and whose, and locks on files; and to whoever
+    has root's number, what root alone may read, for it tells of the kernel's memory.
     """
-    found = [path for path in ("/proc/keys",) if os.path.lexists(path)]
+    found = [path for path in ("/proc/keys", "/proc/key-users", "/proc/locks") if os.path.lexists(path)]
     for name in sorted(os.listdir("/proc")) if as_root else ():  # noqa: PTH208 - text
         path = f"/proc/{name}"
         with suppress(OSError):
