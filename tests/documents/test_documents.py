@@ -20,7 +20,7 @@ CATALOG = Catalog()
 DESCRIBED = [one for one in CATALOG.manifests.values() if one.tests.against == "document"]
 
 pytestmark = [
-    pytest.mark.timeout(180),
+    pytest.mark.timeout(500),
     pytest.mark.skipif(not prism.COMMAND.exists(), reason="Prism is not installed: ./dev documents"),
     pytest.mark.skipif(
         not prism.FOLDER.is_dir(), reason="WAND_OPENAPI_DIR names no folder of API descriptions"
