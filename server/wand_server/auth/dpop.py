@@ -88,8 +88,10 @@ class Nonces:
 class Seen:
     """The proofs of the last minutes, none of which counts twice; where there are too many, none counts."""
 
-    def __init__(self, clock: Callable[[], float] = time.time) -> None:
+    def __init__(self, clock: Callable[[], float] = time.time, *, forgets: bool = False) -> None:
+        """One that `forgets` lets go of the oldest instead, where there are too many."""
         self._clock = clock
+        self._forgets = forgets
         self._until: OrderedDict[tuple[str, str], float] = OrderedDict()
 
     def note(self, thumbprint: str, proof_id: str) -> None:
@@ -104,7 +106,9 @@ class Seen:
         if (thumbprint, proof_id) in self._until:
             raise BadProof("the proof was used before (jti)")
         if len(self._until) >= MOST_SEEN:
-            raise BadProof("there are too many proofs at once")
+            if not self._forgets:
+                raise BadProof("there are too many proofs at once")
+            self._until.popitem(last=False)
         self._until[thumbprint, proof_id] = now + AGE_SECONDS + 2 * compact.LEEWAY_SECONDS
 
 
@@ -119,6 +123,8 @@ class Proofs:
         self._clock = clock
         self._nonces = nonces
         self._seen = Seen(clock)
+        # without a token anybody may bring as many as they like, and what they are brought with counts once
+        self._seen_of_strangers = Seen(clock, forgets=True)
 
     def key_of(self, asked: Asked) -> str:
         """The thumbprint of the key that a request proves to have that brings no token yet (RFC 9449, 5).
@@ -128,7 +134,7 @@ class Proofs:
         """
         claims, signed_by = self._brought(asked)
         self._check_claims(claims, asked)
-        self._seen.note(signed_by, claims["jti"])
+        self._seen_of_strangers.note(signed_by, claims["jti"])
         return signed_by
 
     def check(self, token: str, thumbprint: str, asked: Asked) -> None:

@@ -166,6 +166,21 @@ def test_without_a_token_yet_a_proof_tells_the_key() -> None:
             proofs.key_of(asked(bad, path="/oauth/token"))
 
 
+def test_strangers_with_many_proofs_keep_nobody_from_a_token_or_a_call(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(dpop, "MOST_SEEN", 2)
+    proofs = Proofs("https://wand.example")
+
+    for number in range(4):  # each with a key that was just made
+        proofs.key_of(asked(proof(key=ec_key(), jti=str(number), htu=URL)))
+
+    assert proofs.key_of(asked(proof(jti="mine"))) == THUMBPRINT
+    proofs.check(TOKEN, THUMBPRINT, asked(proof(jti="a call")))
+    with pytest.raises(BadProof, match="before"):
+        proofs.key_of(asked(proof(jti="mine")))
+
+
 @pytest.mark.parametrize("age_seconds", [0, NONCE_SECONDS])
 def test_a_proof_with_a_nonce_of_ours_counts(age_seconds: int) -> None:
     now = [1_000_000.0]
