@@ -7,7 +7,7 @@ import logging
 from http import HTTPStatus
 
 from aiohttp import web
-from aiohttp.http_exceptions import LineTooLong
+from aiohttp.http_exceptions import ContentEncodingError, LineTooLong
 from aiohttp.web_protocol import RequestHandler
 
 from wand_server.transports import replies
@@ -39,10 +39,19 @@ class Speaker(RequestHandler):
         log.warning("request unreadable", extra={"peer": request.remote, "why": type(exc).__name__})
         if request.writer.output_size > 0:
             raise ConnectionError("an answer is under way already")
-        why = "has a line that is too long" if isinstance(exc, LineTooLong) else "cannot be read as HTTP/1.1"
-        response = replies.refused(Refused(status, f"the request {why}"))
+        response = replies.refused(_refusal(status, exc))
         response.force_close()
         return response
+
+
+def _refusal(status: int, why: BaseException | None) -> Refused:
+    match why:
+        case ContentEncodingError():
+            return Refused(HTTPStatus.UNSUPPORTED_MEDIA_TYPE, "Content-Encoding: must be identity")
+        case LineTooLong():
+            return Refused(status, "the request has a line that is too long")
+        case _:
+            return Refused(status, "the request cannot be read as HTTP/1.1")
 
 
 class Server(web.Server):

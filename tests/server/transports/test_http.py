@@ -64,6 +64,7 @@ HEADERS: dict[str, tuple[dict[str, str | None], int]] = {
     "no origin at all": ({"Origin": "null"}, 403),
     "text": ({"Content-Type": "text/plain"}, 415),
     "compressed": ({"Content-Encoding": "gzip"}, 415),
+    "compressed as nobody here can read": ({"Content-Encoding": "br"}, 415),
     "only JSON": ({"Accept": "application/json"}, 406),
     "only HTML": ({"Accept": "text/html"}, 406),
 }
