@@ -1,5 +1,6 @@
 """One JSON-RPC message from bytes, or what is wrong with it; and back to bytes."""
 
+import re
 from typing import Any, NamedTuple
 
 from pydantic_core import from_json, to_json
@@ -9,6 +10,8 @@ from wand_server.protocol.failures import INVALID_REQUEST, PARSE_ERROR, MessageI
 
 BYTES_CEILING = 4 * 1024 * 1024
 DEPTH_CEILING = 128  # arrays and objects inside one another; the parser itself stops at 200
+CONTAINERS_CEILING = 100_000  # arrays and objects: a million in four megabytes are seconds of work
+_TEXTS = re.compile(rb'"[^"\\]*(?:\\.[^"\\]*)*"?', re.DOTALL)  # a last one that does not end is one too
 _LINE_ENDS = tuple(
     (chr(code).encode(), b"\\u%04x" % code) for code in (0x85, 0x2028, 0x2029)
 )  # others JSON escapes
@@ -43,8 +46,11 @@ def read(untrusted: bytes) -> Message:
     """Read a message.
 
     Raises:
-        ProtocolFailure: it is no JSON, too deep, a batch, ambiguous, or not a message of JSON-RPC 2.0.
+        ProtocolFailure: it is no JSON, too deep, too full, a batch, ambiguous, or no message of JSON-RPC 2.0.
     """
+    if _is_too_full(untrusted):
+        message = f"Parse error: there are more than {CONTAINERS_CEILING} arrays and objects"
+        raise ProtocolFailure(PARSE_ERROR, message)
     try:
         body = from_json(untrusted, allow_inf_nan=False)
     except ValueError as why:
@@ -63,6 +69,14 @@ def read(untrusted: bytes) -> Message:
             INVALID_REQUEST, f"the member {str(why)!r:.80} stands twice in one object"
         ) from why
     return _message(body)
+
+
+def _is_too_full(untrusted: bytes) -> bool:
+    """Whether there are too many arrays and objects; texts are left out only where that matters."""
+    if untrusted.count(b"[") + untrusted.count(b"{") <= CONTAINERS_CEILING:
+        return False
+    bare = _TEXTS.sub(b"", untrusted)
+    return bare.count(b"[") + bare.count(b"{") > CONTAINERS_CEILING
 
 
 def write(message: dict[str, Any]) -> bytes:

@@ -33,6 +33,30 @@ def test_depth_has_a_ceiling(levels: int) -> None:
     assert refused.value.code == PARSE_ERROR
 
 
+@pytest.mark.parametrize("many", [b"[],", b"{},", b'{"a\\"[":[]},'])
+def test_there_are_only_so_many_arrays_and_objects(many: bytes) -> None:
+    body = b'{"jsonrpc":"2.0","id":1,"method":"m","params":{"a":[%s1]}}' % (
+        many * messages.CONTAINERS_CEILING
+    )
+
+    with pytest.raises(ProtocolFailure, match="arrays and objects") as refused:
+        messages.read(body)
+    assert refused.value.code == PARSE_ERROR
+
+
+@pytest.mark.parametrize("text", ["[" * 300_000, '{"' * 300_000, "\\[" * 300_000, '"[\\' * 300_000])
+def test_brackets_in_a_text_are_none(text: str) -> None:
+    body = json.dumps({"jsonrpc": "2.0", "id": 1, "method": "m", "params": {"a": text}}).encode()
+
+    assert messages.read(body) == Request(id=1, method="m", params={"a": text})
+
+
+@pytest.mark.parametrize("start", [b'"', b'{"a":"'])
+def test_a_text_without_an_end_is_looked_through_once(start: bytes) -> None:
+    with pytest.raises(ProtocolFailure, match="not JSON"):
+        messages.read(start + b'[\\"' * 300_000)
+
+
 def test_a_batch_is_refused() -> None:
     one = b'{"jsonrpc":"2.0","id":1,"method":"tools/call"}'
     with pytest.raises(ProtocolFailure, match="one message at a time") as refused:
