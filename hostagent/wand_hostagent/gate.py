@@ -84,8 +84,8 @@ class Gate:
                     async for event in events:
                         started = True
                         yield event
-            except (Unavailable, NotFound) as error:
-                if isinstance(error, NotFound) and error.field != "backend":  # no such program, or folder
+            except (Unavailable, NotFound, Denied) as error:
+                if not isinstance(error, Unavailable) and error.field != "backend":  # no such program, say
                     raise
                 self._backends.could_not_reach(backend)
                 if started or place > len(others):

@@ -169,7 +169,9 @@ async def test_explaining_judges_the_backend_on_which_it_would_run(
             house.gate.explain(ANN, job(argv, backend="moon"))
 
 
-@pytest.mark.parametrize("away", [DOWN, NotFound("No such image", field="backend")])
+@pytest.mark.parametrize(
+    "away", [DOWN, NotFound("No such image", field="backend"), Denied("another key", field="backend")]
+)
 async def test_where_one_cannot_be_reached_the_next_one_is_tried(away: WandError) -> None:
     others = several()[1:]
     others[1].fails = away
@@ -179,7 +181,7 @@ async def test_where_one_cannot_be_reached_the_next_one_is_tried(away: WandError
         assert await where(house, "ls", backend="ssh") == "ssh:web2"
         assert len(others[1].asked) == 1, "what was down a moment ago is tried last"
         others[2].fails = DOWN
-        with pytest.raises((Unavailable, NotFound)):
+        with pytest.raises((Unavailable, NotFound, Denied)):
             await where(house, "ls", backend="ssh")
 
 
@@ -189,6 +191,7 @@ async def test_where_one_cannot_be_reached_the_next_one_is_tried(away: WandError
         {"fails": Ambiguous("broke")},
         {"fails_after_start": DOWN},
         {"fails": NotFound("no such program", field="argv")},
+        {"fails": Denied("A may not be set there", field="environment")},
     ],
 )
 async def test_what_may_have_been_started_is_not_tried_again(parts: dict[str, Any]) -> None:
@@ -197,7 +200,7 @@ async def test_what_may_have_been_started_is_not_tried_again(parts: dict[str, An
         setattr(others[1], name, value)
     async with fake_house(others=others) as (_, house):
         house.rules.rules = ANYWHERE
-        with pytest.raises((Ambiguous, Unavailable, NotFound)):
+        with pytest.raises((Ambiguous, Unavailable, NotFound, Denied)):
             await where(house, "ls", backend="ssh")
     assert others[2].asked == []
 

@@ -93,6 +93,7 @@ async def test_a_host_whose_key_is_not_the_known_one_is_refused(pair: list[Sshd]
             with pytest.raises(Denied, match="not the one that is known") as refused:
                 await ran(one, shell("true"))
     assert "known" in refused.value.hint
+    assert refused.value.field == "backend", "another host may take it"
 
 
 async def test_who_is_not_let_in_is_told_so_and_by_which_user(pair: list[Sshd]) -> None:

@@ -162,11 +162,13 @@ class Link:
         if isinstance(error, asyncssh.HostKeyNotVerifiable):
             known = self._folder / self._settings.known_hosts
             hint = f"if it has changed for a good reason, an administrator writes the new one into {known}"
-            return Denied(f"the key of {self.name} is not the one that is known: {error.reason}", hint=hint)
+            message = f"the key of {self.name} is not the one that is known: {error.reason}"
+            return Denied(message, hint=hint, field="backend")
         if isinstance(error, asyncssh.PermissionDenied):
             hint = "its authorized_keys, or its authority for certificates, must know one of our keys"
-            return Denied(f"{self.name} does not let {self._host.user} in", hint=hint)
+            return Denied(f"{self.name} does not let {self._host.user} in", hint=hint, field="backend")
         if isinstance(error, asyncssh.KeyImportError):
-            return Denied(f"a key for {self.name} cannot be read: {error}", hint="it must have no passphrase")
+            hint = "it must have no passphrase"
+            return Denied(f"a key for {self.name} cannot be read: {error}", hint=hint, field="backend")
         why = str(error) or f"no answer within {self._settings.connect_seconds:g} s"
         return Unavailable(f"{self.name} cannot be reached: {why}", hint="nothing was started")
