@@ -18,6 +18,7 @@ from mcp import Client
 from mcp.client.streamable_http import streamable_http_client
 
 from support import hostagent
+from support.lines import whole_lines
 from support.places import free_port
 from support.program import Program
 from wand_server.auth import keyfile
@@ -196,5 +197,5 @@ def kill_backend(chance: Any, pids: Sequence[int]) -> int:
 
 def logged(path: Path, event: str) -> list[dict[str, Any]]:
     """The lines of a log that tell of such an event."""
-    lines = (line for line in path.read_text(errors="replace").splitlines() if line.startswith("{"))
+    lines = (line for line in whole_lines(path) if line.startswith(b"{"))
     return [line for line in map(json.loads, lines) if line.get("event") == event]

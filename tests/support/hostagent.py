@@ -20,6 +20,7 @@ from grpc import aio
 
 import wand_hostagent.launcher
 from support import certificates
+from support.lines import whole_lines
 from support.places import short_folder
 from support.program import Program
 from wand_hostagent import pki
@@ -120,7 +121,7 @@ class Wand:
 
     def recorded(self, event: str) -> list[dict[str, Any]]:
         """The lines of the ledger that tell of such an event."""
-        lines = map(json.loads, (self.folder / "ledger/ledger.jsonl").read_text().splitlines())
+        lines = map(json.loads, whole_lines(self.folder / "ledger/ledger.jsonl"))
         return [line for line in lines if line["event"] == event]
 
 

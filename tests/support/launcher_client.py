@@ -23,6 +23,7 @@ from typing import Any, Self
 import pytest
 
 import wand_hostagent
+from support.lines import whole_lines
 from support.places import short_folder
 from wand_hostagent.launcher import protocol
 
@@ -75,7 +76,7 @@ class Launcher:
 
     def records(self, event: str = "") -> list[dict[str, Any]]:
         """The lines of the ledger as they are now."""
-        lines = [json.loads(line) for line in self.ledger.read_bytes().splitlines()]
+        lines = [json.loads(line) for line in whole_lines(self.ledger)]
         return [line for line in lines if event in {"", line["event"]}]
 
     def client(self) -> "Client":

@@ -11,6 +11,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from support.lines import whole_lines
+
 START_SECONDS = 60.0
 STOP_SECONDS = 60.0
 
@@ -90,5 +92,5 @@ class Program:
 
     def events(self, event: str) -> list[dict[str, Any]]:
         """The lines of the log that tell of such an event."""
-        lines = (line for line in self.log.read_text().splitlines() if line.startswith("{"))
+        lines = (line for line in whole_lines(self.log) if line.startswith(b"{"))
         return [line for line in map(json.loads, lines) if line.get("event") == event]

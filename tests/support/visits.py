@@ -15,6 +15,7 @@ from mcp import Client
 from mcp.client.streamable_http import streamable_http_client
 from mcp_types import CallToolResult
 
+from support.lines import whole_lines
 from support.running import Running
 from support.waiting import until
 
@@ -122,7 +123,7 @@ def launcher_pid(wand: Running) -> int:
 
 def recorded(wand: Running, event: str) -> list[dict[str, Any]]:
     """What the ledger tells of such events."""
-    lines = (wand.state / "ledger" / "ledger.jsonl").read_text().splitlines()
+    lines = whole_lines(wand.state / "ledger" / "ledger.jsonl")
     return [line["fields"] for line in map(json.loads, lines) if line["event"] == event]
 
 
