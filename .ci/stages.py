@@ -86,7 +86,7 @@ GUESTS = Stage(
     needs=(*_GUEST, *_QEMU, need("patchelf")), is_roots=True, show="[a-z ]",
 )  # fmt: skip
 _LONG = (FUZZ, VM, GUEST, SOAK)
-_TESTING = "./dev test -n 3 -q"
+_TESTING = "./dev test -n 3 -q --dist worksteal"  # or one of them has the services left alone
 BENCHES = (
     Stage(
         name="bench", seconds=600, command="./dev bench spine --quick", show=".",

@@ -122,7 +122,7 @@ async def test_a_project_has_a_name_in_any_script(tmp_path: Path) -> None:
 
 async def test_what_had_to_be_done_by_a_time_that_is_over_is_not_done_again(tmp_path: Path) -> None:
     async with managed(tmp_path) as (its, crewed, _):
-        (late,) = await its.hand_out(ann, [{**LATER, "deadline_seconds": 0.01}], "")
+        (late,) = await its.hand_out(ann, [{**LATER, "deadline_seconds": 1.0}], "")
         await crewed.ended(late.id)
         with pytest.raises(Conflict, match="its deadline has passed"):
             await its.retry(ann, late.id)
