@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from support import tree
-from wand_hostagent.launcher import options
+from wand_hostagent.launcher import confinement, options
 from wand_hostagent.settings import DEFAULT_PATH, Settings
 
 MOST_EXPOSED = {  # in tenths
@@ -84,6 +84,11 @@ def test_every_unit_is_as_closed_as_we_say(path: Path) -> None:
     done = subprocess.run(argv, check=False, capture_output=True, text=True)
     assert done.returncode == 0, done.stdout[-200:] + done.stderr
     assert "ignoring" not in done.stderr
+
+
+def test_the_launcher_s_unit_bounds_it_by_what_its_inits_need() -> None:
+    bounds = unit("wand-launcher.service")["CapabilityBoundingSet"]
+    assert sorted(bounds[0].split()) == sorted(confinement.NEEDED.values())
 
 
 def test_the_launcher_s_socket_outlives_it_and_so_has_a_unit_of_its_own() -> None:

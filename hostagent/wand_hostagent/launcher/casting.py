@@ -249,5 +249,5 @@ def _settling(
     if walls.ruleset is not None:
         attributed = landlock.attributes(walls.ruleset, walls.version)
         yield from landlock.table(rules, attributed, memory, free)
-    yield from confinement.confine(walls, free, memory, drop_capabilities=True)
+    yield from confinement.confine(walls, free, memory, drop_capabilities=True, bounds=confinement.bounds())
     yield step("close_range", free, _EVERY, 0, shown="ruleset")

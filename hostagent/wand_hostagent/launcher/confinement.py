@@ -6,6 +6,7 @@ What is left then is what a command still needs to become its user, and an init 
 
 import signal
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 
 from wand_hostagent.launcher import syscalls
@@ -14,13 +15,26 @@ from wand_hostagent.launcher.walls import Walls
 
 _CAPABILITY_VERSION_3 = 0x20080522
 _KEPT = {5: "CAP_KILL", 6: "CAP_SETGID", 7: "CAP_SETUID"}
+# What an init needs before it has confined itself. The launcher's unit bounds the launcher by the same.
+NEEDED = {
+    0: "CAP_CHOWN", 1: "CAP_DAC_OVERRIDE", **_KEPT, 8: "CAP_SETPCAP", 12: "CAP_NET_ADMIN",
+    18: "CAP_SYS_CHROOT", 21: "CAP_SYS_ADMIN",
+}  # fmt: skip
+_EVERY = 2**64 - 1
 
 
-def confine(walls: Walls, ruleset: int, memory: Memory, *, drop_capabilities: bool) -> Iterator[Step]:
-    """The steps; `ruleset` is the descriptor of the walls' own, already made."""
+def confine(
+    walls: Walls, ruleset: int, memory: Memory, *, drop_capabilities: bool, bounds: int = _EVERY
+) -> Iterator[Step]:
+    """The steps; `ruleset` is the descriptor of the walls' own, already made.
+
+    `bounds` is what the process is bounded by before; in a user namespace of its own that is everything.
+    """
     if drop_capabilities:
         for capability in range(last_capability() + 1):
-            yield step("prctl", syscalls.PR_CAPBSET_DROP, capability, shown=f"PR_CAPBSET_DROP, {capability}")
+            if bounds & 1 << capability:
+                shown = f"PR_CAPBSET_DROP, {capability}"
+                yield step("prctl", syscalls.PR_CAPBSET_DROP, capability, shown=shown)
         clear = (syscalls.PR_CAP_AMBIENT, syscalls.PR_CAP_AMBIENT_CLEAR_ALL)
         yield step("prctl", *clear, shown="PR_CAP_AMBIENT, PR_CAP_AMBIENT_CLEAR_ALL")
         yield _capabilities(memory, _own() & sum(1 << number for number in _KEPT))
@@ -31,6 +45,19 @@ def confine(walls: Walls, ruleset: int, memory: Memory, *, drop_capabilities: bo
     for ignored in (signal.SIGPIPE, signal.SIGXFSZ):  # Python ignores these two
         yield step("rt_sigaction", ignored, default, 0, 8, shown=f"{ignored.name}, SIG_DFL, 0, 8")
     yield from walls.filters
+
+
+def bound() -> None:
+    """Let nothing that is started here have what no init needs: then no init has to drop it for itself."""
+    for capability in range(last_capability() + 1):
+        if capability not in NEEDED:
+            with suppress(OSError):  # who may not drop it has it in no bounds that count
+                syscalls.prctl(syscalls.PR_CAPBSET_DROP, capability)
+
+
+def bounds() -> int:
+    """What bounds the launcher, and what it starts in its own user namespace; if unread, everything."""
+    return _told("CapBnd:") or _EVERY
 
 
 def no_capabilities(memory: Memory) -> Step:
@@ -56,7 +83,12 @@ def _capabilities(memory: Memory, kept: int) -> Step:
 
 def _own() -> int:
     """The capabilities that the launcher has itself: nobody can keep more."""
+    return _told("CapPrm:")
+
+
+def _told(name: str) -> int:
+    """A set of capabilities in proc(5)."""
     for line in Path("/proc/self/status").read_text("ascii", "replace").splitlines():
-        if line.startswith("CapPrm:"):
+        if line.startswith(name):
             return int(line.split()[1], 16)
     return 0

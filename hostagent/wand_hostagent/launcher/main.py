@@ -11,6 +11,7 @@ from dataclasses import replace
 
 from wand_hostagent.launcher import (
     box,
+    confinement,
     delegation,
     explain,
     guarantees,
@@ -306,6 +307,7 @@ def _settle() -> None:
     signal.pthread_sigmask(signal.SIG_SETMASK, _HEARD)
     syscalls.prctl(syscalls.PR_SET_DUMPABLE, 0)
     syscalls.prctl(syscalls.PR_SET_CHILD_SUBREAPER, 1)
+    confinement.bound()
     syscalls.set_name(b"wand-launcher")
     turns.shorten()
     os.umask(0o077)

@@ -12,7 +12,16 @@ from collections.abc import Iterable, Iterator, Sequence
 from functools import cached_property
 
 from wand_hostagent.launcher.lookout import Lookout
-from wand_hostagent.launcher.sight import SHARED_MEMORY, TEMPORARY, Item, Kind, Watched, above, number_of
+from wand_hostagent.launcher.sight import (
+    HARDWARE,
+    SHARED_MEMORY,
+    TEMPORARY,
+    Item,
+    Kind,
+    Watched,
+    above,
+    number_of,
+)
 from wand_hostagent.launcher.step import Memory, Step, step
 from wand_hostagent.launcher.syscalls import (
     MS_BIND,
@@ -118,7 +127,8 @@ class Tree:
     def watched(self) -> Watched:
         """What of this machine a mounted tree holds on to or covers: a cover goes with what it hides."""
         kinds = {Kind.READ, Kind.WRITE, Kind.COVER}
-        held = (item.source for item in self._items.values() if item.kind in kinds)
+        items = self._items.values()
+        held = (item.source for item in items if item.kind in kinds and item.path not in HARDWARE)
         return Watched((*held, *sorted(self._pinned)), number_of, self._lookout)
 
     def _each(self, one: Step) -> Step:

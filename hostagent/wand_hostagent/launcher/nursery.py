@@ -110,7 +110,8 @@ class Nursery:
         except Unmade as trouble:
             log.write("warning", "no init in advance", why=str(trouble))
             return
-        self.stock(cast.walls)
+        if self._spared or len(cast.waiting) < WAITING:
+            self.stock(cast.walls)
 
     def _cast(self, walls: Walls) -> Cast:
         trace = walls.tree.watched.stamp() if walls.tree else ()

@@ -1,4 +1,4 @@
-"""Which program a bare name leads to, remembered until something happens where it was looked for."""
+"""Which program a name leads to, remembered until something happens where it was looked for."""
 
 import math
 import os
@@ -10,7 +10,7 @@ from wand_hostagent.launcher import few
 from wand_hostagent.launcher.lookout import Guard, Lookout, is_due
 from wand_hostagent.launcher.places import Place, find_program
 from wand_hostagent.launcher.profile import Profile
-from wand_hostagent.launcher.sight import nearest
+from wand_hostagent.launcher.sight import SYSTEM, is_within, nearest
 
 _MOST = 64
 
@@ -38,15 +38,16 @@ class Programs:
         Raises:
             Refused: there is none that the profile's user may execute.
         """
-        if "/" in word or profile.programs:
+        path = _searched(word, profile.path)
+        if profile.programs or not path:
             return find_program(profile, word, place, is_shown)
         key = (id(profile), word)
         kept = self._found.get(key)
         if kept is not None and kept.profile is profile and self._lookout.is_calm(kept.guard):
             return kept.program
-        guard = self._guard(profile.path)  # before it is looked for
+        guard = self._guard(path)  # before it is looked for
         program = find_program(profile, word, place, is_shown)
-        if guard is not None and _is_first(profile.path, word, program):
+        if guard is not None and _is_first(path, word, program):
             few.keep(self._found, key, _Found(profile, guard, program), most=_MOST)
         return program
 
@@ -62,8 +63,20 @@ class Programs:
         return few.keep(self._guards, path, guard, most=_MOST)
 
 
+def _searched(word: str, path: str) -> str:
+    """Where what it leads to could change: the whole path, or the folder of a program of the system.
+
+    Empty for what lies elsewhere: in a workspace too much happens for a guard.
+    """
+    if "/" not in word:
+        return path
+    return os.path.dirname(word) if os.path.normpath(word) == word and is_within(word, SYSTEM) else ""  # noqa: PTH120 - text
+
+
 def _is_first(path: str, word: str, program: str) -> bool:
     """Whether nothing at all has that name before it; what is there might become executable."""
+    if program == word:
+        return True
     for folder in path.split(":"):
         candidate = f"{folder}/{word}"
         if candidate == program:

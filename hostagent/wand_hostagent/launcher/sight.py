@@ -23,7 +23,8 @@ SYSTEM = (
     "/var/lib/dpkg",
 )  # fmt: skip
 
-# Of this machine's parts, its processors: programs divide their work by what they are.
+# Of this machine's parts, its processors: programs divide their work by what they are. The kernel made the
+# folder as it started and nobody can put another in its place, nor stand guard over it, so it is not watched.
 HARDWARE = ("/sys/devices/system/cpu",)
 
 TEMPORARY, SHARED_MEMORY = "/tmp", "/dev/shm"  # noqa: S108 - of the job's own tree
@@ -81,11 +82,13 @@ class Wanted:
 
     @property
     def paths(self) -> tuple[str, ...]:
-        return (*self.system, *self.read, *self.keep, *self.write, *self.cover)
+        """Those that may be something else one day."""
+        named = (*self.system, *self.read, *self.keep, *self.write, *self.cover)
+        return tuple(path for path in named if path not in HARDWARE)
 
 
 class Watched:
-    """Some paths, asked whether they still are what they were: first of the folders that they lie in.
+    """Some paths, asked whether they still are what they were: first of the `folders` that they lie in.
 
     What is replaced, removed or made changes the time of its folder. A time as young as the clock of a file
     system is coarse tells nothing yet, so then the paths themselves are looked at again. Where a lookout has
@@ -96,7 +99,7 @@ class Watched:
         self, paths: Iterable[str], look: Callable[[str], int], lookout: Lookout | None = None
     ) -> None:
         self._paths = tuple(dict.fromkeys(paths))
-        self._folders = tuple(dict.fromkeys(map(nearest, self._paths)))
+        self.folders = tuple(dict.fromkeys(map(nearest, self._paths)))
         self._look = look
         self._times: tuple[tuple[int, int], ...] = ()
         self._stamp: tuple[int, ...] = ()
@@ -110,22 +113,22 @@ class Watched:
             return self._looked()
         if self._guard is not None and self._lookout.is_calm(self._guard):
             return self._stamp
-        self._guard, folders = None, self._folders
+        self._guard, folders = None, self.folders
         guard = None
         if is_due(self._tried_at):
             self._tried_at, guard = time.monotonic(), self._lookout.guard(folders)
         stamp = self._looked()
-        if self._folders == folders:  # it stood there when we looked
+        if self.folders == folders:  # it stood there when we looked
             self._guard = guard
         return stamp
 
     def _looked(self) -> tuple[int, ...]:
-        times = tuple(map(_age, self._folders))
+        times = tuple(map(_age, self.folders))
         if times != self._times or not times:
             young = time.time_ns() - _COARSE_NS
             self._times = times if all(changed < young for _, changed in times) else ()
             self._stamp = tuple(map(self._look, self._paths))
-            self._folders = tuple(dict.fromkeys(map(nearest, self._paths)))
+            self.folders = tuple(dict.fromkeys(map(nearest, self._paths)))
         return self._stamp
 
 

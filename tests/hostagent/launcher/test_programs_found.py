@@ -1,4 +1,4 @@
-"""A program that a bare name leads to is remembered, and never longer than it is the one."""
+"""A program that a name leads to is remembered, and never longer than it is the one."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -28,9 +28,9 @@ class Bench:
         (folder / "tool").write_text("#!/bin/sh\n")
         (folder / "tool").chmod(mode)
 
-    def found(self) -> str:
+    def found(self, word: str = "tool") -> str:
         try:
-            return Path(self.programs.find(self.profile, "tool", Place(-1, "/"))).parent.name
+            return Path(self.programs.find(self.profile, word, Place(-1, "/"))).parent.name
         except Refused as refusal:
             return refusal.kind
 
@@ -46,6 +46,29 @@ def test_what_was_found_is_not_looked_for_again(bench: Bench, monkeypatch: pytes
     monkeypatch.setattr(Lookout, "is_calm", lambda *_: True)  # whatever else this machine does in /tmp
     monkeypatch.setattr(programs, "find_program", None)
     assert bench.found() == "second"
+
+
+@pytest.mark.parametrize("is_systems", [True, False])
+def test_a_program_of_the_system_is_remembered_by_its_whole_name_too(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch, *, is_systems: bool
+) -> None:
+    if is_systems:
+        monkeypatch.setattr(programs, "SYSTEM", (str(bench.second),))
+    monkeypatch.setattr(Lookout, "is_calm", lambda *_: True)  # whatever else this machine does in /tmp
+    word = str(bench.second / "tool")
+    assert bench.found(word) == "second"
+    (bench.second / "tool").unlink()  # which a lookout would have seen
+    assert bench.found(word) == ("second" if is_systems else "NotFound")
+
+
+def test_a_program_of_the_system_that_is_removed_is_not_there(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(programs, "SYSTEM", (str(bench.second),))
+    word = str(bench.second / "tool")
+    assert bench.found(word) == "second"
+    (bench.second / "tool").unlink()
+    assert bench.found(word) == "NotFound"
 
 
 @pytest.mark.parametrize(

@@ -5,8 +5,21 @@ from pathlib import Path
 
 import pytest
 
+from wand_hostagent.launcher.lookout import Lookout
+from wand_hostagent.launcher.mounts import Tree
 from wand_hostagent.launcher.refusal import Refused
-from wand_hostagent.launcher.sight import Kind, Wanted, Watched, arrange, kind_of, number_of
+from wand_hostagent.launcher.sight import (
+    HARDWARE,
+    SETTINGS,
+    SYSTEM,
+    Kind,
+    Wanted,
+    Watched,
+    arrange,
+    kind_of,
+    nearest,
+    number_of,
+)
 
 
 def made(root: Path, *folders: str) -> None:
@@ -90,3 +103,12 @@ def test_a_folder_that_was_replaced_is_another_one(tmp_path: Path, *, old: bool)
     (tmp_path / "work").rmdir()
     (tmp_path / "other").rename(tmp_path / "work")
     assert watched.stamp() != before
+
+
+def test_over_all_that_every_job_is_shown_a_lookout_can_stand_guard() -> None:
+    wanted = Wanted(system=(*SYSTEM, *SETTINGS, *HARDWARE))
+    if Lookout().guard([nearest(path) for path in ("/usr", "/etc/hosts")]) is None:
+        pytest.skip("the file system of this machine is none that its kernel alone writes")
+    held = Tree(arrange(wanted), executable=True, fresh_proc=True).watched
+    for watched in (Watched(wanted.paths, kind_of), held):
+        assert Lookout().guard(watched.folders) is not None

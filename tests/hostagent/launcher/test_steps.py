@@ -1,11 +1,13 @@
 """The table of the child's system calls: its order, its printed form, its hash."""
 
 import dataclasses
+from pathlib import Path
 
 import pytest
 
-from wand_hostagent.launcher import syscalls, users
+from wand_hostagent.launcher import confinement, syscalls, users
 from wand_hostagent.launcher.confinement import last_capability
+from wand_hostagent.launcher.step import Memory
 from wand_hostagent.launcher.steps import Body, Command, Table
 from wand_hostagent.launcher.walls import Walls
 
@@ -56,6 +58,27 @@ def test_what_no_job_may_have_is_gone_before_anything_of_a_job_is_done() -> None
     assert sum(line.startswith("prctl(PR_CAPBSET_DROP") for line in firm) == last_capability() + 1
     assert firm[last_capability() + 1] == "prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_CLEAR_ALL)"
     assert firm[last_capability() + 3] == "prctl(PR_SET_NO_NEW_PRIVS, 1)"
+
+
+@pytest.mark.parametrize(
+    ("status", "dropped"),
+    [
+        ("CapBnd:\t0000000000000081\n", ["PR_CAPBSET_DROP, 0", "PR_CAPBSET_DROP, 7"]),
+        ("", [f"PR_CAPBSET_DROP, {number}" for number in range(last_capability() + 1)]),
+    ],
+    ids=["what there is", "all where that cannot be read"],
+)
+def test_an_init_drops_what_its_launcher_can_give_it(
+    monkeypatch: pytest.MonkeyPatch, status: str, dropped: list[str]
+) -> None:
+    last = last_capability()
+    monkeypatch.setattr(confinement, "last_capability", lambda: last)
+    monkeypatch.setattr(Path, "read_text", lambda *_: status)
+    bounds = confinement.bounds()
+    steps = confinement.confine(COMMAND.walls, 5, Memory(), drop_capabilities=True, bounds=bounds)
+    assert [f"prctl({word})" for word in dropped] == [
+        one.shown for one in steps if "PR_CAPBSET_DROP" in one.shown
+    ]
 
 
 def test_equal_boxes_have_equal_hashes_whatever_they_run() -> None:
