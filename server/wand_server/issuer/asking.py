@@ -13,6 +13,7 @@ from wand_server.issuer.model import Asked, Client, Refusal, SentBack, Untrusted
 MOST_CHARACTERS = 8192
 MOST_SCOPES = 40
 _CHALLENGE = re.compile(r"[A-Za-z0-9_-]{43}")  # SHA-256 in base64url (RFC 7636, 4.2)
+_THUMBPRINT = re.compile(r"[A-Za-z0-9_-]{43}")  # of a key (RFC 9449, 10)
 _SCOPE = re.compile(r"[A-Za-z0-9_.:-]{1,100}")
 _IGNORED = frozenset({"offline_access", "openid", "profile", "email"})  # asked for out of habit
 
@@ -73,6 +74,7 @@ class Reader:
                 resource=self.resource,
                 challenge=told["code_challenge"],
                 state=state,
+                key=told.get("dpop_jkt", ""),
             )
         except Refusal as why:
             raise SentBack(redirect_uri, state, why) from why
@@ -88,6 +90,10 @@ class Reader:
             told.get("code_challenge", "")
         ):
             raise Refusal("invalid_request", "code_challenge must be there, and code_challenge_method S256")
+        if told.get("response_mode", "query") != "query":
+            raise Refusal("invalid_request", "response_mode must be query")
+        if "dpop_jkt" in told and not _THUMBPRINT.fullmatch(told["dpop_jkt"]):
+            raise Refusal("invalid_request", "dpop_jkt must be the thumbprint of a key")
         check_resource(told, self.resource)
         return read_scopes(told.get("scope", ""))
 

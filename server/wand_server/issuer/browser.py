@@ -3,6 +3,7 @@
 import hashlib
 import hmac
 import re
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 from aiohttp import web
@@ -39,9 +40,12 @@ class Cookie:
         return self.secret(request) or new_secret()
 
 
-def proof(secret: str, query: str, user: str) -> str:
-    """What only a page of ours in that browser, for that person and that request, can bring back."""
-    told = f"wand form\0{secret}\0{query}\0{user}"
+def proof(secret: str, query: str, user: str, shown: Iterable[str] = ()) -> str:
+    """What only a page of ours in that browser, for that person and that request, can bring back.
+
+    `shown` is what the page said that is not in the request: a client's document may say something else now.
+    """
+    told = "\0".join(["wand form", secret, query, user, *shown])
     return hashlib.sha256(told.encode(errors="surrogateescape")).hexdigest()
 
 

@@ -13,7 +13,7 @@ from wand_server.issuer.model import Refusal
 
 SECONDS = 10.0
 _FORM, _JSON = "application/x-www-form-urlencoded", "application/json"
-_NO_STORE = {"Cache-Control": "no-store", "Pragma": "no-cache", "X-Content-Type-Options": "nosniff"}
+_NO_STORE = {"Cache-Control": "no-store", "Pragma": "no-cache"}
 
 
 async def read_form(request: web.BaseRequest) -> dict[str, str]:
@@ -72,8 +72,10 @@ async def read(request: web.BaseRequest, kind: str) -> bytes:
 def answer(body: Any, status: int = 200, headers: dict[str, str] | None = None) -> web.Response:
     """JSON that nobody keeps, unless the headers say so."""
     text = json.dumps(body).encode()
-    more = {**_NO_STORE, **(headers or {})}
-    return web.Response(body=text, status=status, content_type=_JSON, headers=more)
+    more = headers or {}
+    kept = {} if "Cache-Control" in more else _NO_STORE
+    said = {"X-Content-Type-Options": "nosniff", **kept, **more}
+    return web.Response(body=text, status=status, content_type=_JSON, headers=said)
 
 
 def refused(why: Refusal) -> web.Response:

@@ -76,7 +76,7 @@ class Grants:
                 *(now, user.name, MOST_GRANTS - 1),
             )
             await self._store.run(
-                "INSERT INTO grant_ VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, NULL, '')",
+                "INSERT INTO grant_ VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, NULL, ?)",
                 *(
                     grant,
                     user.name,
@@ -86,7 +86,7 @@ class Grants:
                     " ".join(scopes),
                     asked.resource,
                 ),
-                *(asked.client.may_refresh, now, now + self._lives.grant_seconds),
+                *(asked.client.may_refresh, now, now + self._lives.grant_seconds, asked.key),
             )
             await self._store.run(
                 "INSERT INTO code VALUES (?, ?, ?, ?, ?, NULL)",
@@ -283,8 +283,15 @@ def _why_not(row: Row, presented: Presented, now: int) -> str:
         return "the code has expired"
     if presented.redirect_uri is not None and row["redirect_uri"] != presented.redirect_uri:
         return "redirect_uri is not the one of the authorization request"
+    return _why_unproven(row, presented)
+
+
+def _why_unproven(row: Row, presented: Presented) -> str:
+    """Why it is not the one that asked; nothing where it is."""
     if not hmac.compare_digest(challenge(presented.verifier), row["challenge"]):
         return "code_verifier does not fit"
+    if row["key"] not in {"", presented.key}:
+        return "the code is bound to a key (dpop_jkt), and the proof (DPoP) is not by that one"
     return ""
 
 

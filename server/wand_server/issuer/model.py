@@ -5,7 +5,8 @@ from dataclasses import dataclass
 from typing import Literal
 
 NAME_CHARACTERS = 60
-_UNSEEN = 0xAD
+# marks that take room or none, and show nothing, although Python takes all but the first for printable
+_UNSEEN = frozenset("\u00ad\u034f\u115f\u1160\u17b4\u17b5\u180b\u180c\u180d\u2800\u3164\ufe0f\uffa0")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -34,6 +35,7 @@ class Asked:
     resource: str
     challenge: str
     state: str | None
+    key: str = ""  # by which alone the code is to be redeemed (RFC 9449, 10)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -95,6 +97,6 @@ class Untrusted(Exception):
 
 def readable(untrusted: str) -> str:
     """A name as it may be shown: one line, nothing that hides or turns around, not long."""
-    kept = "".join(mark if mark.isprintable() and ord(mark) != _UNSEEN else " " for mark in untrusted)
+    kept = "".join(mark if mark.isprintable() and mark not in _UNSEEN else " " for mark in untrusted)
     name = " ".join(kept.split())
     return name if len(name) <= NAME_CHARACTERS else f"{name[: NAME_CHARACTERS - 1]}…"

@@ -48,6 +48,7 @@ _FOR_PAGES = {
     "Access-Control-Allow-Origin": "*",
     "Access-Control-Allow-Headers": "Authorization, Content-Type, DPoP, MCP-Protocol-Version",
     "Access-Control-Allow-Methods": "GET, POST",
+    "Access-Control-Expose-Headers": "DPoP-Nonce, Retry-After, WWW-Authenticate",
 }
 
 

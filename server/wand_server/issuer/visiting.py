@@ -40,7 +40,10 @@ class Visit:
 
     @property
     def proof(self) -> str:
-        return browser.proof(self.secret, self.query, self.user.name if self.user else "")
+        if self.user is None or self.asked is None:
+            return browser.proof(self.secret, self.query, "")
+        shown = self.asked.client.name, self.asked.redirect_uri
+        return browser.proof(self.secret, self.query, self.user.name, shown)
 
     @property
     def form(self) -> Form:

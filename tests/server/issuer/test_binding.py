@@ -52,6 +52,19 @@ async def test_a_token_names_the_key_that_was_proven(tmp_path: Path) -> None:
     assert read["cnf"] == {"jkt": jwk.thumbprint(jwk_of(KEY))}
 
 
+@pytest.mark.parametrize(("key", "status"), [(KEY, 200), (OTHER, 400), (None, 400)])
+async def test_a_code_that_was_asked_for_with_a_key_is_redeemed_with_that_one(
+    key: EllipticCurvePrivateKey | None, status: int, tmp_path: Path
+) -> None:
+    async with issuing(tmp_path, prover=entrance.prover) as place:
+        client_id = (await place.register())["client_id"]
+        code = await place.code(client_id, dpop_jkt=jwk.thumbprint(jwk_of(KEY)))
+        told = {"grant_type": "authorization_code", "client_id": client_id, "redirect_uri": CALLBACK}
+        told |= {"code": code, "code_verifier": VERIFIER}
+        answer = await ask(place, proof(place, key) if key else "", **told)
+    assert answer[0] == status, answer
+
+
 async def test_a_bound_refresh_token_is_of_no_use_without_the_key_and_is_not_used_up(tmp_path: Path) -> None:
     async with issuing(tmp_path, prover=entrance.prover) as place:
         client_id, tokens = await bound(place)

@@ -4,6 +4,7 @@ import asyncio
 import ipaddress
 import json
 import socket
+from collections import OrderedDict
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -188,6 +189,26 @@ async def test_a_client_with_a_document_is_let_in_and_its_host_is_shown(tmp_path
         answer = await place.post(query, proof=page.proof, step="give", scope=page.scopes)
         status, tokens = await place.redeem(HOME, answer.told["code"])
         assert (status, set(tokens) >= {"access_token", "refresh_token"}) == (200, True)
+
+
+@pytest.mark.parametrize("later", [{"redirect_uris": ["https://x.example/"]}, {"client_name": "Other"}])
+async def test_nobody_says_yes_to_what_a_document_says_only_later(
+    later: dict[str, Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    says = dict(GOOD)
+
+    async def answer(request: web.BaseRequest) -> web.StreamResponse:
+        return await saying(says)(request)
+
+    async with home(tmp_path, answer) as documents, issuing(tmp_path, documents=documents) as place:
+        query = place.query(HOME, redirect_uri=None)
+        page = await place.sign_in(query)
+        says |= later
+        monkeypatch.setattr(documents, "_kept", OrderedDict())  # its time is over
+
+        told = await place.post(query, proof=page.proof, step="give", scope=page.scopes)
+
+    assert (told.status, "Location" in told.headers) == (403, False)
 
 
 @pytest.mark.parametrize(

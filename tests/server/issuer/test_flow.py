@@ -277,6 +277,7 @@ async def test_metadata_stands_where_the_issuer_s_path_says(tmp_path: Path) -> N
         where = f"{place.origin}/.well-known/oauth-authorization-server/tenant"
         async with place.browser.get(where) as answer:
             read = await answer.json()
+        assert (answer.headers["Cache-Control"], "Pragma" in answer.headers) == ("public, max-age=300", False)
         assert read["issuer"] == f"{place.origin}/tenant"
         assert read["code_challenge_methods_supported"] == ["S256"]
         assert read["client_id_metadata_document_supported"] is True

@@ -70,6 +70,7 @@ async def test_any_web_page_may_ask_what_programs_ask(path: str, tmp_path: Path)
     ):
         assert (answer.status, answer.headers["Access-Control-Allow-Origin"]) == (204, "*")
         assert "DPoP" in answer.headers["Access-Control-Allow-Headers"]
+        assert "DPoP-Nonce" in answer.headers["Access-Control-Expose-Headers"]
 
 
 async def test_no_web_page_may_ask_what_people_are_asked(tmp_path: Path) -> None:

@@ -197,6 +197,7 @@ def test_a_client_shows_its_secret_in_one_way() -> None:
         ("  Claude \n Code ", "Claude Code"),
         ("a\u202eb", "a b"),
         ("a\u200bb\x00c", "a b c"),
+        ("\u3164\u2800", ""),
         ("x" * 99, "x" * 59 + "…"),
     ],
 )

@@ -138,6 +138,8 @@ async def test_a_wrong_password_is_told_slowed_and_forgiven(name: str, told: str
         ({"resource": "https://other.example/mcp"}, "invalid_target"),
         ({"scope": "wand:everything"}, "invalid_scope"),
         ({"request": "x"}, "request_not_supported"),
+        ({"response_mode": "fragment"}, "invalid_request"),
+        ({"dpop_jkt": "short"}, "invalid_request"),
     ],
 )
 async def test_a_program_on_this_computer_is_told_what_is_wrong(
