@@ -4,13 +4,16 @@ Of itself, aiohttp repeats to the client and to the log where it gave up: perhap
 """
 
 import logging
+from collections.abc import Callable
 from http import HTTPStatus
+from typing import Any, cast
 
 from aiohttp import web
 from aiohttp.http_exceptions import ContentEncodingError, LineTooLong
 from aiohttp.web_protocol import RequestHandler
 
 from wand_server.transports import replies
+from wand_server.transports.masked import Masked
 from wand_server.transports.replies import Refused
 
 log = logging.getLogger(__name__)
@@ -25,6 +28,10 @@ class Speaker(RequestHandler):
     def is_idle(self) -> bool:
         """Whether no request is being answered: none has come but a part, or one is read to be dropped."""
         return not self._request_in_progress and not self._messages
+
+    def set_parser(self, parser: Any, data_received_cb: Callable[[], None] | None = None) -> None:
+        """Read frames of WebSocket from now on."""
+        super().set_parser(cast("Any", Masked(parser)), data_received_cb)
 
     def handle_error(
         self,

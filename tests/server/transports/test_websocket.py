@@ -8,10 +8,12 @@ from typing import Any
 
 import aiohttp
 import pytest
+from aiohttp import WSCloseCode
 
 from support.edge import ENVELOPE, LEGACY, Edge, edge, legacy
 from support.waiting import turns
 from wand_server.auth import keyfile
+from wand_server.protocol import messages
 from wand_server.protocol.failures import BUSY, PARSE_ERROR
 from wand_server.transports import websocket
 from wand_server.transports.limits import Rate, Rates
@@ -128,6 +130,26 @@ async def test_what_is_no_message_is_answered_and_the_next_is_read(served: Edge)
             await socket.send_str(text)
             assert (await socket.receive_json(timeout=5))["error"]["code"] == code
         assert "result" in await ask(socket, call("echo"))
+
+
+async def test_a_frame_that_is_not_masked_ends_the_connection(served: Edge) -> None:
+    reader, writer = await asyncio.open_connection("127.0.0.1", served.transport.port)
+    wanted = [
+        *("GET /mcp HTTP/1.1", "Host: localhost", f"Authorization: Bearer {served.key}"),
+        *("Connection: Upgrade", "Upgrade: websocket", "Sec-WebSocket-Protocol: mcp"),
+        *("Sec-WebSocket-Version: 13", "Sec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==", "", ""),
+    ]
+    said = messages.write(call("echo"))
+    writer.write("\r\n".join(wanted).encode() + bytes([0x81, 126]) + len(said).to_bytes(2) + said)
+    try:
+        await asyncio.wait_for(reader.readuntil(b"\r\n\r\n"), 60)
+        answer = await asyncio.wait_for(reader.readexactly(4), 60)
+    finally:
+        writer.close()
+
+    assert answer[:1] == b"\x88"  # a close
+    assert int.from_bytes(answer[2:]) == WSCloseCode.PROTOCOL_ERROR
+    assert served.tools.calls == []
 
 
 async def test_a_binary_frame_ends_the_connection(served: Edge) -> None:
