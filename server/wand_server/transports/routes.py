@@ -13,6 +13,7 @@ from typing import Any
 
 from aiohttp import hdrs, web
 from aiohttp.abc import AbstractStreamWriter
+from aiohttp.http import HttpVersion11
 from aiohttp.http_parser import RawRequestMessage
 from aiohttp.streams import StreamReader
 from aiohttp.web_protocol import RequestHandler
@@ -69,6 +70,7 @@ def server(
 
     async def answer(request: web.BaseRequest) -> web.StreamResponse:
         try:
+            _check_framing(request)
             if cors.is_preflight(request) and "OPTIONS" not in (methods := _methods(routes, request)):
                 return cors.preflight(request, methods, permits)
             if hdrs.EXPECT in request.headers:
@@ -141,6 +143,7 @@ class _Asked(replies.Asking):
     """A request whose answer names the server without a version, of ours or of what it is made with."""
 
     always: Mapping[str, str] = _NO_HEADERS
+    refusal: Refused | None = None  # of its framing, whatever it asks
 
     async def _prepare_hook(self, response: web.StreamResponse) -> None:
         """Called by aiohttp before the headers of any answer leave."""
@@ -159,6 +162,21 @@ class _FromPage(_Asked):
         cors.name_back(self.headers["Origin"], response.headers, self.permits)
 
 
+def _refusal(message: RawRequestMessage) -> Refused | None:
+    """Why a request whose body comes in chunks, or whose version is another than usual, cannot be read."""
+    if message.version > HttpVersion11:
+        return Refused(HTTPStatus.HTTP_VERSION_NOT_SUPPORTED, "HTTP/1.1 is spoken here")
+    codings = [one.strip().lower() for one in message.headers.getall(hdrs.TRANSFER_ENCODING, [])]
+    if codings != ["chunked"] or message.version < HttpVersion11:
+        return Refused(HTTPStatus.NOT_IMPLEMENTED, "Transfer-Encoding: must be chunked, in HTTP/1.1")
+    return None
+
+
+def _check_framing(request: web.BaseRequest) -> None:
+    if isinstance(request, _Asked) and request.refusal is not None:
+        raise request.refusal
+
+
 def _factory(permits: cors.Permits, headers: Mapping[str, str]) -> Callable[..., web.BaseRequest]:
     loop = asyncio.get_running_loop()
 
@@ -169,8 +187,13 @@ def _factory(permits: cors.Permits, headers: Mapping[str, str]) -> Callable[...,
         writer: AbstractStreamWriter,
         task: "asyncio.Task[None]",
     ) -> web.BaseRequest:
+        refusal = _refusal(message) if message.chunked or message.version > HttpVersion11 else None
+        if refusal is not None:
+            message = message._replace(version=HttpVersion11)  # in which it is told so
         kind = _FromPage if hdrs.ORIGIN in message.headers else _Asked
         made = kind(message, payload, protocol, writer, task, loop, client_max_size=BYTES_CEILING)
+        if refusal is not None:
+            made.refusal, made.wants_more = refusal, True
         if headers:
             made.always, made.wants_more = headers, True
         if isinstance(made, _FromPage):

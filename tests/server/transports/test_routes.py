@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from support.edge import Edge, edge
+from support.edge import MODERN, Edge, edge
 from wand_server.transports.routes import Guarded, Open
 
 
@@ -99,6 +99,35 @@ async def test_an_upgrade_tells_no_more_of_the_server(server: Edge) -> None:
 
     assert b" 101 " in answer
     assert re.findall(rb"\r\nServer: (.*)\r\n", answer) == [b"wand"]
+
+
+@pytest.mark.parametrize(
+    ("version", "coding", "status"),
+    [
+        ("HTTP/1.1", "chunked", 202),
+        ("HTTP/1.1", "Chunked", 202),
+        ("HTTP/1.1", "gzip, chunked", 501),
+        ("HTTP/1.0", "chunked", 501),
+        ("HTTP/2.0", "chunked", 505),
+    ],
+)
+async def test_a_body_is_read_only_as_it_is_coded(
+    server: Edge, version: str, coding: str, status: int
+) -> None:
+    body = '{"jsonrpc":"2.0","method":"notifications/cancelled"}'
+    _, *lines = post(server, **{"MCP-Protocol-Version": MODERN, "Transfer-Encoding": coding})
+    chunk = f"{len(body):x}\r\n{body}\r\n0"
+
+    answer = await said(server, f"POST /mcp {version}", *lines, "Host: localhost", "", chunk)
+
+    assert answer.startswith(f"HTTP/1.1 {status} ".encode())
+    assert (b"\r\nConnection: close\r\n" in answer) == (status > 500)
+
+
+async def test_another_version_of_http_is_not_spoken(server: Edge) -> None:
+    answer = await said(server, "GET /livez HTTP/2.0", after=b"}}")
+
+    assert answer.startswith(b"HTTP/1.1 505 ")
 
 
 async def test_another_expectation_is_refused(server: Edge) -> None:
