@@ -112,6 +112,7 @@ def _pipe(asked: argparse.Namespace) -> int:
         with place.prepared(asked.folder, asked.state) as here, _family(asked, here) as family:
             _start(family, here, 0, _network(asked), Also(more=parts.more_settings(asked.settings)))
             family.start_front(parts.pipe(str(here.stdio_socket)))
+            children.let_go()
             return family.watch()
     except Held as held:
         if held.workspace != str(asked.folder.expanduser().resolve()):

@@ -31,6 +31,10 @@ class Stopped(Exception):
     """Somebody asked us to stop."""
 
 
+class _FrontEnded(Exception):
+    """There is nobody left to serve."""
+
+
 @dataclass(frozen=True, slots=True)
 class _Loading:
     """A child that says when it is ready; told to begin, it does; where we are gone before that, it ends."""
@@ -98,13 +102,19 @@ class Family:
 
     def watch(self) -> int:
         """Start again whatever dies, until somebody asks us to stop or the front ends; our exit status."""
-        while True:
-            if self._front is not None and self._front.poll() is not None:
-                return self._front.returncode
-            if (dead := self._first_dead()) is not None:
-                self._start_again(*dead)  # it may swallow the bell of another that died meanwhile: look again
-            elif self._heard_within(None) & _STOPPING:
-                return 0
+        try:
+            while True:
+                self._look_at_front()
+                if (dead := self._first_dead()) is not None:
+                    self._start_again(*dead)  # it may swallow the bell of another that died: look again
+                elif self._heard_within(None) & _STOPPING:
+                    return 0
+        except _FrontEnded:
+            return self._front.returncode if self._front is not None else 0
+
+    def _look_at_front(self) -> None:
+        if self._front is not None and self._front.poll() is not None:
+            raise _FrontEnded
 
     def _first_dead(self) -> tuple[Child, int] | None:
         """A child that has ended, and its status."""
@@ -125,6 +135,7 @@ class Family:
     def _wait_until_ready(self, name: str, read: int) -> None:
         deadline = time.monotonic() + _READY_SECONDS
         while (left := deadline - time.monotonic()) > 0:
+            self._look_at_front()  # it may end with the server that is being started again
             ready, _, _ = select.select([read, self._heard], [], [], left)
             if self._heard in ready and self._heard_within(0) & _STOPPING:
                 raise Stopped
@@ -179,6 +190,14 @@ class Family:
 def run_front(argv: Sequence[str]) -> int:
     """Run the program that talks to the client, and nothing beside it; its exit status."""
     return subprocess.run(argv, check=False).returncode
+
+
+def let_go() -> None:
+    """Leave stdin and stdout to the front: when it ends its client sees that, however long all else takes."""
+    nowhere = os.open(os.devnull, os.O_RDWR)
+    for ours in (0, 1):
+        os.dup2(nowhere, ours)
+    os.close(nowhere)
 
 
 def _ignore(_: int, __: FrameType | None) -> None:

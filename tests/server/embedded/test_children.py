@@ -2,6 +2,8 @@
 
 import os
 import signal
+import subprocess
+import sys
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -84,3 +86,45 @@ def test_who_waits_for_its_turn_is_ended_where_the_one_before_does_not_start(tmp
         family.start(first, second)
 
     assert not (tmp_path / "begun").exists()
+
+
+def test_who_is_started_again_keeps_nobody_waiting_where_the_front_has_ended(tmp_path: Path) -> None:
+    once = f"if mkdir once; then {_READY}; exit; fi"
+    server = child(tmp_path, "server", once, "touch loading", _STAY)
+
+    with stopped_after(60), Family(tmp_path, verbose=False) as family:
+        family.start(server)
+        family.start_front(["/bin/sh", "-c", f"until [ -e {tmp_path}/loading ]; do :; done; exit 7"])
+
+        assert family.watch() == 7
+
+
+_FRONT = """\
+import sys
+from pathlib import Path
+from wand_server.embedded import children
+with children.Family(Path(), verbose=True) as family:
+    family.start_front(["/bin/echo", "last words"])
+    children.let_go()
+    family.watch()
+    open(int(sys.argv[1])).read()
+"""
+
+
+def test_a_client_sees_the_end_of_the_front_before_all_else_has_ended() -> None:
+    ours, theirs = os.pipe()
+    held, let_end = os.pipe()
+    argv = [sys.executable, "-c", _FRONT, str(held)]
+    process = subprocess.Popen(argv, stdin=subprocess.DEVNULL, stdout=theirs, pass_fds=[held])
+    os.close(theirs)
+    os.close(held)
+    late = threading.Timer(60, process.kill)
+    late.start()
+    try:
+        with os.fdopen(ours) as said:
+            assert said.read() == "last words\n"
+        assert process.poll() is None
+    finally:
+        late.cancel()
+        os.close(let_end)
+        process.wait(60)
