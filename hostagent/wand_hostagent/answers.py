@@ -11,6 +11,7 @@ from wand_proto import errors
 from wand_proto.errors import Ambiguous, Unavailable, WandError
 
 HINT = "systemctl status wand-launcher says why it does not run"
+EMBEDDED_HINT = "it is started again by itself; logs/launcher.log in the state folder says why it ended"
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,7 +25,9 @@ class Answer:
 class Answers:
     """Who waits for which answer, and what it means where the link breaks before."""
 
-    def __init__(self) -> None:
+    def __init__(self, hint: str = HINT) -> None:
+        """`hint` says where to look when the link is broken."""
+        self.hint = hint
         self._numbers = itertools.count(1)
         self._waiting: dict[int, tuple[asyncio.Future[Answer], type[WandError]]] = {}
 
@@ -72,4 +75,4 @@ class Answers:
         waiting, self._waiting = self._waiting, {}
         for answer, broke in waiting.values():
             if not answer.done():
-                answer.set_exception(broke("the link to the launcher broke", hint=HINT))
+                answer.set_exception(broke("the link to the launcher broke", hint=self.hint))

@@ -21,6 +21,7 @@ from pathlib import Path
 from grpc import aio
 
 from wand_hostagent import VERSION, kinds, past
+from wand_hostagent.answers import EMBEDDED_HINT, HINT
 from wand_hostagent.approvals import Approvals, Terms
 from wand_hostagent.backends.base import Left
 from wand_hostagent.backends.host import HostBackend
@@ -150,7 +151,8 @@ async def _parts(settings: Settings, path: Path) -> AsyncIterator[_Parts]:
     policy = PolicyFolder(settings.policy_directory, development=settings.development)
     async with AsyncExitStack() as stack:
         stack.enter_context(_alone(settings.spool_directory))
-        link = await stack.enter_async_context(LauncherLink.open(settings.launcher_socket))
+        hint = EMBEDDED_HINT if settings.development else HINT
+        link = await stack.enter_async_context(LauncherLink.open(settings.launcher_socket, hint=hint))
         table = settings.spool_directory / "positions"
         positions = stack.enter_context(Positions.open(table, slots=settings.max_jobs))
         native = NativeBackend(link, positions, settings.labels)

@@ -36,22 +36,27 @@ STARTS = frozenset({"run", "worker"})  # sent and not answered, it cannot be kno
 class LauncherLink:
     """Requests out; answers, and the ends of jobs, in."""
 
-    def __init__(self, path: Path, *, answer_seconds: float = ANSWER_SECONDS) -> None:
+    def __init__(self, path: Path, *, answer_seconds: float = ANSWER_SECONDS, hint: str = HINT) -> None:
         self._path = path
         self._answer_seconds = answer_seconds
         self._connection: Connection | None = None
         self._connections = 0
         self._up, self._down = asyncio.Event(), asyncio.Event()
-        self._answers = Answers()
+        self._answers = Answers(hint)
         self._alarms = Alarms(TICK_SECONDS)
         self._abandoned: set[asyncio.Task[None]] = set()
         self._endings: dict[str, asyncio.Future[Exited]] = {}
 
     @classmethod
     @asynccontextmanager
-    async def open(cls, path: Path, *, answer_seconds: float = ANSWER_SECONDS) -> AsyncIterator[Self]:
-        """A link that keeps itself up; where nobody listens yet, it is down and tries again."""
-        link = cls(path, answer_seconds=answer_seconds)
+    async def open(
+        cls, path: Path, *, answer_seconds: float = ANSWER_SECONDS, hint: str = HINT
+    ) -> AsyncIterator[Self]:
+        """A link that keeps itself up; where nobody listens yet, it is down and tries again.
+
+        `hint` says where to look then.
+        """
+        link = cls(path, answer_seconds=answer_seconds, hint=hint)
         link._connect()
         keeper = asyncio.create_task(link._keep_up(), name="launcher link")
         try:
@@ -168,7 +173,7 @@ class LauncherLink:
 
     def _send(self, message: Mapping[str, Any], descriptors: Sequence[int]) -> "asyncio.Future[bool] | None":
         if self._connection is None:
-            raise Unavailable("the launcher cannot be reached", hint=HINT)
+            raise Unavailable("the launcher cannot be reached", hint=self._answers.hint)
         try:
             return self._connection.send(protocol.encode(message), descriptors)
         except (protocol.Unreadable, OSError) as error:
@@ -182,7 +187,7 @@ class LauncherLink:
         finally:
             queued.cancel()  # where it is done, this does nothing
         if not queued.cancelled() and not queued.result():
-            raise Unavailable("the link to the launcher broke", hint=HINT)
+            raise Unavailable("the link to the launcher broke", hint=self._answers.hint)
 
     def _be_late(self, do: str, answer: "asyncio.Future[Answer]") -> None:
         if not answer.done():

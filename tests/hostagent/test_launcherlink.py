@@ -65,6 +65,14 @@ async def test_a_failure_comes_back_as_the_class_that_the_launcher_named() -> No
     assert (caught.value.hint, caught.value.field) == ("yes", "event")
 
 
+async def test_who_finds_no_launcher_is_told_where_to_look(tmp_path: Path) -> None:
+    async with LauncherLink.open(tmp_path / "nobody", hint="over there") as link:
+        with pytest.raises(Unavailable) as caught:
+            await link.record("file", {})
+
+    assert caught.value.hint == "over there"
+
+
 async def test_a_message_that_is_too_large_is_invalid_and_the_link_stays_up() -> None:
     async with linked() as (_, link):
         with pytest.raises(Invalid) as caught:
