@@ -11,6 +11,7 @@ from typing import Any
 from wand_proto.alarms import Alarms
 from wand_server.protocol import messages
 from wand_server.transports import replies
+from wand_server.transports.shares import Share
 
 EVENTS_CEILING = 512
 BYTES_CEILING = 1024 * 1024
@@ -27,14 +28,16 @@ class EventLog:
         "_has_more",
         "_is_cut",
         "_last",
+        "_share",
         "_waiting",
         "is_ended",
         "key",
         "readers",
     )
 
-    def __init__(self, key: str) -> None:
+    def __init__(self, key: str, share: Share | None = None) -> None:
         self.key = key
+        self._share = share
         self.is_ended = False
         self._is_cut = False  # because the server stops: its client may come back
         self.readers = 0  # in all; the last to come is the one that is served
@@ -53,6 +56,14 @@ class EventLog:
     def size_bytes(self) -> int:
         """How much of it is kept."""
         return self._bytes
+
+    def count_in(self, share: Share | None) -> None:
+        """Have what is kept counted there, or nowhere."""
+        if self._share is not None:
+            self._share.leave(self, self._bytes)
+        self._share = share
+        if share is not None:
+            share.add(self._bytes)
 
     async def notify(self, message: dict[str, Any]) -> None:
         """Add a message."""
@@ -114,9 +125,20 @@ class EventLog:
         self._last += 1
         self._events.append((self._last, body))
         self._bytes += len(body)
-        while len(self._events) > 1 and (len(self._events) > EVENTS_CEILING or self._bytes > BYTES_CEILING):
-            self._bytes -= len(self._events.pop(0)[1])
+        if self._share is not None:
+            self._share.add(len(body))
+        while len(self._events) > 1 and self._is_full:
+            size_bytes = len(self._events.pop(0)[1])
+            self._bytes -= size_bytes
+            if self._share is not None:
+                self._share.add(-size_bytes)
         self._tell()
+
+    @property
+    def _is_full(self) -> bool:
+        if len(self._events) > EVENTS_CEILING or self._bytes > BYTES_CEILING:
+            return True
+        return self._share is not None and self._share.is_full
 
     def _tell(self) -> None:
         self._has_more = True

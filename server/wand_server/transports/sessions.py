@@ -1,11 +1,13 @@
 """Sessions of the handshake era: who may use which, what runs in them, when they end."""
 
 import asyncio
+import functools
 import logging
 import re
 import time
 import uuid
-from collections.abc import Callable, Iterable
+import weakref
+from collections.abc import Callable, Hashable, Iterable
 from typing import Any
 
 from wand_proto.alarms import Alarms
@@ -19,6 +21,7 @@ from wand_server.protocol.kernel import Kernel
 from wand_server.protocol.messages import Notification, Request
 from wand_server.transports.events import EventLog
 from wand_server.transports.replies import Refused
+from wand_server.transports.shares import Share
 from wand_server.transports.tenures import IsOver
 
 log = logging.getLogger(__name__)
@@ -45,6 +48,7 @@ class Session:
         self._loop = asyncio.get_running_loop()
         self._attached = 0  # clients that are reading one of the streams
         self.used = time.monotonic()
+        self._share: Share | None = None
         self.standalone = EventLog(_STANDALONE)
         self.peer: Handshake = kernel.handshake(session_id, self.standalone.notify)
         self.end_listening: Callable[[], None] = lambda: None
@@ -52,6 +56,11 @@ class Session:
         self._calls: dict[str | int, asyncio.Task[None]] = {}
         self._callers: dict[str | int, Principal] = {}
         self._counter = 0
+
+    def join(self, share: Share) -> None:
+        """Count in what is kept of its streams."""
+        self._share = share
+        self.standalone.count_in(share)
 
     def attach(self) -> None:
         """Note that a client begins to read one of the streams."""
@@ -98,7 +107,7 @@ class Session:
                 INVALID_REQUEST, "id: a request of that id is running", request_id=request.id
             )
         self._counter += 1
-        stream = EventLog(f"{self._counter:x}")
+        stream = EventLog(f"{self._counter:x}", self._share)
         self._forget_old_streams()
         self._streams[stream.key] = stream
         call = self._calls[request.id] = self._loop.create_task(self._run(request, stream, self.principal))
@@ -118,6 +127,7 @@ class Session:
     def forget(self, stream: EventLog) -> None:
         """Drop a stream that nobody can want any more."""
         self._streams.pop(stream.key, None)
+        stream.count_in(None)
 
     async def cut(self) -> None:
         """Close it because the server stops: who reads its own stream is told to come back."""
@@ -137,8 +147,9 @@ class Session:
     def end_streams(self) -> None:
         """End every stream: nothing runs any more."""
         self.end_listening()
-        for stream in self._streams.values():
+        for stream in list(self._streams.values()):
             stream.end()
+            self.forget(stream)
 
     async def _run(self, request: Request, stream: EventLog, principal: Principal) -> None:
         answer: dict[str, Any]
@@ -159,6 +170,8 @@ class Session:
         self.used = time.monotonic()
         if not stream.is_ended:
             stream.end(failures.error(ProtocolFailure(CANCELLED, "Request cancelled"), message_id))
+        if self._share is not None and stream.key in self._streams:
+            self._share.note_ended(stream, functools.partial(self.forget, stream))
 
     def _forget_old_streams(self) -> None:
         """The newest are kept: so many, and so much of them; of one alone, whatever it is."""
@@ -168,7 +181,7 @@ class Session:
             if len(ended) - number <= _ENDED_STREAMS_KEPT and kept_bytes <= _ENDED_BYTES_KEPT:
                 return
             kept_bytes -= stream.size_bytes
-            del self._streams[stream.key]
+            self.forget(stream)
 
 
 class Clocks:
@@ -186,6 +199,7 @@ class Sessions:
         self.clocks = clocks
         self._kernel = kernel
         self._sessions: dict[str, Session] = {}
+        self._shares = weakref.WeakValueDictionary[Hashable, Share]()  # by principal
 
     def fresh(self, principal: Principal) -> Session:
         """A session that is not yet kept: its initialize may fail.
@@ -214,6 +228,7 @@ class Sessions:
     def keep(self, session: Session) -> None:
         session.end_listening = self._kernel.listen(session.standalone.notify)
         self._sessions[session.id] = session
+        session.join(self._shares.setdefault(session.principal.identity, Share()))
 
     def find(self, session_id: str | None, principal: Principal) -> Session:
         """The session of that id, if it is this principal's.

@@ -98,6 +98,38 @@ async def test_of_answers_so_many_and_so_much_is_kept_for_a_client_that_comes_ba
     assert len(ended) - 1 <= kept
 
 
+async def test_of_all_sessions_of_one_principal_so_much_is_kept(
+    server: Edge, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("wand_server.transports.shares.BYTES_CEILING", 2000)
+    sessions = [await server.initialize() for _ in range(5)]
+    for number, session in enumerate(sessions * 4):
+        told = call("count", number, progressToken="p")
+        async with server.client.post(server.url, json=told, headers=session) as response:
+            said = await response.text()
+            assert '"isError":false' in said
+
+    kept = [one for each in server.transport.sessions._sessions.values() for one in each._streams.values()]
+    (share,) = server.transport.sessions._shares.values()
+    assert share.size_bytes == sum(one.size_bytes for one in kept)
+    assert 0 < share.size_bytes <= 2000 + len(said)
+
+
+async def test_what_ends_is_counted_no_more(server: Edge) -> None:
+    session = await server.initialize()
+    for number in range(3):
+        told = call("count", number, progressToken="p")
+        async with server.client.post(server.url, json=told, headers=session) as response:
+            await response.read()
+    (share,) = server.transport.sessions._shares.values()
+    assert share.size_bytes > 0
+
+    async with server.client.delete(server.url, headers=session):
+        pass
+
+    assert (share.size_bytes, share._ended) == (0, {})
+
+
 async def test_a_cancelled_call_ends(server: Edge) -> None:
     session = await server.initialize()
     running = asyncio.create_task(server.client.post(server.url, json=call("slow", 7), headers=session))
