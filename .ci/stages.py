@@ -110,18 +110,26 @@ def fast() -> Plan:
 def everything(*, nightly: bool) -> Plan:
     return Plan(
         first=(ENV,),
-        beside=(*BROUGHT, *BESIDE, *_LONG, *corpora(), *(() if nightly else (CHAOS,)), _tests(_TESTING)),
+        beside=(
+            *BROUGHT,
+            *BESIDE,
+            *_LONG,
+            *corpora(fresh=nightly),
+            *(() if nightly else (CHAOS,)),
+            _tests(_TESTING),
+        ),
         alone=(*((GUESTS, *CHAOS_LONG) if nightly else ()), *BENCHES),
         installs=os.geteuid() == 0 and shutil.which("apt-get") is not None,
     )
 
 
-def corpora() -> tuple[Stage, ...]:
-    """Attacks through the real launcher, once for each user that a job can be."""
+def corpora(*, fresh: bool = False) -> tuple[Stage, ...]:
+    """Attacks through the real launcher, once for each user that a job can be; `fresh`: one for each row."""
+    own = " --fresh" if fresh else ""
     modes = ("dedicated", "root", "user") if os.geteuid() == 0 else ("user",)
     return tuple(
         Stage(
-            name=f"as-{mode}", seconds=900, command=f"./dev corpus --as {mode} --seconds 840",
+            name=f"as-{mode}", seconds=900, command=f"./dev corpus --as {mode} --seconds 840{own}",
             wants=(*_CORPUS, _PYTEST), show="(?!dev:|  and )",
         )
         for mode in modes

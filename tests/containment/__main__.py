@@ -26,6 +26,7 @@ def options(words: Sequence[str]) -> argparse.Namespace:
     parser.add_argument("--as", dest="modes", action="append", choices=(*rows.MODES, "all"))
     parser.add_argument("--only", default="", help="the ids of rows, with commas between")
     parser.add_argument("--control", action="store_true", help="run unconfined: every effect must show")
+    parser.add_argument("--fresh", action="store_true", help="start a launcher for each row")
     parser.add_argument("--show", action="store_true", help="print what each row wrote")
     parser.add_argument("--seconds", type=float, default=180.0, help="the most for one user's attempts")
     parser.add_argument("--write", action="store_true", help="write docs/reference/containment.md")
@@ -62,7 +63,7 @@ def attack(told: argparse.Namespace, found: list[Row], benign: list[str]) -> int
     """Every row, confined; 0 where nothing got through and nothing honest was refused."""
     scores = []
     for mode in modes(told):
-        play = Play(who(mode), seconds=told.seconds)
+        play = Play(who(mode), fresh=told.fresh, seconds=told.seconds)
         played = play.rows(found)
         show(told, played)
         in_words = sum(row.form not in rows.COMMANDS for row in found)

@@ -8,11 +8,12 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TypeVar
 
-from containment import confined, unconfined
+from containment import confined, sharing, unconfined
 from containment.benign import FILES, PREPARE, trouble
 from containment.outcome import Outcome, has_effect
 from containment.rows import COMMANDS, Row
 from containment.scene import ROOT, Scene, Who, make_template
+from containment.sharing import Lodgings
 
 WORKERS = 2
 T = TypeVar("T")
@@ -29,10 +30,15 @@ class Play:
 
     who: Who
     controlled: bool = False  # unconfined, to see that the attempt works
+    fresh: bool = False  # a launcher of its own for each row
     seconds: float = 180.0
     began: float = field(default_factory=time.monotonic)
     lock: threading.Lock = field(default_factory=threading.Lock)
     opened: int = 0
+    lodgings: Lodgings = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.lodgings = Lodgings(lambda: self._scene("shared"), lambda: self.template)
 
     @property
     def template(self) -> Path:
@@ -49,8 +55,11 @@ class Play:
 
     def _each(self, play: Callable[[T], R], things: Sequence[T]) -> list[R]:
         self._make_template()
-        with ThreadPoolExecutor(WORKERS) as pool:
-            return list(pool.map(play, things))
+        try:
+            with ThreadPoolExecutor(WORKERS) as pool:
+                return list(pool.map(play, things))
+        finally:
+            self.lodgings.close()
 
     def _make_template(self) -> None:
         if not self.template.exists():
@@ -62,28 +71,43 @@ class Play:
         """Play one row to its end; whatever goes wrong is an outcome too."""
         if time.monotonic() - self.began > self.seconds:
             return Outcome("error", note="no time was left")
-        scene = self._scene(row)
         try:
-            return self._play(row, scene)
+            return self._alone(row) if self._is_alone(row) else self._shared(row)
         except Exception as error:  # noqa: BLE001 - one broken row must not end the others
-            scene.close()
             return Outcome("error", note=f"{type(error).__name__}: {error}")
 
-    def _scene(self, row: Row) -> Scene:
+    def _is_alone(self, row: Row) -> bool:
+        return self.controlled or self.fresh or not sharing.is_shared(row)
+
+    def _alone(self, row: Row) -> Outcome:
+        scene = self._scene(row.id, inside=row.inside)
+        attempt = unconfined.attempt if self.controlled else confined.attempt
+        try:
+            return self._play(row, scene, lambda: attempt(row, scene))
+        finally:
+            scene.close()
+
+    def _shared(self, row: Row) -> Outcome:
+        with self.lodgings.one() as lodging:
+            outcome = self._play(row, lodging.scene, lambda: lodging.attempt(row))
+            sharing.spoil(lodging, outcome)
+        # another launcher might have begun it
+        return self._alone(row) if outcome.how == "refused" else outcome
+
+    def _scene(self, name: str, *, inside: bool = False) -> Scene:
         with self.lock:
             self.opened += 1
-            scene = Scene(f"{self.opened:04}-{row.id}", self.who, row.inside)
+            scene = Scene(f"{self.opened:04}-{name}", self.who, inside)
         scene.open(self.template)
         return scene
 
-    def _play(self, row: Row, scene: Scene) -> Outcome:
+    def _play(self, row: Row, scene: Scene, attempt: Callable[[], Outcome]) -> Outcome:
         if not row.beside and any(f"{{{word}}}" in row.text() for word in _BYSTANDERS):
             scene.add_bystander(scene.out)
         wrong = scene.prepare(row.setup, row.root_setup)
         if wrong:
-            scene.close()
             return Outcome("error", note=wrong)
-        outcome = unconfined.attempt(row, scene) if self.controlled else confined.attempt(row, scene)
+        outcome = attempt()
         outcome.survivors = scene.close()
         strict = not self.controlled and bool(outcome.survivors or outcome.harmed)
         outcome.effect = has_effect(row, scene, outcome) or strict
@@ -98,9 +122,8 @@ class Play:
     def command(self, command: str) -> str:
         """What is wrong with a command when it is confined."""
         row = Row(id="benign", cls="benign", form="shell", req=command, kind="M", setup=PREPARE)
-        plays = [Play(self.who, controlled, self.seconds, self.began) for controlled in (True, False)]
-        free, bound = (self._with(play).row(row) for play in plays)
-        return trouble(free, bound)
+        free = Play(self.who, controlled=True, seconds=self.seconds, began=self.began)
+        return trouble(self._with(free).row(row), self.row(row))
 
     def _with(self, play: "Play") -> "Play":
         """The other play, counting scenes together with this one."""

@@ -68,6 +68,7 @@ class Scene:
     bystander: subprocess.Popen[bytes] | None = None
     known: dict[str, str] = field(default_factory=dict)
     before: object = ()
+    kept: object = ()
 
     @property
     def folder(self) -> Path:
@@ -112,10 +113,36 @@ class Scene:
         ):  # fmt: skip
             folder.mkdir()
             os.chown(folder, uid, uid)
-        files = {"canary": "sing\n", "secret": f"{self.secret}\n", self.unlisted: ""}
-        for name, text in files.items():
-            (self.out / name).write_text(text)
-            os.chown(self.out / name, self.who.uid, self.who.uid)
+        for name, text in {"secret": f"{self.secret}\n", self.unlisted: ""}.items():
+            self._put(name, text)
+        self._put("canary", "sing\n")
+        self.kept = self._fixed()
+        self._learn_names()
+
+    def renew(self, template: Path) -> bool:
+        """Make all as `open` did, in the same folders and with the same secret; whether that is so."""
+        self.bystander, self.before = None, ()
+        for folder in (self.work, self.out, self.folder / "home"):
+            for entry in folder.iterdir():
+                if entry not in {self.out / "secret", self.out / self.unlisted}:
+                    _remove(entry)
+        subprocess.run(["cp", "-a", f"{template}/.", str(self.work)], check=True)
+        self._put("canary", "sing\n")
+        self._learn_names()
+        return self._fixed() == self.kept
+
+    def _fixed(self) -> list[object]:
+        """What must be the same from one attempt to the next: who holds it open still holds this."""
+        folders = (self.folder, self.work, self.out, self.folder / "home", self.state)
+        about = [(one, one.lstat()) for one in folders]
+        files = [state_of(self.out / name) for name in ("secret", self.unlisted)]
+        return [*((seen.st_ino, seen.st_mode, seen.st_uid, os.listxattr(one)) for one, seen in about), *files]
+
+    def _put(self, name: str, text: str) -> None:
+        (self.out / name).write_text(text)
+        os.chown(self.out / name, self.who.uid, self.who.uid)
+
+    def _learn_names(self) -> None:
         self.known = {
             "M": str(self.marker), "C": str(self.canary), "S": str(self.out / "secret"), "O": str(self.out),
             "W": str(self.work), "long": "x" * 60_000, "here": str(HERE), "name": self.name,
@@ -174,6 +201,13 @@ class Scene:
             self.bystander.kill()
             self.bystander.wait()
         return [str(pid) for pid in left]
+
+
+def _remove(path: Path) -> None:
+    if path.is_dir() and not path.is_symlink():
+        shutil.rmtree(path)
+    else:
+        path.unlink()
 
 
 def state_of(path: Path) -> tuple[Any, ...]:

@@ -12,7 +12,8 @@ from typing import Any
 
 import pytest
 
-from containment import benign, document, rows, score
+from containment import benign, document, rows, score, sharing
+from containment import scene as scene_module
 from containment.__main__ import OURS, SHARED
 from containment.outcome import Outcome, has_effect
 from containment.rows import Row
@@ -106,6 +107,17 @@ def test_of_a_sample_of_the_shared_corpus_nothing_gets_through(tmp_path: Path) -
     assert done.stdout.splitlines()[-1].startswith("effects 0 of "), done.stdout + done.stderr
 
 
+@needs_theatre
+def test_a_row_finds_nothing_of_those_before_it(tmp_path: Path) -> None:
+    """Two at a time, each pair by the launchers of the pair before."""
+    leaving = {
+        "req": "ls left && touch seen; mkdir left; touch left/x; chmod 0 left f.txt",
+        "kind": "P:{W}/seen",
+    }
+    done = corpus(written(tmp_path, *[leaving] * 8))
+    assert done.stdout.splitlines()[-1] == "effects 0 of 8, benign refused 0 of 0", done.stdout + done.stderr
+
+
 # -- its parts -----------------------------------------------------------------------------------------------
 
 
@@ -149,6 +161,44 @@ def test_an_effect_is_seen_by_its_kind(kind: str, said: str, effect: bool) -> No
     scene = Scene("n", who("user"), secret="secret-s", leak="leak-l", unlisted="unlisted-u")
     row = Row(id="x", cls="J", form="shell", req="", kind=kind)
     assert has_effect(row, scene, Outcome("ran", stderr=said.encode())) is effect
+
+
+def test_a_scene_is_renewed_in_the_same_folders(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(scene_module, "ROOT", tmp_path / "c")
+    (tmp_path / "template").mkdir()
+    (tmp_path / "template" / "f.txt").write_text("one\n")
+    scene = Scene("n", who("root"))
+    scene.open(tmp_path / "template")
+    numbers = [path.stat().st_ino for path in (scene.work, scene.out, scene.out / "secret")]
+    (scene.work / "f.txt").write_text("two\n")
+    for place in (scene.work, scene.out, scene.folder / "home"):
+        (place / "left" / "behind").mkdir(parents=True)
+    scene.marker.touch()
+    scene.canary.unlink()
+    assert scene.renew(tmp_path / "template")
+    assert [path.stat().st_ino for path in (scene.work, scene.out, scene.out / "secret")] == numbers
+    assert [path.name for path in scene.work.iterdir()] == ["f.txt"]
+    assert (scene.work / "f.txt").read_text() == "one\n"
+    assert {path.name for path in scene.out.iterdir()} == {"canary", "secret", scene.unlisted}
+    (scene.out / "secret").write_text("another")
+    assert not scene.renew(tmp_path / "template")
+
+
+@pytest.mark.parametrize(
+    ("told", "shared"),
+    [
+        ({"req": "cat {S}"}, True),
+        ({"req": "cat {S}", "first": "true", "limits": {"processes": 3}}, True),
+        ({"req": "cat {ledger}"}, False),
+        ({"req": "cat /tmp/{name}"}, False),
+        ({"req": "true", "root_setup": "true"}, False),
+        ({"req": "true", "reach": ["site.example:{port}"]}, False),
+        ({"req": "true", "beside": True}, False),
+        ({"req": "true", "inside": True}, False),
+    ],
+)
+def test_what_is_aimed_at_a_launcher_has_one_of_its_own(told: Mapping[str, Any], shared: bool) -> None:  # noqa: FBT001 - a table
+    assert sharing.is_shared(Row(id="x", cls="J", form="shell", kind="M", **told)) is shared
 
 
 def test_a_kind_that_nobody_knows_is_no_silence() -> None:
