@@ -93,7 +93,7 @@ async def test_what_the_policy_there_denies_does_not_run_there() -> None:
         assert there.recorded("run") == []
 
     assert type(refused) is errors.Denied
-    assert refused.message == "far: date is denied by the rule 'not on this host'"
+    assert refused.message == "remote:far: date is denied by the rule 'not on this host'"
     assert "no clock for you" in refused.hint
     assert (told["fields"]["principal"], told["fields"]["rule"]) == ("ada", "not on this host")
 

@@ -64,7 +64,7 @@ async def test_a_folder_is_told_there_as_it_is_meant_here(there: Wand) -> None:
 
 async def test_where_nobody_listens_nothing_was_done(there: Wand) -> None:
     async with agent(there.pki, f"127.0.0.1:{free_port()}") as one:
-        with pytest.raises(Unavailable, match="far cannot be reached; nothing was done"):
+        with pytest.raises(Unavailable, match="remote:far cannot be reached; nothing was done"):
             await whole(one, permit(shell("true")))
         assert not (await one.health()).up
 
@@ -85,7 +85,7 @@ async def test_what_is_given_to_a_job_while_its_host_is_away_is_bounded(there: W
 
 async def test_without_our_certificate_nothing_was_done(there: Wand, tmp_path: Path) -> None:
     async with agent(tmp_path, there.tcp) as one:
-        with pytest.raises(Unavailable, match=r"far: .*does not exist"):
+        with pytest.raises(Unavailable, match=r"remote:far: .*does not exist"):
             await whole(one, permit(shell("true")))
         assert not (await one.health()).up
 

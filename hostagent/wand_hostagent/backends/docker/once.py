@@ -248,7 +248,7 @@ async def fares(engine: Engine, place: Place) -> Health:
 _SAID: tuple[tuple[tuple[str, ...], Callable[[str], WandError]], ...] = (
     (
         ("no such image",),
-        lambda said: NotFound(said, hint="load or pull it on the host", field="backend"),
+        lambda said: NotFound(said, hint="load or pull it into that dockerd", field="backend"),
     ),
     (
         ("executable file not found", "no such file or directory"),
@@ -264,7 +264,7 @@ _SAID: tuple[tuple[tuple[str, ...], Callable[[str], WandError]], ...] = (
 
 def refused(error: EngineError) -> WandError:
     """What a caller is told where dockerd says no: nothing was started."""
-    said = f"docker: {error.message[:MOST_TOLD]}"
+    said = f"dockerd says: {error.message[:MOST_TOLD]}"
     for words, told in _SAID:
         if any(word in said.lower() for word in words):
             return told(said)

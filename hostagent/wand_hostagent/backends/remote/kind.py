@@ -3,7 +3,6 @@
 import asyncio
 from collections.abc import AsyncGenerator, AsyncIterator, Mapping, Sequence
 from contextlib import aclosing, asynccontextmanager
-from pathlib import Path
 
 from wand_hostagent.backends.base import BackendKind, ExecutionBackend, Health, JobInput, Left, Surroundings
 from wand_hostagent.backends.remote import messages
@@ -115,7 +114,7 @@ class Remote(BackendKind[RemoteSettings]):
         self, settings: RemoteSettings, around: Surroundings
     ) -> AsyncIterator[Sequence[ExecutionBackend]]:
         """The host agents; channels are made when there is something to do."""
-        links = {name: _link(name, host, around.folder) for name, host in settings.hosts.items()}
+        links = {name: _link(name, host, around) for name, host in settings.hosts.items()}
         try:
             yield [
                 Agent(f"{around.name}:{name}", host, links[name], settings.rejoin_seconds)
@@ -125,9 +124,10 @@ class Remote(BackendKind[RemoteSettings]):
             await asyncio.gather(*(link.close() for link in links.values()))
 
 
-def _link(name: str, host: RemoteHost, folder: Path) -> Link:
+def _link(name: str, host: RemoteHost, around: Surroundings) -> Link:
+    folder = around.folder
     identity = Identity(folder / host.ca, folder / host.certificate, folder / host.key)
-    return Link(name, host.address, identity)
+    return Link(f"{around.name}:{name}", host.address, identity)
 
 
 KIND = Remote

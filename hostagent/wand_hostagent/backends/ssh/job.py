@@ -74,7 +74,7 @@ class SshJob(Source):
         """How it ended, as the host has told."""
         await _settled(self._process)
         if not self._has_ended():
-            raise Ambiguous("the link broke before the host told how the job ended")
+            raise Ambiguous(f"the link to {self._link.name} broke before it told how the job ended")
         if self._process.exit_signal is not None:
             name = str(self._process.exit_signal[0])
             number = getattr(signals, f"SIG{name}", signals.SIGKILL)
@@ -154,7 +154,7 @@ async def until_it_begins(link: Link, process: Process, nonce: str, *, is_termin
         raise Ambiguous(f"the link to {link.name} broke before the command began: {error}") from error
     word, _, rest = said.partition(mark)[2].partition(b"\n")
     if word.strip() == b"folder":
-        raise NotFound("there is no such folder there", field="directory")
+        raise NotFound(f"there is no such folder on {link.name}", field="directory")
     return rest
 
 

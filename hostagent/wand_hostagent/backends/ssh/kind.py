@@ -5,7 +5,6 @@ import logging
 import secrets
 from collections.abc import AsyncGenerator, AsyncIterator, Collection, Mapping, Sequence
 from contextlib import aclosing, asynccontextmanager
-from pathlib import Path
 
 from wand_hostagent.backends import given
 from wand_hostagent.backends.base import BackendKind, ExecutionBackend, Health, JobInput, Surroundings
@@ -111,7 +110,7 @@ class Remote(ExecutionBackend):
         most = Limits(wall_seconds=host.wall_seconds, output_bytes=host.output_bytes)
         starts = given.directory(job, host.directory) if job.directory or host.directory else HOME
         if starts != HOME and not starts.startswith("/"):
-            raise Invalid("must begin with /: the host has no folder to begin at", field="directory")
+            raise Invalid(f"must begin with /: no folder is set for {self.name} to begin at", field="directory")
         return Started(
             job=job.id,
             backend=self.name,
@@ -181,7 +180,7 @@ class Ssh(BackendKind[SshSettings]):
         trimming.trim()  # of what loading asyncssh took for a while: 10 MiB, a third of what it takes
         links: dict[str, Link] = {}
         for name in settings.hosts:
-            _link(name, settings, around.folder, links)
+            _link(name, settings, around, links)
         remotes = [
             Remote(f"{around.name}:{name}", host, links[name]) for name, host in settings.hosts.items()
         ]
@@ -193,11 +192,11 @@ class Ssh(BackendKind[SshSettings]):
                 await link.close()
 
 
-def _link(name: str, settings: SshSettings, folder: Path, links: dict[str, Link]) -> Link:
+def _link(name: str, settings: SshSettings, around: Surroundings, links: dict[str, Link]) -> Link:
     if name not in links:
         host = settings.hosts[name]
-        jump = _link(host.jump, settings, folder, links) if host.jump else None
-        links[name] = Link(name, host, settings, folder, jump)
+        jump = _link(host.jump, settings, around, links) if host.jump else None
+        links[name] = Link(f"{around.name}:{name}", host, settings, around.folder, jump)
     return links[name]
 
 
