@@ -167,10 +167,16 @@ class FileUse:
             name = file_profile(self._policy.current, caller)
         except BrokenPolicy:
             return resolved(path, "/")  # it is denied, wherever it lies
-        profile = (await self._link.profiles()).named(name)
+        known = await self._link.profiles()
+        profile = known.named(name)
         if profile is None:
             wanted = f"profile {name!r}" if name else "default profile"
-            raise Invalid(f"must begin with /: there is no {wanted} with a workspace", field="path")
+            there = ", ".join(one.name for one in known.profiles) or "none"
+            raise Invalid(
+                f"must begin with /: there is no {wanted} with a workspace",
+                hint=f"a rule of policy about files names a profile; there are: {there}",
+                field="path",
+            )
         return resolved(path, profile.workspace_of(caller.principal))
 
     async def _change_file(self, permit: Permit, act: FileAct, asked: Ask) -> Answer:

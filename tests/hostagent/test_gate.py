@@ -212,6 +212,7 @@ async def test_a_relative_path_without_a_workspace_is_invalid_and_says_why() -> 
             await house.gate.use_file(ANN, "f1", Read(path="a"))
 
     assert caught.value.field == "path"
+    assert "there are: other" in caught.value.hint
 
 
 async def test_a_link_to_a_denied_place_is_refused_before_its_content_leaves() -> None:

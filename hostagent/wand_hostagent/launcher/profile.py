@@ -87,6 +87,11 @@ class Shelf:
         usable = (
             ", ".join(sorted(one.name for one in self.profiles.values() if one.admits(principal))) or "none"
         )
+        if not name:
+            message = "no profile is named, and of those that there are none is the default"
+            unread = f"; not readable: {', '.join(sorted(self.broken))}" if self.broken else ""
+            hint = f'the rule of policy must say profile = "…"; there are: {usable}{unread}'
+            raise Refused("Denied", message, hint=hint, field="profile")
         if profile is None:
             raise Refused(
                 "Denied", f"there is no profile {name!r}", hint=f"there are: {usable}", field="profile"
@@ -104,10 +109,13 @@ class Shelf:
 
     @property
     def default(self) -> str:
-        """The profile called `default`, or the only one."""
-        if "default" in self.profiles or len(self.profiles) != 1:
-            return "default" if "default" in self.profiles else ""
-        return next(iter(self.profiles))
+        """The profile called `default`, or the only one. One whose file cannot be read counts, and denies: no
+        other takes its place.
+        """
+        names = {*self.profiles, *self.broken}
+        if "default" in names or len(names) != 1:
+            return "default" if "default" in names else ""
+        return next(iter(names))
 
 
 def load(folder: str, *, development: bool) -> Shelf:

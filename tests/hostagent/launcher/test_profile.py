@@ -192,6 +192,25 @@ def test_the_default_is_the_one_called_so_or_the_only_one(
     assert profile.load(str(tmp_path), development=True).default == default
 
 
+@pytest.mark.parametrize(("broken", "default"), [("default", "default"), ("q", "")])
+def test_nothing_takes_the_place_of_a_default_that_cannot_be_read(
+    tmp_path: Path, broken: str, default: str
+) -> None:
+    shelf(tmp_path, "broken", broken)
+    assert shelf(tmp_path, GOOD).default == default
+
+
+def test_where_no_profile_is_named_and_none_is_the_default_those_that_there_are_are_told(
+    tmp_path: Path,
+) -> None:
+    shelf(tmp_path, 'name = "q"\nworkspace = "/w"', "q")
+    shelf(tmp_path, "broken", "r")
+    with pytest.raises(Refused, match="no profile is named, and of those that there are none is") as refused:
+        shelf(tmp_path, GOOD).take("")
+    assert refused.value.kind == "Denied"
+    assert refused.value.hint == 'the rule of policy must say profile = "…"; there are: p, q; not readable: r'
+
+
 @pytest.mark.parametrize(
     ("asked", "granted"),
     [
