@@ -60,6 +60,16 @@ async def test_a_project_is_carried_out_in_its_folder_and_order(wand: Running) -
     assert (wand.workspace / "web" / "a.txt").read_text() == "one\ntwo\n"
 
 
+async def test_a_project_has_no_folder_that_its_tasks_could_not_use(wand: Running) -> None:
+    refused = await use(wand, "create_project", project="far", workspace="/etc")
+    assert refused.is_error
+    assert text_of(refused).startswith("Denied: workspace: ")
+    assert str(wand.workspace) in text_of(refused).partition("Hint: ")[2]
+    for workspace in ("", "not-there-yet", str(wand.workspace)):
+        made = await use(wand, "create_project", project=f"p{workspace}"[-64:], workspace=workspace)
+        assert not made.is_error, text_of(made)
+
+
 async def test_the_ledger_names_the_task_and_the_agent(wand: Running) -> None:
     (task,) = await hand_out(wand, shell("echo on-record"))
     done = await ended(wand, task)

@@ -2,9 +2,10 @@
 
 import re
 import time
+from collections import ChainMap
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Annotated, Any
+from typing import Annotated, Any, NamedTuple
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
@@ -23,6 +24,7 @@ from wand_server.storage import checking
 
 UUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 _DAY = 86400.0
+_MOST_WORD = 200
 _OF_CHILDREN = HANDS_OUT | {"manage_tasks"}  # more work, from within work
 
 
@@ -38,7 +40,7 @@ def _name(given: str) -> str:
     return given
 
 
-Word = Annotated[str, Field(max_length=200)]
+Word = Annotated[str, Field(max_length=_MOST_WORD)]
 Line = Annotated[Word, AfterValidator(_line)]
 Name = Annotated[str, AfterValidator(_name)]
 
@@ -65,6 +67,16 @@ class Form(BaseModel):
 FIELDS = tuple(Form.model_fields)
 
 
+class Around(NamedTuple):
+    """What tasks are handed out amid."""
+
+    above: Steps | Goal | None = None  # the work within which they are handed out
+    there: Mapping[str, str] = {}  # ids of tasks of before, by those of their keys that are named
+
+
+ALONE = Around()
+
+
 def withheld_from(*, is_child: bool) -> frozenset[str]:
     """The tools that a task may not call, whoever it is for: a task of a task hands nothing out."""
     return _OF_CHILDREN if is_child else frozenset()
@@ -78,28 +90,20 @@ class Inbox:
     has_model: bool = True  # for goals
 
     def read(
-        self,
-        call: Call,
-        untrusted: Sequence[Mapping[str, Any]],
-        project: str,
-        above: Steps | Goal | None = None,
+        self, call: Call, untrusted: Sequence[Mapping[str, Any]], project: str, around: Around = ALONE
     ) -> tuple[NewTask, ...]:
-        """The tasks, under their caller's authority; `above` is the work within which they are handed out.
+        """The tasks, under their caller's authority.
 
         Raises:
             WandError: one cannot be done as it is; the field names which.
         """
-        return tuple(self.each(call, untrusted, project, above))
+        return tuple(self.each(call, untrusted, project, around))
 
     def each(
-        self,
-        call: Call,
-        untrusted: Sequence[Mapping[str, Any]],
-        project: str,
-        above: Steps | Goal | None = None,
+        self, call: Call, untrusted: Sequence[Mapping[str, Any]], project: str, around: Around = ALONE
     ) -> Iterator[NewTask]:
         """The same, one by one: a thousand of them take seconds, in which others want their turn."""
-        ids: dict[str, str] = {}
+        above, ids = around.above, ChainMap[str, str]({}, {**around.there})
         for at, one in enumerate(untrusted):
             try:
                 bounded = within(above, one, self.tools) if above else one
@@ -109,7 +113,9 @@ class Inbox:
                 why.field = f"{place}.{why.field}" if why.field else place
                 raise
 
-    def _one(self, call: Call, untrusted: Mapping[str, Any], project: str, ids: dict[str, str]) -> NewTask:
+    def _one(
+        self, call: Call, untrusted: Mapping[str, Any], project: str, ids: ChainMap[str, str]
+    ) -> NewTask:
         form = arguments.read(Form, {name: untrusted[name] for name in FIELDS if name in untrusted})
         given = {name: value for name, value in untrusted.items() if name not in FIELDS}
         for name in given:
@@ -126,7 +132,7 @@ class Inbox:
             not_before=now + form.delay_seconds if form.delay_seconds else 0.0,
             deadline=None if form.deadline_seconds is None else now + form.deadline_seconds,
             retries=Retries(most_attempts=form.attempts), may_repeat=form.repeatable, parent=call.task,
-            project=project, depends_on=_before(form.after, ids),
+            project=project, depends_on=_before(form, ids),
             keep_seconds=None if form.keep_days is None else form.keep_days * _DAY, labels=form.labels,
         )  # fmt: skip
         if form.key:
@@ -152,15 +158,33 @@ def _with_id(step: Any, at: int) -> Any:
     return {"id": f"step-{at}", **step} if isinstance(step, Mapping) else step
 
 
-def _before(after: Sequence[str], ids: Mapping[str, str]) -> tuple[str, ...]:
-    found = []
-    for name in after:
+def keys_named(untrusted: Sequence[Mapping[str, Any]]) -> frozenset[str]:
+    """The keys of which it has to be known whether tasks of before have them: those for which something is
+    to wait, and those of what is to wait, which may be there already.
+    """
+    found: set[str] = set()
+    for one in untrusted:
+        after = one.get("after")
+        if isinstance(after, list | tuple) and len(after) <= checking.MOST_DEPENDENCIES:
+            names = {name for name in after if isinstance(name, str) and not UUID.fullmatch(name)}
+            found |= {*names, one["key"]} if isinstance(one.get("key"), str) and after else names
+    return frozenset(name for name in found if name and len(name) <= _MOST_WORD and checking.is_line(name))
+
+
+def _before(form: Form, ids: ChainMap[str, str]) -> tuple[str, ...]:
+    """The ids of those for which it waits; what is there already waits for nothing anew."""
+    found, is_there = [], form.key in ids.parents
+    for name in form.after:
         task = ids.get(name) or (name if UUID.fullmatch(name) else "")
-        if not task:
-            known = ", ".join(ids) or "none"
-            hint = f"a key of a task before it in the same call, or a task's id; keys so far: {known[:300]}"
+        if task:
+            found.append(task)
+        elif not is_there:
+            known = ", ".join(ids.maps[0]) or "none"
+            hint = (
+                "a key of a task before it in this call or of one that you have already, or a task's id; "
+                f"keys so far in this call: {known[:300]}"
+            )
             raise Invalid(f"{name!r:.80} is no task", field="after", hint=hint)
-        found.append(task)
     return tuple(dict.fromkeys(found))
 
 

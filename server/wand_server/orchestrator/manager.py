@@ -2,8 +2,9 @@
 
 import asyncio
 import contextlib
+import itertools
 import time
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -11,7 +12,8 @@ from wand_proto.errors import Conflict, Denied, Invalid, NotFound, WandError
 from wand_server import scopes
 from wand_server.lifecycle import ENDED, OPEN, RETRIABLE, TaskState
 from wand_server.model import Call, Principal, TaskTold
-from wand_server.orchestrator.handing import UUID, Inbox
+from wand_server.orchestrator import folders
+from wand_server.orchestrator.handing import UUID, Around, Inbox, keys_named
 from wand_server.orchestrator.pool import Pool
 from wand_server.orchestrator.showing import Seen, crew, project_shown, task_shown, told
 from wand_server.orchestrator.work import form
@@ -31,6 +33,7 @@ from wand_server.storage import checking
 
 _MOST_OPEN = 10_000  # tasks of one principal that have not ended
 _MOST_RUNNING = 1000
+_MOST_KEYS, _AT_ONCE = 2000, 50  # of tasks of before that are named, and that are looked up together
 _MOST_NAMED = 20  # tasks of a project that are named at a glance
 _CHANGED = frozenset({News.CHANGED})
 _LOOK_AT = frozenset({TaskState.WAITING, TaskState.FAILED, TaskState.AMBIGUOUS, TaskState.DEAD})
@@ -57,9 +60,12 @@ class Manager:
         Raises:
             Conflict: there is one of that name.
             Invalid: it cannot be called so.
+            Denied: the folder is none of the caller's; the hint says which are.
         """
         if not wanted.name.strip() or not checking.is_line(wanted.name):
             raise Invalid("must be a name: 1 to 64 characters", field="project")
+        if wanted.workspace:
+            await folders.need(self.inbox.tools, call, wanted.workspace)
         budget = {} if wanted.budget_usd is None else {"cost_usd": wanted.budget_usd}
         new = NewProject(
             principal=call.principal, name=wanted.name, workspace=wanted.workspace, budget=budget
@@ -112,19 +118,32 @@ class Manager:
         above = await self._mine(call.principal, call.task, "parent") if call.task else None
         if above is not None and above.project:
             where = _stays(above.project, where)
+        there = await self._there(call.principal, keys_named(untrusted))
         tasks: list[NewTask] = []
-        for task in self.inbox.each(call, untrusted, where, form.read(above.work) if above else None):
+        around = Around(form.read(above.work) if above else None, there)
+        for task in self.inbox.each(call, untrusted, where, around):
             tasks.append(task)
             await asyncio.sleep(0)  # let others have their turn
         await self._need_room(call.principal, len(tasks))
-        named = {before for task in tasks for before in task.depends_on}
-        for before in named - {task.id for task in tasks} - {call.task}:
+        named = {before for task in tasks if task.key not in there for before in task.depends_on}
+        for before in named - {task.id for task in tasks} - {call.task, *there.values()}:
             await self._mine(call.principal, before, "after")
         handed = await self._submitted(tasks)
         return tuple(
             Handed(id=one.id, state=one.state, key=task.key, title=task.title, is_new=one.created)
             for task, one in zip(tasks, handed, strict=True)
         )
+
+    async def _there(self, principal: Principal, keys: Collection[str]) -> Mapping[str, str]:
+        """The ids of the tasks of that principal that have these keys, as far as there are any."""
+        if len(keys) > _MOST_KEYS:
+            raise Invalid(f"name {len(keys)} keys, at most {_MOST_KEYS} at once", field="tasks")
+        found: dict[str, str] = {}
+        rest = iter(keys)
+        while some := frozenset(itertools.islice(rest, _AT_ONCE)):
+            wanted = TaskFilter(identity=principal.identity, keys=some)
+            found |= {one.key: one.id for one in (await self.store.list(wanted, limit=_AT_ONCE)).tasks}
+        return found
 
     async def _submitted(self, tasks: Sequence[NewTask]) -> Sequence[Submitted]:
         try:

@@ -220,6 +220,7 @@ class TaskFilter:
     depends_on: str = ""  # the dependents of that task
     agent: str = ""
     label: tuple[str, str] | None = None
+    keys: frozenset[str] = frozenset()  # of idempotency; with an identity, of which each is unique
     created_from: float | None = None
     created_before: float | None = None
 

@@ -90,7 +90,7 @@ Beside the work a task may have
 - `title`, and `labels` ({"team": "web"})
 - `key`: handed out again with the same key, it is the task that is there. Always give one where you might
   have to ask twice
-- `after`: keys of tasks before it in the list, or ids; it begins when those are done
+- `after`: keys of tasks before it in the list or of earlier calls, or ids; it begins when those are done
 - `priority` (-100 to 100), `delay_seconds`, `deadline_seconds`
 - `attempts` (3), `repeatable` (true where doing all of it twice does no harm)
 - `needs`: what its agent must be able to do (`list_agents` tells)

@@ -11,7 +11,7 @@ from support.host import call
 from support.tools import FakeTools, described
 from wand_proto.errors import WandError
 from wand_server.model import Call
-from wand_server.orchestrator.handing import Inbox, withheld_from
+from wand_server.orchestrator.handing import Around, Inbox, withheld_from
 from wand_server.orchestrator.work import form
 from wand_server.ports import NewTask
 from wand_server.storage import checking
@@ -53,6 +53,15 @@ def test_it_waits_for_those_before_it_by_their_keys_and_for_others_by_their_ids(
     first, second = read({**ECHO, "key": "a"}, {**ECHO, "after": ["a", other, "a"]})
 
     assert second.depends_on == (first.id, other)
+
+
+def test_a_key_means_a_task_of_the_call_before_one_of_before() -> None:
+    around = Around(there={"a": "a-of-before", "b": "b-of-before"})
+    first, second = Inbox(tools=TOOLS).read(
+        call()._replace(principal=ANN), [{**ECHO, "key": "a"}, {**ECHO, "after": ["a", "b"]}], "", around
+    )
+
+    assert second.depends_on == (first.id, "b-of-before")
 
 
 @pytest.mark.parametrize(
@@ -102,7 +111,7 @@ def test_a_goal_in_any_script_gives_a_title_that_can_be_kept(goal: str, title: s
 
 def within(above: dict[str, Any], *tasks: dict[str, Any]) -> tuple[NewTask, ...]:
     asked = call()._replace(principal=ANN, task="parent")
-    return Inbox(tools=TOOLS).read(asked, tasks, "", form.read({"goal": "x", **above}))
+    return Inbox(tools=TOOLS).read(asked, tasks, "", Around(form.read({"goal": "x", **above})))
 
 
 def test_a_task_of_a_task_may_call_no_tool_that_this_one_may_not() -> None:

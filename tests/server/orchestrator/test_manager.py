@@ -60,6 +60,41 @@ async def test_others_see_nothing_of_a_task_or_a_project_and_an_administrator_se
         assert (await its.project(root, "web")).counts == {"queued": 1}
 
 
+async def test_a_task_waits_for_one_of_before_by_its_key(tmp_path: Path) -> None:
+    async with managed(tmp_path) as (its, crew, _):
+        (first,) = await its.hand_out(ann, [{**LATER, "key": "a"}], "")
+        second = [{**ECHO, "key": "b", "after": ["a"]}]
+        (waits,) = await its.hand_out(ann, second, "")
+
+        assert (await crew.store.get(waits.id)).depends_on == (first.id,)
+        assert [one.id for one in await its.hand_out(ann, second, "")] == [waits.id], "asked twice"
+        for name, asks in (("c", ann), ("a", bob)):  # a key is one principal's
+            with pytest.raises(Invalid, match=f"'{name}' is no task"):
+                await its.hand_out(asks, [{**ECHO, "after": [name]}], "")
+
+
+async def test_what_is_there_is_given_again_though_what_it_waited_for_is_gone(tmp_path: Path) -> None:
+    async with managed(tmp_path) as (its, _, _):
+        gone = "11111111-1111-4111-8111-111111111111"
+        (task,) = await its.hand_out(ann, [{**LATER, "key": "b"}], "")
+        for after in ("a", gone):
+            (again,) = await its.hand_out(ann, [{**LATER, "key": "b", "after": [after]}], "")
+            assert (again.id, again.is_new) == (task.id, False)
+
+
+async def test_tasks_that_were_handed_out_go_round_in_no_circle(tmp_path: Path) -> None:
+    async with managed(tmp_path) as (its, crew, _):
+        await its.hand_out(ann, [{**LATER, "key": "a"}], "")
+        (b,) = await its.hand_out(ann, [{**LATER, "key": "b", "after": ["a"]}], "")
+        (a,) = await its.hand_out(ann, [{**LATER, "key": "a", "after": ["b"]}], "")
+
+        assert (await crew.store.get(a.id)).depends_on == (), "it is there already, and stays as it is"
+        with pytest.raises(Invalid, match="'d' is no task"):
+            await its.hand_out(
+                ann, [{**LATER, "key": "c", "after": ["d"]}, {**LATER, "key": "d", "after": ["c"]}], ""
+            )
+
+
 async def test_another_key_of_the_same_party_sees_them(tmp_path: Path) -> None:
     async with managed(tmp_path) as (its, _, _):
         (task,) = await its.hand_out(ann, [LATER], "")

@@ -62,6 +62,15 @@ async def test_a_list_shows_what_fits_all_that_is_asked(stand: Stand) -> None:
     assert await listed(stand, states=both, identity=BOB.identity) == []
 
 
+async def test_tasks_are_found_by_their_keys_which_are_one_principals(stand: Stand) -> None:
+    for title, key in (("one", "k"), ("two", "j"), ("other", "x"), ("none", "")):
+        await stand.submitted(title=title, key=key)
+    await stand.submitted(title="bobs", key="k", principal=BOB)
+    assert await listed(stand, identity=ADA.identity, keys=frozenset({"k", "j", "z"})) == ["two", "one"]
+    assert await listed(stand, identity=BOB.identity, keys=frozenset({"k", "j"})) == ["bobs"]
+    assert await listed(stand, keys=frozenset({""})) == []
+
+
 async def test_counts_name_every_state_and_can_be_of_a_part(stand: Stand) -> None:
     await stand.submitted(principal=BOB)
     await stand.store.finish((await stand.claimed()).lease, DONE)

@@ -71,6 +71,8 @@ class _Where:
             names = [f"'{TaskState(state)}'" for state in sorted(wanted.states)]  # ours, and read as such
             one = len(names) == 1  # as an index of some tasks has it
             self._parts.append(f"state = {names[0]}" if one else f"state IN ({', '.join(names)})")
+        if wanted.keys:
+            self._parts.append(f"idem <> '' AND idem IN ({', '.join(map(self._mark, sorted(wanted.keys)))})")
         if wanted.label:
             name, value = map(self._mark, wanted.label)
             self._parts.append(f"@label({name}, {value})")
