@@ -110,7 +110,9 @@ class Remote(ExecutionBackend):
         most = Limits(wall_seconds=host.wall_seconds, output_bytes=host.output_bytes)
         starts = given.directory(job, host.directory) if job.directory or host.directory else HOME
         if starts != HOME and not starts.startswith("/"):
-            raise Invalid(f"must begin with /: no folder is set for {self.name} to begin at", field="directory")
+            raise Invalid(
+                f"must begin with /: no folder is set for {self.name} to begin at", field="directory"
+            )
         return Started(
             job=job.id,
             backend=self.name,
