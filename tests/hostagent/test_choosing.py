@@ -134,7 +134,7 @@ async def test_a_job_does_not_run_where_no_rule_lets_it(argv: str, backend: str)
 
 
 @pytest.mark.parametrize("detached", [False, True])
-async def test_what_fails_elsewhere_says_where(detached: bool) -> None:
+async def test_what_fails_elsewhere_says_where(*, detached: bool) -> None:
     others = several()[1:]
     others[0].fails = NotFound("there is no such folder", field="directory")
     async with fake_house(others=others) as (_, house):

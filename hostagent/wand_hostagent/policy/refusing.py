@@ -164,7 +164,8 @@ def _with_backends(rules: list[Rule]) -> str:
 
 
 def _with_profiles(rules: list[Rule]) -> str:
-    return f"permitted with the profile {_listed(rule.profile or 'that is the default, by naming none' for rule in rules)}"
+    named = (rule.profile or "that is the default, by naming none" for rule in rules)
+    return f"permitted with the profile {_listed(named)}"
 
 
 def _forms(rule: Rule) -> list[str]:

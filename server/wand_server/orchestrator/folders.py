@@ -1,4 +1,4 @@
-"""Whether a project's folder is one that its tasks can use: asked of the host by the tools, for whoever asks."""
+"""Whether a project's folder is one that its tasks can use: the host is asked, by the tools."""
 
 from wand_proto.errors import Conflict, Denied, Invalid, named
 from wand_server.model import Call, ToolResult
