@@ -23,6 +23,7 @@ class Passwords:
         self._hasher = hasher or argon2.PasswordHasher()
         self._room = asyncio.Semaphore(_AT_ONCE)
         self._waiting = 0
+        self._looking: set[asyncio.Task[bool]] = set()
         self._nobody = self._hasher.hash(secrets.token_hex(16))
 
     async def hash(self, password: str) -> str:
@@ -39,6 +40,8 @@ class Passwords:
     async def fits(self, hashed: str | None, untrusted: str) -> bool:
         """Whether that is the password; where nobody has one, it takes the time all the same.
 
+        It keeps its place until it is looked at, even where whoever asked hangs up: nothing stops a thread.
+
         Raises:
             Busy: too many wait for an answer.
         """
@@ -47,6 +50,12 @@ class Passwords:
         if self._waiting >= _MOST_WAITING:
             raise Busy
         self._waiting += 1
+        looking = asyncio.create_task(self._look(hashed, untrusted), name="password")
+        self._looking.add(looking)
+        looking.add_done_callback(self._looking.discard)
+        return await asyncio.shield(looking)
+
+    async def _look(self, hashed: str | None, untrusted: str) -> bool:
         try:
             async with self._room:
                 same = await asyncio.to_thread(self._verify, hashed or self._nobody, _bytes(untrusted))

@@ -60,6 +60,13 @@ class Slowing:
             tries, _ = self._tries.pop(key, (0, now))
             self._tries[key] = (tries + 1, now)
 
+    def take_back(self, address: str, name: str) -> None:
+        """Count a try no more: nobody has looked at it."""
+        for key, _ in _keys(address, name):
+            tries, last = self._tries.pop(key, (0, 0.0))
+            if tries > 1:
+                self._tries[key] = (tries - 1, last)
+
     def forgive(self, address: str, name: str) -> None:
         """Take back what was counted: it was the right password."""
         self._know(_network(address), name)

@@ -121,6 +121,7 @@ class Visiting:
         try:
             user = await self.people.sign_in(name, password)
         except Busy:
+            self.slowing.take_back(address, name)
             return _wait(visit, name, 2)
         if user is None:
             is_known = await self.people.find(name) is not None

@@ -127,6 +127,19 @@ async def test_a_wrong_password_is_told_slowed_and_forgiven(name: str, told: str
         assert "wrongwrong" not in repr(place.refused)
 
 
+async def test_a_try_that_nobody_had_time_for_is_not_counted(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with issuing(tmp_path) as place:
+        query = place.query(await client(place))
+        with monkeypatch.context() as crowded:
+            crowded.setattr("wand_server.issuer.passwords._MOST_WAITING", 0)
+            for _ in range(30):
+                assert (await place.sign_in(query)).status == 429
+
+        assert "Let Probe in?" in (await place.sign_in(query)).text
+
+
 @pytest.mark.parametrize(
     ("more", "error"),
     [
