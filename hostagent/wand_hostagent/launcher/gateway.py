@@ -8,7 +8,7 @@ proxy has said that nothing of the last one is left.
 import itertools
 import socket
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 from wand_hostagent.launcher import log
@@ -43,6 +43,9 @@ class Network:
     door: socket.socket | None = None
     tenant: Tenant | None = None
     free: Callable[[], None] | None = None
+    connections: Pace = field(default_factory=lambda: Pace(64, 8))  # its own, whatever others do
+    refusals: Pace = field(default_factory=lambda: Pace(8, 0.25))
+    silent: int = 0  # refusals since the last one that was recorded
 
 
 @dataclass(frozen=True, slots=True)
@@ -157,15 +160,19 @@ class Gateway:
             self._proxy.tell("go", {"connection": connection})
 
     def _connect(self, fields: Mapping[str, Any]) -> None:
-        tenant, connection = self._tenant(fields), fields["connection"]
+        network, connection = self._network(fields), fields["connection"]
+        tenant = network.tenant if network is not None else None
         known = connection in self._open or connection in self._wanted
-        full = len(self._open) + len(self._wanted) >= _MOST_OPEN or not self._connections.take()
-        if tenant is None or known or full:
+        full = len(self._open) + len(self._wanted) >= _MOST_OPEN
+        if network is None or tenant is None or known or full or not self._may_connect(network):
             log.write("warning", "connection not recorded", network=fields["network"], full=full)
             self._proxy.tell("deny", {"connection": connection, "why": "there are too many at once"})
             return
         told = {name: fields[name] for name in ("host", "port", "addresses", "tunnel")}
         self._wanted[connection] = Open(next(self._numbers), tenant, told)
+
+    def _may_connect(self, network: Network) -> bool:
+        return network.connections.take() or self._connections.take()
 
     def _told(self, one: Open) -> dict[str, Any]:
         return {**_whose(one.tenant), "connection": one.number, **one.fields}
@@ -186,20 +193,31 @@ class Gateway:
         self._journal.later(Entry("connect_end", fields))
 
     def _refused(self, fields: Mapping[str, Any]) -> None:
-        tenant = self._tenant(fields)
-        if tenant is not None and self._refusals.take():
-            told = {name: fields[name] for name in ("host", "port", "why", "more")}
-            self._journal.later(Entry("connect_refused", {**_whose(tenant), **told}))
+        network = self._network(fields)
+        if network is None or network.tenant is None:
+            return
+        if not (network.refusals.take() or self._refusals.take()):
+            network.silent += 1 + fields["more"]
+            return
+        told = {**fields, "more": fields["more"] + network.silent}
+        network.silent = 0
+        self._tell_refusal(network.tenant, told)
+
+    def _tell_refusal(self, tenant: Tenant, fields: Mapping[str, Any]) -> None:
+        told = {name: fields[name] for name in ("host", "port", "why", "more")}
+        self._journal.later(Entry("connect_refused", {**_whose(tenant), **told}))
 
     def _left(self, fields: Mapping[str, Any]) -> None:
         network = self._networks.get(fields["network"])
         if network is not None and network.free is not None:
-            free, network.free, network.tenant = network.free, None, None
+            if network.silent and network.tenant is not None:
+                rest = {"host": "", "port": 0, "why": "as before", "more": network.silent}
+                self._tell_refusal(network.tenant, rest)
+            free, network.free, network.tenant, network.silent = network.free, None, None, 0
             free()
 
-    def _tenant(self, fields: Mapping[str, Any]) -> Tenant | None:
-        network = self._networks.get(fields["network"])
-        return network.tenant if network is not None else None
+    def _network(self, fields: Mapping[str, Any]) -> Network | None:
+        return self._networks.get(fields["network"])
 
 
 def _whose(tenant: Tenant) -> dict[str, Any]:

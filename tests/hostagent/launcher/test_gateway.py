@@ -19,6 +19,24 @@ HERE = "127.0.0.2"  # an address of this machine for which no program leaves out
 CURL = ("curl", "-sS", "--max-time", "20")
 
 
+# Says hello in TLS to the destination, by a name of its own; {name} has as many characters as the one in it.
+GREET = """
+import socket, ssl
+incoming, outgoing = ssl.MemoryBIO(), ssl.MemoryBIO()
+context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+context.check_hostname = False
+try:
+    context.wrap_bio(incoming, outgoing, server_hostname="evil-example-com").do_handshake()
+except ssl.SSLWantReadError:
+    pass
+link = socket.create_connection(("127.0.0.1", 3128))
+link.sendall(b"CONNECT localhost:{port} HTTP/1.1\\r\\n\\r\\n")
+assert link.recv(1000).startswith(b"HTTP/1.1 200")
+link.sendall(outgoing.read().replace(b"evil-example-com", b"{name}"))
+print("refused" if link.recv(1000)[:1] == bytes([21]) else "let through")
+"""
+
+
 def profile(destinations: Sequence[str]) -> str:
     listed = ", ".join(f'"{one}"' for one in destinations)
     return f'network = "proxy"\ndestinations = [{listed}]\nenvironment_allowed = ["*"]'
@@ -86,9 +104,9 @@ def test_a_connection_is_recorded_with_its_job_its_principal_and_its_end() -> No
         assert (refused["job"], refused["host"], refused["port"]) == (running.job, "evil.example", 80)
 
 
-def tunnel(port: int, then: str) -> str:
+def tunnel(port: int, then: str, host: str = HERE) -> str:
     """A script that says hello through the proxy, and does something with the answer, which is on 3."""
-    request = f"CONNECT {HERE}:{port} HTTP/1.1\\r\\n\\r\\nhello\\n"
+    request = f"CONNECT {host}:{port} HTTP/1.1\\r\\n\\r\\nhello\\n"
     return f"exec 3<>/dev/tcp/127.0.0.1/3128; printf '{request}' >&3; {then}"
 
 
@@ -130,6 +148,27 @@ def test_a_killed_proxy_is_replaced_and_its_connections_have_an_end() -> None:
             assert b"GET /b" in client.result(*CURL, f"http://{HERE}:{other}/b")[0]
         ends = [one["fields"] for one in launcher.records("connect_end")]
         assert ends[0]["why"] == "the proxy is gone"
+
+
+def test_what_a_job_says_in_tls_ends_no_other_jobs_connections() -> None:
+    """Its refusal is told with what it asked for, and may not be one that the launcher cannot read."""
+    with (
+        echo("127.0.0.1") as port,
+        client_of([f"localhost:{port}", f"127.0.0.1:{port}"]) as (launcher, client),
+    ):
+        first = proxy_of(launcher)
+        other = client.run("bash", "-c", tunnel(port, "exec cat <&3", host="localhost"))
+        assert other.line().startswith(b"HTTP/1.1 200")
+        greet = GREET.format(name="evil\\nexample-com", port=port)
+        assert client.result("/usr/bin/python3", "-I", "-S", "-c", greet)[0] == b"refused\n"
+        assert b"GET" not in client.result(*CURL, "http://evil.example/")[0]  # answered: it is still there
+        assert proxy_of(launcher) == first
+        client.ask("kill", job=other.job, signal=9, reason="signal")
+        client.exited(other.job)
+        launcher.kill(signal.SIGTERM)
+        ends, refused = launcher.records("connect_end"), launcher.records("connect_refused")
+    assert "the proxy is gone" not in [one["fields"]["why"] for one in ends]
+    assert "cannot be read" in refused[0]["fields"]["why"]
 
 
 def test_the_proxy_goes_with_a_killed_launcher() -> None:

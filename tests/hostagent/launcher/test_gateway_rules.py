@@ -209,3 +209,30 @@ def test_a_refusal_is_recorded_with_whose_it_was_and_not_without_end(scene: Scen
         scene.hear("refused", network=1, **told)
     assert scene.journal.lazy[0] == Entry("connect_refused", {**WHOSE, **told})
     assert 256 <= len(scene.journal.lazy) < 300
+
+
+def test_a_job_that_connects_and_is_refused_without_end_takes_nothing_from_another(scene: Scene) -> None:
+    told = {"host": "b.example", "port": 80, "why": "not a destination", "more": 0}
+    scene.gateway.enter(2, Tenant(job="j2", profile="p", principal="bob", destinations=()))
+    for number in range(1200):
+        scene.connect(number)
+        scene.hear("refused", network=1, **told)
+        scene.gateway.commit()
+        scene.hear("ended", **{**ENDED, "connection": number})
+    scene.said()
+    scene.connect(5000, network=2)
+    scene.hear("refused", network=2, **told)
+    scene.gateway.commit()
+    assert scene.said() == [("go", {"connection": 5000})]
+    refused = [one.fields for one in scene.journal.lazy if one.event == "connect_refused"]
+    assert [one["job"] for one in refused if one["job"] == "j2"] == ["j2"]
+
+
+def test_refusals_that_are_not_recorded_one_by_one_are_counted(scene: Scene) -> None:
+    for _ in range(400):
+        scene.hear("refused", network=1, host="b.example", port=80, why="not a destination", more=1)
+    scene.gateway.leave(1, lambda: None)
+    scene.hear("left", network=1)
+    *told, last = [one.fields for one in scene.journal.lazy]
+    assert sum(1 + one["more"] for one in told) + last["more"] == 800
+    assert (last["why"], last["job"]) == ("as before", "j1")

@@ -16,6 +16,7 @@ from wand_hostagent.launcher.loop import READ
 
 MOST = 512  # connections in all; each has two descriptors
 MOST_OF_A_JOB = 64
+FEW, FOR_FEW = 8, 128  # the last so many are for jobs that have fewer than that: none can take all
 _MOST_WAITING = 256  # connections that nobody took up; the kernel keeps fewer
 _REST_SECONDS = 0.1
 
@@ -67,7 +68,8 @@ class Door:
             self._count_silent(job)
             return
         where = {"host": target.host if target else "", "port": target.port if target else 0}
-        self.tell_refusal({**where, "why": why[:300], "more": job.silent})
+        said = "".join(one if one.isprintable() else "?" for one in why[:300])  # or the link would end
+        self.tell_refusal({**where, "why": said, "more": job.silent})
         job.silent = 0
 
     def tell_refusal(self, fields: Mapping[str, Any]) -> None:
@@ -111,7 +113,8 @@ class Door:
 
     @property
     def _is_full(self) -> bool:
-        return len(self._sessions) >= MOST_OF_A_JOB or len(self._hall.sessions) >= MOST
+        most = MOST if len(self._sessions) < FEW else MOST - FOR_FEW
+        return len(self._sessions) >= MOST_OF_A_JOB or len(self._hall.sessions) >= most
 
     def _accept(self) -> None:
         if self._job is None or self._is_full:

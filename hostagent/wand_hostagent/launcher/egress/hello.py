@@ -4,11 +4,13 @@ Nothing is decrypted. A connection that begins as TLS does has to go on so, or i
 must not be a way to say one name to us and another to the destination. See RFC 8446, 4.1.2, and RFC 6066, 3.
 """
 
+import re
 from dataclasses import dataclass
 
 MOST_BYTES = 16 * 1024
 _HANDSHAKE, _CLIENT_HELLO = 22, 1
 _SERVER_NAME, _HOST_NAME = 0, 0
+_NAME = re.compile(rb"[\x21-\x7e]+")
 
 
 class NotSo(Exception):
@@ -101,6 +103,6 @@ def _name(greeting: bytes) -> str:
 def _host_name(content: _Reader) -> str:
     listed = content.vector(2)
     kind, name = listed.number(1), bytes(listed.vector(2).left)
-    if kind != _HOST_NAME or listed.left or not name.isascii() or not name:
-        raise NotSo("its name cannot be read")
+    if kind != _HOST_NAME or listed.left or not _NAME.fullmatch(name):
+        raise NotSo("its name cannot be read")  # nor is it repeated: what it holds is the job's choice
     return name.decode("ascii").lower()

@@ -2,7 +2,8 @@
 
 import socket
 
-from wand_hostagent.launcher.egress.doors import Door, Hall
+from wand_hostagent.launcher.egress.destinations import Destinations
+from wand_hostagent.launcher.egress.doors import FEW, FOR_FEW, MOST, Door, Hall, Job
 from wand_hostagent.launcher.egress.resolver import Files, Resolver
 from wand_hostagent.launcher.egress.session import Tools
 from wand_hostagent.launcher.loop import Loop
@@ -24,3 +25,19 @@ def test_whoever_connects_without_end_does_not_keep_the_proxy() -> None:
     with Endless() as listening:
         Door(1, listening, Hall(Tools(loop, Resolver(loop, Files())), lambda *_: None)).leave()
         assert listening.taken
+
+
+def test_no_jobs_can_take_all_connections_from_another() -> None:
+    loop = Loop()
+    hall = Hall(Tools(loop, Resolver(loop, Files())), lambda *_: None)
+    hall.sessions = dict.fromkeys(range(MOST - FOR_FEW))  # type: ignore[arg-type]  # they are counted alone
+    many, few = (Door(number, socket.create_server(("127.0.0.1", 0)), hall) for number in (1, 2))
+    try:
+        for door in (many, few):
+            door.take(Job("j", "p", Destinations(())))
+        many._sessions = dict.fromkeys(range(FEW))  # type: ignore[arg-type]
+        assert (many._is_full, few._is_full) == (True, False)
+    finally:
+        many._sessions.clear()
+        many.close()
+        few.close()

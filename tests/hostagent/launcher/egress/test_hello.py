@@ -86,3 +86,9 @@ def test_a_greeting_that_comes_byte_by_byte_is_not_waited_for() -> None:
     pieces = [memoryview(bytes([one])) for one in greeting("site.example")]
     with pytest.raises(Mismatch):
         list(map(tunnel.take, pieces))
+
+
+@pytest.mark.parametrize("name", [b"evil\nexample", b"evil\0example", b"evil example", b"evil\x7fexample"])
+def test_a_name_that_is_not_printable_is_none(name: bytes) -> None:
+    with pytest.raises(hello.NotSo, match="cannot be read"):
+        hello.read(greeting("evil-example").replace(b"evil-example", name))
