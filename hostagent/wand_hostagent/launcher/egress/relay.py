@@ -4,6 +4,7 @@ What one end cannot take yet is not read from the other, so a slow reader slows 
 here. An end that closes its writing half closes that of the other, and may go on reading.
 """
 
+import select
 import socket
 import time
 from collections.abc import Callable
@@ -13,6 +14,7 @@ from typing import Protocol
 
 from wand_hostagent.launcher.loop import READ, WRITE, Loop
 
+_LEFT = select.EPOLLRDHUP  # the other side says nothing more; some data may be there yet
 _READS = 8  # buffers taken from one end before others have their turn
 _ROOM = memoryview(bytearray(256 * 1024))  # one thread: one is enough for all
 
@@ -55,6 +57,7 @@ class End:
     written: int = 0
     is_read_out: bool = False
     is_shut: bool = False
+    has_left: bool = False  # whoever holds the other end writes no more, and may be gone altogether
     watched: int = 0
 
     def put(self, part: bytes | memoryview) -> None:
@@ -93,6 +96,11 @@ class Relay:
     def begin(self, to_client: bytes, to_far: bytes, first: bytes) -> None:
         """Start with what each end gets before anything, and what the client has said already."""
         self._guarded(lambda: self._begin(to_client, to_far, first))
+
+    @property
+    def is_left(self) -> bool:
+        """Whether the client writes no more: it reads yet, or is gone, and nobody can tell which."""
+        return self._client.has_left
 
     def stop(self) -> None:
         for end in (self._client, self._far):
@@ -135,6 +143,7 @@ class Relay:
     def _move(self, end: End, other: End, events: int) -> None:
         if events & WRITE:
             end.flush()
+        end.has_left = end.has_left or bool(events & _LEFT)
         if events & ~WRITE and self._wants(end, other):  # what hung up is read to its end, too
             self._read(end, other)
 
@@ -164,9 +173,10 @@ class Relay:
             raise ConnectionAbortedError("the client left before its request was whole")
 
     def _watch(self) -> None:
-        """Ask for what each end can do next; an idle one is not watched, or it would never rest."""
+        """Ask for what each end can do next; else it is not watched, or it would never rest."""
         for end, other in ((self._client, self._far), (self._far, self._client)):
             wanted = (READ if self._wants(end, other) else 0) | (WRITE if end.pending else 0)
+            wanted |= _LEFT if end is self._client and not end.has_left else 0
             if wanted == end.watched:
                 continue
             if not wanted:

@@ -20,6 +20,7 @@ from wand_hostagent.launcher.loop import READ, WRITE, Loop
 _MOST_ADDRESSES = 8
 _CONNECT_SECONDS = 10.0
 _RUBBISH_BYTES = 64 * 1024
+_LEFT_SECONDS = 60.0  # instead of PASSING's, where the client writes no more and may be gone
 
 
 class State(Enum):
@@ -103,8 +104,7 @@ class Session:
         since = self._since
         if self._relay is not None and not self._is_held_back:
             since = self._relay.last
-        patience = State.HEARING if self._is_held_back else self._state
-        if now - since <= patience.value:
+        if now - since <= self._patience_seconds:
             return
         if self._state is State.HEARING and self._heard:
             self._answer(answers.trouble(408, "the request did not come to its end"))
@@ -188,7 +188,11 @@ class Session:
             self._answer(answers.trouble(502, f"{self._target} cannot be reached: {why}"))
             return
         family, address = self._addresses.pop(0)
-        far = socket.socket(family, socket.SOCK_STREAM | socket.SOCK_CLOEXEC | socket.SOCK_NONBLOCK)
+        try:
+            far = socket.socket(family, socket.SOCK_STREAM | socket.SOCK_CLOEXEC | socket.SOCK_NONBLOCK)
+        except OSError as error:  # a machine without IPv6, or no descriptor left
+            self._connect(error.strerror or str(error))
+            return
         self._far = End(far)
         self._address = address
         number = far.connect_ex((address, self._target.port))
@@ -309,6 +313,13 @@ class Session:
     def _move(self, state: State) -> None:
         assert state in _FOLLOWS[self._state], (self._state, state)
         self._state, self._since = state, time.monotonic()
+
+    @property
+    def _patience_seconds(self) -> float:
+        if self._is_held_back:
+            return State.HEARING.value
+        is_left = self._state is State.PASSING and self._relay is not None and self._relay.is_left
+        return _LEFT_SECONDS if is_left else self._state.value
 
     @property
     def _is_held_back(self) -> bool:
