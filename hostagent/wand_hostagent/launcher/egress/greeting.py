@@ -3,6 +3,7 @@
 from dataclasses import dataclass, field
 
 from wand_hostagent.launcher.egress import hello
+from wand_hostagent.launcher.egress.relay import ROOM_BYTES
 
 # A TLS alert: fatal, unrecognized_name; the client says so in its own words.
 ALERT = bytes([21, 3, 1, 0, 2, 2, 112])
@@ -20,6 +21,7 @@ class Greeting:
     host: str
     closes: bool = True
     wants_more: bool = True
+    gulp_bytes: int = ROOM_BYTES
     _parts: int = 0
     _kept: bytearray = field(default_factory=bytearray)
     _is_right: bool = False

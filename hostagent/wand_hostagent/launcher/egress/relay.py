@@ -16,7 +16,8 @@ from wand_hostagent.launcher.loop import READ, WRITE, Loop
 
 _LEFT = select.EPOLLRDHUP  # the other side says nothing more; some data may be there yet
 _READS = 8  # buffers taken from one end before others have their turn
-_ROOM = memoryview(bytearray(256 * 1024))  # one thread: one is enough for all
+ROOM_BYTES = 256 * 1024
+_ROOM = memoryview(bytearray(ROOM_BYTES))  # one thread: one is enough for all
 
 
 class Outgoing(Protocol):
@@ -24,6 +25,10 @@ class Outgoing(Protocol):
 
     @property
     def wants_more(self) -> bool: ...
+    @property
+    def gulp_bytes(self) -> int:
+        """How much of it is read at a time."""
+
     @property
     def closes(self) -> bool:
         """Whether the client's end is passed on."""
@@ -37,6 +42,7 @@ class Body:
 
     left: int
     closes: bool = False
+    gulp_bytes: int = ROOM_BYTES
 
     @property
     def wants_more(self) -> bool:
@@ -75,6 +81,10 @@ class End:
         kept, self.pending = self.pending, b""
         self.put(kept)
 
+    def give_up(self) -> None:
+        """It takes no more; what it says may still be read."""
+        self.pending, self.is_shut = b"", True
+
     def shut(self) -> None:
         if not self.is_shut:
             self.is_shut = True
@@ -110,8 +120,8 @@ class Relay:
 
     def _begin(self, to_client: bytes, to_far: bytes, first: bytes) -> None:
         self._client.put(to_client)
-        self._far.put(to_far)
-        self._far.put(self._outgoing.take(memoryview(first)))
+        self._write(self._far, to_far)
+        self._write(self._far, self._outgoing.take(memoryview(first)))
 
     def _ready(self, end: End, other: End, events: int) -> None:
         self.last = time.monotonic()
@@ -142,26 +152,39 @@ class Relay:
 
     def _move(self, end: End, other: End, events: int) -> None:
         if events & WRITE:
-            end.flush()
+            self._write(end)
         end.has_left = end.has_left or bool(events & _LEFT)
         if events & ~WRITE and self._wants(end, other):  # what hung up is read to its end, too
             self._read(end, other)
 
     def _read(self, end: End, other: End) -> None:
+        gulp = self._outgoing.gulp_bytes if end is self._client else ROOM_BYTES
         for _ in range(_READS):
             try:
-                count = end.socket.recv_into(_ROOM)
+                count = end.socket.recv_into(_ROOM, gulp)
             except BlockingIOError:
                 return
             part = _ROOM[:count]
             end.is_read_out = not count
-            other.put(self._outgoing.take(part) if end is self._client else part)
+            self._write(other, self._outgoing.take(part) if end is self._client else part)
             if not self._wants(end, other):
                 return
 
+    def _write(self, end: End, part: bytes | memoryview = b"") -> None:
+        """Write to an end what waits for it, or a part behind it."""
+        try:
+            if part:
+                end.put(part)
+            else:
+                end.flush()
+        except (BrokenPipeError, ConnectionResetError):
+            if end is not self._far or self._outgoing.closes:
+                raise
+            end.give_up()  # it did not want all of the body, and may have said why
+
     def _wants(self, end: End, other: End) -> bool:
         """Whether to read from an end now."""
-        more = end is self._far or self._outgoing.wants_more
+        more = end is self._far or (self._outgoing.wants_more and not self._far.is_shut)
         return more and not end.is_read_out and not other.pending
 
     def _close_halves(self) -> None:
@@ -169,7 +192,7 @@ class Relay:
             self._client.shut()
         if self._client.is_read_out and not self._far.pending and self._outgoing.closes:
             self._far.shut()
-        elif self._client.is_read_out and self._outgoing.wants_more:
+        elif self._client.is_read_out and self._outgoing.wants_more and not self._far.is_shut:
             raise ConnectionAbortedError("the client left before its request was whole")
 
     def _watch(self) -> None:

@@ -14,7 +14,8 @@ MOST_BYTES = 32 * 1024
 MOST_FIELDS = 100
 END = b"\r\n\r\n"
 _LINE_BYTES = 8 * 1024
-_METHOD = re.compile(rb"[A-Z]{1,20}")
+_TLS = b"\x16"
+_METHOD = re.compile(rb"[A-Z](?:[A-Z-]{0,28}[A-Z])?")
 _TARGET = re.compile(rb"[\x21-\x7e]+")
 _FIELD = re.compile(rb"([!#$%&'*+.^_`|~0-9A-Za-z-]{1,128}+):[ \t]*+([\x20-\x7e\x80-\xff\t]*+)")
 _VERSIONS = {b"HTTP/1.1": 1, b"HTTP/1.0": 0}
@@ -45,6 +46,22 @@ class Request:
     is_tunnel: bool
     head: bytes = b""
     body_bytes: int = 0
+    is_chunked: bool = False  # the body says itself where it ends
+
+
+def check_start(heard: bytes) -> None:
+    """Whether what was heard so far can become a request: who speaks otherwise is not kept waiting.
+
+    Raises:
+        Unreadable: it cannot.
+    """
+    if heard[:1] == _TLS:
+        raise Unreadable("this proxy is spoken to without TLS: its own address begins with http://")
+    if not heard[:1].isalpha():
+        raise Unreadable("this is an HTTP proxy, and what was said to it is no HTTP")
+    end = heard.find(b"\n")
+    if end >= 0 and heard[end - 1 : end] != b"\r":
+        raise Unreadable("a line must end with CR LF")
 
 
 def read(head: bytes) -> Request:
@@ -72,8 +89,12 @@ def _lines(head: bytes) -> list[bytes]:
 
 def _first(line: bytes) -> tuple[bytes, bytes, bytes]:
     parts = line.split(b" ")
-    if len(parts) != 3 or not _METHOD.fullmatch(parts[0]) or not _TARGET.fullmatch(parts[1]):
+    if len(parts) != 3:
         raise Unreadable("the first line must be METHOD TARGET HTTP/1.1")
+    if not _METHOD.fullmatch(parts[0]):
+        raise Unreadable("a method has capital letters, as in GET")
+    if not _TARGET.fullmatch(parts[1]):
+        raise Unreadable("the address must be printable ASCII; other characters are written as in %C3%BC")
     if parts[2] not in _VERSIONS:
         raise Unreadable("only HTTP/1.1 and HTTP/1.0 are understood", 505)
     return parts[0], parts[1], parts[2]
@@ -102,7 +123,7 @@ def _tunnel(untrusted: bytes, fields: _Fields) -> Request:
         target = read_target(untrusted.decode("ascii"))
     except Unclear as error:
         raise Unreadable(f"the target of CONNECT {error}") from error
-    if _body(fields):
+    if _body(fields) or _is_chunked(fields):
         raise Unreadable("CONNECT has no body")
     _same_host(fields, target, 443)
     return Request(target=target, is_tunnel=True)
@@ -120,7 +141,9 @@ def _forward(method: bytes, untrusted: bytes, version: bytes, fields: _Fields) -
     authority, path = _divided(rest)
     target = _authority(authority, 80)
     _same_host(fields, target, 80)
-    length = _body(fields)
+    length, is_chunked = _body(fields), _is_chunked(fields)
+    if is_chunked and version != b"HTTP/1.1":
+        raise Unreadable("Transfer-Encoding is of HTTP/1.1")
     dropped = _OF_THE_HOP | _dropped(fields)
     kept = [(name, value) for name, value in fields if name.lower() not in dropped | {b"host"}]
     lines = [
@@ -129,7 +152,8 @@ def _forward(method: bytes, untrusted: bytes, version: bytes, fields: _Fields) -
         *(name + b": " + value for name, value in kept),
         b"Connection: close",
     ]
-    return Request(target=target, is_tunnel=False, head=b"\r\n".join(lines) + END, body_bytes=length)
+    packed = b"\r\n".join(lines) + END
+    return Request(target=target, is_tunnel=False, head=packed, body_bytes=length, is_chunked=is_chunked)
 
 
 def _divided(rest: bytes) -> tuple[bytes, bytes]:
@@ -163,15 +187,25 @@ def _bare(target: Target, port: int) -> Target:
 
 
 def _body(fields: _Fields) -> int:
-    """How many bytes follow the head."""
-    if any(name.lower() == b"transfer-encoding" for name, _ in fields):
-        raise Unreadable("a body needs a Content-Length here; Transfer-Encoding is not understood", 411)
+    """How many bytes follow the head, by its own word."""
     length = _only(fields, b"content-length")
     if length is None:
         return 0
     if not _DIGITS.fullmatch(length):
         raise Unreadable("Content-Length must be a number")
     return int(length)
+
+
+def _is_chunked(fields: _Fields) -> bool:
+    """Whether chunks follow the head."""
+    encoding = _only(fields, b"transfer-encoding")
+    if encoding is None:
+        return False
+    if encoding.lower() != b"chunked":
+        raise Unreadable("of Transfer-Encoding, only chunked is understood", 411)
+    if _only(fields, b"content-length") is not None:
+        raise Unreadable("a body has a Content-Length or a Transfer-Encoding, not both")
+    return True
 
 
 def _dropped(fields: _Fields) -> frozenset[bytes]:

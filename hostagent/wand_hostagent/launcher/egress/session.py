@@ -11,6 +11,7 @@ from typing import Any, Protocol
 
 from wand_hostagent.launcher.egress import answers, requests
 from wand_hostagent.launcher.egress.addresses import is_public
+from wand_hostagent.launcher.egress.chunks import Chunks
 from wand_hostagent.launcher.egress.destinations import Destinations, Target
 from wand_hostagent.launcher.egress.greeting import ALERT, Greeting, Mismatch
 from wand_hostagent.launcher.egress.relay import Body, End, Outgoing, Relay
@@ -19,7 +20,7 @@ from wand_hostagent.launcher.loop import READ, WRITE, Loop
 
 _MOST_ADDRESSES = 8
 _CONNECT_SECONDS = 10.0
-_RUBBISH_BYTES = 64 * 1024
+_RUBBISH_BYTES = 64 * 1024 * 1024  # of a body: many programs say all of it before they read the answer
 _LEFT_SECONDS = 60.0  # instead of PASSING's, where the client writes no more and may be gone
 
 
@@ -135,17 +136,22 @@ class Session:
             self.end("")
             return
         self._heard += part
+        try:
+            requests.check_start(self._heard)
+            self._read_heard()
+        except requests.Unreadable as error:
+            self._owner.refused(None, str(error))
+            self._answer(answers.trouble(error.status, str(error)))
+
+    def _read_heard(self) -> None:
+        """Read the request, once its head is whole."""
         end = self._heard.find(requests.END)
         if end < 0 and len(self._heard) < requests.MOST_BYTES:
             return
         self._loop.ignore(self._client.socket.fileno())
         end = len(self._heard) if end < 0 else end + len(requests.END)
         head, self._heard = self._heard[:end], self._heard[end:]
-        try:
-            self._judge(requests.read(head))
-        except requests.Unreadable as error:
-            self._owner.refused(None, str(error))
-            self._answer(answers.trouble(error.status, str(error)))
+        self._judge(requests.read(head))
 
     def _judge(self, request: requests.Request) -> None:
         self._request, target = request, request.target
@@ -233,7 +239,7 @@ class Session:
         if request.is_tunnel:
             self._outgoing = Greeting("" if request.target.family else request.target.host)
         else:
-            self._outgoing = Body(request.body_bytes)
+            self._outgoing = Chunks() if request.is_chunked else Body(request.body_bytes)
         assert self._far is not None
         self._relay = Relay(self._loop, (self._client, self._far), self._outgoing, self._passed)
         self._since = time.monotonic()

@@ -54,6 +54,42 @@ def test_a_body_goes_on_and_nothing_that_follows_it(one: Proxy) -> None:
     assert b"smuggled" not in answer
 
 
+def test_a_body_in_chunks_goes_on_as_it_came_and_nothing_that_follows_it(one: Proxy) -> None:
+    body = b"3\r\nabc\r\nA\r\n0123456789\r\n0\r\n\r\n"
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        port = server.getsockname()[1]
+        first = f"POST http://site.example:{port}/ HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n".encode()
+        talk = one.talk(one.network(here(port)), first + body + b"GET /smuggled HTTP/1.1\r\n\r\n")
+        one.wait("connect")
+        far, _ = server.accept()
+        with far:
+            heard = b""
+            while not heard.endswith(b"0\r\n\r\n"):
+                heard += far.recv(65536)
+            far.sendall(b"HTTP/1.1 200 OK\r\n\r\n")
+            far.shutdown(socket.SHUT_WR)
+            assert talk.some() == b"HTTP/1.1 200 OK\r\n\r\n"
+            assert heard.endswith(b"\r\n\r\n" + body)
+        talk.socket.close()
+
+
+@pytest.mark.parametrize("listed", [True, False])
+def test_who_says_all_of_a_large_body_first_reads_why_it_was_not_wanted(one: Proxy, *, listed: bool) -> None:
+    """As most libraries do; the destination, or the proxy, has answered long before."""
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        port = server.getsockname()[1]
+        head = f"POST http://site.example:{port}/ HTTP/1.1\r\nContent-Length: 20000000\r\n\r\n".encode()
+        talk = one.talk(one.network(here(port) if listed else []), head)
+        if listed:
+            one.wait("connect")
+            far, _ = server.accept()
+            far.recv(100)
+            far.sendall(b"HTTP/1.1 413 too large\r\n\r\n")
+            far.close()  # with unread bytes, so that the rest is answered with a reset
+        talk.socket.sendall(bytes(20_000_000))
+        assert status(talk.all()) == (413 if listed else 403)
+
+
 def test_a_tunnel_carries_what_each_side_says_and_its_end(one: Proxy) -> None:
     with echo() as port:
         talk = one.talk(one.network(here(port)), connect("site.example", port) + b"hello")
@@ -140,7 +176,8 @@ def test_a_name_in_tls_has_to_be_that_of_the_tunnel(one: Proxy) -> None:
 def test_what_is_no_request_is_told_so(one: Proxy) -> None:
     port = one.network(["site.example:80"])
     assert status(one.talk(port, b"GET / HTTP/1.1\r\nHost: site.example\r\n\r\n").all()) == 400
-    assert status(one.talk(port, b"\x05\x01\x00" + bytes(40000)).all()) == 431
+    assert status(one.talk(port, b"GET http://site.example/" + b"a" * 40000).all()) == 431
+    assert status(one.talk(port, b"\x05\x01\x00").all()) == 400  # at once: it waits for an answer
 
 
 def test_a_destination_that_is_not_there_is_told_so(one: Proxy) -> None:

@@ -91,7 +91,12 @@ def test_what_goes_on_is_written_anew_and_keeps_what_is_the_destination_s() -> N
         head(b"GET http://site.example/ HTTP/1.1", b"Content-Length: +1\r\n"),
         head(b"GET http://site.example/ HTTP/1.1", b"Content-Length: -1\r\n"),
         head(b"GET http://site.example/ HTTP/1.1", b"Content-Length: 0x1\r\n"),
-        head(b"POST http://site.example/ HTTP/1.1", b"Transfer-Encoding: chunked\r\n"),
+        head(b"POST http://site.example/ HTTP/1.0", b"Transfer-Encoding: chunked\r\n"),
+        head(b"POST http://site.example/ HTTP/1.1", b"Transfer-Encoding: gzip, chunked\r\n"),
+        head(b"POST http://site.example/ HTTP/1.1", b"Transfer-Encoding: \x0bchunked\r\n"),
+        head(b"POST http://site.example/ HTTP/1.1", b"Transfer-Encoding: chunked\r\n" * 2),
+        head(b"POST http://site.example/ HTTP/1.1", b"Transfer-Encoding: chunked\r\nContent-Length: 1\r\n"),
+        head(b"POST http://site.example/ HTTP/1.1", b"Connection: transfer-encoding\r\n"),
         head(b"POST http://site.example/ HTTP/1.1", b"Transfer-Encoding: identity\r\nContent-Length: 1\r\n"),
         head(b"GET http://site.example/ HTTP/1.1", b"Connection: host\r\n"),
         head(b"GET http://site.example/ HTTP/1.1", b"Connection: close, Content-Length\r\n"),
@@ -108,6 +113,44 @@ def test_what_goes_on_is_written_anew_and_keeps_what_is_the_destination_s() -> N
 def test_what_could_be_read_in_two_ways_is_not_read(untrusted: bytes) -> None:
     with pytest.raises(requests.Unreadable):
         requests.read(untrusted)
+
+
+@pytest.mark.parametrize(
+    ("start", "why"),
+    [
+        (b"\x16\x03\x01", "without TLS"),
+        (b"\x05\x01\x00", "no HTTP"),
+        (b"GET http://site.example/ HTTP/1.0\n", "CR LF"),
+        (b"\n", "no HTTP"),
+    ],
+)
+def test_what_can_become_no_request_is_known_from_its_start(start: bytes, why: str) -> None:
+    with pytest.raises(requests.Unreadable, match=why):
+        requests.check_start(start)
+
+
+@pytest.mark.parametrize("start", [b"C", b"GET http://site.example/ HTTP/1.1\r\nA: b"])
+def test_what_may_become_a_request_is_waited_for(start: bytes) -> None:
+    requests.check_start(start)
+
+
+def test_a_body_in_chunks_says_itself_where_it_ends() -> None:
+    fields = HOST + b"Transfer-Encoding: Chunked\r\n"
+    request = requests.read(head(b"VERSION-CONTROL http://site.example/ HTTP/1.1", fields))
+    assert (request.is_chunked, request.body_bytes) == (True, 0)
+    assert b"\r\nTransfer-Encoding: Chunked\r\nConnection: close\r\n\r\n" in request.head
+
+
+@pytest.mark.parametrize(
+    ("line", "why"),
+    [
+        (b"get http://site.example/ HTTP/1.1", "capital letters"),
+        (b"GET http://site.example/\xc3\xbc HTTP/1.1", "%C3%BC"),
+    ],
+)
+def test_a_first_line_that_is_wrong_is_told_how_to_be_right(line: bytes, why: str) -> None:
+    with pytest.raises(requests.Unreadable, match=why):
+        requests.read(head(line))
 
 
 TOKENS = st.sampled_from([

@@ -1,4 +1,4 @@
-"""One connection of a job in our own process: what becomes of it where a machine or a client is not as others."""
+"""One connection of a job, in our own process: a machine that lacks something, a client that is gone."""
 
 import socket
 import time
