@@ -5,7 +5,7 @@ import socket
 from wand_hostagent.launcher.egress.destinations import Destinations
 from wand_hostagent.launcher.egress.doors import FEW, FOR_FEW, MOST, Door, Hall, Job
 from wand_hostagent.launcher.egress.resolver import Files, Resolver
-from wand_hostagent.launcher.egress.session import Tools
+from wand_hostagent.launcher.egress.session import Session, Tools
 from wand_hostagent.launcher.loop import Loop
 
 
@@ -29,15 +29,15 @@ def test_whoever_connects_without_end_does_not_keep_the_proxy() -> None:
 
 def test_no_jobs_can_take_all_connections_from_another() -> None:
     loop = Loop()
-    hall = Hall(Tools(loop, Resolver(loop, Files())), lambda *_: None)
-    hall.sessions = dict.fromkeys(range(MOST - FOR_FEW))  # type: ignore[arg-type]  # they are counted alone
-    many, few = (Door(number, socket.create_server(("127.0.0.1", 0)), hall) for number in (1, 2))
-    try:
+    tools = Tools(loop, Resolver(loop, Files()))
+    hall = Hall(tools, lambda *_: None)
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+        many, few = (Door(number, listening.dup(), hall) for number in (1, 2))
         for door in (many, few):
             door.take(Job("j", "p", Destinations(())))
-        many._sessions = dict.fromkeys(range(FEW))  # type: ignore[arg-type]
+        one = Session(0, socket.socket(), many, tools)
+        hall.sessions = dict.fromkeys(range(MOST - FOR_FEW), one)
+        many._sessions = dict.fromkeys(range(FEW), one)
         assert (many._is_full, few._is_full) == (True, False)
-    finally:
-        many._sessions.clear()
         many.close()
         few.close()
