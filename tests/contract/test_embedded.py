@@ -183,6 +183,19 @@ def test_a_pipe_whose_wand_cannot_start_says_why(folder: Path) -> None:
     assert f"{folder / 'state'} cannot be made" in said
 
 
+def test_the_client_of_a_pipe_whose_wand_cannot_start_is_told_why_too(folder: Path) -> None:
+    asked = {"jsonrpc": "2.0", "id": 7, "method": "initialize", "params": {}}
+
+    done = subprocess.run(
+        [COMMAND, "stdio", "--embedded", folder / "nowhere", "--state", folder / "state"],
+        check=False, capture_output=True, text=True, timeout=60, input=f"{json.dumps(asked)}\n",
+    )  # fmt: skip
+
+    told = json.loads(done.stdout)
+    assert (done.returncode, told["id"]) == (1, 7)
+    assert told["error"]["message"] == f"Wand did not start: {folder / 'nowhere'} is no folder"
+
+
 def test_a_part_that_does_not_start_is_shown_by_the_end_of_its_log(folder: Path) -> None:
     (folder / "state/ledger").mkdir(parents=True, mode=0o700)
     (folder / "state/ledger/ledger.jsonl").write_text("{}\n{}\n")

@@ -4,6 +4,7 @@ The standard library and this folder's own modules, no more; it parses nothing t
 """
 
 import argparse
+import importlib
 import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -44,7 +45,7 @@ def stdio(words: Sequence[str]) -> int:
     parser.add_argument("--embedded", action="store_true", required=True, help="start a Wand for this client")
     _add_common(parser)
     asked = parser.parse_args(words)
-    return _told_plainly(lambda: _pipe(asked))
+    return _told_plainly(lambda: _pipe(asked), _tell_client)
 
 
 def _summary() -> str:
@@ -78,14 +79,20 @@ def _add_common(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--verbose", action="store_true", help="logs to stderr, not to files")
 
 
-def _told_plainly(run: Callable[[], int]) -> int:
+def _told_plainly(run: Callable[[], int], tell: Callable[[str], int] = lambda _: _FAILURE) -> int:
     try:
         return run()
     except (Unfit, OSError) as why:
         sys.stderr.write(f"wand: {why}\n")
-        return _FAILURE
+        sys.stderr.flush()
+        return tell(str(why))
     except Stopped:
         return 0
+
+
+def _tell_client(why: str) -> int:
+    """Answer what the client asks with that, for it shows answers and hides stderr."""
+    return int(importlib.import_module("wand_server.unreachable").answer_why(why))
 
 
 def _serve(asked: argparse.Namespace) -> int:
