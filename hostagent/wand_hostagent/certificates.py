@@ -13,7 +13,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
 from wand_proto.errors import Invalid
-from wand_proto.tls import HOSTAGENT_NAME
+from wand_proto.wire import HOSTAGENT_NAME
 
 DOMAIN = "wand.internal"
 LEAF_DAYS = 397

@@ -45,7 +45,7 @@ from wand_hostagent.service.intercept import Doorkeeper
 from wand_hostagent.settings import DEFAULT_PATH, Settings, load, where
 from wand_hostagent.spool import Room, SpoolFolder
 from wand_hostagent.switching import Switch
-from wand_proto import garbage, logline, sdnotify, tls, trimming, turns
+from wand_proto import beginning, garbage, logline, sdnotify, trimming
 from wand_proto.errors import Conflict, Denied, NotFound, WandError
 from wand_proto.v1 import execution_pb2_grpc, files_pb2_grpc, host_pb2_grpc
 
@@ -62,9 +62,9 @@ def main(words: Sequence[str]) -> int:
     )
     does = "a descriptor: told our addresses once we are ready"
     parser.add_argument("--ready-fd", type=int, default=-1, metavar="N", help=does)
-    turns.add_option(parser)
+    beginning.add_option(parser)
     asked = parser.parse_args(words)
-    turns.wait(asked.after_fd)
+    beginning.wait(asked.after_fd)
     settings = load(asked.settings)
     with corelog.own_stderr():
         logline.configure("hostagent", settings.log_level)
@@ -234,7 +234,7 @@ async def _counter(settings: Settings, parts: _Parts) -> AsyncIterator[list[str]
     addresses: list[str] = []
     try:
         for address in settings.listen:
-            credentials = tls.server_credentials(identity)  # each watches the files for one address alone
+            credentials = listen.credentials_of(identity)  # each watches the files for one address alone
             addresses += [listen.add(server, address, credentials)]
         await server.start()
         yield addresses

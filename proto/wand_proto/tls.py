@@ -1,4 +1,4 @@
-"""Mutual TLS for either end of the wire, and the other end's name from its certificate.
+"""Mutual TLS for either end of the wire: an identity's files, read whole, and again when they are renewed.
 
 Why a handshake fails is told, for the client, by `wand_server.hostlink.explain.explain_failure`.
 """
@@ -7,31 +7,14 @@ import logging
 import os
 import ssl
 import stat
-from collections.abc import Iterable, Mapping
 from pathlib import Path
-from typing import Any
 
 import grpc
 
 from wand_proto.credentials import Identity, is_credential
-from wand_proto.errors import Denied, Invalid, NotFound, Unauthenticated, WandError
-
-HOSTAGENT_NAME = "hostagent.wand.internal"  # the DNS name in every host agent's certificate
+from wand_proto.errors import Denied, Invalid, NotFound, WandError
 
 log = logging.getLogger(__name__)
-
-
-def server_credentials(identity: Identity) -> grpc.ServerCredentials:
-    """Credentials of a server that asks every client for a certificate, and takes up renewed files."""
-    watched = Watched(identity)
-
-    def renewed() -> Any:  # at each handshake; None keeps the old, which grpc's stubs do not know
-        read = watched.take()
-        return _configuration(*read) if read else None
-
-    return grpc.dynamic_ssl_server_credentials(
-        _configuration(*load(identity)), renewed, require_client_authentication=True
-    )
 
 
 def channel_credentials(identity: Identity) -> grpc.ChannelCredentials:
@@ -68,23 +51,6 @@ class Watched:
             return None
         log.info("certificate renewed", extra=which)
         return read
-
-
-def peer_uri(auth_context: Mapping[str, Iterable[bytes]]) -> str:
-    """The one URI in the other end's certificate; without exactly one, nobody knows who it is."""
-    uris = [uri.decode("utf-8", "backslashreplace") for uri in auth_context.get("peer_uri") or ()]
-    if len(uris) != 1:
-        raise Unauthenticated(f"the peer's certificate must name exactly one URI, and names {len(uris)}")
-    return uris[0]
-
-
-def tls_version(auth_context: Mapping[str, Iterable[bytes]]) -> str:
-    """The version that was agreed on, such as "TLSv1.3"; empty without TLS."""
-    return b"".join(auth_context.get("ssl_tls_version") or ()).decode("ascii", "replace")
-
-
-def _configuration(ca: bytes, key: bytes, certificate: bytes) -> grpc.ServerCertificateConfiguration:
-    return grpc.ssl_server_certificate_configuration([(key, certificate)], ca)
 
 
 def _stamp(identity: Identity) -> tuple[tuple[int, int, int], ...]:

@@ -14,7 +14,7 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import TypeVar
 
-from wand_proto import garbage, logline, sdnotify, trimming, turns
+from wand_proto import beginning, garbage, logline, sdnotify, trimming
 from wand_proto.errors import Conflict, WandError
 from wand_server import accounts, entrance, keeping, live, minds, orchestra, settings, taskstore, workbench
 from wand_server.auth import dpop, keyfile
@@ -67,7 +67,7 @@ and do not get around it. Of long output the middle is left out, and the result 
 def main(words: Sequence[str]) -> int:
     """Run `wand-server serve`, until SIGTERM or SIGINT."""
     asked = _parser("serve", ready=True).parse_args(words)
-    turns.wait(asked.after_fd)
+    beginning.wait(asked.after_fd)
     read = settings.load(asked.settings, os.environ)
     logline.configure("server", read.log.level)
     asyncio.run(_serve(asked.settings, read, asked.ready_fd))
@@ -108,7 +108,7 @@ def _parser(name: str, *, ready: bool) -> argparse.ArgumentParser:
     if ready:
         does = "a descriptor: told the port once it listens"
         parser.add_argument("--ready-fd", type=int, metavar="N", help=does)
-        turns.add_option(parser)
+        beginning.add_option(parser)
     return parser
 
 

@@ -14,12 +14,14 @@ import pytest
 
 from support import certificates
 from wand_hostagent.certificates import Leaf
+from wand_hostagent.service import listen, peers
 from wand_proto import tls
 from wand_proto.credentials import Identity
 from wand_proto.errors import Denied, Invalid, NotFound, Unauthenticated
+from wand_proto.wire import HOSTAGENT_NAME
 
 OPTIONS = [
-    ("grpc.ssl_target_name_override", tls.HOSTAGENT_NAME),
+    ("grpc.ssl_target_name_override", HOSTAGENT_NAME),
     ("grpc.use_local_subchannel_pool", 1),
     ("grpc.enable_retries", 0),
 ]
@@ -34,7 +36,7 @@ def folder() -> Iterator[Path]:
 async def _who(_request: bytes, context: grpc.aio.ServicerContext[bytes, bytes]) -> bytes:
     seen = context.auth_context()
     try:
-        return f"{tls.peer_uri(seen)} {tls.tls_version(seen)}".encode()
+        return f"{peers.uri_of(seen)} {peers.version_of(seen)}".encode()
     except Unauthenticated as error:
         return str(error).encode()
 
@@ -45,7 +47,7 @@ async def serving(identity: Identity, address: str) -> AsyncIterator[str]:
     server.add_generic_rpc_handlers(
         [grpc.method_handlers_generic_handler("test", {"Who": grpc.unary_unary_rpc_method_handler(_who)})]
     )
-    port = server.add_secure_port(address, tls.server_credentials(identity))
+    port = server.add_secure_port(address, listen.credentials_of(identity))
     await server.start()
     try:
         yield address.replace(":0", f":{port}") if address.endswith(":0") else address
@@ -153,7 +155,7 @@ def test_a_client_learns_of_renewed_files_and_not_of_broken_ones(folder: Path) -
 @pytest.mark.parametrize("mode", [0o640, 0o604, 0o660])
 def test_a_private_key_that_others_may_read_is_refused(folder: Path, mode: int) -> None:
     hostagent, server = certificates.good(folder)
-    for identity, use in ((hostagent, tls.server_credentials), (server, tls.channel_credentials)):
+    for identity, use in ((hostagent, listen.credentials_of), (server, tls.channel_credentials)):
         identity.key.chmod(mode)
         with pytest.raises(Denied, match=rf"{identity.key} is open to others .*chmod 600"):
             use(identity)

@@ -26,6 +26,7 @@ from support.program import Program
 from wand_hostagent import pki
 from wand_proto import tls
 from wand_proto.credentials import Identity
+from wand_proto.wire import HOSTAGENT_NAME
 
 LAUNCHER = Path(wand_hostagent.launcher.__file__ or "").parent
 HOSTAGENT = Path(sys.executable).with_name("wand-hostagent")
@@ -126,8 +127,8 @@ class Wand:
 
 
 OPTIONS = (
-    ("grpc.ssl_target_name_override", tls.HOSTAGENT_NAME),
-    ("grpc.default_authority", tls.HOSTAGENT_NAME),
+    ("grpc.ssl_target_name_override", HOSTAGENT_NAME),
+    ("grpc.default_authority", HOSTAGENT_NAME),
     ("grpc.max_receive_message_length", 4 * 1024 * 1024 + 64 * 1024),
     ("grpc.max_metadata_size", 64 * 1024),
     ("grpc.use_local_subchannel_pool", 1),

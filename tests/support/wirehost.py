@@ -12,7 +12,8 @@ from typing import Any
 from grpc import StatusCode, aio
 
 from support import certificates
-from wand_proto import errors, tls
+from wand_hostagent.service import listen
+from wand_proto import errors
 from wand_proto.credentials import Identity
 from wand_proto.v1 import (
     execution_pb2,
@@ -213,7 +214,7 @@ async def serving(host: WireHost, folder: Path) -> AsyncIterator[Identity]:
     execution_pb2_grpc.add_ExecutionServicer_to_server(host, server)
     files_pb2_grpc.add_FilesServicer_to_server(host, server)
     host_pb2_grpc.add_HostServicer_to_server(host, server)
-    server.add_secure_port(address(folder), tls.server_credentials(theirs))
+    server.add_secure_port(address(folder), listen.credentials_of(theirs))
     await server.start()
     try:
         yield ours

@@ -15,8 +15,9 @@ from wand_hostagent.doctor import kernel
 from wand_hostagent.launcherlink import LauncherLink
 from wand_hostagent.policy.load import PolicyFolder
 from wand_hostagent.reports import ProfilesReport
+from wand_hostagent.service import listen
 from wand_hostagent.settings import DEFAULT_PATH, Settings, load, socket_path
-from wand_proto import bundle, layers, looking, tls
+from wand_proto import bundle, layers, looking
 from wand_proto.credentials import Identity
 from wand_proto.errors import Denied, WandError
 from wand_proto.findings import Finding, good, missing, note, tried
@@ -152,7 +153,7 @@ async def _profiles(path: Path) -> ProfilesReport:
 
 
 def _fits(identity: Identity) -> str:
-    tls.server_credentials(identity)
+    listen.credentials_of(identity)
     return f"{identity.key} belongs to {identity.certificate}"
 
 

@@ -6,14 +6,16 @@ import stat
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import grpc
 from grpc import aio
 
+from wand_proto.credentials import Identity
 from wand_proto.errors import Conflict, Denied, NotFound, Unavailable
+from wand_proto.tls import Watched, load
+from wand_proto.wire import MESSAGE_BYTES, METADATA_BYTES
 
-MESSAGE_BYTES = 4 * 1024 * 1024 + 64 * 1024
-_METADATA_BYTES = 64 * 1024
 MOST_CALLS = 1024  # at once; what runs is bounded by max_jobs long before
 _PROBE_SECONDS = 2.0
 _SOCKET_UMASK = 0o117  # the socket file: for owner and group alone
@@ -23,8 +25,8 @@ _SOCKET_UMASK = 0o117  # the socket file: for owner and group alone
 OPTIONS: Sequence[tuple[str, int]] = (
     ("grpc.max_receive_message_length", MESSAGE_BYTES),
     ("grpc.max_send_message_length", MESSAGE_BYTES),
-    ("grpc.max_metadata_size", _METADATA_BYTES),
-    ("grpc.absolute_max_metadata_size", 2 * _METADATA_BYTES),
+    ("grpc.max_metadata_size", METADATA_BYTES),
+    ("grpc.absolute_max_metadata_size", 2 * METADATA_BYTES),
     ("grpc.so_reuseport", 0),
     ("grpc.max_connection_age_ms", 600_000),
     ("grpc.server_handshake_timeout_ms", 10_000),
@@ -34,6 +36,19 @@ OPTIONS: Sequence[tuple[str, int]] = (
     ("grpc.keepalive_permit_without_calls", 1),
     ("grpc.http2.min_ping_interval_without_data_ms", 5_000),
 )
+
+
+def credentials_of(identity: Identity) -> grpc.ServerCredentials:
+    """Credentials of a server that asks every client for a certificate, and takes up renewed files."""
+    watched = Watched(identity)
+
+    def renewed() -> Any:  # at each handshake; None keeps the old, which grpc's stubs do not know
+        read = watched.take()
+        return _configuration(*read) if read else None
+
+    return grpc.dynamic_ssl_server_credentials(
+        _configuration(*load(identity)), renewed, require_client_authentication=True
+    )
 
 
 def add(server: aio.Server, address: str, credentials: grpc.ServerCredentials) -> str:
@@ -105,3 +120,7 @@ def _umask(mask: int) -> Iterator[None]:
         yield
     finally:
         os.umask(before)
+
+
+def _configuration(ca: bytes, key: bytes, certificate: bytes) -> grpc.ServerCertificateConfiguration:
+    return grpc.ssl_server_certificate_configuration([(key, certificate)], ca)

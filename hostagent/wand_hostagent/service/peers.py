@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import lru_cache
 
-from wand_proto import tls
 from wand_proto.certificate import dates
 from wand_proto.errors import Denied, Unauthenticated
 
@@ -42,15 +41,28 @@ def accepted(auth_context: Mapping[str, Iterable[bytes]], uris: Collection[str])
         Unauthenticated: nobody knows who it is.
         Denied: it is another.
     """
-    version = tls.tls_version(auth_context)
+    version = version_of(auth_context)
     if version != "TLSv1.3":
         raise Unauthenticated(f"the link uses {version or 'no TLS'}; it must be TLS 1.3")
-    uri = tls.peer_uri(auth_context)
+    uri = uri_of(auth_context)
     if uri not in uris:
         raise Denied(f"{uri} is not a peer of this host agent", hint="add it to `peers` in its settings")
     peer = Peer(uri, _good_until(b"".join(auth_context.get("x509_pem_cert") or ())))
     peer.check()
     return peer
+
+
+def uri_of(auth_context: Mapping[str, Iterable[bytes]]) -> str:
+    """The one URI in the other end's certificate; without exactly one, nobody knows who it is."""
+    uris = [uri.decode("utf-8", "backslashreplace") for uri in auth_context.get("peer_uri") or ()]
+    if len(uris) != 1:
+        raise Unauthenticated(f"the peer's certificate must name exactly one URI, and names {len(uris)}")
+    return uris[0]
+
+
+def version_of(auth_context: Mapping[str, Iterable[bytes]]) -> str:
+    """The version that was agreed on, such as "TLSv1.3"; empty without TLS."""
+    return b"".join(auth_context.get("ssl_tls_version") or ()).decode("ascii", "replace")
 
 
 @lru_cache(maxsize=64)

@@ -10,39 +10,22 @@ from typing import Self
 import grpc
 from grpc import aio
 
+from wand_proto import wire
 from wand_proto.alarms import Alarms
 from wand_proto.credentials import Identity
 from wand_proto.errors import Unavailable, WandError
-from wand_proto.tls import HOSTAGENT_NAME, Watched, channel_credentials
+from wand_proto.tls import Watched, channel_credentials
 from wand_proto.v1 import execution_pb2_grpc, files_pb2_grpc, host_pb2_grpc
 from wand_server.hostlink.calls import Calls
 from wand_server.hostlink.explain import explain_failure
 
 log = logging.getLogger(__name__)
 
-MESSAGE_BYTES = 4 * 1024 * 1024 + 64 * 1024
-_METADATA_BYTES = 64 * 1024
 _PATIENCE_SECONDS = 1.5  # how long a call waits for a link that is down, so that a quick restart goes unseen
 _TICK_SECONDS = 0.25  # of the deadlines of calls
 _EXPLAIN_SECONDS = 4.0
 _EXPLAIN_AGAIN_SECONDS = 5.0
 _LOOK_AT_FILES_SECONDS = 2.0
-
-_OPTIONS: tuple[tuple[str, int | str], ...] = (
-    ("grpc.ssl_target_name_override", HOSTAGENT_NAME),
-    ("grpc.max_receive_message_length", MESSAGE_BYTES),
-    ("grpc.max_send_message_length", MESSAGE_BYTES),
-    ("grpc.max_metadata_size", _METADATA_BYTES),
-    ("grpc.keepalive_time_ms", 15_000),
-    ("grpc.keepalive_timeout_ms", 10_000),
-    ("grpc.http2.ping_timeout_ms", 10_000),  # a minute otherwise, and it is this one that counts
-    ("grpc.keepalive_permit_without_calls", 1),
-    ("grpc.http2.max_pings_without_data", 0),
-    ("grpc.initial_reconnect_backoff_ms", 100),
-    ("grpc.min_reconnect_backoff_ms", 2_000),  # also how long one attempt to connect may take
-    ("grpc.max_reconnect_backoff_ms", 2_000),
-    ("grpc.use_local_subchannel_pool", 1),  # a new channel must not get the old one's connection
-)
 
 
 class Connection:
@@ -50,7 +33,7 @@ class Connection:
 
     def __init__(self, address: str, identity: Identity) -> None:
         self.watched = Watched(identity)  # before the files are read: no renewal falls in between
-        self.channel = aio.secure_channel(address, channel_credentials(identity), options=_OPTIONS)
+        self.channel = aio.secure_channel(address, channel_credentials(identity), options=wire.CHANNEL)
         self.execution = execution_pb2_grpc.ExecutionStub(self.channel)
         self.calls = Calls(self.execution)
         self.files = files_pb2_grpc.FilesStub(self.channel)

@@ -8,7 +8,8 @@ from pathlib import Path
 from wand_proto.certificate import dates
 from wand_proto.credentials import Identity
 from wand_proto.errors import Invalid, NotFound, WandError
-from wand_proto.tls import HOSTAGENT_NAME, load
+from wand_proto.tls import load
+from wand_proto.wire import HOSTAGENT_NAME
 
 _PROBE_SECONDS = 3.0
 _UNVERIFIED = {  # X509_V_ERR_… of OpenSSL's x509_vfy.h: what each says of the host agent's certificate

@@ -15,10 +15,10 @@ from support.places import short_folder
 from support.waiting import until
 from support.wirehost import Events, WireHost, address, exited, serving, started
 from wand_hostagent import pki
+from wand_proto import wire
 from wand_proto.credentials import Identity
 from wand_proto.errors import NotFound, Unavailable
 from wand_server import ports
-from wand_server.hostlink import channel
 from wand_server.hostlink.channel import Link
 from wand_server.hostlink.client import HostClient
 
@@ -144,8 +144,8 @@ async def muffled(folder: Path) -> AsyncIterator[tuple[str, asyncio.Event]]:
 
 
 async def test_a_host_agent_that_falls_silent_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
-    quick = {name: most // 20 for name, most in channel._OPTIONS if name.endswith("_ms")}  # type: ignore[operator]  # times are numbers
-    monkeypatch.setattr(channel, "_OPTIONS", tuple({**dict(channel._OPTIONS), **quick}.items()))
+    quick = {name: most // 20 for name, most in wire.CHANNEL if name.endswith("_ms")}  # type: ignore[operator]  # times are numbers
+    monkeypatch.setattr(wire, "CHANNEL", tuple({**dict(wire.CHANNEL), **quick}.items()))
     with short_folder() as folder:
         async with (
             serving(WireHost(), folder) as identity,

@@ -15,7 +15,7 @@ import pytest
 
 from support import certificates
 from wand_hostagent.certificates import Leaf
-from wand_proto import tls
+from wand_hostagent.service import listen
 from wand_proto.credentials import Identity
 from wand_server.hostlink.explain import explain_failure, validity
 
@@ -30,7 +30,7 @@ def folder() -> Iterator[Path]:
 def serving(identity: Identity, address: str) -> Iterator[str]:
     with ThreadPoolExecutor(1) as pool:
         server = grpc.server(pool)
-        port = server.add_secure_port(address, tls.server_credentials(identity))
+        port = server.add_secure_port(address, listen.credentials_of(identity))
         server.start()
         try:
             yield address.replace(":0", f":{port}") if address.endswith(":0") else address

@@ -10,31 +10,16 @@ from typing import Any
 import grpc
 from grpc import aio
 
+from wand_proto import wire
 from wand_proto.context import Caller, to_metadata
 from wand_proto.credentials import Identity
 from wand_proto.errors import METADATA_KEY, Ambiguous, Unavailable, WandError, from_wire
-from wand_proto.tls import HOSTAGENT_NAME, Watched, channel_credentials
+from wand_proto.tls import Watched, channel_credentials
 from wand_proto.v1 import execution_pb2_grpc, host_pb2_grpc
 
 log = logging.getLogger(__name__)
 
-_MESSAGE_BYTES = 4 * 1024 * 1024 + 64 * 1024
-_OPTIONS: tuple[tuple[str, int | str], ...] = (
-    ("grpc.ssl_target_name_override", HOSTAGENT_NAME),
-    ("grpc.default_authority", HOSTAGENT_NAME),
-    ("grpc.max_receive_message_length", _MESSAGE_BYTES),
-    ("grpc.max_send_message_length", _MESSAGE_BYTES),
-    ("grpc.max_metadata_size", 64 * 1024),
-    ("grpc.keepalive_time_ms", 15_000),
-    ("grpc.keepalive_timeout_ms", 10_000),
-    ("grpc.http2.ping_timeout_ms", 10_000),
-    ("grpc.keepalive_permit_without_calls", 1),
-    ("grpc.http2.max_pings_without_data", 0),
-    ("grpc.initial_reconnect_backoff_ms", 100),
-    ("grpc.min_reconnect_backoff_ms", 2_000),
-    ("grpc.max_reconnect_backoff_ms", 2_000),
-    ("grpc.use_local_subchannel_pool", 1),
-)
+_OPTIONS = (*wire.CHANNEL, ("grpc.default_authority", wire.HOSTAGENT_NAME))
 _BROKEN = frozenset(
     {
         grpc.StatusCode.UNAVAILABLE,
