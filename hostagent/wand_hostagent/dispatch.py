@@ -10,8 +10,9 @@ import logging
 import signal as signals
 import time
 from collections.abc import AsyncGenerator, Awaitable, Callable, Collection, Iterable, Mapping
-from contextlib import aclosing
+from contextlib import aclosing, suppress
 from dataclasses import asdict, replace
+from functools import partial
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any
@@ -39,6 +40,9 @@ class Begun:
     def __init__(self, folder: Path, record: Record) -> None:
         self._folder = folder
         self._record = record
+        self._untold: list[
+            tuple[Mapping[str, Any], Callable[[], None]]
+        ] = []  # for want of room in the ledger
         folder.mkdir(mode=0o700, exist_ok=True)
 
     def left(self) -> list[Left]:
@@ -67,6 +71,25 @@ class Begun:
                 log.warning("job lost, not recorded", extra={"job": one.job, "error": str(error)})
                 return
             Note(self._folder / one.job).told(one.backend)
+
+    async def end(self, told: Mapping[str, Any], then: Callable[[], None] = lambda: None) -> None:
+        """Have it on record how a job ended, and then do that; where that cannot be now, when it can be again."""
+        self._untold.append((told, then))
+        await self.tell_ends()
+
+    async def tell_ends(self) -> None:
+        """Have those ends on record that could not be before."""
+        while self._untold:
+            told, then = self._untold.pop(0)
+            try:
+                await self._record("dispatch_end", told)
+            except BaseException as error:
+                self._untold.append((told, then))
+                if not isinstance(error, WandError):
+                    raise
+                log.warning("end not recorded", extra={"job": told["job"], "error": str(error)})
+                return
+            then()
 
     def drop(self, job: str, tidying: Tidying = None) -> None:
         """Forget a job whose end is on record, once nothing is left of it."""
@@ -105,6 +128,8 @@ class Note:
             beside.write_text(json.dumps(asdict(left)))
             beside.replace(self._file)
         except OSError as error:
+            with suppress(OSError):
+                beside.unlink(missing_ok=True)
             raise Unavailable(f"{self._file} cannot be written: {error.strerror}") from error
         self.has_mark = bool(left.mark)
 
@@ -157,6 +182,7 @@ class Recorded(ExecutionBackend):
         job = permit.act
         assert isinstance(job, Job)
         await self._record("dispatch", {"backend": self.name, **records.act(job), **why(permit, job)})
+        await self._begun.tell_ends()
         note = await self._noted(job)
         reading = self._held(permit) if permit.network else self._backend.run(permit)
         async with aclosing(self._followed(reading, job.id, note)) as events:
@@ -181,20 +207,25 @@ class Recorded(ExecutionBackend):
         except WandError as error:
             outcome = _Outcome(job.id, self.name)
             outcome.failed(error, begun=False)
-            await self._tell(outcome)
+            await self._begun.end(outcome.told())
             raise
 
     async def _keep(self, note: Note, left: Left, job: Job) -> None:
         """Keep whose it is, and of a detached job how it is found again.
 
         Where that cannot be, the detached one is ended: it would run on unseen.
+
+        Raises:
+            Ambiguous: it has begun, and was ended; so nobody may try it elsewhere.
         """
         try:
             note.keep(left if job.detached else replace(left, mark=""))
-        except WandError:
+        except WandError as error:
             if job.detached:
                 await self._backend.signal(left.job, signals.SIGKILL)
-                raise
+                message = f"it had begun on {self.name}, and was ended at once: {error.message}"
+                hint = "look at what it changed; the host agent's disk needs room for it to run by itself"
+                raise Ambiguous(message, hint=hint) from error
 
     def _known(self, permit: Permit, job: Job, started: Started) -> Left:
         return Left(
@@ -237,20 +268,15 @@ class Recorded(ExecutionBackend):
             outcome.cancelled()
             raise
         finally:
-            if not goes_on and await self._tell(outcome):
-                tidying = self._backend.tidying(job)
-                if tidying is not None:
-                    note.told(self.name)
-                note.drop(tidying)
+            if not goes_on:
+                await self._begun.end(outcome.told(), partial(self._is_told, job, note))
 
-    async def _tell(self, outcome: "_Outcome") -> bool:
-        """Whether the end is on record."""
-        try:
-            await self._record("dispatch_end", outcome.told())
-        except WandError as error:
-            log.warning("end not recorded", extra={"job": outcome.job, "error": str(error)})
-            return False
-        return True
+    def _is_told(self, job: str, note: Note) -> None:
+        """Its end is on record."""
+        tidying = self._backend.tidying(job)
+        if tidying is not None:
+            note.told(self.name)
+        note.drop(tidying)
 
     async def sweep(self, lost: Collection[str], kept: Collection[str]) -> None:
         await self._backend.sweep(lost, kept)

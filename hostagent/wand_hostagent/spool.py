@@ -304,8 +304,11 @@ class SpoolFolder:
             (self._folder / f"{job}{suffix}").unlink(missing_ok=True)
 
     def set_alone(self, job: str) -> None:
-        """Have a successor know that the job runs on without its call."""
-        (self._folder / f"{job}{_ALONE}").touch(0o600)
+        """Have a successor know that the job runs on without its call; where the disk is full, it will not."""
+        try:
+            (self._folder / f"{job}{_ALONE}").touch(0o600)
+        except OSError as error:  # it runs on for as long as we do
+            log.warning("job not known to run alone", extra={"job": job, "why": error.strerror})
 
     def is_alone(self, job: str) -> bool:
         """Whether it was said to run on without its call."""

@@ -1,6 +1,7 @@
 """What the launcher does not start is on record all the same, before it begins and when it has ended."""
 
 import asyncio
+import errno
 import os
 import signal
 import time
@@ -105,6 +106,37 @@ async def test_of_one_whose_end_is_not_on_record_a_later_host_agent_says_that_it
     ]
 
 
+async def test_an_end_that_could_not_be_recorded_is_when_there_is_room_again(tmp_path: Path) -> None:
+    ledger = Ledger("dispatch_end")
+    backend = recorded(tmp_path, ledger, Elsewhere("moon"))
+    await all_of(backend, "ls")
+    assert len(list((tmp_path / "begun").iterdir())) == 1
+    ledger.refuses = ()
+    await all_of(backend, "ls")
+
+    begin, *others = [(event, fields["job"]) for event, fields in ledger.records]
+    assert [event for event, _ in (begin, *others)] == [
+        "dispatch",
+        "dispatch",
+        "dispatch_end",
+        "dispatch_end",
+    ]
+    assert others[1] == ("dispatch_end", begin[1])
+    assert ledger.ends() == ["exited", "exited"]
+    assert not list((tmp_path / "begun").iterdir())
+
+
+def test_what_cannot_be_kept_leaves_no_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def torn(path: Path, text: str) -> None:
+        path.touch()
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    monkeypatch.setattr(Path, "write_text", torn)
+    with pytest.raises(Unavailable, match="No space left"):
+        Note(tmp_path / "j1").keep(Left(job="j1", backend="moon"))
+    assert list(tmp_path.iterdir()) == []
+
+
 async def test_what_could_not_be_ended_is_left_to_later_host_agents_until_it_is_and_told_once(
     tmp_path: Path,
 ) -> None:
@@ -165,7 +197,7 @@ async def test_what_an_older_host_agent_has_left_is_told_as_lost_there(tmp_path:
     assert ledger.records == [("dispatch_end", {"job": "j1", "backend": "moon:base", "reason": "lost"})]
 
 
-async def test_a_detached_job_that_could_not_be_found_again_is_ended(
+async def test_a_detached_job_that_could_not_be_found_again_is_ended_and_tried_nowhere_else(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def fails(note: Note, left: Left) -> None:
@@ -175,7 +207,7 @@ async def test_a_detached_job_that_could_not_be_found_again_is_ended(
     monkeypatch.setattr(Note, "keep", fails)
     ledger, elsewhere = Ledger(), Elsewhere("moon")
     asked = job("ls", detached=True)
-    with pytest.raises(Unavailable):
+    with pytest.raises(Ambiguous, match="had begun on moon, and was ended at once: the disk is full"):
         async for _ in recorded(tmp_path, ledger, elsewhere).run(permit(asked)):
             pass
     assert elsewhere.signals == [(asked.id, signal.SIGKILL)]

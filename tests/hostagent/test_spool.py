@@ -192,6 +192,13 @@ def test_the_files_of_others_go_whatever_part_they_hold(tmp_path: Path) -> None:
     assert sorted(path.name for path in tmp_path.iterdir()) == ["j.7.stderr", "j.stdout", "n.txt"]
 
 
+def test_that_a_job_runs_alone_is_no_reason_to_fail_where_it_cannot_be_kept(tmp_path: Path) -> None:
+    folder = SpoolFolder(tmp_path / "spool", Room(1))
+    (tmp_path / "spool").rmdir()
+    folder.set_alone("j")
+    assert not folder.is_alone("j")
+
+
 def test_a_disk_that_is_full_is_said_to_be_and_costs_no_more_than_the_output() -> None:
     spool = in_file(Path("/dev/full"), Room(1000), b"x" * 10, b"y")  # it is only closed: what is there stays
 
