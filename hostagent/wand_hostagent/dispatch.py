@@ -5,6 +5,7 @@ leaves a file behind, so that a later host agent can follow it again, or say tha
 """
 
 import asyncio
+import errno
 import json
 import logging
 import signal as signals
@@ -23,7 +24,7 @@ from wand_hostagent.backends.facts import why
 from wand_hostagent.model import Event, Exited, Job, Limits, Output, Started
 from wand_hostagent.policy.model import Permit
 from wand_hostagent.spool import JOB_NAME
-from wand_proto.errors import Ambiguous, Broken, Denied, Unavailable, WandError
+from wand_proto.errors import Ambiguous, Broken, Denied, Exhausted, Unavailable, WandError
 
 log = logging.getLogger(__name__)
 
@@ -73,7 +74,7 @@ class Begun:
             Note(self._folder / one.job).told(one.backend)
 
     async def end(self, told: Mapping[str, Any], then: Callable[[], None] = lambda: None) -> None:
-        """Have it on record how a job ended, and then do that; where that cannot be now, when it can be again."""
+        """Have it on record how a job ended, then do that; where that cannot be now, when it can be again."""
         self._untold.append((told, then))
         await self.tell_ends()
 
@@ -101,7 +102,7 @@ class Begun:
         """Keep what is known of a job until its end is told.
 
         Raises:
-            Unavailable: it cannot be kept.
+            Exhausted, Unavailable: it cannot be kept.
         """
         if not JOB_NAME.fullmatch(left.job):
             raise Broken(f"{left.job!r:.80} is no name of a job")
@@ -121,7 +122,7 @@ class Note:
         """Have a file know that, for a later host agent; whole, or as it was.
 
         Raises:
-            Unavailable: it does not.
+            Exhausted, Unavailable: it does not.
         """
         beside = self._file.with_name(f"{self._file.name}.new")
         try:
@@ -130,6 +131,9 @@ class Note:
         except OSError as error:
             with suppress(OSError):
                 beside.unlink(missing_ok=True)
+            if error.errno in {errno.ENOSPC, errno.EDQUOT}:
+                message = "the host agent's disk is full, and it has to keep what it begins elsewhere"
+                raise Exhausted(message, hint=f"make room where {self._file.parent} lies") from error
             raise Unavailable(f"{self._file} cannot be written: {error.strerror}") from error
         self.has_mark = bool(left.mark)
 
@@ -137,7 +141,7 @@ class Note:
         """Its end is on record: it is not to be told again."""
         try:
             self.keep(Left(job=self._file.name, backend=backend, told=True))
-        except Unavailable as error:
+        except WandError as error:
             log.warning("job's file not written", extra={"job": self._file.name, "error": str(error)})
             self._file.unlink(missing_ok=True)
 
@@ -261,6 +265,7 @@ class Recorded(ExecutionBackend):
                     outcome.take(event)
                     yield event
         except WandError as error:
+            self._name_place(error)
             outcome.failed(error, begun=note.has_mark)
             raise
         except (GeneratorExit, asyncio.CancelledError):
@@ -292,7 +297,16 @@ class Recorded(ExecutionBackend):
     async def signal(self, job: str, signal: int) -> bool:
         """Record, then send it."""
         await self._record("dispatch_signal", {"job": job, "backend": self.name, "signal": signal})
-        return await self._backend.signal(job, signal)
+        try:
+            return await self._backend.signal(job, signal)
+        except WandError as error:
+            self._name_place(error)
+            raise
+
+    def _name_place(self, error: WandError) -> None:
+        """Have an error say where it comes from: else it would read as if this host had said it."""
+        if self.name not in error.message:
+            error.message = f"{self.name}: {error.message}"
 
     async def health(self) -> Health:
         return await self._backend.health()

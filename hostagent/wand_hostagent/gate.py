@@ -12,7 +12,6 @@ from typing import Any
 from wand_hostagent import insiders, outputsearch, records
 from wand_hostagent.approvals import Approvals
 from wand_hostagent.backends.base import ExecutionBackend
-from wand_hostagent.backends.naming import name_place
 from wand_hostagent.choosing import Backends
 from wand_hostagent.filesystem.model import (
     Answer,
@@ -35,7 +34,7 @@ from wand_hostagent.positions import Counts
 from wand_hostagent.reports import ProfilesReport, who
 from wand_hostagent.runs import Fed, JobSummary, OutputPart, Readable, Run, StreamName
 from wand_proto.context import Caller
-from wand_proto.errors import BrokenPolicy, Conflict, Denied, NotFound, Unavailable, WandError
+from wand_proto.errors import BrokenPolicy, Conflict, Denied, NotFound, Unavailable
 
 log = logging.getLogger(__name__)
 
@@ -142,7 +141,7 @@ class Gate:
     async def signal(self, caller: Caller, job: str, signum: int) -> bool:
         """Send a signal to a job of the caller's; False where it has ended."""
         run = self._jobs.of(caller.principal, job)
-        return run.running and await _signal(run.origin.backend, job, signum)
+        return run.running and await run.origin.backend.signal(job, signum)
 
     async def feed(self, caller: Caller, job: str, given: Input) -> Fed:
         """Give a job of the caller's something to read; it is on record before the job can see it.
@@ -173,7 +172,7 @@ class Gate:
         if given.resize is not None and run.recording is not None:
             run.recording.resized(given.resize)
         if given.interrupt and not (taking and taking.is_terminal):
-            await _signal(backend, job, signal.SIGINT)
+            await backend.signal(job, signal.SIGINT)
 
     async def wait(self, caller: Caller, job: str) -> Exited:
         """How a job of the caller's ended, once it has."""
@@ -337,11 +336,3 @@ class Gate:
 def _on(job: Job, backend: ExecutionBackend) -> Job:
     """The job as it is to run there, under that name: rules speak of names, and never of labels."""
     return job if (job.backend or NATIVE) == backend.name else replace(job, backend=backend.name)
-
-
-async def _signal(backend: ExecutionBackend, job: str, signum: int) -> bool:
-    try:
-        return await backend.signal(job, signum)
-    except WandError as error:
-        name_place(error, backend.name)
-        raise

@@ -8,12 +8,11 @@ from dataclasses import dataclass, replace
 from typing import Literal
 
 from wand_hostagent.backends.base import ExecutionBackend
-from wand_hostagent.backends.naming import name_place
 from wand_hostagent.model import Event, Exited, Output, Reason, Size, Started
 from wand_hostagent.positions import Counts
 from wand_hostagent.recording import Recording
 from wand_hostagent.spool import Spool
-from wand_proto.errors import Conflict, NotFound, WandError
+from wand_proto.errors import Conflict, NotFound
 
 PART_BYTES = 256 * 1024
 
@@ -145,8 +144,6 @@ class Run:
 
     def fail(self, error: Exception) -> None:
         """It never started, or cannot be followed any more."""
-        if isinstance(error, WandError):
-            name_place(error, self.origin.backend.name)
         self._failure = error
         self._ring()
 

@@ -37,13 +37,8 @@ class Room:
         self._most_bytes = most_bytes
         self._make_way = make_way  # called with what is too much; it removes what can be spared
         self._free_bytes = free_bytes  # of the disk, that may be taken
+        self.lack = ""  # what the last that did not fit ran into
         self._unlooked_bytes = 0  # that there were, when the disk was looked at, and have not been taken
-
-    @property
-    def rule(self) -> str:
-        """What is kept, in words."""
-        most = f"at most {self._most_bytes // 2} bytes of a stream are kept, and {self._most_bytes} of all"
-        return f"{most}, and the disk is not filled"
 
     def fitting(self, kept_bytes: int, more_bytes: int) -> int:
         """How much more a spool may keep that keeps so much."""
@@ -54,8 +49,18 @@ class Room:
             self._make_way(wanted)
             self._is_short_of(wanted)
         fitting = max(0, min(wanted, self._most_bytes - self.used_bytes, self._unlooked_bytes))
+        if fitting < more_bytes:
+            self.lack = self._lack(fitting, wanted, more_bytes)
         self._unlooked_bytes -= fitting
         return fitting
+
+    def _lack(self, fitting: int, wanted: int, more_bytes: int) -> str:
+        """What keeps the rest of it from being kept."""
+        if fitting == wanted < more_bytes:
+            return f"at most {self._most_bytes // 2} bytes of a stream are kept"
+        if self._unlooked_bytes <= fitting:
+            return "the disk has no room left for output"
+        return f"at most {self._most_bytes} bytes of all jobs are kept"
 
     def _is_short_of(self, wanted: int) -> bool:
         """Whether the disk has less; it is looked at now and then."""
@@ -204,7 +209,7 @@ class Spool:
         part, fitting = self._parts[-1], self._room.fitting(self.kept, len(data))
         self._failure = part.write(data[:fitting])
         if fitting < len(data):
-            self._failure = self._failure or self._room.rule
+            self._failure = self._failure or self._room.lack
         if self._failure:
             log.warning("output not kept", extra={"file": part.name, "why": self._failure})
 
@@ -304,7 +309,7 @@ class SpoolFolder:
             (self._folder / f"{job}{suffix}").unlink(missing_ok=True)
 
     def set_alone(self, job: str) -> None:
-        """Have a successor know that the job runs on without its call; where the disk is full, it will not."""
+        """Have a successor know that the job runs on without its call, where the disk is not full."""
         try:
             (self._folder / f"{job}{_ALONE}").touch(0o600)
         except OSError as error:  # it runs on for as long as we do

@@ -133,20 +133,6 @@ async def test_a_job_does_not_run_where_no_rule_lets_it(argv: str, backend: str)
     assert [event for event, _ in launcher.records] == ["refused"]
 
 
-@pytest.mark.parametrize("detached", [False, True])
-async def test_what_fails_elsewhere_says_where(*, detached: bool) -> None:
-    others = several()[1:]
-    others[0].fails = NotFound("there is no such folder", field="directory")
-    async with fake_house(others=others) as (_, house):
-        house.rules.rules = ANYWHERE
-        with pytest.raises(NotFound) as refused:
-            await where(house, "npm", detached=detached)
-    assert (refused.value.message, refused.value.field) == (
-        "docker:build: there is no such folder",
-        "directory",
-    )
-
-
 async def test_of_labels_those_are_taken_that_the_policy_permits() -> None:
     async with fake_house(others=several()[1:]) as (_, house):
         house.rules.rules = (allow("second", programs=("ls",), backends=("ssh:web2",)),)

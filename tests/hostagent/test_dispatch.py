@@ -18,7 +18,7 @@ from support.people import job, permit
 from wand_hostagent.backends.base import Left
 from wand_hostagent.dispatch import Begun, Note, Recorded
 from wand_hostagent.model import Event
-from wand_proto.errors import Ambiguous, Denied, Exhausted, Unavailable
+from wand_proto.errors import Ambiguous, Denied, Exhausted, NotFound, Unavailable, WandError
 
 
 class Ledger:
@@ -132,9 +132,23 @@ def test_what_cannot_be_kept_leaves_no_file(tmp_path: Path, monkeypatch: pytest.
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
     monkeypatch.setattr(Path, "write_text", torn)
-    with pytest.raises(Unavailable, match="No space left"):
+    with pytest.raises(Exhausted, match="disk is full") as refused:
         Note(tmp_path / "j1").keep(Left(job="j1", backend="moon"))
+    assert str(tmp_path) in refused.value.hint
     assert list(tmp_path.iterdir()) == []
+
+
+async def test_what_fails_elsewhere_says_where_and_what_fails_here_does_not(tmp_path: Path) -> None:
+    gone = NotFound("there is no such folder", field="directory")
+    away = Unavailable("the link to docker:build broke")
+    for ledger, fails, said in (
+        (Ledger(), gone, "docker:build: there is no such folder"),
+        (Ledger(), away, "the link to docker:build broke"),
+        (Ledger("dispatch"), None, "the disk is full"),
+    ):
+        with pytest.raises(WandError) as refused:
+            await all_of(recorded(tmp_path, ledger, Elsewhere("docker:build", fails=fails)), "ls")
+        assert refused.value.message == said
 
 
 async def test_what_could_not_be_ended_is_left_to_later_host_agents_until_it_is_and_told_once(
