@@ -11,6 +11,7 @@ import re
 import time
 import unicodedata
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
@@ -23,6 +24,7 @@ from wand_server.tools import render
 DRAWN_BYTES = 128 * 1024  # of the end of the stream
 CAST_BYTES = 128 * 1024  # of the stream, in one part of a recording
 DRAW_SECONDS = 5.0
+_THREADS = ThreadPoolExecutor(2, "drawing")  # of their own: it may take long, and others need theirs
 _AT_ONCE_BYTES = 256  # drawn between two looks at the clock
 _TIMES_BYTES = 1024 * 1024  # asked for at once
 _MOST_TIMES_BYTES = 16 * 1024 * 1024
@@ -56,7 +58,8 @@ async def screen_of(host: Host, call: Call, job: str) -> Screen:
     listed, size = await _in_terminal(host, call, job)
     offset = max(0, listed.stdout_bytes - DRAWN_BYTES)
     part = await host.read_output(call, job, "stdout", (offset, DRAWN_BYTES + 64 * 1024))
-    lines, cursor = await asyncio.to_thread(drawn, part.data, size)
+    drawing = asyncio.get_running_loop().run_in_executor(_THREADS, drawn, part.data, size)
+    lines, cursor = await drawing
     return Screen(size=size, lines=lines, cursor=cursor, running=listed.end is None)
 
 

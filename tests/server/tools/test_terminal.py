@@ -1,8 +1,10 @@
 """What a terminal shows is drawn as a person would see it, and plays back at the times at which it came."""
 
+import asyncio
 import json
 import subprocess
 import sys
+import threading
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -47,6 +49,25 @@ class Terminal(FakeHost):
         of = self.times if stream == "times" else self.stdout
         data = of[part[0] : part[0] + part[1]]
         return ports.OutputPart(data=data, offset=part[0], total_bytes=len(of), running=self.running)
+
+
+async def test_screens_that_take_long_to_draw_keep_nothing_else_waiting(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    may_end = threading.Event()
+
+    def slow(data: bytes, size: ports.Size) -> tuple[tuple[str, ...], ports.Size]:
+        may_end.wait(120)
+        return (), (1, 1)
+
+    monkeypatch.setattr(terminal, "drawn", slow)
+    drawing = [asyncio.create_task(terminal.screen_of(Terminal(), call(), "j1")) for _ in range(40)]
+    try:
+        await asyncio.sleep(0)
+        assert await asyncio.wait_for(asyncio.to_thread(lambda: "done"), 60) == "done"
+    finally:
+        may_end.set()
+        await asyncio.gather(*drawing)
 
 
 @pytest.mark.parametrize(
