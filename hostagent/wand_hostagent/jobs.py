@@ -19,7 +19,7 @@ from wand_hostagent.past import Past
 from wand_hostagent.policy.model import Permit
 from wand_hostagent.recording import Recording
 from wand_hostagent.reports import FoundJob
-from wand_hostagent.runs import JobSummary, Origin, Run
+from wand_hostagent.runs import JobSummary, Origin, Run, first_to_go
 from wand_hostagent.spool import JOB_NAME, Room, SpoolFolder, free_on
 from wand_proto.alarms import Alarms
 from wand_proto.errors import Broken, Conflict, Exhausted, NotFound, WandError
@@ -35,9 +35,9 @@ ALONE_SECONDS = 30.0  # how long a job whose call broke off waits for its caller
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Retention:
-    """How much of jobs is kept; what ended first goes first."""
+    """How much of jobs is kept; what ended first goes first, of whoever has the most."""
 
-    jobs: int = 256  # that have ended
+    jobs: int = 256  # that have ended, of all principals
     seconds: float = 3600.0  # after their end
     disk_bytes: int = 2 * 2**30  # of those that run too
     elsewhere: Collection[str] = ()  # on other backends, still to be taken up: their files are spared
@@ -251,11 +251,10 @@ class Jobs:
 
     def _sweep(self) -> None:
         oldest = time.monotonic() - self._retention.seconds
-        while self._ended:
-            first = next(iter(self._ended.values()))
-            if len(self._ended) <= self._retention.jobs and first.ended_monotonic >= oldest:
-                break
+        while self._ended and (first := next(iter(self._ended.values()))).ended_monotonic < oldest:
             self._drop(first)
+        while len(self._ended) > self._retention.jobs and (run := first_to_go(self._ended.values())):
+            self._drop(run)
 
     def _drop(self, run: Run) -> None:
         del self._ended[run.origin.job]
@@ -265,12 +264,12 @@ class Jobs:
 
     def _make_way(self, wanted_bytes: int) -> None:
         """Drop ended jobs until so much of the disk is free, or none has any of it."""
-        for run in list(self._ended.values()):
-            if wanted_bytes <= 0:
+        while wanted_bytes > 0:
+            run = first_to_go(self._ended.values(), lambda one: one.kept_bytes, self._runs.values())
+            if run is None:
                 return
-            if run.kept_bytes:
-                wanted_bytes -= run.kept_bytes
-                self._drop(run)
+            wanted_bytes -= run.kept_bytes
+            self._drop(run)
 
     async def _keep_sweeping(self) -> None:
         while True:

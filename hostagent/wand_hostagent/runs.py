@@ -2,7 +2,8 @@
 
 import asyncio
 import time
-from collections.abc import AsyncGenerator, Iterator, Mapping
+from collections import Counter
+from collections.abc import AsyncGenerator, Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from typing import Literal
@@ -289,3 +290,22 @@ class Run:
         if self._news is None:
             self._news = asyncio.Event()
         await self._news.wait()
+
+
+def first_to_go(
+    ended: Iterable[Run], weight: Callable[[Run], int] = lambda _: 1, running: Iterable[Run] = ()
+) -> Run | None:
+    """Which goes where there is no room: the oldest of the principal who has the most, or nobody's.
+
+    So nobody crowds out what others have. What runs counts, and cannot go.
+    """
+    oldest: dict[str, Run] = {}
+    shares: Counter[str] = Counter()
+    for run in ended:
+        if weighs := weight(run):
+            shares[run.origin.principal] += weighs
+            oldest.setdefault(run.origin.principal, run)
+    for run in running:
+        if run.origin.principal in oldest:
+            shares[run.origin.principal] += weight(run)
+    return oldest[max(shares, key=shares.__getitem__)] if oldest else None

@@ -12,7 +12,7 @@ import pytest
 
 from support.fakelauncher import fake_launcher
 from support.gates import House, fake_house, house
-from support.people import ANN, job, shell
+from support.people import ANN, BOB, job, shell
 from support.places import short_folder
 from support.waiting import open_files, until
 from wand_hostagent import jobs
@@ -169,6 +169,28 @@ async def test_ended_jobs_go_by_count_oldest_first() -> None:
             await all_of(house.gate.run(ANN, one))
 
         assert [one.job for one in house.gate.list_jobs(ANN)] == [asked[3].id, asked[2].id]
+
+
+async def test_who_runs_many_jobs_crowds_out_nobody_elses() -> None:
+    async with fake_house(retention=Retention(jobs=3)) as (_, house):
+        one, other = job("echo", "1"), [job("echo", str(number)) for number in range(6)]
+        await all_of(house.gate.run(BOB, one))
+        for each in other:
+            await all_of(house.gate.run(ANN, each))
+
+        assert [each.job for each in house.gate.list_jobs(BOB)] == [one.id]
+        assert [each.job for each in house.gate.list_jobs(ANN)] == [other[5].id, other[4].id]
+
+
+async def test_who_prints_much_crowds_out_nobody_elses_output() -> None:
+    async with fake_house(retention=Retention(disk_bytes=250_000)) as (_, house):
+        one = job("head", "-c", "70000", "/dev/zero")
+        await all_of(house.gate.run(BOB, one))
+        for _ in range(4):
+            await all_of(house.gate.run(ANN, job("head", "-c", "100000", "/dev/zero")))
+
+        assert (await house.gate.read_output(BOB, one.id, "stdout", 69_999, 9)).data == b"\0"
+        assert len(house.gate.list_jobs(ANN)) == 1
 
 
 async def test_ended_jobs_go_by_what_they_take_on_disk() -> None:
