@@ -53,6 +53,7 @@ class Open:
     """A connection that has a record and no end yet."""
 
     number: int  # in the ledger
+    network: int
     tenant: Tenant
     fields: Mapping[str, Any]
 
@@ -161,7 +162,7 @@ class Gateway:
 
     def _connect(self, fields: Mapping[str, Any]) -> None:
         network, connection = self._network(fields), fields["connection"]
-        tenant = network.tenant if network is not None else None
+        tenant = network.tenant if network is not None and network.free is None else None
         known = connection in self._open or connection in self._wanted
         full = len(self._open) + len(self._wanted) >= _MOST_OPEN
         if network is None or tenant is None or known or full or not self._may_connect(network):
@@ -169,7 +170,7 @@ class Gateway:
             self._proxy.tell("deny", {"connection": connection, "why": "there are too many at once"})
             return
         told = {name: fields[name] for name in ("host", "port", "addresses", "tunnel")}
-        self._wanted[connection] = Open(next(self._numbers), tenant, told)
+        self._wanted[connection] = Open(next(self._numbers), fields["network"], tenant, told)
 
     def _may_connect(self, network: Network) -> bool:
         return network.connections.take() or self._connections.take()
@@ -186,6 +187,14 @@ class Gateway:
                 "received_bytes": fields["received"],
             }
             self._end(one, {**told, "seconds": fields["seconds"], "why": fields["why"]})
+
+    def _end_all(self, network: int) -> None:
+        """Nothing is left there: what was to be connected is not, and what has not ended ends now."""
+        self._wanted = {number: one for number, one in self._wanted.items() if one.network != network}
+        for number, one in tuple(self._open.items()):
+            if one.network == network:
+                del self._open[number]
+                self._end(one, {"why": "the job is over"})
 
     def _end(self, one: Open, told: Mapping[str, Any]) -> None:
         where = {"host": one.fields["host"], "port": one.fields["port"]}
@@ -210,6 +219,7 @@ class Gateway:
     def _left(self, fields: Mapping[str, Any]) -> None:
         network = self._networks.get(fields["network"])
         if network is not None and network.free is not None:
+            self._end_all(fields["network"])
             if network.silent and network.tenant is not None:
                 rest = {"host": "", "port": 0, "why": "as before", "more": network.silent}
                 self._tell_refusal(network.tenant, rest)

@@ -236,3 +236,19 @@ def test_refusals_that_are_not_recorded_one_by_one_are_counted(scene: Scene) -> 
     *told, last = [one.fields for one in scene.journal.lazy]
     assert sum(1 + one["more"] for one in told) + last["more"] == 800
     assert (last["why"], last["job"]) == ("as before", "j1")
+
+
+def test_a_job_that_ends_leaves_no_place_taken(scene: Scene) -> None:
+    """Neither where the proxy gives it up before it hears that it may connect, nor where it asks too late."""
+    for turn in range(40):
+        scene.gateway.enter(1, ANN)
+        scene.connect(2 * turn)
+        scene.gateway.commit()
+        scene.connect(2 * turn + 1)
+        scene.gateway.leave(1, lambda: None)
+        scene.connect(1000 + turn)
+        scene.hear("left", network=1)
+        scene.gateway.commit()
+    assert len(scene.journal.durable) == 40
+    assert [one.fields["why"] for one in scene.journal.lazy] == ["the job is over"] * 40
+    assert scene.gateway._open == scene.gateway._wanted == {}

@@ -125,8 +125,9 @@ class Proxy:
 
     def _go(self, fields: Mapping[str, Any], _: int | None) -> None:
         session = self._hall.sessions.get(fields["connection"])
-        if session is not None:
-            session.go()
+        if session is None or not session.go():
+            nothing = {"address": "", "sent": 0, "received": 0, "seconds": 0}
+            self._tell("ended", {"connection": fields["connection"], **nothing, "why": "it was given up"})
 
     def _deny(self, fields: Mapping[str, Any], _: int | None) -> None:
         session = self._hall.sessions.get(fields["connection"])

@@ -88,12 +88,14 @@ class Session:
 
     # -- from outside ------------------------------------------------------------------------------------
 
-    def go(self) -> None:
-        """Its record is on the disk."""
-        if self._state is State.JUDGING and self._addresses:
-            self._began = time.monotonic()
-            self._move(State.CONNECTING)
-            self._connect("")
+    def go(self) -> bool:
+        """Its record is on the disk; False where it has been given up meanwhile."""
+        if self._state is not State.JUDGING or not self._addresses:
+            return False
+        self._began = time.monotonic()
+        self._move(State.CONNECTING)
+        self._connect("")
+        return True
 
     def deny(self, why: str) -> None:
         """Its record is not on the disk."""

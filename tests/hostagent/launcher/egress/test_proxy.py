@@ -239,6 +239,24 @@ def test_a_network_that_is_nobody_s_answers_nobody_and_keeps_nothing(one: Proxy)
         assert status(waiting.all()) == 403  # what it may, the next job says
 
 
+def test_what_was_given_up_before_it_might_connect_has_an_end_too(one: Proxy) -> None:
+    """Or the launcher would take it for open for ever, and has room for so many."""
+    with echo() as port:
+        door = one.network(here(port))
+        one.is_slow = True
+        one.talk(door, connect("site.example", port))
+        asked = one.wait("connect")
+        one.tell("leave", network=1)
+        one.wait("left")
+        one.tell("go", connection=asked["connection"])
+        ended = one.wait("ended")
+    assert (ended["connection"], ended["why"], ended["address"]) == (
+        asked["connection"],
+        "it was given up",
+        "",
+    )
+
+
 def test_two_networks_have_each_its_own_destinations(one: Proxy) -> None:
     with site() as port:
         first, second = one.network(here(port)), one.network(["other.example:80"], 2)
