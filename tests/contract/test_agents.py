@@ -68,6 +68,7 @@ async def test_a_project_has_no_folder_that_its_tasks_could_not_use(wand: Runnin
     for workspace in ("", "not-there-yet", str(wand.workspace)):
         made = await use(wand, "create_project", project=f"p{workspace}"[-64:], workspace=workspace)
         assert not made.is_error, text_of(made)
+        assert ("is not there yet" in text_of(made)) is (workspace == "not-there-yet")
 
 
 async def test_the_ledger_names_the_task_and_the_agent(wand: Running) -> None:

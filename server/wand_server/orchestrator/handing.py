@@ -24,6 +24,9 @@ from wand_server.storage import checking
 
 UUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 _DAY = 86400.0
+_OF_STEPS = frozenset({"tool", "arguments"})
+_IN_A_STEP = 'it stands in a step: "steps": [{"tool": "…", "arguments": {…}}]'
+_BESIDE = "project stands beside tasks"
 _MOST_WORD = 200
 _OF_CHILDREN = HANDS_OUT | {"manage_tasks"}  # more work, from within work
 
@@ -110,6 +113,7 @@ class Inbox:
                 yield self._one(call, bounded, project, ids)
             except WandError as why:
                 place = f"tasks[{at}]"
+                why.message = why.message.removeprefix(f"{why.field}: ") if why.field else why.message
                 why.field = f"{place}.{why.field}" if why.field else place
                 raise
 
@@ -121,7 +125,7 @@ class Inbox:
         for name in given:
             if name not in WORK_FIELDS:
                 known = ", ".join(dict.fromkeys((*FIELDS, *WORK_FIELDS)))
-                hint = f"a task may have: {known}; project stands beside tasks"
+                hint = _IN_A_STEP if name in _OF_STEPS else f"a task may have: {known}; {_BESIDE}"
                 raise Invalid("there is no such field", field=name[:80], hint=hint)
         principal = authority.narrowed(call.principal, form.scopes)
         work = self._work(given, principal, withheld_from(is_child=bool(call.task)))

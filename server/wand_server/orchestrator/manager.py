@@ -5,7 +5,7 @@ import contextlib
 import itertools
 import time
 from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from wand_proto.errors import Conflict, Denied, Invalid, NotFound, WandError
@@ -64,17 +64,17 @@ class Manager:
         """
         if not wanted.name.strip() or not checking.is_line(wanted.name):
             raise Invalid("must be a name: 1 to 64 characters", field="project")
-        if wanted.workspace:
-            await folders.need(self.inbox.tools, call, wanted.workspace)
+        is_there = not wanted.workspace or await folders.need(self.inbox.tools, call, wanted.workspace)
         budget = {} if wanted.budget_usd is None else {"cost_usd": wanted.budget_usd}
         new = NewProject(
             principal=call.principal, name=wanted.name, workspace=wanted.workspace, budget=budget
         )
         try:
-            return await self._at_a_glance(await self.store.create_project(new))
+            made = await self._at_a_glance(await self.store.create_project(new))
         except WandError as why:
             why.field = "project" if why.field == "name" else why.field  # as whoever makes one calls it
             raise
+        return replace(made, lacks_folder=not is_there)
 
     async def project(self, call: Call, name: str) -> ProjectShown:
         """How a project of the caller's stands.
@@ -212,15 +212,20 @@ class Manager:
 
     async def _mine(self, principal: Principal, task: str, field: str = "task") -> Task:
         missing = NotFound(f"you have no task {task!r:.80}", field=field, hint="manage_tasks list names them")
-        if not UUID.fullmatch(task):
-            raise missing
         try:
-            found = await self.store.get(task)
+            found = await self.store.get(task if UUID.fullmatch(task) else await self._keyed(principal, task))
         except NotFound as why:
             raise missing from why
         if _whose(principal) not in {None, found.principal.identity}:
             raise missing
         return found
+
+    async def _keyed(self, principal: Principal, key: str) -> str:
+        """The id of their task with that key."""
+        ids = await self._there(principal, {key} if key and checking.is_line(key) else ())
+        if key not in ids:
+            raise NotFound(f"there is no task with the key {key!r:.80}")
+        return ids[key]
 
     async def _shown(self, task: Task) -> TaskShown:
         return task_shown(task, await self._names([task]))

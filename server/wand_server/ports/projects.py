@@ -53,6 +53,7 @@ class ProjectShown:
     attention: tuple[TaskShown, ...] = ()  # that failed, are ambiguous or wait for a person
     running: tuple[TaskShown, ...] = ()
     created: float = 0.0
+    lacks_folder: bool = False  # as far as is known when it is made
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -83,11 +83,12 @@ class ProjectAnswer(Answer):
     is_over: bool
     attention: list[TaskPart] = Field(default=[])
     running: list[TaskPart] = Field(default=[])
+    lacks_folder: bool = False
 
     def text(self) -> str:
-        return "\n".join(
-            (self._head(), *self._part("Look at", self.attention), *self._part("Now", self.running))
-        )
+        lacks = f"Its folder {self.workspace} is not there yet: no command of its tasks starts before it is."
+        parts = (*self._part("Look at", self.attention), *self._part("Now", self.running))
+        return "\n".join((self._head(), *([lacks] if self.lacks_folder else []), *parts))
 
     def _head(self) -> str:
         counts = ", ".join(f"{number} {state}" for state, number in self.counts.items()) or "no tasks yet"
@@ -106,7 +107,7 @@ def project_answer(shown: ProjectShown) -> ProjectAnswer:
         name=shown.name, workspace=shown.workspace,
         budget_usd=shown.budget_usd, spent_usd=shown.spent_usd, counts=dict(shown.counts),
         is_over=shown.is_over, attention=list(map(task_part, shown.attention)),
-        running=list(map(task_part, shown.running)),
+        running=list(map(task_part, shown.running)), lacks_folder=shown.lacks_folder,
     )  # fmt: skip
 
 

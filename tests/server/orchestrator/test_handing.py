@@ -76,6 +76,8 @@ def test_a_key_means_a_task_of_the_call_before_one_of_before() -> None:
         ({"steps": [{"tool": "change"}], "scopes": ["wand:read"]}, "tasks[1].steps.step-1.tool", "change"),
         ({"steps": [{"tool": "change"}], "read_only": True}, "tasks[1].steps.step-1.tool", "change"),
         ({**ECHO, "colour": "red"}, "tasks[1].colour", "there is no such field"),
+        ({"tool": "echo", "arguments": {}}, "tasks[1].tool", "it stands in a step"),
+        ({"steps": [{"tool": "echo", "text": "x"}]}, "tasks[1].steps[0].text", "text: there is no such"),
         ({**ECHO, "project": "site"}, "tasks[1].project", "project stands beside tasks"),
         ({**ECHO, "title": "two\nlines"}, "tasks[1].title", "one line of printable characters"),
         ({**ECHO, "needs": ["gpu", "two words"]}, "tasks[1].needs[1]", "must be 1 to 64 of letters"),
@@ -92,6 +94,7 @@ def test_what_is_wrong_is_named_with_the_task_in_which_it_stands(
 
     assert refused.value.field == field
     assert said in str(refused.value)
+    assert str(refused.value).count(field) == 1
 
 
 @pytest.mark.parametrize(

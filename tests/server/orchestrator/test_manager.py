@@ -68,6 +68,10 @@ async def test_a_task_waits_for_one_of_before_by_its_key(tmp_path: Path) -> None
 
         assert (await crew.store.get(waits.id)).depends_on == (first.id,)
         assert [one.id for one in await its.hand_out(ann, second, "")] == [waits.id], "asked twice"
+        assert (await its.task(ann, "b")).id == waits.id
+        for name in ("c", "", "b\n"):
+            with pytest.raises(NotFound, match="you have no task"):
+                await its.task(ann, name)
         for name, asks in (("c", ann), ("a", bob)):  # a key is one principal's
             with pytest.raises(Invalid, match=f"'{name}' is no task"):
                 await its.hand_out(asks, [{**ECHO, "after": [name]}], "")
