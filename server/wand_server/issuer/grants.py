@@ -29,6 +29,9 @@ DAY = 86400  # in seconds
 LOOK_AGAIN_SECONDS = 2.0
 REMEMBERED_SECONDS = 3600  # a revoked grant; no access token lives that long
 MOST_GRANTS = 200  # of one user; the oldest go
+MOST_REFRESH_TOKENS = (
+    20_000  # of one grant that are known; none is forgotten before its time, or a theft would be
+)
 _CODE, _REFRESH = "wac_", "wrt_"
 
 
@@ -124,8 +127,10 @@ class Grants:
         async with self._store.changing():
             await self._check_bounds(untrusted, scopes, key)
             row = await self._find("refresh", untrusted)
-            latest = await self._latest_use(row["grant_id"]) if row else 0
+            latest, known = await self._uses(row["grant_id"]) if row else (0, 0)
             why = _why_stale(row, client_id, self._now(), latest) if row else "the refresh token is not known"
+            if known >= MOST_REFRESH_TOKENS:
+                why = why or "it was refreshed too often; the person has to sign in again"
             if row and why:
                 await self._revoke(row["grant_id"])
             token = None if why or row is None else await self._succeed(row, latest)
@@ -231,10 +236,12 @@ class Grants:
             await self._store.run("UPDATE code SET used = ? WHERE hash = ?", self._now(), digest(untrusted))
         return row
 
-    async def _latest_use(self, grant_id: str) -> int:
-        """When the newest generation that is used was; 0 where none is."""
-        row = await self._store.row("SELECT max(used) AS used FROM refresh WHERE grant_id = ?", grant_id)
-        return (row["used"] if row else None) or 0
+    async def _uses(self, grant_id: str) -> tuple[int, int]:
+        """When the newest generation that is used was, 0 where none is; and how many tokens are known."""
+        row = await self._store.row(
+            "SELECT max(used) AS used, count(*) AS known FROM refresh WHERE grant_id = ?", grant_id
+        )
+        return ((row["used"] or 0), row["known"]) if row else (0, 0)
 
     async def _succeed(self, row: Row, latest: int) -> str | None:
         """One more token of the next generation; that of `row` is used from now on."""

@@ -179,6 +179,21 @@ async def test_a_refresh_token_of_an_older_generation_ends_the_grant_at_once(tmp
         assert await place.issuer.is_over(place.jti(third))
 
 
+async def test_a_grant_that_is_refreshed_too_often_ends(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("wand_server.issuer.grants.MOST_REFRESH_TOKENS", 3)
+    async with issuing(tmp_path) as place:
+        client_id, tokens = await grant(place)
+        for status in (200, 200, 400):
+            last = tokens
+            got, tokens = await place.refresh(client_id, tokens["refresh_token"])
+            assert got == status, tokens
+
+        assert "too often" in tokens["error_description"]
+        assert await place.issuer.is_over(place.jti(last))
+
+
 async def test_the_leeway_is_not_for_another_client(tmp_path: Path) -> None:
     async with issuing(tmp_path) as place:
         client_id, first = await grant(place)
