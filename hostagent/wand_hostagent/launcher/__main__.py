@@ -1,5 +1,6 @@
 """The launcher as a program: `python -I -S -E .../wand_hostagent/launcher --socket PATH …`."""
 
+import gc
 import sys
 from pathlib import Path
 from types import ModuleType
@@ -18,6 +19,7 @@ def _load_when_used(name: str) -> None:
     sys.modules[name] = stands_for
 
 
+gc.disable()  # until it listens: what is loaded stays, and to look through it takes a tenth of the start
 _load_when_used(
     "inspect"
 )  # dataclasses describe by it what does not describe itself: a megabyte, for nothing

@@ -129,6 +129,7 @@ class Launcher:
         self._peers.open()
         gc.collect()
         gc.set_threshold(_GARBAGE)
+        gc.enable()
         gc.freeze()  # what lives as long as we do is not touched again, so that children can share it
         syscalls.forget_code()
         listener.tell_ready(self._told)
