@@ -9,6 +9,8 @@ from dataclasses import dataclass, field
 
 _SIZE = re.compile(rb"([0-9A-Fa-f]{1,15})\r\n")
 _LINE_BYTES = 17  # of a size, its end included
+_STEPS = 200  # that may be taken at a time, about: others wait meanwhile
+_FEWEST_BYTES, _MOST_BYTES = 256, 32 * 1024
 
 
 class NotChunked(ValueError):
@@ -21,7 +23,7 @@ class Chunks:
 
     closes: bool = False
     wants_more: bool = True
-    gulp_bytes: int = 4096  # chunks may be as small as a byte, and each costs as much as a large one
+    gulp_bytes: int = 4096  # less where they are small: each costs as much as a large one
     _left: int = 0  # bytes of the chunk
     _line: bytearray = field(default_factory=bytearray)
     _is_end: bool = False  # the line is the one that follows a chunk, or the last size
@@ -33,9 +35,14 @@ class Chunks:
         Raises:
             NotChunked: it is not written as chunks are.
         """
-        at = 0
+        at = steps = 0
         while at < len(part) and self.wants_more:
             at += self._content(part[at:]) if self._left else self._line_of(part[at:])
+            steps += 1
+        few = steps <= _STEPS
+        self.gulp_bytes = (
+            min(_MOST_BYTES, 2 * self.gulp_bytes) if few else max(_FEWEST_BYTES, self.gulp_bytes // 8)
+        )
         return part[:at]
 
     def _content(self, part: memoryview) -> int:

@@ -158,8 +158,8 @@ class Relay:
             self._read(end, other)
 
     def _read(self, end: End, other: End) -> None:
-        gulp = self._outgoing.gulp_bytes if end is self._client else ROOM_BYTES
         for _ in range(_READS):
+            gulp = self._outgoing.gulp_bytes if end is self._client else ROOM_BYTES
             try:
                 count = end.socket.recv_into(_ROOM, gulp)
             except BlockingIOError:

@@ -49,3 +49,15 @@ def test_no_bytes_make_the_reader_fail_in_another_way(said: bytes) -> None:
     except NotChunked:
         return
     assert said.startswith(taken)
+
+
+def test_the_smaller_the_chunks_the_less_is_read_at_a_time() -> None:
+    """A job that says many small ones must not keep the proxy from others."""
+    body = Chunks()
+    small, large = b"1\r\na\r\n" * 10_000, b"8000\r\n" + bytes(0x8000) + b"\r\n"
+    for _ in range(3):
+        body.take(memoryview(small))
+    assert body.gulp_bytes == 256
+    for _ in range(20):
+        body.take(memoryview(large))
+    assert body.gulp_bytes == 32 * 1024
