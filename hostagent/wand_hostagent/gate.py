@@ -38,7 +38,7 @@ from wand_proto.errors import BrokenPolicy, Conflict, Denied, NotFound, Unavaila
 
 log = logging.getLogger(__name__)
 
-NO_INPUT = "start it in the background, in a terminal or with its stdin given"
+NO_INPUT = 'to type to a job, start it in the background with stdin, be it "", or in a terminal'
 
 
 @dataclass(frozen=True, slots=True)

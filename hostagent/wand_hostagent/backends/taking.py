@@ -16,7 +16,7 @@ def check(given: Input, *, is_terminal: bool, takes: bool, unread_bytes: int) ->
     if given.resize is not None and not is_terminal:
         raise Conflict("the job has no terminal whose size could change", field="resize")
     if (given.data or given.end) and not takes:
-        hint = "input can be sent to a job that was started for it, until its end is sent"
+        hint = 'to type to a job, start it in the background with stdin, be it "", or in a terminal'
         raise Conflict("the job's input has ended, or it reads no more", hint=hint, field="data")
     if unread_bytes + len(given.data) > MOST_UNREAD_BYTES:
         raise Exhausted(

@@ -135,14 +135,14 @@ class ExecuteCommand(Tool):
             backend=self.backend,
         )
         if self.background:
-            return running(await host.start(call, command))
+            return running(await host.start(call, command), takes_input=command.stdin_open)
         if call.progress is None:
             return answer_from(await host.run(call, command))
         async with Live(call.progress) as live:
             return answer_from(await host.run(call, command, live.on_output))
 
 
-def running(started: StartedJob) -> CommandAnswer:
+def running(started: StartedJob, *, takes_input: bool = False) -> CommandAnswer:
     """A command that runs on, as a client sees it."""
     return CommandAnswer(
         exit_code=None,
@@ -158,7 +158,7 @@ def running(started: StartedJob) -> CommandAnswer:
         job=started.job,
         directory=started.directory,
         notes=[
-            _how_to_go_on(started.job),
+            _how_to_go_on(started.job, takes_input=takes_input),
             "It is ended when its timeout_seconds are over.",
         ],
     )
@@ -171,9 +171,9 @@ def _runs_on(outcome: CommandOutcome) -> list[str]:
     ]
 
 
-def _how_to_go_on(job: str) -> str:
-    where = render.job_path(job, "stdout")
-    return f"send_input waits for it, types to it and stops it; what it prints is in {where}."
+def _how_to_go_on(job: str, *, takes_input: bool = False) -> str:
+    does = "waits for it, types to it and stops it" if takes_input else "waits for it and stops it"
+    return f"send_input {does}; what it prints is in {render.job_path(job, 'stdout')}."
 
 
 def answer_from(outcome: CommandOutcome) -> CommandAnswer:

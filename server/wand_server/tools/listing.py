@@ -72,7 +72,7 @@ def _part(listed: ListedJob) -> JobPart:
         command=command if len(command) <= _WORDS else f"{command[: _WORDS - 1]}…",
         state="runs" if listed.end is None else ends.said(listed.end),
         started=datetime.fromtimestamp(listed.started_unix_seconds, UTC).strftime("%Y-%m-%dT%H:%M:%SZ"),
-        wall_seconds=round(listed.wall_seconds, 1),
+        wall_seconds=round(listed.wall_seconds, 3),
         stdout_bytes=listed.stdout_bytes,
         stderr_bytes=listed.stderr_bytes,
         backend=listed.backend,

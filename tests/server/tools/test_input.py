@@ -142,6 +142,7 @@ async def test_in_the_background_input_stays_open_where_it_was_asked_for(
     assert isinstance(asked, ports.Command)
     assert (asked.stdin_open, asked.terminal) == (stdin_open, terminal)
     assert result.text.startswith("job j1 runs in /work\n")
+    assert ("types to it" in result.text) is stdin_open
     assert not result.is_error
 
 

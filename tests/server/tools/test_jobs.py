@@ -43,7 +43,7 @@ async def test_a_list_of_jobs_has_a_line_for_each() -> None:
         ended("signaled", signal=15),
         ended("cancelled"),
     )
-    host = FakeHost(listed=(RUNNING, *ends))
+    host = FakeHost(listed=(RUNNING, *ends, replace(ends[0], wall_seconds=0.0123)))
     result = await use(host, "list_jobs")
 
     assert result.text.splitlines() == [
@@ -52,6 +52,7 @@ async def test_a_list_of_jobs_has_a_line_for_each() -> None:
         "j2  ended by SIGKILL (timed_out) after 75 s on ssh:web1, 2.0 KiB printed: ls -l",
         "j2  ended by SIGTERM after 75 s on ssh:web1, 2.0 KiB printed: ls -l",
         "j2  cancelled after 75 s on ssh:web1, 2.0 KiB printed: ls -l",
+        "j2  exit code 2 after 12 ms on ssh:web1, 2.0 KiB printed: ls -l",
     ]
     assert result.structured["jobs"][0]["state"] == "runs"
 
