@@ -9,7 +9,8 @@ import os
 import sys
 import tempfile
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from builder import interpreter, packages, tree
@@ -48,6 +49,9 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "--compression", default="zstd", choices=("zstd", "gzip", "xz"), help="of .deb; default: zstd"
     )
+    parser.add_argument(
+        "--also", metavar="RELEASE", help="of the same files, the .deb of another release too, with gzip"
+    )
     return parser
 
 
@@ -73,12 +77,19 @@ def build(told: argparse.Namespace) -> list[Path]:
             if told.own_python:
                 interpreter.bring(tools, told.arch, root / "usr" / "lib" / f"wand-{half}")
             tree.settle(tools, root, half)
-        (work / "changelog.gz").write_bytes(packages.changelog(how))
-        os.utime(work / "changelog.gz", (how.epoch, how.epoch))
-        for one in packages.described(work, how):
-            forms = told.format or packages.FORMATS
-            made += [packages.write(tools, one, form, told.out) for form in forms]
+        made += _written(tools, work, how, told.format or packages.FORMATS, told.out)
+        if told.also:
+            also = replace(how, release=told.also, compression="gzip")
+            made += _written(tools, work, also, ("deb",), told.out)
     return made
+
+
+def _written(tools: Tools, work: Path, how: packages.How, forms: Sequence[str], out: Path) -> Iterator[Path]:
+    """Write the packages of one release, whose trees lie in `work`, in these formats."""
+    (work / "changelog.gz").write_bytes(packages.changelog(how))
+    os.utime(work / "changelog.gz", (how.epoch, how.epoch))
+    for one in packages.described(work, how):
+        yield from (packages.write(tools, one, form, out) for form in forms)
 
 
 if __name__ == "__main__":

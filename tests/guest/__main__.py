@@ -53,8 +53,7 @@ def build(folder: Path) -> Path:
         Absent: they cannot be built.
         Wrong: the second time made other ones.
     """
-    _built(folder, "1")
-    _built(folder, "2", "--format", "deb", "--compression", "gzip")
+    _built(folder, *RELEASES)
     _built(folder / "twice", "1")
     for path in sorted((folder / "twice").iterdir()):
         if path.read_bytes() != (folder / path.name).read_bytes():
@@ -63,13 +62,15 @@ def build(folder: Path) -> Path:
     return folder
 
 
-def _built(folder: Path, release: str, *more: str) -> None:
+def _built(folder: Path, release: str, also: str = "", *more: str) -> None:
     began = time.monotonic()
-    argv = [sys.executable, str(ROOT / "dev"), "package", "--out", str(folder), "--release", release, *more]
+    argv = [sys.executable, str(ROOT / "dev"), "package", "--out", str(folder), "--release", release]
+    argv += [*(("--also", also) if also else ()), *more]
     done = subprocess.run(argv, check=False, capture_output=True, text=True)
     if done.returncode != 0:
         raise Absent(f"the packages cannot be built: {done.stderr[-800:]}")
-    print(f"{f'packages, release {release}':24} {time.monotonic() - began:5.1f} s", flush=True)
+    what = f"packages, release {release}" + (f" and {also}" if also else "")
+    print(f"{what:24} {time.monotonic() - began:5.1f} s", flush=True)
 
 
 def _tried(name: str, work: Path, packages: Path) -> int:
@@ -172,7 +173,7 @@ def own_python(work: Path, packages: Path) -> Iterator[tuple[Mapping[str, Callab
     """The packages that bring an interpreter, on a system that has none of that version."""
     own = packages / "own"
     if not own.exists():
-        _built(own, "1", "--own-python", "--format", "deb")
+        _built(own, "1", "", "--own-python", "--format", "deb")
     with machine.booted(rootfs.root(rootfs.NEXT), "next", work, share=own) as guest:
         stage = Stage(guest, "1+python", "", Https(work / "https-own"), _install_deb, _remove_deb)
         yield steps.OWN_PYTHON, stage
