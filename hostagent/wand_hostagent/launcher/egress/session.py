@@ -21,6 +21,9 @@ from wand_hostagent.launcher.loop import READ, WRITE, Loop
 _MOST_ADDRESSES = 8
 _CONNECT_SECONDS = 10.0
 _RUBBISH_BYTES = 64 * 1024 * 1024  # of a body: many programs say all of it before they read the answer
+# What the kernel holds of a connection is the proxy's memory too, and could be megabytes. The job is near, so
+# a small window does not slow it; how much comes of a far destination at once has to be the kernel's choice.
+_UNSENT_BYTES, _UNREAD_BYTES = 128 * 1024, 128 * 1024
 _LEFT_SECONDS = 60.0  # instead of PASSING's, where the client writes no more and may be gone
 
 
@@ -236,6 +239,8 @@ class Session:
         self._move(State.PASSING)
         for one in (far, self._client.socket):
             one.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+            one.setsockopt(socket.IPPROTO_TCP, socket.TCP_NOTSENT_LOWAT, _UNSENT_BYTES)
+        self._client.socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, _UNREAD_BYTES)
         request, first = self._asked, self._heard
         self._heard = b""
         if request.is_tunnel:

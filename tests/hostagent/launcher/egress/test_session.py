@@ -88,6 +88,21 @@ def test_a_machine_that_cannot_make_the_socket_says_so_at_once(monkeypatch: pyte
     scene.session.end("")
 
 
+def test_what_nobody_reads_takes_little_of_the_kernel_s_memory(far: int) -> None:
+    """Sixty-four tunnels of one job into which both ends wrote took half a gigabyte."""
+    scene = Scene(f"127.0.0.1:{far}")
+    scene.client.sendall(f"CONNECT 127.0.0.1:{far} HTTP/1.1\r\n\r\n".encode())
+    scene.until(lambda: scene.session._relay is not None)
+    relay = scene.session._relay
+    assert relay is not None
+    near, other = relay._client.socket, relay._far.socket
+    for one in (near, other):
+        assert one.getsockopt(socket.IPPROTO_TCP, socket.TCP_NOTSENT_LOWAT) == 128 * 1024
+    assert near.getsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF) <= 256 * 1024
+    scene.session.end("")
+    scene.client.close()
+
+
 @pytest.mark.parametrize("leaves", [True, False])
 def test_a_client_that_left_and_hears_nothing_holds_its_place_for_a_minute(far: int, *, leaves: bool) -> None:
     """Whether it closed its end or writes no more, nobody can tell: programs that time out close theirs."""
