@@ -9,7 +9,7 @@ import os
 import select
 import struct
 import time
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from pathlib import Path
 from weakref import WeakSet
@@ -50,22 +50,18 @@ class Lookout:
         except (OSError, KeyError):
             self._poll = None  # everything is looked at, always
 
-    def guard(self, folders: Iterable[str], contents: Collection[str] = ()) -> Guard | None:
-        """A guard over the names in these folders, and over the files that lie in those for their contents.
-
-        None where nobody can stand guard.
-        """
+    def guard(self, folders: Iterable[str]) -> Guard | None:
+        """A guard over these folders; None where nobody can stand guard."""
         if self._poll is None:
             return None
-        ways = {part for folder in (*folders, *contents) for part in _way(folder)}
+        ways = {part for folder in folders for part in _way(folder)}
         guard = Guard()
         self._hear()  # what was before is none of its business
         try:
             if not _are_local(ways):
                 return None
             for way in ways:
-                written = way in contents
-                number = syscalls.watch_names(self._events, os.fsencode(way), contents=written)
+                number = syscalls.watch_names(self._events, os.fsencode(way))
                 self._guards.setdefault(number, WeakSet()).add(guard)
         except OSError:
             return None

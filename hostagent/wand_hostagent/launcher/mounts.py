@@ -10,14 +10,10 @@ import stat
 import struct
 from collections.abc import Iterable, Iterator, Sequence
 from functools import cached_property
-from itertools import chain
 
-from wand_hostagent.launcher import copies
 from wand_hostagent.launcher.lookout import Lookout
 from wand_hostagent.launcher.sight import (
     HARDWARE,
-    LIVE,
-    SETTINGS,
     SHARED_MEMORY,
     TEMPORARY,
     Item,
@@ -26,7 +22,7 @@ from wand_hostagent.launcher.sight import (
     above,
     number_of,
 )
-from wand_hostagent.launcher.step import Copy, Memory, Step, step
+from wand_hostagent.launcher.step import Memory, Step, step
 from wand_hostagent.launcher.syscalls import (
     MS_BIND,
     MS_NODEV,
@@ -45,7 +41,6 @@ STANDARD_LINKS = {
     "stderr": "fd/2",
     "ptmx": "pts/ptmx",
 }
-_COPIED_BYTES = 1 << 20  # a quarter of what the root of a tree holds
 _OLD = "/.old"  # where the machine's own tree lies meanwhile
 _BASE = TEMPORARY  # a folder that is always there; covered in our own mount namespace, not used
 _AT_HERE = -100  # AT_FDCWD
@@ -73,9 +68,6 @@ class Tree:
         self._items = {item.path: item for item in items}
         self._made: set[str] = {"/"}  # folders that this table has made itself
         self._pinned: set[str] = set()
-        self._copies: dict[int, tuple[Step, ...]] = {}  # instead of a step of the tree, where it is shared
-        self._copied: list[str] = []
-        self._room = _COPIED_BYTES if lookout is not None and lookout.guard(("/etc",)) is not None else 0
         self._written = _SECURE if executable else _SECURE | MS_NOEXEC
         self._fresh_proc = fresh_proc
         self._lookout = lookout
@@ -127,23 +119,17 @@ class Tree:
 
     @cached_property
     def shared(self) -> tuple[Step, ...]:
-        """The rest of the tree; all of it where each job makes its own.
-
-        Small settings are copies: each mount costs every job, at its start and at its end.
-        """
-        instead = dict.fromkeys(map(id, self.own or ()), ()) | self._copies
-        return tuple(chain.from_iterable(instead.get(id(one), (one,)) for one in self.steps))
+        """The rest of the tree; all of it where each job makes its own."""
+        own = set(map(id, self.own or ()))
+        return tuple(one for one in self.steps if id(one) not in own)
 
     @cached_property
     def watched(self) -> Watched:
-        """What of this machine a mounted tree holds on to, covers, or has a copy of.
-
-        A cover goes with what it hides.
-        """
-        kinds, never = {Kind.READ, Kind.WRITE, Kind.COVER}, {*HARDWARE, *self._copied}
+        """What of this machine a mounted tree holds on to or covers: a cover goes with what it hides."""
+        kinds = {Kind.READ, Kind.WRITE, Kind.COVER}
         items = self._items.values()
-        held = (item.source for item in items if item.kind in kinds and item.path not in never)
-        return Watched((*held, *sorted(self._pinned)), number_of, self._lookout, self._copied)
+        held = (item.source for item in items if item.kind in kinds and item.path not in HARDWARE)
+        return Watched((*held, *sorted(self._pinned)), number_of, self._lookout)
 
     def _each(self, one: Step) -> Step:
         self._own.append(one)
@@ -203,28 +189,9 @@ class Tree:
             if not inside:
                 yield self._link(item.path, item.source)
             return
-        if not inside and item.path not in self._made and self._is_copied(item):
-            bound = (*self._mountpoint(item), *self._fill(item, deep=False))
-            self._copies |= dict.fromkeys(map(id, bound), ())
-            self._copies[id(bound[0])] = (Copy.of(_OLD + item.path, item.path),)
-            yield from bound
-            return
         if not inside:
             yield from self._mountpoint(item)
         yield from self._fill(item, deep=self._is_deep(item.path))
-
-    def _is_copied(self, item: Item) -> bool:
-        """Whether it is one of the small settings, and there is room for it in the root of the tree."""
-        if item.kind is not Kind.READ or item.path not in SETTINGS or item.path in LIVE:
-            return False
-        if item.source != item.path or any(path.startswith(f"{item.path}/") for path in self._items):
-            return False
-        size = copies.size_of(item.path)
-        if size > min(self._room, copies.MOST_BYTES):
-            return False
-        self._room -= size
-        self._copied.append(item.path)
-        return True
 
     def _mountpoint(self, item: Item) -> Iterator[Step]:
         if item.path in self._made:

@@ -8,12 +8,12 @@ import math
 import os
 import stat
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from enum import Enum
 
-from wand_hostagent.launcher import copies, syscalls
+from wand_hostagent.launcher import syscalls
 from wand_hostagent.launcher.lookout import Guard, Lookout, is_due
 from wand_hostagent.launcher.refusal import Refused
 
@@ -44,7 +44,6 @@ _SETTINGS = (
     "zshenv", "zshrc",
 )  # fmt: skip
 SETTINGS = tuple(f"/etc/{name}" for name in _SETTINGS)
-LIVE = ("/etc/hosts", "/etc/resolv.conf")  # what a job that lasts should see change
 
 _COARSE_NS = 50_000_000  # more than any file system's clock is off
 
@@ -93,22 +92,16 @@ class Watched:
 
     What is replaced, removed or made changes the time of its folder. A time as young as the clock of a file
     system is coarse tells nothing yet, so then the paths themselves are looked at again. Where a lookout has
-    seen nothing happen, nothing is looked at. Of `files`, or folders, the contents count too.
+    seen nothing happen, nothing is looked at.
     """
 
     def __init__(
-        self,
-        paths: Iterable[str],
-        look: Callable[[str], int],
-        lookout: Lookout | None = None,
-        files: Sequence[str] = (),
+        self, paths: Iterable[str], look: Callable[[str], int], lookout: Lookout | None = None
     ) -> None:
-        self._files = tuple(files)
         self._paths = tuple(dict.fromkeys(paths))
         self.folders = tuple(dict.fromkeys(map(nearest, self._paths)))
         self._look = look
         self._times: tuple[tuple[int, int], ...] = ()
-        self._names: tuple[int, ...] = ()
         self._stamp: tuple[int, ...] = ()
         self._lookout = lookout
         self._guard: Guard | None = None
@@ -123,8 +116,7 @@ class Watched:
         self._guard, folders = None, self.folders
         guard = None
         if is_due(self._tried_at):
-            homes = {home for path in self._files for home in copies.homes_of(path)}
-            self._tried_at, guard = time.monotonic(), self._lookout.guard(folders, homes)
+            self._tried_at, guard = time.monotonic(), self._lookout.guard(folders)
         stamp = self._looked()
         if self.folders == folders:  # it stood there when we looked
             self._guard = guard
@@ -135,9 +127,8 @@ class Watched:
         if times != self._times or not times:
             young = time.time_ns() - _COARSE_NS
             self._times = times if all(changed < young for _, changed in times) else ()
-            self._names = tuple(map(self._look, self._paths))
+            self._stamp = tuple(map(self._look, self._paths))
             self.folders = tuple(dict.fromkeys(map(nearest, self._paths)))
-        self._stamp = (*self._names, *map(copies.state_of, self._files))
         return self._stamp
 
 

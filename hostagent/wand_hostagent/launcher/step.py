@@ -8,7 +8,7 @@ import struct
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
-from wand_hostagent.launcher import copies, syscalls
+from wand_hostagent.launcher import syscalls
 
 _Memory = ctypes.Array[ctypes.c_uint32] | ctypes.Array[ctypes.c_uint64] | ctypes.Array[ctypes.c_char]
 
@@ -31,18 +31,6 @@ class Step:
     shown: str
 
 
-@dataclass(frozen=True, slots=True)
-class Copy(Step):
-    """What everybody may read of a file or a folder, made again: no single call, so for `run` alone."""
-
-    source: str
-    path: str
-
-    @classmethod
-    def of(cls, source: str, path: str) -> "Copy":
-        return cls("copy", -1, (), f"copy({source}, {path})", source, path)
-
-
 def step(name: str, *arguments: int, shown: str = "") -> Step:
     """The call of that name; its arguments are shown as they are where nothing else is."""
     text = shown or ", ".join(map(str, arguments))
@@ -54,10 +42,7 @@ def run(steps: Iterable[Step]) -> tuple[int, int] | None:
     """Do them in their order; what comes back is the place of the one that failed and its errno."""
     for index, one in enumerate(steps):
         try:
-            if isinstance(one, Copy):
-                copies.make(one.source, one.path)
-            else:
-                syscalls.raw(one.number, one.arguments)
+            syscalls.raw(one.number, one.arguments)
         except OSError as error:
             return index, error.errno or 0
     return None

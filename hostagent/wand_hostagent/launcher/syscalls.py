@@ -67,8 +67,6 @@ _IN_ANY_CHANGE = 0x00000FCE  # IN_MODIFY to IN_MOVE_SELF, without IN_CLOSE_NOWRI
 _IN_ONLYDIR = 0x01000000
 _MADV_DONTNEED = 4
 _IN_ANY_NAME = 0x00000FC0  # IN_MOVED_FROM to IN_MOVE_SELF: what is made, removed and renamed
-_IN_ANY_CONTENT = 0x0000000E  # IN_MODIFY, IN_ATTRIB, IN_CLOSE_WRITE
-_IN_MASK_ADD = 0x20000000
 
 _AT_HERE = -100  # AT_FDCWD
 _STATX_INO_BTIME = 0x900
@@ -185,14 +183,10 @@ def watch_folder(descriptor: int, path: bytes) -> None:
     call("inotify_add_watch", descriptor, ctypes.addressof(text), _IN_ANY_CHANGE | _IN_ONLYDIR)
 
 
-def watch_names(descriptor: int, path: bytes, *, contents: bool = False) -> int:
-    """Hear of names that are made, moved and removed in a folder, or of what is written to its files too.
-
-    The number of the watch comes back; what is heard already in that folder is heard on.
-    """
+def watch_names(descriptor: int, path: bytes) -> int:
+    """Hear of names that are made, moved and removed in a folder; the number of the watch."""
     text = ctypes.create_string_buffer(path)
-    wanted = _IN_ANY_NAME | (_IN_ANY_CONTENT if contents else 0) | _IN_ONLYDIR | _IN_MASK_ADD
-    return call("inotify_add_watch", descriptor, ctypes.addressof(text), wanted)
+    return call("inotify_add_watch", descriptor, ctypes.addressof(text), _IN_ANY_NAME | _IN_ONLYDIR)
 
 
 def stop_watching(descriptor: int, watch: int) -> None:
