@@ -23,7 +23,7 @@ _EVENT = struct.Struct("=iIII")  # of inotify(7): watch, what happened, a cookie
 _EVENT_BYTES = 65536
 _OVERFLOW, _IGNORED = 0x4000, 0x8000
 _REST_SECONDS = 1.0  # between two tries to stand guard, as where much happens
-_MOST_LINKS = 16
+_MOST_LINKS = 40  # as many as the kernel follows
 
 
 class Guard:
@@ -109,18 +109,21 @@ def _read(events: int) -> Iterator[tuple[int, int]]:
                 yield watch, what
 
 
-def _way(path: str, links: int = 0) -> Iterator[str]:
+def _way(path: str) -> Iterator[str]:
     """The folders in which names are looked up on the way to this one, and itself; links are followed."""
     yield "/"
-    at = ""
-    for part in path.split("/"):
-        if not part:
+    at, links, rest = "", 0, path.split("/")[::-1]
+    while rest:
+        part = rest.pop()
+        if part in {"", "."}:
             continue
-        at = f"{at}/{part}"
-        if os.path.islink(at) and links < _MOST_LINKS:  # noqa: PTH114 - text
+        before, at = at, f"{at}/{part}" if part != ".." else os.path.dirname(at)  # noqa: PTH120 - text
+        yield at or "/"
+        if links < _MOST_LINKS and os.path.islink(at):  # noqa: PTH114 - text
+            links += 1
             target = os.readlink(at)  # noqa: PTH115 - text
-            yield from _way(os.path.join(os.path.dirname(at), target), links + 1)  # noqa: PTH118, PTH120 - text
-        yield at
+            rest += target.split("/")[::-1]
+            at = "" if target.startswith("/") else before
 
 
 def _are_local(folders: Iterable[str]) -> bool:

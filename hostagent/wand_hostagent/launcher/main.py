@@ -63,6 +63,8 @@ class Launcher:
             no_sums=found.why,
             connected=namespaces.is_connected(),
         )
+        if self._box.holds_tree:  # elsewhere a job of root's keeps what root has
+            confinement.bound()
         self._folder = Folder(self._loop, told.profiles, self._reload)
         shelf = self._read()
         self._house = House(shelf, guarantees.of(self._box, shelf.profiles.values()), Tenants(told.state))
@@ -308,7 +310,6 @@ def _settle() -> None:
     signal.pthread_sigmask(signal.SIG_SETMASK, _HEARD)
     syscalls.prctl(syscalls.PR_SET_DUMPABLE, 0)
     syscalls.prctl(syscalls.PR_SET_CHILD_SUBREAPER, 1)
-    confinement.bound()
     syscalls.set_name(b"wand-launcher")
     turns.shorten()
     os.umask(0o077)

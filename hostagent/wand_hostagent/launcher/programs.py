@@ -10,7 +10,7 @@ from wand_hostagent.launcher import few
 from wand_hostagent.launcher.lookout import Guard, Lookout, is_due
 from wand_hostagent.launcher.places import Place, find_program
 from wand_hostagent.launcher.profile import Profile
-from wand_hostagent.launcher.sight import SYSTEM, is_within, nearest
+from wand_hostagent.launcher.sight import nearest
 
 _MOST = 64
 
@@ -64,13 +64,12 @@ class Programs:
 
 
 def _searched(word: str, path: str) -> str:
-    """Where what it leads to could change: the whole path, or the folder of a program of the system.
+    """The folders in which it is looked for; empty for a path that leads elsewhere.
 
-    Empty for what lies elsewhere: in a workspace too much happens for a guard.
+    A caller chooses the word, so no guard is made for what it names: a whole path counts where it lies in
+    one of those folders.
     """
-    if "/" not in word:
-        return path
-    return os.path.dirname(word) if os.path.normpath(word) == word and is_within(word, SYSTEM) else ""  # noqa: PTH120 - text
+    return path if "/" not in word or word.rpartition("/")[0] in path.split(":") else ""
 
 
 def _is_first(path: str, word: str, program: str) -> bool:

@@ -3,7 +3,8 @@
 import os
 import shutil
 import subprocess
-from collections.abc import Callable
+import tempfile
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -14,12 +15,17 @@ from wand_hostagent.launcher.sight import Watched, number_of
 
 
 @pytest.fixture
-def place(tmp_path: Path) -> Path:
-    """A folder that is reached through a link, with a file and a folder in it."""
-    (tmp_path / "real" / "deep" / "folder" / "inner").mkdir(parents=True)
-    (tmp_path / "real" / "deep" / "folder" / "file").touch()
-    (tmp_path / "link").symlink_to("real")
-    return tmp_path
+def place() -> Iterator[Path]:
+    """A folder that is reached through a link, with a file and a folder in it.
+
+    It does not lie below /tmp, where other tests make and remove folders meanwhile.
+    """
+    with tempfile.TemporaryDirectory(dir="/var/tmp", prefix="wand") as name:
+        found = Path(name)
+        (found / "real" / "deep" / "folder" / "inner").mkdir(parents=True)
+        (found / "real" / "deep" / "folder" / "file").touch()
+        (found / "link").symlink_to("real")
+        yield found
 
 
 def guarded(lookout: Lookout, place: Path) -> Guard:
@@ -137,3 +143,10 @@ def test_a_folder_that_was_replaced_is_another_one_for_who_has_a_lookout(place: 
     after = watched.stamp()
     path.rmdir()
     assert watched.stamp() != after
+
+
+def test_a_way_with_many_links_is_walked_once(place: Path) -> None:
+    (place / "again").symlink_to(".")
+    (place / "up").symlink_to("real/..")
+    guard = Lookout().guard([f"{place}{'/again' * 30}/up/link"])  # two to the power of thirty steps, else
+    assert guard is not None

@@ -48,23 +48,18 @@ def test_what_was_found_is_not_looked_for_again(bench: Bench, monkeypatch: pytes
     assert bench.found() == "second"
 
 
-@pytest.mark.parametrize("is_systems", [True, False])
-def test_a_program_of_the_system_is_remembered_by_its_whole_name_too(
-    bench: Bench, monkeypatch: pytest.MonkeyPatch, *, is_systems: bool
+@pytest.mark.parametrize(("way", "then"), [("", "second"), ("/.", "NotFound")])
+def test_a_whole_path_is_remembered_where_it_lies_in_a_folder_of_the_search_path(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch, way: str, then: str
 ) -> None:
-    if is_systems:
-        monkeypatch.setattr(programs, "SYSTEM", (str(bench.second),))
     monkeypatch.setattr(Lookout, "is_calm", lambda *_: True)  # whatever else this machine does in /tmp
-    word = str(bench.second / "tool")
+    word = f"{bench.second}{way}/tool"
     assert bench.found(word) == "second"
     (bench.second / "tool").unlink()  # which a lookout would have seen
-    assert bench.found(word) == ("second" if is_systems else "NotFound")
+    assert bench.found(word) == then
 
 
-def test_a_program_of_the_system_that_is_removed_is_not_there(
-    bench: Bench, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(programs, "SYSTEM", (str(bench.second),))
+def test_a_program_of_the_search_path_that_is_removed_is_not_there(bench: Bench) -> None:
     word = str(bench.second / "tool")
     assert bench.found(word) == "second"
     (bench.second / "tool").unlink()
