@@ -1,5 +1,6 @@
 """The command line: what it names is loaded, what it does not know is refused with what there is."""
 
+import os
 import subprocess
 import sys
 from importlib.metadata import version
@@ -36,9 +37,15 @@ from wand_server.auth import keyfile
     ],
 )
 def test_every_command_line_ends_with_a_status_and_a_word(
-    words: list[str], status: int, said: str, capfd: pytest.CaptureFixture[str]
+    words: list[str],
+    status: int,
+    said: str,
+    capfd: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    assert cli.run(words) == status
+    with Path(os.devnull).open() as nothing:  # a pipe that does not start answers what its client asks
+        monkeypatch.setattr(sys, "stdin", nothing)
+        assert cli.run(words) == status
 
     printed = capfd.readouterr()
     assert said in printed.out + printed.err
