@@ -20,6 +20,8 @@ from wand_hostagent.launcher.loop import READ, WRITE, Loop
 
 _MOST_ADDRESSES = 8
 _CONNECT_SECONDS = 10.0
+_HEARD_BYTES = 4096  # of what follows a head in the same breath little is read: small chunks are dear
+_RUBBISH_SECONDS = 60.0
 _RUBBISH_BYTES = 64 * 1024 * 1024  # of a body: many programs say all of it before they read the answer
 # What the kernel holds of a connection is the proxy's memory too, and could be megabytes. The job is near, so
 # a small window does not slow it; how much comes of a far destination at once has to be the kernel's choice.
@@ -108,7 +110,7 @@ class Session:
     def look_after(self, now: float) -> None:
         """Give up what does not get on."""
         since = self._since
-        if self._relay is not None and not self._is_held_back:
+        if self._relay is not None and not self._is_held_back and self._state is not State.LEAVING:
             since = self._relay.last
         if now - since <= self._patience_seconds:
             return
@@ -132,7 +134,7 @@ class Session:
 
     def _hear(self, _: int) -> None:
         try:
-            part = self._client.socket.recv(requests.MOST_BYTES)
+            part = self._client.socket.recv(_HEARD_BYTES)
         except BlockingIOError:
             return
         except OSError:
@@ -286,7 +288,7 @@ class Session:
     def _leave(self) -> None:
         """Read what the client still says, so that what it was told is not lost: closing would reset."""
         self._move(State.LEAVING)
-        self._rubbish = 0
+        self._rubbish, self._left = 0, self._since
         self._loop.watch(self._client.socket.fileno(), READ, self._ignore)
 
     def _ignore(self, _: int) -> None:
@@ -297,8 +299,11 @@ class Session:
         except OSError:
             count = 0
         self._rubbish += count
-        if not count or self._rubbish > _RUBBISH_BYTES:
+        now = time.monotonic()
+        if not count or self._rubbish > _RUBBISH_BYTES or now - self._left > _RUBBISH_SECONDS:
             self.end("")
+            return
+        self._since = now  # it gets on
 
     def _let_go(self, why: str) -> None:
         """Close everything but the client's end, and report the end of what was recorded."""
